@@ -1,0 +1,67 @@
+"""Judges a run of ours, or anybody's samples.
+
+python eval.py --workdir runs/quickstart
+python eval.py --samples DIR_OR_NPZ --reference mnist5k --extractor runs/cnn_mnist5k/pack --out DIR
+"""
+
+import json
+import logging
+import pathlib
+import sys
+
+from absl import app, flags
+
+_WORKDIR = flags.DEFINE_string("workdir", "", "A run of train.py, to judge it again.")
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", "latest", "With --workdir: 'latest', 'best' (by fd_semantic) or a step."
+)
+_NUM_SAMPLES = flags.DEFINE_integer(
+    "num_samples", 0, "With --workdir: images to generate; 0 for as many as its config says."
+)
+_SAMPLES = flags.DEFINE_string(
+    "samples", "", "Images to judge: a folder of images, .npz, .npy, a folder of idx files."
+)
+_REFERENCE = flags.DEFINE_string(
+    "reference", "", "Real images: like --samples, or a set's name such as mnist5k or tfds:mnist."
+)
+_REFERENCE_SPLIT = flags.DEFINE_enum(
+    "reference_split", "test", ["train", "test", "all"], "Which part of --reference."
+)
+_EXTRACTOR = flags.DEFINE_string("extractor", "", "The judge: the folder of an extractor pack.")
+_RESIZE = flags.DEFINE_string(
+    "resize", "", "How to bring images to the extractor's size, such as crop_area; '': refuse."
+)
+_OUT = flags.DEFINE_string("out", "", "Where eval.json and report.html go.")
+_JSON = flags.DEFINE_bool("json", False, "Print eval.json instead of a table.")
+
+
+def main(_: list[str]) -> None:
+    logging.getLogger().setLevel(logging.WARNING)
+    # Imported late, so that --help and a mistyped flag answer at once.
+    from gan_jax import cli, evaluation
+    from gan_jax.errors import InputError
+
+    if bool(_WORKDIR.value) == bool(_SAMPLES.value):
+        raise InputError("give either --workdir (a run of ours) or --samples (anybody's images).")
+    if _WORKDIR.value:
+        result = evaluation.evaluate_run(
+            _WORKDIR.value, checkpoint=_CHECKPOINT.value, pack=_EXTRACTOR.value,
+            num_samples=_NUM_SAMPLES.value, out=_OUT.value or None,
+        )
+    else:
+        for name, flag in (("reference", _REFERENCE), ("extractor", _EXTRACTOR), ("out", _OUT)):
+            if not flag.value:
+                raise InputError(f"--samples needs --{name} too; see python eval.py --help.")
+        result = evaluation.evaluate_samples(
+            _SAMPLES.value, _REFERENCE.value, _EXTRACTOR.value, _OUT.value,
+            reference_split=_REFERENCE_SPLIT.value, resize=_RESIZE.value,
+        )
+    out = pathlib.Path(_OUT.value or _WORKDIR.value)
+    print(json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result))
+    print(f"Report: {out / 'report.html'}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    from gan_jax.cli import run_main
+
+    sys.exit(run_main(app, main))

@@ -1,0 +1,49 @@
+"""What the name of a mapped axis means to pure code: means over it, and one example's own key.
+
+With `axis_name=None` the code runs on one device, or on a global view under `jax.jit`; otherwise
+each device sees its slice of the global batch. Random draws belong to *global example indices*, so
+that a run does not depend on the number of devices.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+
+def pmean(tree: Any, axis_name: str | None) -> Any:
+    """The mean of every leaf over the mapped axis; the tree itself without one."""
+    return tree if axis_name is None else lax.pmean(tree, axis_name)
+
+
+def global_count(local_count: int, axis_name: str | None) -> int:
+    """The number of examples on all devices, given the number on each."""
+    return local_count if axis_name is None else local_count * lax.axis_size(axis_name)
+
+
+def example_index(count: int, axis_name: str | None) -> Array:
+    """Global indices int32 [count] of the examples on this device."""
+    index = jnp.arange(count)
+    return index if axis_name is None else index + lax.axis_index(axis_name) * count
+
+
+def example_keys(key: Array, count: int, axis_name: str | None) -> Array:
+    """One key an example, [count]: `key` folded with the example's global index."""
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, example_index(count, axis_name))
+
+
+def named_key(key: Array, name: str) -> Array:
+    """The key of one purpose: `key` folded with a hash of `name`, the same on every machine."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+
+
+def bind_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
+    """The module with its `axis_name` field set, if it has one and it differs."""
+    if getattr(module, "axis_name", axis_name) == axis_name:
+        return module
+    return module.clone(axis_name=axis_name)

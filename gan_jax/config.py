@@ -1,0 +1,201 @@
+"""Configurations: every field with its default, and the checks that need nothing but the config.
+
+`configs/*.py` start from `gan_config()` or `cnn_config()` and change what they need.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from gan_jax.errors import InputError
+
+# Fields that may differ when a run is resumed: they change how long it goes on, what is watched, or
+# where it runs, not what it computes at each step.
+RESUMABLE = (
+    "num_steps", "num_epochs", "parallel", "num_devices", "steps_per_call", "log_every",
+    "compilation_cache", "checkpoint", "evaluation", "judge",
+)
+
+
+def _common() -> ConfigDict:
+    config = ConfigDict()
+    config.seed = 0
+    config.batch_size = 64
+    # How long: num_steps if above 0, else num_epochs passes over the training images.
+    config.num_steps = 0
+    config.num_epochs = 10.0
+    config.dataset = ConfigDict(
+        dict(
+            name="mnist5k",  # mnist5k, idx, folder, npz or tfds
+            path="",  # of idx, folder and npz; data folder of tfds
+            tfds_name="",
+            image_size=(),  # (height, width); () keeps the stored size
+            resize="crop_area",
+            channels=0,  # 1 grey, 3 RGB, 0 as stored
+            test_fraction=0.1,  # held out where a set has no test split
+            memory_limit_mb=2048.0,  # larger sets are streamed
+        )
+    )
+    config.parallel = "pmap"  # or jit
+    config.num_devices = 0  # 0: all
+    config.steps_per_call = 20  # steps between two looks of the host
+    config.log_every = 100
+    config.compilation_cache = "~/.cache/gan_jax/compiled"  # '' for none
+    config.checkpoint = ConfigDict(dict(every=1000, keep=2))
+    return config
+
+
+def _optimizer(learning_rate: float, b1: float, b2: float) -> ConfigDict:
+    return ConfigDict(
+        dict(
+            learning_rate=learning_rate,
+            b1=b1,
+            b2=b2,
+            schedule="constant",  # constant, linear or cosine: down to 0 at the last step
+            warmup_steps=0,
+        )
+    )
+
+
+def gan_config() -> ConfigDict:
+    """A GAN's config with every field at its default."""
+    config = _common()
+    config.kind = "gan"
+    config.model = ConfigDict(
+        dict(
+            name="dcgan",  # dcgan or article
+            latent_dim=64,
+            width=64,  # dcgan
+            kernel_size=4,  # dcgan
+            generator_norm="batch",  # dcgan: batch or none
+            discriminator_norm="batch",  # dcgan: batch or none
+            initialization="normal",  # normal: N(0, 0.02); or xavier
+            dropout_rate=0.3,  # article
+            dtype="float32",  # or bfloat16, for GPU and TPU
+        )
+    )
+    config.loss = "non_saturating"  # or minimax
+    config.r1_weight = 0.0  # gamma of R1; needs discriminator_norm 'none'
+    config.generator_optimizer = _optimizer(2e-4, 0.5, 0.999)
+    config.discriminator_optimizer = _optimizer(2e-4, 0.5, 0.999)
+    config.augment = _augment()  # seen by the discriminator on real and generated images
+    config.ema_half_life = 10_000.0  # in images; 0 for no average
+    # The CNN that judges: a pack, and the CNN config that makes it if it is not there.
+    config.judge = ConfigDict(dict(pack="", train=ConfigDict()))
+    config.evaluation = ConfigDict(
+        dict(
+            every=1000,  # steps; 0: at the end only
+            num_samples=2000,
+            batch_size=500,
+            grid=64,  # images in a grid
+        )
+    )
+    return config
+
+
+def cnn_config() -> ConfigDict:
+    """A recogniser's config with every field at its default."""
+    config = _common()
+    config.kind = "cnn"
+    config.name = "cnn"  # of the pack
+    config.model = ConfigDict(
+        dict(widths=(32, 64), dense=128, dropout_rate=0.3, dtype="float32")
+    )
+    config.layers = ConfigDict(dict(semantic="penultimate", texture="block2"))
+    config.optimizer = _optimizer(2e-3, 0.9, 0.999)
+    config.label_smoothing = 0.0
+    config.augment = _augment()
+    config.ema_half_life = 2_000.0
+    config.evaluation = ConfigDict(dict(every=0, batch_size=500))
+    return config
+
+
+def _augment() -> ConfigDict:
+    """Random affine changes, see `gan_jax.augment.Affine`; all zero: none."""
+    return ConfigDict(dict(shift=0.0, rotation=0.0, scale=0.0, shear=0.0, flip=False))
+
+
+def check_config(config: ConfigDict) -> None:
+    """Raises InputError for a config that can be seen to be wrong without data or devices."""
+    kinds = {"gan": gan_config, "cnn": cnn_config}
+    if config.get("kind") not in kinds:
+        raise InputError(f"config.kind is {config.get('kind')!r}; expected 'gan' or 'cnn'.")
+    _check_fields(config, kinds[config.kind](), "config")
+    if config.num_steps < 0 or (config.num_steps == 0 and not config.num_epochs > 0):
+        raise InputError(
+            f"config.num_steps is {config.num_steps} and config.num_epochs {config.num_epochs}: "
+            "one of them must be above 0."
+        )
+    for name in ("batch_size", "steps_per_call", "log_every"):
+        _check_positive(f"config.{name}", config[name])
+    _check_positive("config.checkpoint.every", config.checkpoint.every)
+    _check_positive("config.checkpoint.keep", config.checkpoint.keep)
+    if config.seed < 0:
+        raise InputError(f"config.seed is {config.seed}; expected 0 or more.")
+    if config.evaluation.every < 0:
+        raise InputError(
+            f"config.evaluation.every is {config.evaluation.every}; expected a number of steps, or "
+            "0 for the end only."
+        )
+    if config.kind == "gan":
+        if config.evaluation.num_samples < 4:
+            raise InputError(
+                f"config.evaluation.num_samples is {config.evaluation.num_samples}; the Frechet "
+                "distance needs at least 4 samples, and hundreds to mean something."
+            )
+        if config.judge.train and not config.judge.pack:
+            raise InputError(
+                "config.judge.train is given but config.judge.pack is empty; name the folder of "
+                "the pack, such as 'runs/cnn_mnist5k/pack'."
+            )
+        if config.judge.train:
+            check_config(config.judge.train)
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not value > 0:
+        raise InputError(f"{name} is {value}; expected a number above 0.")
+
+
+def _check_fields(config: ConfigDict, known: ConfigDict, path: str) -> None:
+    for name in config:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {path}.{close[0]}?" if close else ""
+            raise InputError(f"{path}.{name} is not a field.{hint}")
+        if isinstance(known[name], ConfigDict) and name != "train":
+            if not isinstance(config[name], ConfigDict):
+                raise InputError(f"{path}.{name} is {config[name]!r}; expected a section.")
+            _check_fields(config[name], known[name], f"{path}.{name}")
+    missing = sorted(set(known) - set(config))
+    if missing:
+        raise InputError(
+            f"{path}.{missing[0]} is missing; begin with gan_jax.config.gan_config() or "
+            "cnn_config(), which have every field."
+        )
+
+
+def plain(config: ConfigDict) -> dict[str, Any]:
+    """The config as JSON has it: dicts, lists, numbers, strings."""
+    return json.loads(json.dumps(config.to_dict()))
+
+
+def differences(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
+    """What keeps a run of config `saved` from being resumed with `current`, a line a field."""
+    found = []
+
+    def compare(old: Any, new: Any, path: str) -> None:
+        if isinstance(old, dict) and isinstance(new, dict):
+            for name in sorted(old.keys() | new.keys()):
+                compare(old.get(name), new.get(name), f"{path}.{name}")
+        elif old != new:
+            found.append(f"{path} was {old!r} and is now {new!r}")
+
+    for name in sorted(saved.keys() | current.keys()):
+        if name not in RESUMABLE:
+            compare(saved.get(name), current.get(name), f"config.{name}")
+    return found

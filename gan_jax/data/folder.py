@@ -1,0 +1,210 @@
+"""A folder of image files, one subfolder a class if there are any."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable
+
+import numpy as np
+
+from gan_jax.data.dataset import Dataset
+from gan_jax.data.decode import EXTENSIONS, ImageHeader, decode_image, read_header
+from gan_jax.data.options import SourceOptions
+from gan_jax.data.preprocess import Preprocess
+from gan_jax.data.sources import Source, make_dataset, map_blocks
+from gan_jax.data.split import split_indices
+from gan_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """The image files of a folder in sorted order.
+
+    Attributes:
+        files: paths relative to the folder, with '/'.
+        labels: int32 [n] index into `class_names`, or None.
+        class_names: the names of the subfolders that hold images, sorted; or None.
+    """
+
+    files: list[str]
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, root: pathlib.Path) -> Listing:
+        """Lists a folder.
+
+        Raises:
+            InputError: no folder, no image in it, or images beside class folders.
+        """
+        if not root.is_dir():
+            raise InputError(f"'{root}' is a file: give the folder that holds the images.")
+        files = sorted(_walk(root))
+        if not files:
+            raise InputError(
+                f"folder '{root}' holds no images: expected files ending in "
+                f"{', '.join(sorted(EXTENSIONS))}, or subfolders of them."
+            )
+        loose = next((file for file in files if "/" not in file), None)
+        nested = next((file for file in files if "/" in file), None)
+        if loose and nested:
+            raise InputError(
+                f"folder '{root}' holds both images ('{loose}') and folders of images "
+                f"('{nested}'): move the images into a class folder, or the folders elsewhere."
+            )
+        if loose:
+            return cls(files)
+        classes = [file.split("/")[0] for file in files]
+        class_names = tuple(sorted(set(classes)))
+        number = {name: label for label, name in enumerate(class_names)}
+        labels = np.array([number[name] for name in classes], np.int32)
+        return cls(files, labels, class_names)
+
+
+def _walk(root: pathlib.Path) -> Iterable[str]:
+    """Relative paths of the image files below root; hidden files and folders are left out."""
+    seen = set()
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        if os.path.realpath(folder) in seen:  # a link back up would never end
+            subfolders.clear()
+            continue
+        seen.add(os.path.realpath(folder))
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for name in names:
+            if os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith("."):
+                yield pathlib.PurePath(folder, name).relative_to(root).as_posix()
+
+
+class FolderSource(Source):
+    """Image files decoded on access.
+
+    Args:
+        root: the folder of the set.
+        files: paths relative to the root.
+        preprocess: applied to each decoded image.
+        image_shape: what must come of it, (h, w, c).
+    """
+
+    def __init__(
+        self,
+        root: pathlib.Path,
+        files: list[str],
+        *,
+        preprocess: Preprocess,
+        image_shape: tuple[int, int, int],
+    ) -> None:
+        self._root, self._files = root, files
+        self._preprocess, self.image_shape = preprocess, image_shape
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        image = self._preprocess(decode_image(self._root / self._files[index]))
+        if image.shape != self.image_shape:  # changed since the headers were read
+            raise InputError(
+                f"image '{self._root / self._files[index]}' has shape {image.shape} when decoded, "
+                f"and not {self.image_shape}: give dataset.image_size, or save it anew."
+            )
+        return image
+
+    def listing(self) -> Iterable[str]:
+        yield f"folder, {self._preprocess}"
+        for file in self._files:
+            yield f"{file} {(self._root / file).stat().st_size}"
+
+
+def load_folder(options: SourceOptions, split: str) -> Dataset:
+    """A folder of images as a dataset.
+
+    With subfolders 'train' and 'test' these are the splits; otherwise each class is divided by
+    `options.test_fraction`. Within that, images lie either all at the top (no labels) or all in
+    class folders, whose sorted names number the classes.
+
+    Raises:
+        InputError: missing, empty, ambiguous, of mixed sizes, or with unreadable images.
+    """
+    root = options.existing_path("a folder of images")
+    divided = [(root / name).is_dir() for name in ("train", "test")]
+    if any(divided) and not all(divided):
+        there, absent = ("train", "test") if divided[0] else ("test", "train")
+        raise InputError(
+            f"folder '{root}' has a subfolder '{there}' but no '{absent}': add it, or give "
+            f"'{root / there}' itself as dataset.path to have dataset.test_fraction of it held out."
+        )
+    if all(divided):
+        listing, is_test = _divided_listing(root)
+        chosen = {"train": ~is_test, "test": is_test, "all": is_test | True}[split]
+        indices = np.flatnonzero(chosen)
+    else:
+        listing = Listing.of(root)
+        indices = split_indices(
+            len(listing.files), listing.labels, split=split, test_fraction=options.test_fraction
+        )
+    # Decided over both splits, so that they have one shape.
+    image_shape = _common_shape(root, listing.files, options.preprocess)
+    source = FolderSource(
+        root,
+        [listing.files[index] for index in indices],
+        preprocess=dataclasses.replace(options.preprocess, channels=image_shape[2]),
+        image_shape=image_shape,
+    )
+    return make_dataset(
+        source,
+        name=f"folder:{root.resolve().name}",
+        split=split,
+        labels=None if listing.labels is None else listing.labels[indices],
+        class_names=listing.class_names,
+        options=options,
+    )
+
+
+def _divided_listing(root: pathlib.Path) -> tuple[Listing, np.ndarray]:
+    """The files of 'train' and 'test' together, relative to the root, and bool [n] is_test."""
+    train, test = Listing.of(root / "train"), Listing.of(root / "test")
+    is_test = np.arange(len(train.files) + len(test.files)) >= len(train.files)
+    files = [f"train/{file}" for file in train.files] + [f"test/{file}" for file in test.files]
+    if train.class_names is None and test.class_names is None:
+        return Listing(files), is_test
+    extra = sorted(set(test.class_names or ()) - set(train.class_names or ()))
+    if extra or test.class_names is None:
+        raise InputError(
+            f"'{root / 'test'}' and '{root / 'train'}' have different classes "
+            f"({', '.join(extra) or 'one has class folders, the other none'}): give both the same "
+            "class folders."
+        )
+    number = {name: label for label, name in enumerate(train.class_names)}
+    test_labels = [number[test.class_names[label]] for label in test.labels]
+    labels = np.concatenate([train.labels, np.array(test_labels, np.int32)])
+    return Listing(files, labels, train.class_names), is_test
+
+
+def _common_shape(
+    root: pathlib.Path, files: list[str], preprocess: Preprocess
+) -> tuple[int, int, int]:
+    """The shape that is asked for, completed by what all the files have; any colour makes it RGB.
+
+    Raises:
+        InputError: no size is asked for and the files differ; a file that is no image.
+    """
+    if preprocess.image_size and preprocess.channels:
+        return (*preprocess.image_size, preprocess.channels)
+    headers: list[ImageHeader | None] = [None] * len(files)
+
+    def fill(start: int, stop: int) -> None:
+        headers[start:stop] = [read_header(root / file) for file in files[start:stop]]
+
+    map_blocks(fill, len(files), "reading image headers")
+    size = preprocess.image_size
+    if not size:
+        size = headers[0][:2]
+        for file, header in zip(files, headers):
+            if header[:2] != size:
+                raise InputError(
+                    f"images differ in size: '{root / files[0]}' is {size[0]}x{size[1]} and "
+                    f"'{root / file}' is {header.height}x{header.width} (height x width): give "
+                    "dataset.image_size=(height, width) to resize them all."
+                )
+    return (*size, preprocess.channels or max(header.channels for header in headers))

@@ -1,0 +1,180 @@
+"""Random access to images, and the choice between memory and streaming."""
+
+from __future__ import annotations
+
+import abc
+import bisect
+import concurrent.futures
+import hashlib
+import itertools
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from gan_jax.data.arrays import PixelRange
+from gan_jax.data.dataset import Dataset
+from gan_jax.data.options import SourceOptions
+from gan_jax.data.preprocess import Preprocess
+from gan_jax.data.progress import progress_bar
+
+_MOST_THREADS = 8  # beyond it, threads wait for Python's lock more than they decode
+_SMALL_IMAGE = 128 * 128  # pixels; work on smaller arrays is mostly Python, which threads slow down
+_LISTED_ROWS = 64  # rows that stand for the content of a memory-mapped array
+
+
+class Source(abc.ABC):
+    """Random access to preprocessed images of one shape.
+
+    Attributes:
+        image_shape: (h, w, c) of every image.
+        threads: how many read the whole set fastest.
+        block: how many images a thread takes at a time.
+    """
+
+    image_shape: tuple[int, int, int]
+    threads: int = min(_MOST_THREADS, os.cpu_count() or 1)
+    block: int = 64
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """The number of images."""
+
+    @abc.abstractmethod
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Image `index` as uint8 [h, w, c]; safe to call from several threads."""
+
+    @abc.abstractmethod
+    def listing(self) -> Iterable[str]:
+        """Lines that name the content, equal on machines that hold the same data."""
+
+    def take(self, indices: Sequence[int]) -> np.ndarray:
+        """The images at `indices` as uint8 [k, h, w, c]."""
+        images = np.empty((len(indices), *self.image_shape), np.uint8)
+        for row, index in enumerate(indices):
+            images[row] = self[int(index)]
+        return images
+
+    def read_all(self, description: str) -> np.ndarray:
+        """Every image, decoded by a pool of threads: uint8 [n, h, w, c]."""
+        images = np.empty((len(self), *self.image_shape), np.uint8)
+
+        def fill(start: int, stop: int) -> None:
+            images[start:stop] = self.take(range(start, stop))
+
+        map_blocks(fill, len(self), description, threads=self.threads, block=self.block)
+        return images
+
+
+def map_blocks(
+    fill: Callable[[int, int], None],
+    num_examples: int,
+    description: str,
+    *,
+    threads: int = Source.threads,
+    block: int = Source.block,
+) -> None:
+    """Calls `fill(start, stop)` in threads for each block of examples, with a progress bar.
+
+    The first error ends it: blocks that have not begun are dropped.
+    """
+    starts = range(0, num_examples, block)
+    stops = [min(start + block, num_examples) for start in starts]
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        tasks = [pool.submit(fill, *bounds) for bounds in zip(starts, stops)]
+        try:
+            with progress_bar(description, num_examples, "image") as bar:
+                for task, start, stop in zip(tasks, starts, stops):
+                    task.result()
+                    bar.update(stop - start)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+class ArraySource(Source):
+    """Rows of an array, in memory or memory-mapped.
+
+    Args:
+        array: [n, h, w, c], uint8 or float as `pixel_range` says.
+        pixel_range: how its values become uint8.
+        indices: the rows of this split, int [k].
+        preprocess: applied to each image.
+    """
+
+    def __init__(
+        self,
+        array: np.ndarray,
+        *,
+        pixel_range: PixelRange = PixelRange.UINT8,
+        indices: np.ndarray,
+        preprocess: Preprocess,
+    ) -> None:
+        self.image_shape = preprocess.output_shape(array.shape[1:])
+        self._array, self._pixel_range, self._indices = array, pixel_range, indices
+        self._preprocess = preprocess
+        if array.shape[1] * array.shape[2] < _SMALL_IMAGE:
+            self.threads = 1
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        row = self._array[self._indices[index]]
+        return self._preprocess(self._pixel_range.to_uint8(row))
+
+    def listing(self) -> Iterable[str]:
+        yield f"array {self._array.dtype} {self._array.shape}, {self._preprocess}"
+        yield f"rows {hashlib.sha256(self._indices.astype('<i8')).hexdigest()}"
+        for row in np.linspace(0, len(self) - 1, _LISTED_ROWS).astype(int):
+            yield hashlib.sha256(np.ascontiguousarray(self[row])).hexdigest()
+
+    def read_all(self, description: str) -> np.ndarray:
+        as_stored = self._pixel_range is PixelRange.UINT8 and (
+            self.image_shape == self._array.shape[1:]
+        )
+        if not as_stored:
+            return super().read_all(description)
+        if len(self._indices) == len(self._array):  # every row, and indices always increase
+            mapped = isinstance(self._array, np.memmap)
+            return np.array(self._array) if mapped else np.ascontiguousarray(self._array)
+        return self._array[self._indices]
+
+
+class JoinedSource(Source):
+    """Several sources of one image shape, one after the other."""
+
+    def __init__(self, parts: Sequence[Source]) -> None:
+        self.image_shape = parts[0].image_shape
+        self._parts = parts
+        self._ends = list(itertools.accumulate(len(part) for part in parts))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        part = bisect.bisect_right(self._ends, index)
+        return self._parts[part][index - (self._ends[part] - len(self._parts[part]))]
+
+    def listing(self) -> Iterable[str]:
+        return itertools.chain.from_iterable(part.listing() for part in self._parts)
+
+    def read_all(self, description: str) -> np.ndarray:
+        return np.concatenate([part.read_all(description) for part in self._parts])
+
+
+def make_dataset(
+    source: Source,
+    *,
+    name: str,
+    split: str,
+    labels: np.ndarray | None,
+    class_names: tuple[str, ...] | None,
+    options: SourceOptions,
+) -> Dataset:
+    """The dataset of a source: in memory if it fits under the memory limit, else streamed."""
+    content = {"name": name, "split": split, "labels": labels, "class_names": class_names}
+    if len(source) * math.prod(source.image_shape) > options.memory_limit:
+        return Dataset(source=source, **content)
+    return Dataset(images=source.read_all(f"reading {name} ({split})"), **content)

@@ -1,0 +1,202 @@
+"""TFDS image sets through `data_source`, which needs no TensorFlow once a set is prepared.
+
+TensorFlow Datasets is imported only when a set is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gan_jax.data.dataset import Dataset
+from gan_jax.data.options import SourceOptions
+from gan_jax.data.preprocess import Preprocess
+from gan_jax.data.sources import Source, make_dataset, map_blocks
+from gan_jax.data.split import split_indices
+from gan_jax.errors import InputError
+
+_BLOCK = 512  # records read together; larger ones hardly gain
+_UNLABELLED = -1  # what TFDS gives where the labels were never published
+
+
+class TfdsSource(Source):
+    """Examples of a prepared TFDS set, decoded on access.
+
+    Args:
+        records: a TFDS data source, whose examples have an 'image'.
+        image_shape: (h, w, c) as stored, None where it varies.
+        indices: the records of this split, int [k].
+        preprocess: applied to each image.
+        title: name, version and split, for the fingerprint.
+    """
+
+    block = _BLOCK
+
+    def __init__(
+        self,
+        records: Any,
+        image_shape: tuple[int | None, ...],
+        *,
+        indices: np.ndarray,
+        preprocess: Preprocess,
+        title: str,
+    ) -> None:
+        self._records, self._indices = records, indices
+        self._preprocess, self._title = preprocess, title
+        self.image_shape = preprocess.output_shape(image_shape)
+        if None in self.image_shape:
+            raise InputError(
+                f"the images of {title} vary in size or channels {image_shape}: give "
+                "dataset.image_size=(height, width) and dataset.channels to bring them to one "
+                "shape."
+            )
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.take([index])[0]
+
+    def take(self, indices: Sequence[int]) -> np.ndarray:
+        # Many records in one call: one by one, ArrayRecord's own overhead takes most of the time.
+        examples = self._records.__getitems__(self._indices[np.asarray(indices)].tolist())
+        return np.stack([self._preprocess(example["image"]) for example in examples])
+
+    def listing(self) -> Iterable[str]:
+        yield f"{self._title}, {self._preprocess}"
+        yield f"records {hashlib.sha256(self._indices.astype('<i8')).hexdigest()}"
+
+
+def load_tfds(options: SourceOptions, split: str) -> Dataset:
+    """A TFDS set with an 'image' and, if it is classified, a 'label'.
+
+    The test split is 'test', or 'validation' where there is no 'test', or else
+    `options.test_fraction` of each class of 'train'. `options.path` is TFDS's data folder.
+
+    Raises:
+        InputError: unknown name; not prepared and TensorFlow is missing; no uint8 images.
+    """
+    name = options.tfds_name
+    if not name:
+        raise InputError("dataset.tfds_name is empty: give a TFDS name, such as 'mnist'.")
+    builder = _prepared_builder(name, options)
+    info = builder.info
+    image = _feature(info, "image")
+    if image is None or len(image.shape) != 3 or image.np_dtype != np.uint8:
+        raise InputError(
+            f"TFDS set '{name}' has no feature 'image' of type uint8 [h, w, c]; it has "
+            f"{info.features}."
+        )
+    held_out = next((part for part in ("test", "validation") if part in info.splits), None)
+    tfds_split = {"train": "train", "test": held_out or "train"}.get(split)
+    if split == "all":
+        tfds_split = f"train+{held_out}" if held_out else "train"
+    if "train" not in info.splits:
+        raise InputError(f"TFDS set '{name}' has no split 'train', only {', '.join(info.splits)}.")
+    labels, class_names = _labels(builder, tfds_split)
+    records = builder.as_data_source(tfds_split)
+    indices = split_indices(
+        len(records),
+        labels,
+        split="all" if held_out else split,
+        test_fraction=options.test_fraction,
+    )
+    source = TfdsSource(
+        records,
+        image.shape,
+        indices=indices,
+        preprocess=options.preprocess,
+        title=f"tfds {info.full_name} {tfds_split}",
+    )
+    return make_dataset(
+        source,
+        name=f"tfds:{name}",
+        split=split,
+        labels=None if labels is None else labels[indices],
+        class_names=class_names,
+        options=options,
+    )
+
+
+def _prepared_builder(name: str, options: SourceOptions) -> Any:
+    """A TFDS builder whose files allow random access, prepared now if it can be."""
+    import tensorflow_datasets as tfds
+
+    data_dir = str(options.expanded_path("")) if options.path else None
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except tfds.core.registered.DatasetNotFoundError as error:
+        known = tfds.list_builders(with_community_datasets=False)
+        close = difflib.get_close_matches(name, known, n=3)
+        raise InputError(
+            f"dataset.tfds_name '{name}' is unknown to TFDS {tfds.__version__} and not prepared "
+            f"in {data_dir or 'its data folder'}"
+            f"{': did you mean ' + ' or '.join(close) if close else ''}?"
+        ) from error
+    if not builder.is_prepared():
+        if importlib.util.find_spec("tensorflow") is None:
+            raise InputError(
+                f"TFDS set '{name}' is not prepared in {builder.data_dir}, and preparing needs "
+                f"TensorFlow, which is not installed: {_how_to_prepare(name, data_dir)}"
+            )
+        builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+        try:
+            builder.download_and_prepare()
+        except Exception as error:  # from the network, the disk or the set's own script
+            raise InputError(
+                f"TFDS could not prepare '{name}' in {builder.data_dir} "
+                f"({type(error).__name__}: {error}): mend that and run again."
+            ) from error
+    random_access = set(tfds.core.file_adapters.FileFormat.with_random_access())
+    if not builder.info.available_file_formats() & random_access:
+        root = str(pathlib.Path(data_dir or "~/tensorflow_datasets").expanduser())
+        raise InputError(
+            f"TFDS set '{name}' is prepared in {builder.data_dir} as "
+            f"{builder.info.file_format.value}, which has no random access. Give another folder as "
+            f"dataset.path, and {_how_to_prepare(name, f'{root}_array_record')}"
+        )
+    return builder
+
+
+def _how_to_prepare(name: str, data_dir: str | None) -> str:
+    """The command that prepares a set; not TFDS's own `tfds build`, which also needs Beam."""
+    place = f"data_dir={data_dir!r}, " if data_dir else ""
+    return (
+        "run once, here or on a machine whose folder you copy: "
+        "pip install tensorflow importlib_resources && "
+        'python -c "import tensorflow_datasets as tfds; '
+        f"tfds.builder({name!r}, {place}file_format='array_record').download_and_prepare()\""
+    )
+
+
+def _feature(info: Any, key: str) -> Any:
+    """The feature of that name, or None."""
+    if key not in info.features:
+        return None
+    return info.features[key]
+
+
+def _labels(builder: Any, tfds_split: str) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+    """int32 [n] in record order and the class names, read without decoding the images."""
+    import tensorflow_datasets as tfds
+
+    feature = _feature(builder.info, "label")
+    if not isinstance(feature, tfds.features.ClassLabel):
+        return None, None
+    records = builder.as_data_source(tfds_split, decoders={"image": tfds.decode.SkipDecoding()})
+    labels = np.empty(len(records), np.int32)
+
+    def fill(start: int, stop: int) -> None:
+        examples = records.__getitems__(list(range(start, stop)))
+        labels[start:stop] = [example["label"] for example in examples]
+
+    map_blocks(fill, len(records), "reading labels", block=_BLOCK)
+    if (labels == _UNLABELLED).all():
+        return None, None
+    return labels, tuple(feature.names) or None

@@ -1,0 +1,340 @@
+"""From images to numbers to a report: at the end of a run, and for anybody's samples."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from gan_jax import parallel, workdir as folder
+from gan_jax.checkpoint import Checkpoints
+from gan_jax.data import Dataset, load, read_images
+from gan_jax.environment import describe_environment
+from gan_jax.errors import InputError
+from gan_jax.extractor import Extractor, load_pack
+from gan_jax.factory import build_gan, count_steps
+from gan_jax.images import image_grid, save_png
+from gan_jax.judge import Judge, Judgement, make_judge
+from gan_jax.logs import read_history
+from gan_jax.metrics import nearest_neighbours
+from gan_jax.pixels import to_float
+from gan_jax.recogniser_report import RecogniserReport, write_recogniser_report
+from gan_jax.report import GANReport, write_gan_report
+from gan_jax.sampling import generate_images, interpolate, sample_latents
+from gan_jax.state import GAN, create_gan_state
+
+_NUM_BOOTSTRAP = 100
+_SHOWN_SAMPLES = 100
+_QUERIES = 8
+_NEIGHBOURS = 5
+_NEIGHBOUR_POOL = 20_000
+_INTERPOLATION = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Recognition:
+    """A recogniser on labelled images.
+
+    Attributes:
+        accuracy: share named correctly, in [0, 1].
+        predictions: int [n].
+        confusion: images of true class i called class j, int [k, k].
+    """
+
+    accuracy: float
+    predictions: np.ndarray
+    confusion: np.ndarray
+
+
+def recognise(
+    network: nn.Module, variables: Any, dataset: Dataset, *, batch_size: int = 500
+) -> Recognition:
+    """Runs a recogniser on a labelled set."""
+    images = dataset.take(np.arange(len(dataset)))
+    logits = parallel.map_batches(
+        _logits(network), variables, images, batch_size=batch_size
+    )
+    predictions = np.argmax(logits, -1)
+    classes = logits.shape[-1]
+    confusion = np.bincount(dataset.labels * classes + predictions, minlength=classes**2)
+    return Recognition(
+        accuracy=float(np.mean(predictions == dataset.labels)),
+        predictions=predictions,
+        confusion=confusion.reshape(classes, classes),
+    )
+
+
+def _logits(network: nn.Module):
+    @jax.jit
+    def apply(variables: Any, images: jax.Array) -> jax.Array:
+        return network.apply(variables, to_float(images), train=False)["logits"]
+
+    return apply
+
+
+def write_recogniser_results(
+    workdir: pathlib.Path,
+    *,
+    extractor: Extractor,
+    result: Recognition,
+    test: Dataset,
+    config: dict[str, Any],
+    history: list[dict],
+    environment: dict[str, str],
+) -> None:
+    """Writes eval.json and report.html of a recogniser's run."""
+    wrong = np.flatnonzero(result.predictions != test.labels)
+    write_recogniser_report(
+        workdir / folder.REPORT,
+        RecogniserReport(
+            title=f"{extractor.stamp} on {test.name}",
+            config=config,
+            history=history,
+            accuracy=result.accuracy,
+            confusion=result.confusion,
+            class_names=extractor.class_names,
+            mistakes=test.take(wrong) if len(wrong) else None,
+            mistake_labels=test.labels[wrong],
+            mistake_predictions=result.predictions[wrong],
+            environment=environment,
+        ),
+    )
+    folder.write_json(
+        workdir / folder.EVALUATION,
+        {
+            "metrics": {
+                "accuracy": {"value": result.accuracy, "n": len(test)},
+                "confusion": {"value": result.confusion.tolist(), "n": len(test)},
+            },
+            "protocol": {
+                "extractor": extractor.stamp,
+                "extractor_sha256": extractor.digest,
+                "reference": test.name,
+                "reference_split": test.split,
+                "reference_fingerprint": test.fingerprint,
+                "step": history[-1]["step"] if history else 0,
+            },
+        },
+    )
+
+
+def evaluate_gan(
+    out: pathlib.Path,
+    *,
+    config: dict[str, Any],
+    gan: GAN,
+    ema: Any,
+    step: int,
+    judge: Judge | None,
+    train: Dataset,
+    latents: np.ndarray,
+    batch_size: int,
+    history_of: pathlib.Path | None = None,
+) -> None:
+    """Writes eval.json, report.html and the last pictures of a GAN into `out`.
+
+    Args:
+        config: of the run, plain.
+        gan: its static half.
+        ema: the generator's averaged variables, on the host.
+        step: that they are of.
+        judge: or None, and then there are pictures but no numbers.
+        train: the images it was trained on, for the nearest neighbours.
+        latents: float [n, latent_dim]: what is judged.
+        batch_size: images a call.
+        history_of: the run's folder, if it is not `out`.
+    """
+    images = generate_images(gan.generator, ema, latents, batch_size=batch_size)
+    walk = interpolate(latents[0], latents[1], _INTERPOLATION)
+    strip = generate_images(gan.generator, ema, walk, batch_size=batch_size)
+    judgement = judge and judge.judge(
+        images, num_bootstrap=_NUM_BOOTSTRAP, batch_size=batch_size
+    )
+    if not parallel.is_main_process():
+        return
+    samples = out / folder.SAMPLES
+    save_png(samples / "final.png", image_grid(images[:_SHOWN_SAMPLES]))
+    save_png(samples / "interpolation.png", image_grid(strip, columns=_INTERPOLATION))
+    _write_results(
+        out, images=images, judge=judge, judgement=judgement, protocol={"step": step},
+        title=f"{config['model']['name']} on {train.name}", train=train, config=config,
+        history=read_history(history_of or out), interpolation=strip,
+    )
+
+
+def _write_results(
+    out: pathlib.Path,
+    *,
+    images: np.ndarray,
+    judge: Judge | None,
+    judgement: Judgement | None,
+    protocol: dict[str, Any],
+    title: str,
+    train: Dataset | None,
+    config: dict[str, Any],
+    history: list[dict],
+    interpolation: np.ndarray | None = None,
+) -> None:
+    """The report, then eval.json: who finds the latter finds all."""
+    content: dict[str, Any] = {"metrics": {}, "protocol": protocol | {"images": len(images)}}
+    if judgement is not None:
+        content = {
+            "metrics": judgement.metrics, "protocol": judgement.protocol | protocol
+        }
+    report = GANReport(
+        title=title, config=config, history=history, evaluation=content,
+        samples=images[:_SHOWN_SAMPLES], interpolation=interpolation,
+        environment=describe_environment(),
+    )
+    if judge is not None:
+        probabilities = judgement.features.probabilities
+        report.samples = images
+        report.predictions = np.argmax(probabilities, -1)
+        report.confidences = np.max(probabilities, -1)
+        report.class_names = judge.extractor.class_names
+        report.class_counts = judgement.metrics["class_histogram"]["value"]
+        report.reference_counts = judge.reference_counts
+        report.real = judge.images[_spread(len(judge.images), _SHOWN_SAMPLES, seed=judge.seed)]
+    elif train is not None:
+        report.real = train.take(_spread(len(train), _SHOWN_SAMPLES, seed=0))
+    if train is not None:
+        pool = train.take(_spread(len(train), _NEIGHBOUR_POOL, seed=0))
+        if pool.shape[1:] == images.shape[1:]:
+            queries = images[:_QUERIES]
+            rows, distances = nearest_neighbours(
+                queries.reshape(len(queries), -1) / 255.0,
+                pool.reshape(len(pool), -1) / 255.0,
+                k=min(_NEIGHBOURS, len(pool)),
+            )
+            report.neighbour_queries = queries
+            report.neighbours = pool[rows]
+            report.neighbour_distances = distances
+    write_gan_report(out / folder.REPORT, report)
+    folder.write_json(out / folder.EVALUATION, content)
+
+
+def _spread(count: int, most: int, *, seed: int) -> np.ndarray:
+    """All indices, or `most` random ones in ascending order if there are more."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).permutation(count)[:most])
+
+
+def evaluate_run(
+    workdir: str | pathlib.Path,
+    *,
+    checkpoint: str = "latest",
+    pack: str = "",
+    num_samples: int = 0,
+    out: str | pathlib.Path | None = None,
+) -> dict[str, Any]:
+    """Judges a GAN's run again, and returns what eval.json then holds.
+
+    Args:
+        workdir: of the run.
+        checkpoint: 'latest', 'best' or a step.
+        pack: of the judge; '' for the one of the run's config.
+        num_samples: how many images; 0 for as many as the config says.
+        out: where eval.json and report.html go; None for the run's folder.
+
+    Raises:
+        InputError: no such run, checkpoint or pack.
+    """
+    workdir = pathlib.Path(workdir)
+    config = folder.read_config(workdir)
+    if config.kind != "gan":
+        raise InputError(
+            f"'{workdir}' is the run of a recogniser, which train.py has evaluated: see "
+            f"{workdir / folder.REPORT}. Give the folder of a GAN's run."
+        )
+    parallel.enable_compilation_cache(config.compilation_cache)
+    train = load(config.dataset, "train")
+    gan = build_gan(config, train.image_shape, count_steps(config, len(train)))
+    template = create_gan_state(gan, jax.random.key(config.seed), train.image_shape)
+    if not (workdir / folder.CHECKPOINTS).is_dir():
+        raise InputError(f"'{workdir}' has no checkpoints yet: train it first.")
+    with Checkpoints(workdir / folder.CHECKPOINTS, keep=config.checkpoint.keep) as checkpoints:
+        step = _chosen_step(checkpoints, checkpoint)
+        restored = checkpoints.restore(template, step)
+    if restored is None:
+        raise InputError(f"'{workdir}' has no checkpoints yet: train it first.")
+    step, state = restored
+    pack = pack or config.judge.pack
+    judge = None
+    if pack:
+        judge = make_judge(
+            load_pack(pack), load(config.dataset, "test"), batch_size=config.evaluation.batch_size
+        )
+    count = num_samples or config.evaluation.num_samples
+    out = pathlib.Path(out or workdir)
+    out.mkdir(parents=True, exist_ok=True)
+    evaluate_gan(
+        out, config=config.to_dict(), gan=gan, ema=jax.tree.map(np.asarray, state.ema), step=step,
+        judge=judge, train=train,
+        latents=sample_latents(config.seed, count, config.model.latent_dim),
+        batch_size=config.evaluation.batch_size, history_of=workdir,
+    )
+    return folder.read_json(out / folder.EVALUATION)
+
+
+def _chosen_step(checkpoints: Checkpoints, name: str) -> int | None:
+    if name == "latest":
+        return None
+    if name == "best":
+        return checkpoints.best_step()
+    if not name.isdigit():
+        raise InputError(f"--checkpoint is {name!r}; expected 'latest', 'best' or a step.")
+    return int(name)
+
+
+def evaluate_samples(
+    samples: str,
+    reference: str,
+    pack: str,
+    out: str | pathlib.Path,
+    *,
+    reference_split: str = "test",
+    resize: str = "",
+    batch_size: int = 500,
+) -> dict[str, Any]:
+    """Judges anybody's samples, and returns what eval.json then holds.
+
+    Args:
+        samples: a folder of images, an npz or npy file, a folder of idx files, or a set's name.
+        reference: likewise, of real images.
+        pack: the extractor's folder.
+        out: where eval.json and report.html go.
+        reference_split: 'train', 'test' or 'all', where the reference has splits.
+        resize: how to bring images to the extractor's size (a name of the data options); '' refuses
+            other sizes.
+        batch_size: images a call.
+
+    Raises:
+        InputError: images, a reference or a pack that cannot be read or do not fit together.
+    """
+    extractor = load_pack(pack)
+    options: dict[str, Any] = {}
+    if resize:
+        height, width, channels = extractor.image_shape
+        options = {"image_size": (height, width), "resize": resize, "channels": channels}
+    real = read_images(reference, split=reference_split, **options)
+    judged = read_images(samples, split="all", **options)
+    judge = make_judge(extractor, real, batch_size=batch_size)
+    images = judged.take(np.arange(len(judged)))
+    judgement = judge.judge(images, num_bootstrap=_NUM_BOOTSTRAP, batch_size=batch_size)
+    out = pathlib.Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    _write_results(
+        out, images=images, judge=judge, judgement=judgement,
+        protocol={
+            "samples": judged.name,
+            "samples_fingerprint": judged.fingerprint,
+            "resize": resize or "none",
+        },
+        title=f"{judged.name} against {real.name}", train=None, config={}, history=[],
+    )
+    return folder.read_json(out / folder.EVALUATION)

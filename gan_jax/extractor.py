@@ -1,0 +1,272 @@
+"""The judge: a trained CNN, its preprocessing and layer names, saved as a hashed pack.
+
+A pack is a folder: `weights.safetensors` and `pack.json`. Its identity is a SHA-256 over both, so a
+number stamped `cnn-mnist5k@1a2b3c4d` says exactly which network gave it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import pathlib
+from typing import Any
+
+import flax.traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from gan_jax.errors import InputError
+from gan_jax.models.cnn import CNN
+from gan_jax.parallel import map_batches
+from gan_jax.pixels import to_float
+
+_WEIGHTS = "weights.safetensors"
+_RECORD = "pack.json"
+_FORMAT = 1
+_GOLDEN_IMAGES = 3
+_GOLDEN_TOLERANCE = 1e-4
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """What the recogniser sees in n images.
+
+    Attributes:
+        semantic: float32 [n, d], the penultimate layer.
+        texture: float32 [n, 2c], mean and standard deviation over the positions of a middle layer.
+        probabilities: float32 [n, num_classes], p(class | image).
+    """
+
+    semantic: np.ndarray
+    texture: np.ndarray
+    probabilities: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Extractor:
+    """A CNN that judges images.
+
+    Attributes:
+        network: the module.
+        variables: its parameters and batch statistics.
+        record: what the pack says of it; see `make_record`.
+        digest: SHA-256 of record and weights, 64 hexadecimal digits.
+    """
+
+    network: CNN
+    variables: dict[str, Any]
+    record: dict[str, Any]
+    digest: str
+
+    @property
+    def stamp(self) -> str:
+        """'name@' and the first eight digits of the digest."""
+        return f"{self.record['name']}@{self.digest[:8]}"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, c) of the images it takes."""
+        return tuple(self.record["image_shape"])
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name a class."""
+        return tuple(self.record["class_names"])
+
+    def features(self, images: np.ndarray, *, batch_size: int = 500, progress=None) -> Features:
+        """The features of uint8 images [n, h, w, c].
+
+        Raises:
+            InputError: images of another size or number of channels.
+        """
+        if images.shape[1:] != self.image_shape:
+            raise InputError(
+                f"the images are {_by(images.shape[1:])} and the extractor {self.stamp} was trained "
+                f"on {_by(self.image_shape)} (height x width x channels): resize or convert them, "
+                "or take a pack trained on such images."
+            )
+        layers = self.record["layers"]
+        apply = _apply(self.network, layers["semantic"], layers["texture"])
+        result = map_batches(
+            apply, self.variables, images, batch_size=batch_size, progress=progress
+        )
+        return Features(*result)
+
+
+@functools.lru_cache(maxsize=8)
+def _apply(network: CNN, semantic: str, texture: str):
+    @jax.jit
+    def apply(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        # Full float32 products also where a GPU or TPU would round them: numbers must not depend on
+        # the machine.
+        with jax.default_matmul_precision("highest"):
+            outputs = network.apply(variables, to_float(images), train=False)
+        middle = outputs[texture].astype(jnp.float32)
+        mean, std = jnp.mean(middle, (1, 2)), jnp.std(middle, (1, 2))
+        return (
+            outputs[semantic].astype(jnp.float32),
+            jnp.concatenate([mean, std], -1),
+            jax.nn.softmax(outputs["logits"], -1),
+        )
+
+    return apply
+
+
+def make_record(
+    *,
+    name: str,
+    network: CNN,
+    image_shape: tuple[int, int, int],
+    layers: dict[str, str],
+    class_names: tuple[str, ...],
+    accuracy: float,
+    num_test: int,
+    training: dict[str, Any],
+    splits: dict[str, str],
+    versions: dict[str, str],
+) -> dict[str, Any]:
+    """What a pack says of its network, all JSON values.
+
+    Args:
+        name: such as 'cnn-mnist5k'.
+        network: the module; its fields are kept.
+        image_shape: (h, w, c).
+        layers: {'semantic': layer name, 'texture': layer name}.
+        class_names: one a class.
+        accuracy: on `num_test` images that it was not trained on.
+        training: the config it was trained with.
+        splits: fingerprints of the training and test images.
+        versions: of the libraries.
+    """
+    return {
+        "format": _FORMAT,
+        "name": name,
+        "architecture": {
+            "name": "cnn",
+            "num_classes": network.num_classes,
+            "widths": list(network.widths),
+            "dense": network.dense,
+            "dropout_rate": network.dropout_rate,
+        },
+        "image_shape": list(image_shape),
+        "preprocessing": "uint8 / 127.5 - 1, no resizing",
+        "layers": dict(layers),
+        "class_names": list(class_names),
+        "accuracy": accuracy,
+        "num_test": num_test,
+        "training": training,
+        "splits": splits,
+        "versions": versions,
+    }
+
+
+def save_pack(folder: str | pathlib.Path, variables: Any, record: dict[str, Any]) -> Extractor:
+    """Writes a pack, with a golden vector of its own features, and returns it.
+
+    Args:
+        folder: made if it is not there.
+        variables: {'params': ..., 'batch_stats': ...}, on one device or the host.
+        record: from `make_record`.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    variables = jax.tree.map(np.asarray, variables)
+    extractor = Extractor(_network(record), variables, record, "")
+    record = record | {"golden": _golden(extractor)}
+    flat = flax.traverse_util.flatten_dict(variables, sep="/")
+    temporary = folder / (_WEIGHTS + ".new")
+    save_file({name: np.ascontiguousarray(value) for name, value in flat.items()}, temporary)
+    temporary.replace(folder / _WEIGHTS)
+    digest = _digest(record, flat)
+    temporary = folder / (_RECORD + ".new")
+    temporary.write_text(json.dumps(record | {"sha256": digest}, indent=1, sort_keys=True) + "\n")
+    temporary.replace(folder / _RECORD)
+    return dataclasses.replace(extractor, record=record, digest=digest)
+
+
+def load_pack(folder: str | pathlib.Path) -> Extractor:
+    """Reads a pack and checks it: its hash, and that this machine gives its golden features.
+
+    Raises:
+        InputError: no pack there, one of a newer format, one that was changed, or a machine on
+            which the network computes something else.
+    """
+    folder = pathlib.Path(folder).expanduser()
+    if not (folder / _RECORD).is_file() or not (folder / _WEIGHTS).is_file():
+        raise InputError(
+            f"there is no extractor pack in '{folder}' ({_RECORD} and {_WEIGHTS} are expected): "
+            "train one with python train.py --config configs/cnn_mnist5k.py, or give the folder of "
+            "another."
+        )
+    try:
+        record = json.loads((folder / _RECORD).read_text())
+        digest = record.pop("sha256")
+        flat = load_file(folder / _WEIGHTS)
+    except Exception as error:  # every way in which a file can be cut or overwritten
+        raise InputError(
+            f"the extractor pack in '{folder}' is damaged ({error}): copy it again, or train it "
+            "again."
+        ) from error
+    if record.get("format") != _FORMAT:
+        raise InputError(
+            f"the extractor pack in '{folder}' has format {record.get('format')!r}, this version "
+            f"of gan_jax reads format {_FORMAT}: update gan_jax or train the pack again."
+        )
+    if _digest(record, flat) != digest:
+        raise InputError(
+            f"the extractor pack in '{folder}' was changed after it was made: its contents do not "
+            f"give its sha256 {digest[:8]}... Numbers from it would be nobody's; copy it again, or "
+            "train it again."
+        )
+    variables = flax.traverse_util.unflatten_dict(flat, sep="/")
+    extractor = Extractor(_network(record), variables, record, digest)
+    golden, wanted = _golden(extractor), record["golden"]
+    for name, value in golden.items():
+        error = float(np.max(np.abs(np.array(value) - np.array(wanted[name]))))
+        scale = max(1.0, float(np.max(np.abs(wanted[name]))))
+        if not error <= _GOLDEN_TOLERANCE * scale:
+            raise InputError(
+                f"the extractor {extractor.stamp} gives other {name} features on this machine than "
+                f"where it was made (by {error:.2g}): its numbers could not be compared."
+            )
+    return extractor
+
+
+def _network(record: dict[str, Any]) -> CNN:
+    fields = dict(record["architecture"])
+    name = fields.pop("name")
+    if name != "cnn":
+        raise InputError(f"the pack's architecture {name!r} is not known; expected 'cnn'.")
+    return CNN(**{**fields, "widths": tuple(fields["widths"])})
+
+
+def _golden(extractor: Extractor) -> dict[str, list[list[float]]]:
+    """Features of fixed images, which any machine can make again."""
+    shape = (_GOLDEN_IMAGES, *extractor.image_shape)
+    index = np.arange(np.prod(shape), dtype=np.int64)
+    images = ((index * 2654435761 % 2**32) >> 24).astype(np.uint8).reshape(shape)
+    features = extractor.features(images)
+    return {
+        "semantic": np.float64(features.semantic).round(7).tolist(),
+        "texture": np.float64(features.texture).round(7).tolist(),
+        "probabilities": np.float64(features.probabilities).round(7).tolist(),
+    }
+
+
+def _digest(record: dict[str, Any], flat: dict[str, np.ndarray]) -> str:
+    """SHA-256 over the canonical record and each weight's name, dtype, shape and bytes."""
+    digest = hashlib.sha256()
+    digest.update(json.dumps(record, sort_keys=True, separators=(",", ":")).encode())
+    for name in sorted(flat):
+        value = np.ascontiguousarray(flat[name])
+        digest.update(f"\n{name} {value.dtype} {list(value.shape)}\n".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(str(side) for side in shape)

@@ -1,0 +1,155 @@
+"""From a config to the static definitions that are trained."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from gan_jax.augment import Affine
+from gan_jax.errors import InputError
+from gan_jax.losses import adversarial_loss
+from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check_article_size
+from gan_jax.models.cnn import CNN
+from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator, num_stages
+from gan_jax.penalties import R1
+from gan_jax.state import GAN, Recogniser
+
+Shape = tuple[int, int, int]
+
+
+def build_gan(config: ConfigDict, image_shape: Shape, num_steps: int) -> GAN:
+    """The GAN of a config, for images of shape (h, w, c).
+
+    Raises:
+        InputError: unknown names, a size that the model cannot make, or parts that do not go
+            together.
+    """
+    model = config.model
+    if model.name not in _MODELS:
+        raise InputError(_unknown("config.model.name", model.name, _MODELS))
+    if model.latent_dim < 1:
+        raise InputError(f"config.model.latent_dim is {model.latent_dim}; expected 1 or more.")
+    if config.r1_weight < 0:
+        raise InputError(f"config.r1_weight is {config.r1_weight}; expected 0 or more.")
+    if config.r1_weight and model.name == "dcgan" and model.discriminator_norm == "batch":
+        raise InputError(
+            f"config.r1_weight is {config.r1_weight} with config.model.discriminator_norm 'batch': "
+            "R1 is the gradient of one example's logit, which batch normalisation mixes with the "
+            "others'. Set config.model.discriminator_norm='none', or config.r1_weight=0."
+        )
+    generator, discriminator = _MODELS[model.name](model, image_shape)
+    return GAN(
+        generator=generator,
+        discriminator=discriminator,
+        generator_optimizer=build_optimizer(config.generator_optimizer, num_steps),
+        discriminator_optimizer=build_optimizer(config.discriminator_optimizer, num_steps),
+        latent_dim=model.latent_dim,
+        loss=adversarial_loss(config.loss),
+        penalties=(R1(config.r1_weight),) if config.r1_weight else (),
+        augment=build_augmentation(config.augment),
+        ema_half_life=config.ema_half_life,
+    )
+
+
+def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Recogniser:
+    """The recogniser of a config."""
+    model = config.model
+    return Recogniser(
+        network=CNN(
+            num_classes=num_classes,
+            widths=tuple(model.widths),
+            dense=model.dense,
+            dropout_rate=model.dropout_rate,
+            dtype=_dtype(model.dtype),
+        ),
+        optimizer=build_optimizer(config.optimizer, num_steps),
+        augment=build_augmentation(config.augment),
+        label_smoothing=config.label_smoothing,
+        ema_half_life=config.ema_half_life,
+    )
+
+
+def build_optimizer(config: ConfigDict, num_steps: int) -> optax.GradientTransformation:
+    """Adam (Kingma and Ba 2015) with the config's schedule over `num_steps` updates.
+
+    Raises:
+        InputError: an unknown schedule or a learning rate that is not above 0.
+    """
+    rate = config.learning_rate
+    if not rate > 0:
+        raise InputError(f"learning_rate is {rate}; expected a number above 0.")
+    if config.schedule not in _SCHEDULES:
+        raise InputError(_unknown("schedule", config.schedule, _SCHEDULES))
+    warmup = min(config.warmup_steps, num_steps)
+    schedule = _SCHEDULES[config.schedule](rate, max(num_steps - warmup, 1))
+    if warmup:
+        schedule = optax.join_schedules(
+            [optax.linear_schedule(0.0, rate, warmup), schedule], [warmup]
+        )
+    return optax.adam(schedule, b1=config.b1, b2=config.b2)
+
+
+def build_augmentation(config: ConfigDict) -> Affine | None:
+    """The affine augmentation of a config section, or None if it changes nothing."""
+    affine = Affine(**config)
+    return None if affine == Affine() else affine
+
+
+def count_steps(config: ConfigDict, num_examples: int) -> int:
+    """How many steps a config asks for on a set of `num_examples` images."""
+    if config.num_steps:
+        return config.num_steps
+    return max(1, math.ceil(config.num_epochs * num_examples / config.batch_size))
+
+
+def _article(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
+    check_article_size(*shape[:2])
+    dtype = _dtype(model.dtype)
+    return (
+        ArticleGenerator(shape, model.initialization, dtype=dtype),
+        ArticleDiscriminator(model.initialization, model.dropout_rate, dtype=dtype),
+    )
+
+
+def _dcgan(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
+    num_stages(*shape[:2])
+    common = dict(
+        width=model.width,
+        kernel_size=model.kernel_size,
+        initialization=model.initialization,
+        dtype=_dtype(model.dtype),
+    )
+    return (
+        DCGANGenerator(shape, norm=model.generator_norm, **common),
+        DCGANDiscriminator(norm=model.discriminator_norm, **common),
+    )
+
+
+_MODELS: dict[str, Callable[[ConfigDict, Shape], tuple[nn.Module, nn.Module]]] = {
+    "article": _article,
+    "dcgan": _dcgan,
+}
+_SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
+    "constant": lambda rate, steps: optax.constant_schedule(rate),
+    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
+    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
+}
+_DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
+
+
+def _dtype(name: str) -> jnp.dtype | None:
+    if name not in _DTYPES:
+        raise InputError(_unknown("config.model.dtype", name, _DTYPES))
+    return _DTYPES[name]
+
+
+def _unknown(field: str, value: str, choices: dict) -> str:
+    close = difflib.get_close_matches(str(value), choices, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"{field} is {value!r}; expected one of {', '.join(choices)}.{hint}"

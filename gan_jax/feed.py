@@ -1,0 +1,83 @@
+"""From a dataset to what compiled steps take: on the device once, or streamed to it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gan_jax import parallel
+from gan_jax.data import Dataset, batch_indices, stream_batches
+from gan_jax.pixels import to_float
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """The training images, in an order that is a function of (seed, step) alone.
+
+    Attributes:
+        data: replicated arrays that `fetch` reads, or None when streamed.
+        fetch: (data, rows) to the batch of one step, see `parallel.compile_steps`.
+        calls: (start_step, num_steps) to an iterator over the rows of each call.
+    """
+
+    data: Any
+    fetch: Callable[[Any, Any], dict[str, Array]]
+    calls: Callable[[int, int], Iterator[Any]]
+
+
+def make_feed(
+    dataset: Dataset, plan: parallel.Plan, *, batch_size: int, steps_per_call: int, seed: int
+) -> Feed:
+    """Keeps a set that is in memory on the devices as uint8 and streams any other.
+
+    Calls end at multiples of `steps_per_call`, wherever they start, so that a resumed run makes the
+    same calls.
+    """
+    local = parallel.shard_rows(batch_size, plan)
+    if dataset.images is None:
+
+        def stream(start: int, stop: int) -> Iterator[Any]:
+            processes = batch_size // (local.stop - local.start)
+            for first, last in _call_bounds(start, stop, steps_per_call):
+                yield from stream_batches(
+                    dataset, batch_size=batch_size, seed=seed, start_step=first,
+                    num_steps=last - first, steps_per_call=last - first,
+                    shard_index=local.start // (local.stop - local.start), shard_count=processes,
+                )
+
+        return Feed(None, lambda data, rows: _as_batch(rows), stream)
+
+    arrays = {"images": dataset.images}
+    if dataset.labels is not None:
+        arrays["labels"] = dataset.labels
+
+    def gather(start: int, stop: int) -> Iterator[np.ndarray]:
+        for first, last in _call_bounds(start, stop, steps_per_call):
+            rows = batch_indices(
+                len(dataset), batch_size, seed=seed, step=first, num_steps=last - first
+            )
+            yield rows[:, local]
+
+    def fetch(data: Any, rows: Array) -> dict[str, Array]:
+        return _as_batch({name: value[rows] for name, value in data.items()})
+
+    return Feed(parallel.replicate(arrays, plan), fetch, gather)
+
+
+def _as_batch(rows: dict[str, Array]) -> dict[str, Array]:
+    batch = {"images": to_float(rows["images"])}
+    if "labels" in rows:
+        batch["labels"] = jnp.asarray(rows["labels"])
+    return batch
+
+
+def _call_bounds(start: int, stop: int, steps_per_call: int) -> Iterator[tuple[int, int]]:
+    while start < stop:
+        end = min(stop, (start // steps_per_call + 1) * steps_per_call)
+        yield start, end
+        start = end

@@ -1,0 +1,235 @@
+"""The loop: compiled calls one after another, with a look at their numbers in between."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from jax import Array
+
+from gan_jax import parallel
+from gan_jax.checkpoint import Checkpoints
+from gan_jax.errors import Interrupted, TrainingDiverged
+from gan_jax.feed import Feed
+from gan_jax.logs import ProgressLine, RunLogger
+
+
+class StopSignal:
+    """Remembers SIGTERM or Ctrl-C until the loop can save; a second Ctrl-C ends at once.
+
+    A context manager; outside the main thread it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignal:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def agreed(self, meeting: bool) -> int:
+        """The signal to stop for now, or 0: the same in all processes.
+
+        With several processes they only tell each other at a `meeting`, which all call at the same
+        step.
+        """
+        if parallel.process_count() == 1:
+            return self.number
+        if meeting and parallel.any_process(bool(self.number)):
+            return self.number or signal.SIGTERM
+        return 0
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self.number == signal.SIGINT == number:
+            raise KeyboardInterrupt
+        self.number = number
+
+
+class Stopwatch:
+    """Seconds by activity; what is not claimed is training."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Adds the time inside to `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+    def training(self) -> float:
+        """Seconds since the start that no other activity claims."""
+        return time.perf_counter() - self._start - sum(self.seconds.values())
+
+    def describe(self) -> str:
+        """Each activity with its seconds."""
+        parts = {"train": self.training()} | self.seconds
+        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in parts.items())
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How long, and how often what happens, all in steps.
+
+    Attributes:
+        num_steps: the step to end at.
+        batch_size: images a step on all devices.
+        steps_per_call: see `feed.make_feed`.
+        log_every, checkpoint_every: happen at the end of the call that reaches a multiple.
+        evaluate_every: likewise; 0 for the end only.
+    """
+
+    num_steps: int
+    batch_size: int
+    steps_per_call: int
+    log_every: int
+    checkpoint_every: int
+    evaluate_every: int
+
+
+def fit(
+    state: Any,
+    key: Array,
+    *,
+    start: int,
+    plan: Plan,
+    compiled: Callable[..., tuple[Any, dict[str, Array]]],
+    feed: Feed,
+    checkpoints: Checkpoints,
+    logger: RunLogger,
+    progress: ProgressLine,
+    stop: StopSignal,
+    evaluate: Callable[[int, Any], tuple[dict[str, float], float | None]],
+    watch: Stopwatch,
+) -> Any:
+    """Trains from step `start` to the end and returns the state.
+
+    Numbers of a call are read one call later, so the devices never wait for the host. What is about
+    to be saved is first looked at: a checkpoint never holds a state after a non-finite loss.
+
+    Args:
+        evaluate: (step, state) to (numbers to log, score to rank checkpoints by or None).
+
+    Raises:
+        TrainingDiverged: a loss is not finite.
+        Interrupted: a signal came; the state was saved.
+    """
+    recorder = _Recorder(plan, start, logger, progress, checkpoints, watch)
+    pending: tuple[int, dict[str, Array]] | None = None
+    step = start
+    calls = feed.calls(start, plan.num_steps)
+    while step < plan.num_steps:
+        with watch.measure("input"):
+            rows = next(calls)
+        before, first = step, step == start
+        with watch.measure("compile") if first else contextlib.nullcontext():
+            state, metrics = compiled(state, key, feed.data, rows)
+            if first:
+                float(next(iter(metrics.values())))
+        step = min(plan.num_steps, (step // plan.steps_per_call + 1) * plan.steps_per_call)
+        if pending is not None:
+            recorder.record(*pending)
+        pending = (step, metrics)
+        done = step == plan.num_steps
+        at_log = _crossed(plan.log_every, before, step)
+        stopping = stop.agreed(at_log or done)
+        evaluating = done or _crossed(plan.evaluate_every, before, step)
+        if not (evaluating or stopping or _crossed(plan.checkpoint_every, before, step)):
+            continue
+        recorder.record(*pending)
+        pending = None
+        score = None
+        if evaluating:
+            with watch.measure("evaluate"):
+                numbers, score = evaluate(step, state)
+            logger.scalars(step, numbers)
+        with watch.measure("save"):
+            checkpoints.save(step, state, score=score)
+        if stopping and not done:
+            with watch.measure("save"):
+                checkpoints.wait()
+            name = signal.Signals(stopping).name
+            raise Interrupted(
+                f"{name}: stopped and saved at step {step:,} of {plan.num_steps:,}; the same "
+                "command goes on from there.",
+                stopping,
+            )
+    return state
+
+
+def _crossed(every: int, before: int, after: int) -> bool:
+    return every > 0 and before // every != after // every
+
+
+class _Recorder:
+    """Checks the numbers of each call, and writes their mean at every log interval."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        start: int,
+        logger: RunLogger,
+        progress: ProgressLine,
+        checkpoints: Checkpoints,
+        watch: Stopwatch,
+    ) -> None:
+        self._plan, self._logger, self._progress = plan, logger, progress
+        self._checkpoints, self._watch = checkpoints, watch
+        self._logged = self._seen = start
+        self._logged_at = watch.training()
+        self._sums: dict[str, float] = {}
+
+    def record(self, step: int, metrics: dict[str, Array]) -> None:
+        values = {
+            name: float(np.asarray(parallel.local_copy(value))) for name, value in metrics.items()
+        }
+        bad = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
+        if bad:
+            self._raise(bad, step)
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value * (step - self._seen)
+        before, self._seen = self._seen, step
+        if not (_crossed(self._plan.log_every, before, step) or step == self._plan.num_steps):
+            self._progress.update(step)
+            return
+        count = step - self._logged
+        row = {name: value / count for name, value in self._sums.items()}
+        now = self._watch.training()
+        rate = count * self._plan.batch_size / max(now - self._logged_at, 1e-9)
+        row["time/images_per_second"] = rate
+        self._logger.scalars(step, row)
+        losses = {name.split("/")[1]: v for name, v in row.items() if name.startswith("loss/")}
+        self._progress.update(step, {"images/s": rate, **losses})
+        self._sums, self._logged, self._logged_at = {}, step, now
+
+    def _raise(self, bad: list[str], step: int) -> None:
+        steps = self._checkpoints.steps()
+        saved = (
+            f"The last good checkpoint is that of step {steps[-1]:,}."
+            if steps
+            else "No checkpoint was saved before."
+        )
+        raise TrainingDiverged(
+            f"training diverged between steps {self._seen:,} and {step:,}: {', '.join(bad)}. "
+            f"{saved} Nothing after it was saved. Try a learning rate 2 to 10 times lower, R1 "
+            "(config.r1_weight=1 with config.model.discriminator_norm='none'), or float32 if it "
+            "was bfloat16, with another --workdir."
+        )

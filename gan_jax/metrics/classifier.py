@@ -1,0 +1,119 @@
+"""What the recogniser says of the images: how sure it is, and which classes it sees."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gan_jax.errors import InputError
+
+
+def classifier_score(probabilities, splits: int = 1) -> float:
+    """exp of the mean KL divergence of p(y|x) from p(y): sure of each image, varied over all.
+
+    The form of the Inception score (Salimans et al. 2016) with the recogniser in Inception's place;
+    the two are not comparable. Between 1 (all images get the same answer) and k (each image is
+    sure of one class, all classes equally often). It never looks at real images.
+
+    Args:
+      probabilities: [n, k] softmax outputs, each row summing to 1; zeros are allowed.
+      splits: the set is cut in this many consecutive parts and their scores are averaged.
+
+    Raises:
+      InputError: not probabilities, or fewer images than splits.
+    """
+    probabilities = _checked_probabilities(probabilities)
+    if not 1 <= splits <= len(probabilities):
+        raise InputError(
+            f"splits is {splits} for n = {len(probabilities)} images; expected 1 to n."
+        )
+    return float(np.mean([_score(part) for part in np.array_split(probabilities, splits)]))
+
+
+def _score(probabilities: np.ndarray) -> float:
+    marginal = probabilities.mean(axis=0)
+    # p log p tends to 0 with p, and a class of marginal 0 has p = 0 in every row.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = probabilities * (np.log(probabilities) - np.log(marginal))
+    divergence = np.where(probabilities > 0.0, terms, 0.0).sum(axis=1)
+    return float(np.exp(max(divergence.mean(), 0.0)))
+
+
+def mean_confidence(probabilities) -> float:
+    """Mean over images of the largest class probability in [n, k]; between 1/k and 1.
+
+    Raises:
+      InputError: not probabilities.
+    """
+    return float(_checked_probabilities(probabilities).max(axis=1).mean())
+
+
+def class_histogram(predictions, num_classes: int) -> list[int]:
+    """How many of the predicted classes [n] (integers in [0, num_classes)) fall in each class.
+
+    Raises:
+      InputError: not integers, or a class out of range.
+    """
+    predictions = np.asarray(predictions)
+    if predictions.ndim != 1 or predictions.dtype.kind not in "iu":
+        raise InputError(
+            f"predictions are {predictions.dtype} {predictions.shape}; expected integers [n], one "
+            "class number an image (argmax of the probabilities)."
+        )
+    if len(predictions) and not 0 <= predictions.min() <= predictions.max() < num_classes:
+        outside = predictions[(predictions < 0) | (predictions >= num_classes)][0]
+        raise InputError(
+            f"predicted class {outside} is outside 0 to {num_classes - 1}; check num_classes."
+        )
+    return np.bincount(predictions, minlength=num_classes).tolist()
+
+
+def class_kl(generated_counts, real_counts) -> float:
+    """KL divergence, in nats, of the generated class shares from the real ones; 0 is a match.
+
+    sum over classes of p log (p / q), p generated and q real. A class with no generated image adds
+    nothing. Nothing is added to the counts either, with one exception that keeps the result
+    finite: a class that was generated but has no real image counts as half a real image.
+
+    Args:
+      generated_counts: images a class, [k], non-negative.
+      real_counts: the same for the real images.
+
+    Raises:
+      InputError: different lengths, negative or non-finite counts, or no image at all on a side.
+    """
+    generated = np.asarray(generated_counts, np.float64)
+    real = np.asarray(real_counts, np.float64)
+    if generated.shape != real.shape or generated.ndim != 1:
+        raise InputError(
+            f"class counts have shapes {generated.shape} and {real.shape}; expected the same [k], "
+            "from the same recogniser."
+        )
+    for name, counts in (("generated", generated), ("real", real)):
+        if not (np.isfinite(counts).all() and (counts >= 0).all() and counts.sum() > 0):
+            raise InputError(
+                f"{name} class counts are {counts.tolist()}; expected numbers >= 0, not all 0."
+            )
+    real = np.where((real == 0) & (generated > 0), 0.5, real)
+    p, q = generated / generated.sum(), real / real.sum()
+    seen = p > 0
+    return max(float(np.sum(p[seen] * np.log(p[seen] / q[seen]))), 0.0)
+
+
+def _checked_probabilities(probabilities) -> np.ndarray:
+    probabilities = np.asarray(probabilities)
+    if probabilities.ndim != 2 or 0 in probabilities.shape:
+        raise InputError(
+            f"probabilities have shape {probabilities.shape}; expected [n, k] with n >= 1 images "
+            "and k >= 1 classes."
+        )
+    probabilities = probabilities.astype(np.float64)
+    sums = probabilities.sum(axis=1)
+    good = (probabilities >= 0).all(axis=1) & (np.abs(sums - 1.0) <= 1e-3)  # False for NaN
+    if not good.all():
+        row = int(np.argmin(good))
+        raise InputError(
+            f"probabilities: row {row} sums to {sums[row]:.6g} with a least entry of "
+            f"{probabilities[row].min():.3g}; expected a softmax (entries >= 0 that sum to 1), not "
+            "logits."
+        )
+    return probabilities

@@ -1,0 +1,1 @@
+"""Flax modules: networks with plain hyper-parameters and no training logic."""

@@ -1,0 +1,159 @@
+"""Layers that the networks share: convolutions, batch normalisation, dropout, initialisers.
+
+The functional convolutions live in `gan_jax.models.convolution`, which chooses their form by
+platform; they are re-exported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from gan_jax.errors import InputError
+from gan_jax.models.convolution import conv, conv_transpose
+
+__all__ = [
+    "BatchNorm",
+    "Conv",
+    "ConvTranspose",
+    "Dropout",
+    "conv",
+    "conv_transpose",
+    "initializer",
+]
+
+Initializer = Callable[..., Array]
+
+
+def initializer(name: str) -> Initializer:
+    """The kernel initialiser of that name.
+
+    Args:
+        name: 'normal' for N(0, 0.02^2) (Radford et al. 2016, DCGAN), 'xavier' for Glorot's uniform
+            distribution (Glorot and Bengio 2010).
+
+    Raises:
+        InputError: for another name.
+    """
+    if name == "normal":
+        return nn.initializers.normal(0.02)
+    if name == "xavier":
+        return nn.initializers.xavier_uniform()
+    raise InputError(f"initialisation {name!r} is not known; use 'normal' or 'xavier'")
+
+
+class Conv(nn.Module):
+    """Convolution with 'SAME' padding: [n, h, w, i] to [n, ceil(h/s), ceil(w/s), features].
+
+    Parameters are float32: 'kernel' [kh, kw, i, features] and, with `use_bias`, 'bias' [features].
+    `dtype` is the dtype of the computation and of the result (None: that of input and parameters,
+    promoted).
+    """
+
+    features: int
+    kernel_size: tuple[int, int] = (5, 5)
+    strides: int | tuple[int, int] = 1
+    use_bias: bool = True
+    kernel_init: Initializer = nn.initializers.xavier_uniform()
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return _convolve(self, conv, x)
+
+
+class ConvTranspose(nn.Module):
+    """Transposed convolution with 'SAME' padding: [n, h, w, i] to [n, h*s, w*s, features].
+
+    Equals `lax.conv_transpose`; fields and parameters are those of `Conv`.
+    """
+
+    features: int
+    kernel_size: tuple[int, int] = (5, 5)
+    strides: int | tuple[int, int] = 1
+    use_bias: bool = True
+    kernel_init: Initializer = nn.initializers.xavier_uniform()
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return _convolve(self, conv_transpose, x)
+
+
+def _convolve(module: Conv | ConvTranspose, function: Callable[..., Array], x: Array) -> Array:
+    shape = (*module.kernel_size, x.shape[-1], module.features)
+    kernel = module.param("kernel", module.kernel_init, shape, jnp.float32)
+    bias = None
+    if module.use_bias:
+        bias = module.param("bias", nn.initializers.zeros, (module.features,), jnp.float32)
+    x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=module.dtype)
+    y = function(x, kernel, module.strides)
+    return y if bias is None else y + bias
+
+
+class Dropout(nn.Module):
+    """Dropout (Srivastava et al. 2014) whose masks belong to examples, not to devices.
+
+    Example i of a device's local batch of n has the global index `axis_index(axis_name)*n + i`, and
+    its mask is drawn from the 'dropout' key folded with that index. A batch split over devices thus
+    gets the masks that it gets on one device. The key must be the same on all devices.
+
+    Each element is kept when 16 random bits fall below `round((1 - rate) * 65536)`, and is then
+    divided by exactly that probability, so that the expectation is kept exactly though the rate is
+    rounded to a multiple of 2^-16.
+
+    Fields:
+        rate: the probability of dropping, in [0, 1).
+        axis_name: the mapped axis over which the batch is split, or None.
+    """
+
+    rate: float
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x: Array, *, deterministic: bool) -> Array:
+        """Drops elements of x [n, ...]; the identity if `deterministic` or the rate is 0.
+
+        Raises:
+            InputError: for a rate outside [0, 1).
+        """
+        if not 0.0 <= self.rate < 1.0:
+            raise InputError(f"dropout rate is {self.rate}; expected 0 <= rate < 1")
+        threshold = round((1.0 - self.rate) * 65536)
+        if deterministic or threshold == 65536:
+            return x
+        index = jnp.arange(x.shape[0])
+        if self.axis_name is not None and not self.is_initializing():
+            index += lax.axis_index(self.axis_name) * x.shape[0]
+        bits = _example_bits(self.make_rng("dropout"), index, x.shape[1:])
+        scale = jnp.asarray(65536 / threshold, x.dtype)
+        return jnp.where(bits < threshold, x * scale, jnp.zeros((), x.dtype))
+
+
+def _example_bits(key: Array, index: Array, shape: tuple[int, ...]) -> Array:
+    """Sixteen random bits an element: uint16 [n, *shape], row i from `fold_in(key, index[i])`."""
+    size = 1
+    for length in shape:
+        size *= length
+
+    def draw(i: Array) -> Array:
+        words = jax.random.bits(jax.random.fold_in(key, i), (-(-size // 2),), jnp.uint32)
+        return lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:size].reshape(shape)
+
+    return jax.vmap(draw)(index)
+
+
+class BatchNorm(nn.BatchNorm):
+    """Batch normalisation (Ioffe and Szegedy 2015): flax's, with this project's defaults.
+
+    Statistics are float32 at least, and those of the whole batch when `axis_name` names the mapped
+    axis over which it is split. Variables: 'batch_stats' mean and var, 'params' scale and bias.
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5

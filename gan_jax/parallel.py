@@ -1,0 +1,296 @@
+"""Devices and processes: the only module that knows them.
+
+A pure step becomes a compiled one here: by `jax.pmap` over the axis 'data' (the default), or by
+`jax.jit` on a global view with sharded batches. Both give the same numbers, up to the order of
+floating-point sums.
+
+On a GPU or TPU several steps are scanned in one compiled call. XLA's CPU back end runs the body of
+a loop without its fast paths (4 times slower when measured), so there a call is a loop of compiled
+steps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from gan_jax.errors import InputError
+
+AXIS = "data"
+MODES = ("pmap", "jit")
+
+Fetch = Callable[[Any, Any], dict[str, Array]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Which devices train, and how.
+
+    Attributes:
+        mode: 'pmap' or 'jit'.
+        devices: all devices of all processes, grouped by process.
+    """
+
+    mode: str
+    devices: tuple[jax.Device, ...]
+
+    @property
+    def local_devices(self) -> list[jax.Device]:
+        """Those of this process."""
+        return [d for d in self.devices if d.process_index == jax.process_index()]
+
+    @property
+    def mesh(self) -> Mesh:
+        """All devices in a row."""
+        return Mesh(np.array(self.devices), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def initialise_processes(coordinator: str, num_processes: int, process_id: int) -> None:
+    """Joins the processes of a run, before any other use of JAX; 'auto' asks the cluster.
+
+    Args:
+        coordinator: '' for a single process, 'auto' on a cluster or TPU pod that JAX knows, else
+            'host:port' of process 0.
+        num_processes: of the run; not looked at for 'auto'.
+        process_id: this one's, from 0.
+
+    Raises:
+        InputError: numbers that cannot be.
+    """
+    if not coordinator:
+        return
+    if coordinator == "auto":
+        jax.distributed.initialize()
+        return
+    if num_processes < 1 or not 0 <= process_id < num_processes:
+        raise InputError(
+            f"--num_processes={num_processes} --process_id={process_id}: expected at least one "
+            "process, and an id from 0 to num_processes - 1."
+        )
+    jax.distributed.initialize(coordinator, num_processes, process_id)
+
+
+def make_plan(mode: str, batch_size: int, num_devices: int = 0) -> Plan:
+    """The plan for this machine.
+
+    Args:
+        mode: 'pmap' or 'jit'.
+        batch_size: examples a step on all devices together.
+        num_devices: how many to use; 0 for all.
+
+    Raises:
+        InputError: unknown mode, more devices than there are, or a batch that does not divide.
+    """
+    if mode not in MODES:
+        raise InputError(f"config.parallel is {mode!r}; expected one of {', '.join(MODES)}.")
+    devices = sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
+    if not 0 <= num_devices <= len(devices):
+        raise InputError(
+            f"config.num_devices is {num_devices}, but there are {len(devices)}; give 0 for all."
+        )
+    if num_devices and jax.process_count() > 1 and num_devices != len(devices):
+        raise InputError(
+            f"config.num_devices is {num_devices}: with several processes all {len(devices)} "
+            "devices are used; give 0."
+        )
+    devices = devices[: num_devices or None]
+    if batch_size < 1 or batch_size % len(devices):
+        below = batch_size // len(devices) * len(devices)
+        nearest = below if below > 0 else len(devices)
+        raise InputError(
+            f"config.batch_size is {batch_size}, which {len(devices)} devices cannot share "
+            f"equally: give a multiple of {len(devices)}, such as {nearest}."
+        )
+    return Plan(mode, tuple(devices))
+
+
+def is_main_process() -> bool:
+    """Whether this process writes logs, pictures and reports."""
+    return jax.process_index() == 0
+
+
+def process_count() -> int:
+    """How many processes train together."""
+    return jax.process_count()
+
+
+def any_process(flag: bool) -> bool:
+    """Whether `flag` is set in any process; all must call it together."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
+
+
+def wait_for_all(name: str) -> None:
+    """Returns when every process has come here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
+
+
+def replicate(tree: Any, plan: Plan) -> Any:
+    """Puts a copy of every leaf on every device; each process must hold the same values."""
+    return jax.device_put(tree, NamedSharding(plan.mesh, PartitionSpec()))
+
+
+def local_copy(tree: Any) -> Any:
+    """A replicated tree as arrays on one device of this process, without communication."""
+    return jax.tree.map(lambda x: x.addressable_data(0) if isinstance(x, Array) else x, tree)
+
+
+def shard_rows(batch_size: int, plan: Plan) -> slice:
+    """Which rows of a global batch belong to this process."""
+    rows = batch_size // len(plan.devices)
+    first = next(i for i, d in enumerate(plan.devices) if d.process_index == jax.process_index())
+    return slice(first * rows, (first + len(plan.local_devices)) * rows)
+
+
+def compile_steps(
+    step: Callable[..., tuple[Any, dict[str, Array]]], fetch: Fetch, plan: Plan
+) -> Callable[..., tuple[Any, dict[str, Array]]]:
+    """Compiles a pure step so that one call does several.
+
+    Args:
+        step: (state, batch, key, axis_name=) to (state, metrics), see `gan_jax.steps`.
+        fetch: (data, rows) to the batch dict of one step on one device; pure.
+        plan: devices and mode.
+
+    Returns:
+        (state, key, data, rows) to (state, metrics). `state`, `key` and `data` are replicated, and
+        `state` is given up to the call; `rows` is a tree of numpy arrays [steps, local batch, ...],
+        this process's share. Metrics are means over the steps.
+    """
+    axis_name = AXIS if plan.mode == "pmap" else None
+
+    def one(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
+        return step(state, fetch(data, rows), key, axis_name=axis_name)
+
+    def several(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
+        state, metrics = jax.lax.scan(lambda s, r: one(s, key, data, r), state, rows)
+        return state, jax.tree.map(lambda x: jnp.mean(x, 0), metrics)
+
+    if plan.devices[0].platform != "cpu":
+        return _on_devices(several, plan, batch_axis=1)
+    compiled = _on_devices(one, plan, batch_axis=0)
+
+    def call(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
+        collected = []
+        for index in range(len(jax.tree.leaves(rows)[0])):
+            picked = jax.tree.map(lambda x: x[index], rows)  # noqa: B023 (used at once)
+            state, metrics = compiled(state, key, data, picked)
+            collected.append(metrics)
+        return state, _mean_of(collected)
+
+    return call
+
+
+def _mean_of(collected: list[dict[str, Array]]) -> dict[str, Array]:
+    if len(collected) == 1:
+        return collected[0]
+    return _mean_compiled([local_copy(metrics) for metrics in collected])
+
+
+@jax.jit
+def _mean_compiled(collected: list[dict[str, Array]]) -> dict[str, Array]:
+    return jax.tree.map(lambda *values: jnp.mean(jnp.stack(values), 0), *collected)
+
+
+def _on_devices(function: Callable[..., Any], plan: Plan, batch_axis: int) -> Callable[..., Any]:
+    """`function` on every device's share of `rows`, which is cut along `batch_axis`."""
+    if plan.mode == "pmap":
+        mapped = jax.pmap(
+            function, axis_name=AXIS, in_axes=(None, None, None, 0), out_axes=None,
+            devices=list(plan.devices) if jax.process_count() == 1 else None, donate_argnums=0,
+        )
+
+        def split(x: np.ndarray) -> np.ndarray:
+            count = len(plan.local_devices)
+            shape = x.shape[:batch_axis] + (count, -1) + x.shape[batch_axis + 1 :]
+            return np.moveaxis(x.reshape(shape), batch_axis, 0)
+
+        return lambda state, key, data, rows: mapped(state, key, data, jax.tree.map(split, rows))
+
+    spec = PartitionSpec(*[None] * batch_axis, AXIS)
+    sharded = NamedSharding(plan.mesh, spec)
+    replicated = NamedSharding(plan.mesh, PartitionSpec())
+    jitted = jax.jit(function, donate_argnums=0, out_shardings=replicated)
+
+    def place(x: np.ndarray) -> Array:
+        return jax.make_array_from_process_local_data(sharded, x)
+
+    return lambda state, key, data, rows: jitted(state, key, data, jax.tree.map(place, rows))
+
+
+def map_batches(
+    function: Callable[[Any, Any], Any],
+    variables: Any,
+    inputs: Any,
+    *,
+    batch_size: int,
+    progress: Callable[[int], None] | None = None,
+) -> Any:
+    """Applies a function of single examples to many, in batches over all devices and processes.
+
+    The last batch is padded and the padding cut off, so one program serves every batch.
+
+    Args:
+        function: (variables, batch) to a tree of arrays [batch, ...], jit-compiled by the caller;
+            an example's result must not depend on the others.
+        variables: any tree on one device or on the host, the same in all processes.
+        inputs: a tree of numpy arrays [n, ...], the same in all processes.
+        batch_size: examples a call; rounded up to a multiple of this process's devices.
+        progress: called with the number of examples done, by every batch.
+
+    Returns:
+        A tree of numpy arrays [n, ...], the same in all processes.
+    """
+    devices = jax.local_devices()
+    mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
+    split = NamedSharding(mesh, PartitionSpec(AXIS))
+    variables = jax.device_put(variables, NamedSharding(mesh, PartitionSpec()))
+    batch_size = -(-batch_size // len(devices)) * len(devices)
+    count = len(jax.tree.leaves(inputs)[0])
+    share = -(-count // jax.process_count())
+    start = min(jax.process_index() * share, count)
+    pieces = []
+    # Every process does the same number of examples, some of them padding.
+    for first in range(start, start + share, batch_size):
+        rows = np.minimum(np.arange(first, min(first + batch_size, start + share)), count - 1)
+        padded = np.pad(rows, (0, batch_size - len(rows)), mode="edge")
+        batch = jax.tree.map(lambda x: jax.device_put(x[padded], split), inputs)  # noqa: B023
+        result = function(variables, batch)
+        pieces.append(jax.tree.map(lambda x: np.asarray(x)[: len(rows)], result))  # noqa: B023
+        if progress:
+            progress(min(first + batch_size, count))
+    local = jax.tree.map(lambda *parts: np.concatenate(parts), *pieces)
+    if jax.process_count() == 1:
+        return local
+    gathered = multihost_utils.process_allgather(local)
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], gathered)
+
+
+@functools.cache
+def enable_compilation_cache(folder: str) -> None:
+    """Keeps compiled programs in `folder` ('~' expanded) for the next start; '' does nothing."""
+    if not folder:
+        return
+    path = os.path.abspath(os.path.expanduser(folder))
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"config.compilation_cache is {folder!r}, a folder that cannot be made ({error}); "
+            "give one that can be written, or '' for none."
+        ) from error
+    jax.config.update("jax_compilation_cache_dir", path)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -1,0 +1,17 @@
+"""Between stored pixels, uint8, and what networks see, float32 in [-1, 1]."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+
+def to_float(images: Array) -> Array:
+    """uint8 in [0, 255] to float32 in [-1, 1]; shape kept."""
+    return images.astype(jnp.float32) / 127.5 - 1.0
+
+
+def to_uint8(images: Array) -> Array:
+    """Float in [-1, 1] to the nearest uint8; values outside are clipped. Shape kept."""
+    scaled = jnp.round((images.astype(jnp.float32) + 1.0) * 127.5)
+    return jnp.clip(scaled, 0.0, 255.0).astype(jnp.uint8)

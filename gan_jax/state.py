@@ -1,0 +1,168 @@
+"""What is trained: static definitions (GAN, Recogniser) and the arrays that training changes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from gan_jax.axis import named_key
+from gan_jax.losses import NON_SATURATING, AdversarialLoss
+from gan_jax.penalties import LogitsFn
+
+Params = Any
+Collections = dict[str, Any]
+Augmentation = Callable[[Array, Array], Array]
+Penalty = Callable[[LogitsFn, Array, Array], Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class GAN:
+    """The static half of a GAN: hashable, bound to the steps with `functools.partial`.
+
+    Attributes:
+        generator: latents [n, latent_dim] to images [n, h, w, c] in [-1, 1]; called with `train=`.
+        discriminator: images to logits [n], high for real; called with `train=`.
+        generator_optimizer, discriminator_optimizer: optax transformations.
+        latent_dim: length of the standard normal latents.
+        loss: the pair of adversarial losses.
+        penalties: added to the discriminator's loss, each with a `name`; they look at single
+            examples, so they need a discriminator without batch normalisation.
+        augment: (images, keys [n]) to images, before the discriminator on real and generated
+            images in both updates, or None.
+        ema_half_life: images after which a parameter's weight in the moving average has halved;
+            0 keeps no average (the last parameters are used).
+        ema_rampup: the half-life is at most this fraction of the images seen, so that early
+            parameters are forgotten (Karras et al. 2020, "Training generative adversarial networks
+            with limited data", training loop).
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    generator_optimizer: optax.GradientTransformation
+    discriminator_optimizer: optax.GradientTransformation
+    latent_dim: int
+    loss: AdversarialLoss = NON_SATURATING
+    penalties: tuple[Penalty, ...] = ()
+    augment: Augmentation | None = None
+    ema_half_life: float = 10_000.0
+    ema_rampup: float = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Recogniser:
+    """The static half of a CNN classifier; bound to `cnn_update` like `GAN` to its steps.
+
+    Attributes:
+        network: images [n, h, w, c] in [-1, 1] to a dict with 'logits' [n, classes].
+        optimizer: optax transformation.
+        augment: (images, keys [n]) to images, or None.
+        label_smoothing: in [0, 1).
+        ema_half_life: in images, see `GAN`.
+        ema_rampup: see `GAN`.
+    """
+
+    network: nn.Module
+    optimizer: optax.GradientTransformation
+    augment: Augmentation | None = None
+    label_smoothing: float = 0.0
+    ema_half_life: float = 0.0
+    ema_rampup: float = 0.05
+
+
+class NetState(flax.struct.PyTreeNode):
+    """One network in training: parameters, other collections (batch statistics), optimiser."""
+
+    params: Params
+    collections: Collections
+    opt_state: optax.OptState
+
+    def variables(self) -> dict[str, Any]:
+        """What `module.apply` takes."""
+        return {"params": self.params, **self.collections}
+
+
+class GANState(flax.struct.PyTreeNode):
+    """A GAN in training.
+
+    Attributes:
+        step: int32, generator updates done.
+        generator, discriminator: the two networks.
+        ema: moving average of the generator's variables (parameters and batch statistics).
+    """
+
+    step: Array
+    generator: NetState
+    discriminator: NetState
+    ema: dict[str, Any]
+
+
+class CNNState(flax.struct.PyTreeNode):
+    """A recogniser in training: updates done, the network, and the average of its variables."""
+
+    step: Array
+    network: NetState
+    ema: dict[str, Any]
+
+
+def create_net_state(
+    module: nn.Module, optimizer: optax.GradientTransformation, example: Array, key: Array
+) -> NetState:
+    """Initialises a network for inputs of the shape and dtype of `example`."""
+    keys = {"params": named_key(key, "params"), "dropout": named_key(key, "dropout")}
+    variables = jax.jit(lambda: module.init(keys, example, train=False))()
+    collections = {name: value for name, value in variables.items() if name != "params"}
+    return NetState(variables["params"], collections, optimizer.init(variables["params"]))
+
+
+def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) -> GANState:
+    """The state before the first step, for images of shape (h, w, c)."""
+    generator = create_net_state(
+        gan.generator,
+        gan.generator_optimizer,
+        jnp.zeros((1, gan.latent_dim)),
+        named_key(key, "generator"),
+    )
+    discriminator = create_net_state(
+        gan.discriminator,
+        gan.discriminator_optimizer,
+        jnp.zeros((1, *image_shape)),
+        named_key(key, "discriminator"),
+    )
+    ema = jax.tree.map(jnp.copy, generator.variables())
+    return GANState(jnp.zeros((), jnp.int32), generator, discriminator, ema)
+
+
+def create_cnn_state(
+    recogniser: Recogniser, key: Array, image_shape: tuple[int, int, int]
+) -> CNNState:
+    """The state before the first step, for images of shape (h, w, c)."""
+    network = create_net_state(
+        recogniser.network, recogniser.optimizer, jnp.zeros((1, *image_shape)), key
+    )
+    return CNNState(
+        jnp.zeros((), jnp.int32), network, jax.tree.map(jnp.copy, network.variables())
+    )
+
+
+def update_ema(
+    ema: Any, variables: Any, *, step: Array, batch_size: int, half_life: float, rampup: float
+) -> Any:
+    """One step of the moving average: decay * ema + (1 - decay) * variables.
+
+    The decay is 0.5 ** (batch_size / half_life), where the half-life is counted in images and is at
+    most `rampup` times the images seen before this step, so it does not depend on the batch size.
+    """
+    seen = step.astype(jnp.float32) * batch_size
+    effective = jnp.minimum(jnp.float32(half_life), rampup * seen) if rampup else half_life
+    decay = jnp.where(effective > 0, 0.5 ** (batch_size / jnp.maximum(effective, 1e-8)), 0.0)
+    return jax.tree.map(
+        lambda old, new: new + decay.astype(new.dtype) * (old - new), ema, variables
+    )

@@ -1,0 +1,302 @@
+"""A run from config to report: `run(config, workdir)`."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from gan_jax import evaluation, loop, parallel, workdir as folder
+from gan_jax.checkpoint import Checkpoints, check_space
+from gan_jax.config import check_config, plain
+from gan_jax.data import Dataset, load
+from gan_jax.environment import describe_environment, library_versions
+from gan_jax.errors import InputError
+from gan_jax.extractor import Extractor, load_pack, make_record, save_pack
+from gan_jax.factory import build_gan, build_recogniser, count_steps
+from gan_jax.feed import make_feed
+from gan_jax.images import image_grid, save_png
+from gan_jax.judge import Judge, make_judge
+from gan_jax.logs import ProgressLine, RunLogger, read_history
+from gan_jax.sampling import generate_images, sample_latents
+from gan_jax.state import GAN, GANState, create_cnn_state, create_gan_state
+from gan_jax.steps import cnn_update, gan_step
+
+_log = logging.getLogger(__name__)
+
+
+def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
+    """Trains what the config describes in `workdir`, or goes on where it was left.
+
+    Everything that can be seen to be wrong is said before the first step. What decides on resuming,
+    in this order: a finished run is left as it is; else the newest whole checkpoint in the folder;
+    else a fresh start from the seed.
+
+    Args:
+        config: from `config.gan_config` or `config.cnn_config`.
+        workdir: the run's folder.
+
+    Raises:
+        InputError: a mistake in the config, the data, or the folder.
+        TrainingDiverged: a loss is not finite.
+        Interrupted: SIGTERM or Ctrl-C, after saving.
+    """
+    check_config(config)
+    workdir = pathlib.Path(workdir)
+    parallel.enable_compilation_cache(config.compilation_cache)
+    with loop.StopSignal() as stop:
+        if config.kind == "gan":
+            _train_gan(config, workdir, stop)
+        else:
+            _train_recogniser(config, workdir, stop)
+
+
+def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal) -> None:
+    plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
+    train = load(config.dataset, "train")
+    num_steps = count_steps(config, len(train))
+    gan = build_gan(config, train.image_shape, num_steps)
+    _check_judge(config, train)
+    folder.open_workdir(workdir, config, write=parallel.is_main_process())
+    if _is_finished(workdir, num_steps):
+        return
+    judge = _obtain_judge(config, train, stop)
+    _say(f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in {workdir}")
+
+    key = jax.random.key(config.seed)
+    state = parallel.replicate(create_gan_state(gan, key, train.image_shape), plan)
+    latents = sample_latents(config.seed, config.evaluation.num_samples, config.model.latent_dim)
+    with _Session(config, workdir, state, num_steps) as session:
+
+        def evaluate(step: int, state: GANState) -> tuple[dict[str, float], float | None]:
+            images = _ema_images(gan, state, latents, config)
+            grid = image_grid(images[: config.evaluation.grid])
+            if parallel.is_main_process():
+                save_png(workdir / folder.SAMPLES / f"step_{step:07d}.png", grid)
+                session.logger.image(step, "samples", grid)
+            if judge is None:
+                return {}, None
+            numbers = judge.judge(images, batch_size=config.evaluation.batch_size).summary()
+            score = numbers["eval/fd_semantic"]
+            session.progress.update(step, {"FD": score})
+            return numbers, score
+
+        state = session.fit(
+            key, plan=plan, dataset=train, stop=stop, evaluate=evaluate,
+            step=functools.partial(gan_step, gan=gan),
+        )
+    _say("Evaluating, and writing the report ...")
+    ema = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
+    evaluation.evaluate_gan(
+        workdir, config=plain(config), gan=gan, ema=ema, step=num_steps, judge=judge, train=train,
+        latents=latents, batch_size=config.evaluation.batch_size,
+    )
+
+
+def _ema_images(
+    gan: GAN, state: GANState, latents: np.ndarray, config: ConfigDict
+) -> np.ndarray:
+    variables = parallel.local_copy(state.ema)
+    return generate_images(
+        gan.generator, variables, latents, batch_size=config.evaluation.batch_size
+    )
+
+
+def _check_judge(config: ConfigDict, train: Dataset) -> None:
+    """What can be known of the judge before any training: that there is or can be one, and fits."""
+    if not config.judge.pack:
+        return
+    pack = pathlib.Path(config.judge.pack).expanduser()
+    if config.judge.train and not pack.exists():
+        if pack.name != folder.PACK:
+            raise InputError(
+                f"config.judge.pack is '{pack}': a pack that is to be trained lies in its run's "
+                f"folder under the name '{folder.PACK}', such as 'runs/cnn_mnist5k/{folder.PACK}'."
+            )
+        load(config.judge.train.dataset, "train").require_classes()
+        return
+    extractor = load_pack(pack)
+    if extractor.image_shape != train.image_shape:
+        extractor.features(np.zeros((1, *train.image_shape), np.uint8))
+
+
+def _obtain_judge(config: ConfigDict, train: Dataset, stop: loop.StopSignal) -> Judge | None:
+    """The judge of a GAN's run; its CNN is trained first where the pack is not there yet."""
+    if not config.judge.pack:
+        _say("No judge: config.judge.pack is empty, so the quality of the images is not measured.")
+        return None
+    pack = pathlib.Path(config.judge.pack).expanduser()
+    if not pack.exists():
+        _say(f"The judge is trained first: there is no pack in {pack} yet.")
+        _train_recogniser(config.judge.train, pack.parent, stop)
+    extractor = load_pack(pack)
+    reference = load(config.dataset, "test")
+    judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
+    _say(
+        f"Judge: {extractor.stamp}, accuracy {extractor.record['accuracy']:.2%} on "
+        f"{extractor.record['num_test']:,} test images; reference {reference}"
+    )
+    if judge.trained_on_reference:
+        _log.warning("The judge was trained on the reference images: its numbers are too good.")
+    return judge
+
+
+def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal) -> None:
+    plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
+    train, test = load(config.dataset, "train"), load(config.dataset, "test")
+    train.require_classes()
+    if test.labels is None:
+        raise InputError(f"the test images of {test.name} have no labels to measure accuracy by.")
+    num_classes = max(train.num_classes, test.num_classes)
+    num_steps = count_steps(config, len(train))
+    recogniser = build_recogniser(config, num_classes, num_steps)
+    _check_layers(config)
+    folder.open_workdir(workdir, config, write=parallel.is_main_process())
+    if _is_finished(workdir, num_steps) and (workdir / folder.PACK).exists():
+        return
+    _say(f"Training the recogniser '{config.name}' on {train} for {num_steps:,} steps in {workdir}")
+
+    key = jax.random.key(config.seed)
+    state = parallel.replicate(create_cnn_state(recogniser, key, train.image_shape), plan)
+    network, batch_size = recogniser.network, config.evaluation.batch_size
+    with _Session(config, workdir, state, num_steps) as session:
+
+        def evaluate(step: int, state: Any) -> tuple[dict[str, float], float | None]:
+            variables = parallel.local_copy(state.ema)
+            result = evaluation.recognise(network, variables, test, batch_size=batch_size)
+            session.progress.update(step, {"test accuracy": f"{result.accuracy:.2%}"})
+            return {"eval/accuracy": result.accuracy}, 1.0 - result.accuracy
+
+        state = session.fit(
+            key, plan=plan, dataset=train, stop=stop, evaluate=evaluate,
+            step=functools.partial(cnn_update, recogniser=recogniser),
+        )
+    variables = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
+    result = evaluation.recognise(network, variables, test, batch_size=batch_size)
+    names = train.class_names or tuple(str(label) for label in range(num_classes))
+    record = make_record(
+        name=config.name,
+        network=network,
+        image_shape=train.image_shape,
+        layers=dict(config.layers),
+        class_names=names,
+        accuracy=result.accuracy,
+        num_test=len(test),
+        training=plain(config),
+        splits={"train": train.fingerprint, "test": test.fingerprint},
+        versions=library_versions(),
+    )
+    if parallel.is_main_process():
+        extractor = save_pack(workdir / folder.PACK, variables, record)
+        evaluation.write_recogniser_results(
+            workdir, extractor=extractor, result=result, test=test, config=plain(config),
+            history=read_history(workdir), environment=describe_environment(),
+        )
+        _say(
+            f"Recogniser {extractor.stamp}: {result.accuracy:.2%} of {len(test):,} test images "
+            f"right; pack and report in {workdir}"
+        )
+    parallel.wait_for_all("pack")
+
+
+def _check_layers(config: ConfigDict) -> None:
+    known = [f"block{i}" for i in range(1, len(config.model.widths) + 1)]
+    if config.layers.texture not in known:
+        raise InputError(
+            f"config.layers.texture is {config.layers.texture!r}; the network has "
+            f"{', '.join(known)}."
+        )
+    if config.layers.semantic != "penultimate":
+        raise InputError(
+            f"config.layers.semantic is {config.layers.semantic!r}; expected 'penultimate'."
+        )
+
+
+def _is_finished(workdir: pathlib.Path, num_steps: int) -> bool:
+    """Whether the folder holds the end of this run; says so."""
+    path = workdir / folder.EVALUATION
+    if not (path.exists() and (workdir / folder.REPORT).exists()):
+        return False
+    if folder.read_json(path).get("protocol", {}).get("step") != num_steps:
+        return False
+    _say(
+        f"{workdir} is finished at step {num_steps:,}: nothing to do. See {workdir / folder.REPORT}"
+        f" (to train longer raise config.num_steps; to begin anew give another --workdir)."
+    )
+    return True
+
+
+class _Session:
+    """The open files of a run: checkpoints, logs, the progress line."""
+
+    def __init__(
+        self, config: ConfigDict, workdir: pathlib.Path, state: Any, num_steps: int
+    ) -> None:
+        self._config, self._num_steps = config, num_steps
+        check_space(workdir, state, keep=config.checkpoint.keep)
+        self._checkpoints = Checkpoints(
+            workdir / folder.CHECKPOINTS, keep=config.checkpoint.keep
+        )
+        restored = self._checkpoints.restore(state)
+        self._start, self._state = restored or (0, state)
+        if self._start > num_steps:
+            raise InputError(
+                f"'{workdir}' is at step {self._start:,}, past the {num_steps:,} steps asked for: "
+                "raise config.num_steps or give another --workdir."
+            )
+        if self._start:
+            _say(f"Resuming from the checkpoint of step {self._start:,}")
+        main = parallel.is_main_process()
+        self.logger = RunLogger(workdir, enabled=main, resume_step=self._start)
+        self.progress = ProgressLine(num_steps, self._start, enabled=main)
+
+    def __enter__(self) -> _Session:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.close()
+        self.logger.close()
+        self._checkpoints.close()
+
+    def fit(
+        self, key: Any, *, plan: parallel.Plan, dataset: Dataset, step: Any, **rest: Any
+    ) -> Any:
+        """Trains to the last step from where the folder stands."""
+        config, watch = self._config, loop.Stopwatch()
+        feed = make_feed(
+            dataset, plan, batch_size=config.batch_size, steps_per_call=config.steps_per_call,
+            seed=config.seed,
+        )
+        state = loop.fit(
+            self._state,
+            parallel.replicate(key, plan),
+            start=self._start,
+            plan=loop.Plan(
+                num_steps=self._num_steps,
+                batch_size=config.batch_size,
+                steps_per_call=config.steps_per_call,
+                log_every=config.log_every,
+                checkpoint_every=config.checkpoint.every,
+                evaluate_every=config.evaluation.every,
+            ),
+            compiled=parallel.compile_steps(step, feed.fetch, plan),
+            feed=feed,
+            checkpoints=self._checkpoints,
+            logger=self.logger,
+            progress=self.progress,
+            watch=watch,
+            **rest,
+        )
+        if self._start < self._num_steps:
+            self.progress.write(f"Time: {watch.describe()}")
+        return state
+
+
+def _say(text: str) -> None:
+    if parallel.is_main_process():
+        print(text, flush=True)

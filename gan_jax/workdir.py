@@ -1,0 +1,91 @@
+"""A run's folder: what is kept in it, and whether a config may go on in it."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from gan_jax.config import differences, plain
+from gan_jax.errors import InputError
+
+CONFIG = "config.json"
+EVALUATION = "eval.json"
+REPORT = "report.html"
+SAMPLES = "samples"
+CHECKPOINTS = "checkpoints"
+PACK = "pack"
+
+
+def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = True) -> None:
+    """Makes the folder, or checks that it holds a run of this config; then keeps the config there.
+
+    Raises:
+        InputError: the folder belongs to a run of another config (what differs is named), or
+            cannot be written.
+    """
+    path = workdir / CONFIG
+    if path.exists():
+        found = differences(read_json(path), plain(config))
+        if found:
+            listed = "; ".join(found[:6]) + ("; ..." if len(found) > 6 else "")
+            raise InputError(
+                f"'{workdir}' holds a run of another config: {listed}. Give another --workdir, or "
+                "the config it was begun with, or remove the folder to begin anew."
+            )
+    elif (workdir / CHECKPOINTS).exists():
+        raise InputError(
+            f"'{workdir}' holds checkpoints but no {CONFIG}: it is not known which config they "
+            "belong to. Give another --workdir."
+        )
+    if write:
+        try:
+            workdir.mkdir(parents=True, exist_ok=True)
+            write_json(path, plain(config))
+        except OSError as error:
+            raise InputError(
+                f"--workdir '{workdir}' cannot be written ({error.strerror}): give another one, or "
+                "free some space."
+            ) from error
+
+
+def read_config(workdir: pathlib.Path) -> ConfigDict:
+    """The config of a run.
+
+    Raises:
+        InputError: no run there.
+    """
+    path = workdir / CONFIG
+    if not path.exists():
+        raise InputError(
+            f"'{workdir}' is not the folder of a run (there is no {CONFIG} in it): give the "
+            "--workdir that train.py wrote to."
+        )
+    return _with_tuples(read_json(path))
+
+
+def _with_tuples(saved: dict[str, Any]) -> ConfigDict:
+    """A config read from JSON, with lists as the tuples they were."""
+    config = ConfigDict()
+    for name, value in saved.items():
+        if isinstance(value, dict):
+            value = _with_tuples(value)
+        config[name] = tuple(value) if isinstance(value, list) else value
+    return config
+
+
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+    """The object in a JSON file; InputError if it is damaged."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"'{path}' cannot be read ({error}): remove or mend it.") from error
+
+
+def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+    """Writes a JSON file whole or not at all."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    temporary.replace(path)
