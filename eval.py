@@ -45,16 +45,23 @@ def main(_: list[str]) -> None:
         raise InputError("give either --workdir (a run of ours) or --samples (anybody's images).")
     if _WORKDIR.value:
         result = evaluation.evaluate_run(
-            _WORKDIR.value, checkpoint=_CHECKPOINT.value, pack=_EXTRACTOR.value,
-            num_samples=_NUM_SAMPLES.value, out=_OUT.value or None,
+            _WORKDIR.value,
+            checkpoint=_CHECKPOINT.value,
+            pack=_EXTRACTOR.value,
+            num_samples=_NUM_SAMPLES.value,
+            out=_OUT.value or None,
         )
     else:
         for name, flag in (("reference", _REFERENCE), ("extractor", _EXTRACTOR), ("out", _OUT)):
             if not flag.value:
                 raise InputError(f"--samples needs --{name} too; see python eval.py --help.")
         result = evaluation.evaluate_samples(
-            _SAMPLES.value, _REFERENCE.value, _EXTRACTOR.value, _OUT.value,
-            reference_split=_REFERENCE_SPLIT.value, resize=_RESIZE.value,
+            _SAMPLES.value,
+            _REFERENCE.value,
+            _EXTRACTOR.value,
+            _OUT.value,
+            reference_split=_REFERENCE_SPLIT.value,
+            resize=_RESIZE.value,
         )
     out = pathlib.Path(_OUT.value or _WORKDIR.value)
     print(json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result))

@@ -55,7 +55,10 @@ def _warp(affine: Affine, image: Array, key: Array) -> Array:
     grid = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij"), -1)
     source = (grid - centre) @ matrix.T + centre + offset
     sample = functools.partial(
-        map_coordinates, coordinates=[source[..., 0], source[..., 1]], order=1,
-        mode="constant", cval=affine.fill,
+        map_coordinates,
+        coordinates=[source[..., 0], source[..., 1]],
+        order=1,
+        mode="constant",
+        cval=affine.fill,
     )
     return jax.vmap(sample, in_axes=-1, out_axes=-1)(image)

@@ -16,8 +16,16 @@ from gan_jax.errors import InputError
 # Fields that may differ when a run is resumed: they change how long it goes on, what is watched, or
 # where it runs, not what it computes at each step.
 RESUMABLE = (
-    "num_steps", "num_epochs", "parallel", "num_devices", "steps_per_call", "log_every",
-    "compilation_cache", "checkpoint", "evaluation", "judge",
+    "num_steps",
+    "num_epochs",
+    "parallel",
+    "num_devices",
+    "steps_per_call",
+    "log_every",
+    "compilation_cache",
+    "checkpoint",
+    "evaluation",
+    "judge",
 )
 
 
@@ -102,9 +110,7 @@ def cnn_config() -> ConfigDict:
     config = _common()
     config.kind = "cnn"
     config.name = "cnn"  # of the pack
-    config.model = ConfigDict(
-        dict(widths=(32, 64), dense=128, dropout_rate=0.3, dtype="float32")
-    )
+    config.model = ConfigDict(dict(widths=(32, 64), dense=128, dropout_rate=0.3, dtype="float32"))
     config.layers = ConfigDict(dict(semantic="penultimate", texture="block2"))
     config.optimizer = _optimizer(2e-3, 0.9, 0.999)
     config.label_smoothing = 0.0

@@ -30,7 +30,7 @@ from gan_jax.state import GAN, create_gan_state
 _NUM_BOOTSTRAP = 100
 _SHOWN_SAMPLES = 100
 _QUERIES = 8
-_NEIGHBOURS = 5
+_NEIGHBOURS = 4
 _NEIGHBOUR_POOL = 20_000
 _INTERPOLATION = 12
 
@@ -55,9 +55,7 @@ def recognise(
 ) -> Recognition:
     """Runs a recogniser on a labelled set."""
     images = dataset.take(np.arange(len(dataset)))
-    logits = parallel.map_batches(
-        _logits(network), variables, images, batch_size=batch_size
-    )
+    logits = parallel.map_batches(_logits(network), variables, images, batch_size=batch_size)
     predictions = np.argmax(logits, -1)
     classes = logits.shape[-1]
     confusion = np.bincount(dataset.labels * classes + predictions, minlength=classes**2)
@@ -151,18 +149,23 @@ def evaluate_gan(
     images = generate_images(gan.generator, ema, latents, batch_size=batch_size)
     walk = interpolate(latents[0], latents[1], _INTERPOLATION)
     strip = generate_images(gan.generator, ema, walk, batch_size=batch_size)
-    judgement = judge and judge.judge(
-        images, num_bootstrap=_NUM_BOOTSTRAP, batch_size=batch_size
-    )
+    judgement = judge and judge.judge(images, num_bootstrap=_NUM_BOOTSTRAP, batch_size=batch_size)
     if not parallel.is_main_process():
         return
     samples = out / folder.SAMPLES
     save_png(samples / "final.png", image_grid(images[:_SHOWN_SAMPLES]))
     save_png(samples / "interpolation.png", image_grid(strip, columns=_INTERPOLATION))
     _write_results(
-        out, images=images, judge=judge, judgement=judgement, protocol={"step": step},
-        title=f"{config['model']['name']} on {train.name}", train=train, config=config,
-        history=read_history(history_of or out), interpolation=strip,
+        out,
+        images=images,
+        judge=judge,
+        judgement=judgement,
+        protocol={"step": step},
+        title=f"{config['model']['name']} on {train.name}",
+        train=train,
+        config=config,
+        history=read_history(history_of or out),
+        interpolation=strip,
     )
 
 
@@ -182,12 +185,14 @@ def _write_results(
     """The report, then eval.json: who finds the latter finds all."""
     content: dict[str, Any] = {"metrics": {}, "protocol": protocol | {"images": len(images)}}
     if judgement is not None:
-        content = {
-            "metrics": judgement.metrics, "protocol": judgement.protocol | protocol
-        }
+        content = {"metrics": judgement.metrics, "protocol": judgement.protocol | protocol}
     report = GANReport(
-        title=title, config=config, history=history, evaluation=content,
-        samples=images[:_SHOWN_SAMPLES], interpolation=interpolation,
+        title=title,
+        config=config,
+        history=history,
+        evaluation=content,
+        samples=images[:_SHOWN_SAMPLES],
+        interpolation=interpolation,
         environment=describe_environment(),
     )
     if judge is not None:
@@ -198,11 +203,11 @@ def _write_results(
         report.class_names = judge.extractor.class_names
         report.class_counts = judgement.metrics["class_histogram"]["value"]
         report.reference_counts = judge.reference_counts
-        report.real = judge.images[_spread(len(judge.images), _SHOWN_SAMPLES, seed=judge.seed)]
+        report.real = judge.images[_shuffled(len(judge.images), _SHOWN_SAMPLES, seed=judge.seed)]
     elif train is not None:
-        report.real = train.take(_spread(len(train), _SHOWN_SAMPLES, seed=0))
+        report.real = train.take(_shuffled(len(train), _SHOWN_SAMPLES, seed=0))
     if train is not None:
-        pool = train.take(_spread(len(train), _NEIGHBOUR_POOL, seed=0))
+        pool = train.take(_shuffled(len(train), _NEIGHBOUR_POOL, seed=0))
         if pool.shape[1:] == images.shape[1:]:
             queries = images[:_QUERIES]
             rows, distances = nearest_neighbours(
@@ -217,11 +222,9 @@ def _write_results(
     folder.write_json(out / folder.EVALUATION, content)
 
 
-def _spread(count: int, most: int, *, seed: int) -> np.ndarray:
-    """All indices, or `most` random ones in ascending order if there are more."""
-    if count <= most:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).permutation(count)[:most])
+def _shuffled(count: int, most: int, *, seed: int) -> np.ndarray:
+    """At most `most` of the indices below `count`, in a random order."""
+    return np.random.default_rng(seed).permutation(count)[:most]
 
 
 def evaluate_run(
@@ -273,10 +276,16 @@ def evaluate_run(
     out = pathlib.Path(out or workdir)
     out.mkdir(parents=True, exist_ok=True)
     evaluate_gan(
-        out, config=config.to_dict(), gan=gan, ema=jax.tree.map(np.asarray, state.ema), step=step,
-        judge=judge, train=train,
+        out,
+        config=config.to_dict(),
+        gan=gan,
+        ema=jax.tree.map(np.asarray, state.ema),
+        step=step,
+        judge=judge,
+        train=train,
         latents=sample_latents(config.seed, count, config.model.latent_dim),
-        batch_size=config.evaluation.batch_size, history_of=workdir,
+        batch_size=config.evaluation.batch_size,
+        history_of=workdir,
     )
     return folder.read_json(out / folder.EVALUATION)
 
@@ -329,12 +338,18 @@ def evaluate_samples(
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     _write_results(
-        out, images=images, judge=judge, judgement=judgement,
+        out,
+        images=images,
+        judge=judge,
+        judgement=judgement,
         protocol={
             "samples": judged.name,
             "samples_fingerprint": judged.fingerprint,
             "resize": resize or "none",
         },
-        title=f"{judged.name} against {real.name}", train=None, config={}, history=[],
+        title=f"{judged.name} against {real.name}",
+        train=None,
+        config={},
+        history=[],
     )
     return folder.read_json(out / folder.EVALUATION)

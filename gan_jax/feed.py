@@ -45,9 +45,14 @@ def make_feed(
             processes = batch_size // (local.stop - local.start)
             for first, last in _call_bounds(start, stop, steps_per_call):
                 yield from stream_batches(
-                    dataset, batch_size=batch_size, seed=seed, start_step=first,
-                    num_steps=last - first, steps_per_call=last - first,
-                    shard_index=local.start // (local.stop - local.start), shard_count=processes,
+                    dataset,
+                    batch_size=batch_size,
+                    seed=seed,
+                    start_step=first,
+                    num_steps=last - first,
+                    steps_per_call=last - first,
+                    shard_index=local.start // (local.stop - local.start),
+                    shard_count=processes,
                 )
 
         return Feed(None, lambda data, rows: _as_batch(rows), stream)

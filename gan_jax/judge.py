@@ -107,9 +107,7 @@ class Judge:
             "n": count,
         }
         entries["class_histogram"] = {"value": counts, "real": self.reference_counts, "n": count}
-        entries["class_kl"] = {
-            "value": metrics.class_kl(counts, self.reference_counts), "n": count
-        }
+        entries["class_kl"] = {"value": metrics.class_kl(counts, self.reference_counts), "n": count}
         return Judgement(entries, self._protocol(count, entries["fd_semantic"]["n"]), features)
 
     def _frechet(self, name: str, features: Features, num_bootstrap: int) -> dict[str, Any]:
@@ -120,7 +118,10 @@ class Judge:
             std = np.maximum(std, 1e-6 * max(float(std.max()), 1e-12))
             reference, generated = (reference - mean) / std, (generated - mean) / std
         result = metrics.frechet_with_floor(
-            reference, generated, num_splits=_NUM_SPLITS, num_bootstrap=num_bootstrap,
+            reference,
+            generated,
+            num_splits=_NUM_SPLITS,
+            num_bootstrap=num_bootstrap,
             seed=self.seed,
         )
         return {

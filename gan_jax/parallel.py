@@ -208,8 +208,12 @@ def _on_devices(function: Callable[..., Any], plan: Plan, batch_axis: int) -> Ca
     """`function` on every device's share of `rows`, which is cut along `batch_axis`."""
     if plan.mode == "pmap":
         mapped = jax.pmap(
-            function, axis_name=AXIS, in_axes=(None, None, None, 0), out_axes=None,
-            devices=list(plan.devices) if jax.process_count() == 1 else None, donate_argnums=0,
+            function,
+            axis_name=AXIS,
+            in_axes=(None, None, None, 0),
+            out_axes=None,
+            devices=list(plan.devices) if jax.process_count() == 1 else None,
+            donate_argnums=0,
         )
 
         def split(x: np.ndarray) -> np.ndarray:

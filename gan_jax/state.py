@@ -147,9 +147,7 @@ def create_cnn_state(
     network = create_net_state(
         recogniser.network, recogniser.optimizer, jnp.zeros((1, *image_shape)), key
     )
-    return CNNState(
-        jnp.zeros((), jnp.int32), network, jax.tree.map(jnp.copy, network.variables())
-    )
+    return CNNState(jnp.zeros((), jnp.int32), network, jax.tree.map(jnp.copy, network.variables()))
 
 
 def update_ema(

@@ -45,7 +45,10 @@ def discriminator_update(
 
     def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
         real_logits, fake_logits, collections = _judge_pair(
-            judge, params, state.discriminator.collections, augment(real, "real"),
+            judge,
+            params,
+            state.discriminator.collections,
+            augment(real, "real"),
             augment(fake, "fake"),
         )
         loss = jnp.mean(gan.loss.discriminator(real_logits, fake_logits))
@@ -88,7 +91,9 @@ def generator_update(
     def loss_fn(params: Any) -> tuple[Array, Any]:
         fake, collections = _generate(params, state.generator, count, key, gan, axis_name)
         logits, _ = judge(
-            state.discriminator.params, state.discriminator.collections, augment(fake, "fake"),
+            state.discriminator.params,
+            state.discriminator.collections,
+            augment(fake, "fake"),
             "fake",
         )
         return jnp.mean(gan.loss.generator(logits)), collections
@@ -98,8 +103,12 @@ def generator_update(
     grads, metrics, collections = pmean((grads, metrics, collections), axis_name)
     net = _apply_gradients(state.generator, grads, collections, gan.generator_optimizer)
     ema = update_ema(
-        state.ema, net.variables(), step=state.step, batch_size=global_count(count, axis_name),
-        half_life=gan.ema_half_life, rampup=gan.ema_rampup,
+        state.ema,
+        net.variables(),
+        step=state.step,
+        batch_size=global_count(count, axis_name),
+        half_life=gan.ema_half_life,
+        rampup=gan.ema_rampup,
     )
     return state.replace(step=state.step + 1, generator=net, ema=ema), metrics
 
@@ -134,8 +143,11 @@ def cnn_update(
 
     def loss_fn(params: Any) -> tuple[Array, tuple[Array, Any]]:
         outputs, collections = network.apply(
-            {"params": params, **state.network.collections}, images, train=True,
-            mutable=list(state.network.collections), rngs={"dropout": named_key(key, "dropout")},
+            {"params": params, **state.network.collections},
+            images,
+            train=True,
+            mutable=list(state.network.collections),
+            rngs={"dropout": named_key(key, "dropout")},
         )
         logits = outputs["logits"]
         targets = optax.smooth_labels(
@@ -150,9 +162,12 @@ def cnn_update(
     grads, metrics, collections = pmean((grads, metrics, collections), axis_name)
     net = _apply_gradients(state.network, grads, collections, recogniser.optimizer)
     ema = update_ema(
-        state.ema, net.variables(), step=state.step,
+        state.ema,
+        net.variables(),
+        step=state.step,
         batch_size=global_count(len(images), axis_name),
-        half_life=recogniser.ema_half_life, rampup=recogniser.ema_rampup,
+        half_life=recogniser.ema_half_life,
+        rampup=recogniser.ema_rampup,
     )
     return state.replace(step=state.step + 1, network=net, ema=ema), metrics
 
@@ -170,8 +185,11 @@ def _generate(
     """Images from fresh latents in training mode, and the collections as that pass leaves them."""
     latents = draw_latents(named_key(key, "latents"), count, gan.latent_dim, axis_name)
     return bind_axis(gan.generator, axis_name).apply(
-        {"params": params, **net.collections}, latents, train=True,
-        mutable=list(net.collections), rngs={"dropout": named_key(key, "generator_dropout")},
+        {"params": params, **net.collections},
+        latents,
+        train=True,
+        mutable=list(net.collections),
+        rngs={"dropout": named_key(key, "generator_dropout")},
     )
 
 
@@ -181,8 +199,11 @@ def _judge(gan: GAN, key: Array, axis_name: str | None) -> Callable[..., tuple[A
 
     def judge(params: Any, collections: Any, images: Array, kind: str) -> tuple[Array, Any]:
         return network.apply(
-            {"params": params, **collections}, images, train=True,
-            mutable=list(collections), rngs={"dropout": named_key(key, f"dropout_{kind}")},
+            {"params": params, **collections},
+            images,
+            train=True,
+            mutable=list(collections),
+            rngs={"dropout": named_key(key, f"dropout_{kind}")},
         )
 
     return judge

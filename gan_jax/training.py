@@ -87,20 +87,29 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
             return numbers, score
 
         state = session.fit(
-            key, plan=plan, dataset=train, stop=stop, evaluate=evaluate,
+            key,
+            plan=plan,
+            dataset=train,
+            stop=stop,
+            evaluate=evaluate,
             step=functools.partial(gan_step, gan=gan),
         )
     _say("Evaluating, and writing the report ...")
     ema = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
     evaluation.evaluate_gan(
-        workdir, config=plain(config), gan=gan, ema=ema, step=num_steps, judge=judge, train=train,
-        latents=latents, batch_size=config.evaluation.batch_size,
+        workdir,
+        config=plain(config),
+        gan=gan,
+        ema=ema,
+        step=num_steps,
+        judge=judge,
+        train=train,
+        latents=latents,
+        batch_size=config.evaluation.batch_size,
     )
 
 
-def _ema_images(
-    gan: GAN, state: GANState, latents: np.ndarray, config: ConfigDict
-) -> np.ndarray:
+def _ema_images(gan: GAN, state: GANState, latents: np.ndarray, config: ConfigDict) -> np.ndarray:
     variables = parallel.local_copy(state.ema)
     return generate_images(
         gan.generator, variables, latents, batch_size=config.evaluation.batch_size
@@ -173,7 +182,11 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
             return {"eval/accuracy": result.accuracy}, 1.0 - result.accuracy
 
         state = session.fit(
-            key, plan=plan, dataset=train, stop=stop, evaluate=evaluate,
+            key,
+            plan=plan,
+            dataset=train,
+            stop=stop,
+            evaluate=evaluate,
             step=functools.partial(cnn_update, recogniser=recogniser),
         )
     variables = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
@@ -194,8 +207,13 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
     if parallel.is_main_process():
         extractor = save_pack(workdir / folder.PACK, variables, record)
         evaluation.write_recogniser_results(
-            workdir, extractor=extractor, result=result, test=test, config=plain(config),
-            history=read_history(workdir), environment=describe_environment(),
+            workdir,
+            extractor=extractor,
+            result=result,
+            test=test,
+            config=plain(config),
+            history=read_history(workdir),
+            environment=describe_environment(),
         )
         _say(
             f"Recogniser {extractor.stamp}: {result.accuracy:.2%} of {len(test):,} test images "
@@ -239,9 +257,7 @@ class _Session:
     ) -> None:
         self._config, self._num_steps = config, num_steps
         check_space(workdir, state, keep=config.checkpoint.keep)
-        self._checkpoints = Checkpoints(
-            workdir / folder.CHECKPOINTS, keep=config.checkpoint.keep
-        )
+        self._checkpoints = Checkpoints(workdir / folder.CHECKPOINTS, keep=config.checkpoint.keep)
         restored = self._checkpoints.restore(state)
         self._start, self._state = restored or (0, state)
         if self._start > num_steps:
@@ -269,7 +285,10 @@ class _Session:
         """Trains to the last step from where the folder stands."""
         config, watch = self._config, loop.Stopwatch()
         feed = make_feed(
-            dataset, plan, batch_size=config.batch_size, steps_per_call=config.steps_per_call,
+            dataset,
+            plan,
+            batch_size=config.batch_size,
+            steps_per_call=config.steps_per_call,
             seed=config.seed,
         )
         state = loop.fit(

@@ -37,13 +37,13 @@ class Preprocess:
     resize: str = "crop_area"
     channels: int = 0
 
-    def output_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """The shape of the output for an input of shape (h, w, c).
+    def output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of the output for an input of shape (h, w, c); None where it varies.
 
         Raises:
             InputError: the channels cannot be converted.
         """
-        if self.channels and shape[2] != self.channels and shape[2] not in (1, 3):
+        if self.channels and shape[2] != self.channels and shape[2] not in (1, 3, None):
             raise InputError(
                 f"images of {shape[2]} channels cannot be turned into {self.channels}: leave "
                 "dataset.channels at 0, or convert them to 1 or 3 channels first."

@@ -56,9 +56,7 @@ def conv(
     form = _conv_form(x, kernel, strides) if form is None else _checked(form, strides)
     image, size = x.shape[1:3], kernel.shape[:2]
     maps = tuple(-(-n // s) for n, s in zip(image, strides))
-    low = tuple(
-        max((m - 1) * s + k - n, 0) // 2 for m, s, k, n in zip(maps, strides, size, image)
-    )
+    low = tuple(max((m - 1) * s + k - n, 0) // 2 for m, s, k, n in zip(maps, strides, size, image))
     geometry = _Geometry(strides, low, image, maps, form)
     if form == "direct":
         return _direct(x, kernel, geometry)
@@ -84,9 +82,7 @@ def conv_transpose(
     if form == "direct":
         return lax.conv_transpose(x, kernel, strides, "SAME", dimension_numbers=_DIMENSIONS)
     maps, size = x.shape[1:3], kernel.shape[:2]
-    before = tuple(
-        k - 1 if s > k - 1 else -(-(k + s - 2) // 2) for k, s in zip(size, strides)
-    )
+    before = tuple(k - 1 if s > k - 1 else -(-(k + s - 2) // 2) for k, s in zip(size, strides))
     if form == "spectral":
         return _spectral(x, kernel, before)
     image = tuple(m * s for m, s in zip(maps, strides))
@@ -228,9 +224,7 @@ def _subpixel(y: Array, kernel: Array, geometry: _Geometry) -> Array:
     skipped = [b // s for b, s in zip(low, strides)]
     offset = [b % s for b, s in zip(low, strides)]
     counts = [-(-(c + n) // s) for c, n, s in zip(offset, image, strides)]
-    padding = [
-        (t - 1 - d, d + c - m) for t, d, c, m in zip(taps, skipped, counts, y.shape[1:3])
-    ]
+    padding = [(t - 1 - d, d + c - m) for t, d, c, m in zip(taps, skipped, counts, y.shape[1:3])]
     kernel = jnp.pad(kernel, ((0, th * sh - kh), (0, tw * sw - kw), (0, 0), (0, 0)))
     kernel = kernel.reshape(th, sh, tw, sw, inputs, features)[::-1, :, ::-1]
     kernel = kernel.transpose(0, 2, 5, 1, 3, 4).reshape(th, tw, features, sh * sw * inputs)
@@ -248,14 +242,14 @@ def _columns(y: Array, kernel: Array, geometry: _Geometry) -> Array:
     columns = jnp.einsum("nhwo,yxio->nhwyxi", y, kernel)
     columns = columns.reshape(-1, *maps, th, sh, tw, sw, inputs)
     phases = 0.0
-    counts = [max(m + t - 1, -(-(b + n) // s)) for m, t, b, n, s in zip(
-        maps, (th, tw), low, image, strides)]
+    counts = [
+        max(m + t - 1, -(-(b + n) // s))
+        for m, t, b, n, s in zip(maps, (th, tw), low, image, strides)
+    ]
     for i in range(th):
         for j in range(tw):
             spread = ((i, counts[0] - maps[0] - i), (j, counts[1] - maps[1] - j))
-            phases += jnp.pad(
-                columns[:, :, :, i, :, j], ((0, 0), *spread, (0, 0), (0, 0), (0, 0))
-            )
+            phases += jnp.pad(columns[:, :, :, i, :, j], ((0, 0), *spread, (0, 0), (0, 0), (0, 0)))
     return _interleave(phases, low, image)
 
 
