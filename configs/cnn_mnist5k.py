@@ -6,8 +6,10 @@ from gan_jax.config import cnn_config
 def get_config():
     config = cnn_config()
     config.name = "cnn-mnist5k"
-    config.num_epochs = 12.0
+    config.model.widths = (16, 32, 64)
+    config.num_epochs = 8.0
     config.batch_size = 64
+    config.evaluation.every = 125
     config.optimizer.learning_rate = 3e-3
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_steps = 50

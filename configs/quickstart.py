@@ -1,7 +1,6 @@
 """TODO"""
 
 from configs import cnn_mnist5k
-
 from gan_jax.config import gan_config
 
 

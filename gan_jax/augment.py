@@ -48,12 +48,14 @@ def _warp(affine: Affine, image: Array, key: Array) -> Array:
     factor = 1.0 + affine.scale * scale
     side = jnp.where(affine.flip & (mirror < 0), -1.0, 1.0)
     # The matrix maps output pixels (y, x) about the centre to input pixels.
+    # Full precision, as the bfloat16 products that TPUs take by default would misplace pixels.
+    product = functools.partial(jnp.matmul, precision="highest")
     rotate = jnp.array([[jnp.cos(angle), jnp.sin(angle)], [-jnp.sin(angle), jnp.cos(angle)]])
-    matrix = rotate @ jnp.array([[1.0, 0.0], [slant, side]]) / factor
+    matrix = product(rotate, jnp.array([[1.0, 0.0], [slant, side]])) / factor
     centre = jnp.array([(height - 1) / 2, (width - 1) / 2])
     offset = jnp.array([shift_y * affine.shift * height, shift_x * affine.shift * width])
     grid = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij"), -1)
-    source = (grid - centre) @ matrix.T + centre + offset
+    source = product(grid - centre, matrix.T) + centre + offset
     sample = functools.partial(
         map_coordinates,
         coordinates=[source[..., 0], source[..., 1]],

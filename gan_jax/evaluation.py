@@ -10,7 +10,8 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from gan_jax import parallel, workdir as folder
+from gan_jax import parallel
+from gan_jax import workdir as folder
 from gan_jax.checkpoint import Checkpoints
 from gan_jax.data import Dataset, load, read_images
 from gan_jax.environment import describe_environment

@@ -42,18 +42,22 @@ def make_feed(
     if dataset.images is None:
 
         def stream(start: int, stop: int) -> Iterator[Any]:
-            processes = batch_size // (local.stop - local.start)
-            for first, last in _call_bounds(start, stop, steps_per_call):
-                yield from stream_batches(
-                    dataset,
-                    batch_size=batch_size,
-                    seed=seed,
-                    start_step=first,
-                    num_steps=last - first,
-                    steps_per_call=last - first,
-                    shard_index=local.start // (local.stop - local.start),
-                    shard_count=processes,
-                )
+            count = local.stop - local.start
+            # One stream up to the first border of calls, if need be, and one for all the rest, so
+            # that reading ahead does not end with each call.
+            first = next(_call_bounds(start, stop, steps_per_call), (stop, stop))[1]
+            for begin, end in ((start, first), (first, stop)):
+                if begin < end:
+                    yield from stream_batches(
+                        dataset,
+                        batch_size=batch_size,
+                        seed=seed,
+                        start_step=begin,
+                        num_steps=end - begin,
+                        steps_per_call=steps_per_call,
+                        shard_index=local.start // count,
+                        shard_count=batch_size // count,
+                    )
 
         return Feed(None, lambda data, rows: _as_batch(rows), stream)
 

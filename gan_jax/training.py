@@ -11,13 +11,14 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax import evaluation, loop, parallel, workdir as folder
+from gan_jax import evaluation, loop, parallel
+from gan_jax import workdir as folder
 from gan_jax.checkpoint import Checkpoints, check_space
 from gan_jax.config import check_config, plain
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError
-from gan_jax.extractor import Extractor, load_pack, make_record, save_pack
+from gan_jax.extractor import load_pack, make_record, save_pack
 from gan_jax.factory import build_gan, build_recogniser, count_steps
 from gan_jax.feed import make_feed
 from gan_jax.images import image_grid, save_png

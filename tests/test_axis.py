@@ -1,0 +1,78 @@
+"""Means and keys over a mapped axis: the same on one device and on eight."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_jax.axis import bind_axis, example_index, example_keys, global_count, named_key, pmean
+from gan_jax.models.cnn import CNN
+from gan_jax.steps import draw_latents
+
+
+def _on_eight(function):
+    """The outputs of `function(axis_name)` on each of eight devices, stacked."""
+    return jax.pmap(lambda _: function("axis"), axis_name="axis")(jnp.zeros(8))
+
+
+def test_mean():
+    rows = np.arange(16.0).reshape(8, 2)
+    tree = {"a": jnp.float32(rows), "b": [jnp.float32(rows**2)]}
+    mapped = jax.pmap(lambda t: pmean(t, "axis"), axis_name="axis")(tree)
+    np.testing.assert_allclose(mapped["a"], np.broadcast_to(rows.mean(0), (8, 2)))
+    np.testing.assert_allclose(mapped["b"][0], np.broadcast_to((rows**2).mean(0), (8, 2)))
+    assert pmean(tree, None) is tree
+
+
+def test_global_indices_run_through_all_devices():
+    np.testing.assert_array_equal(example_index(6, None), np.arange(6))
+    np.testing.assert_array_equal(_on_eight(lambda axis: example_index(3, axis)).ravel(), range(24))
+    assert global_count(3, None) == 3
+    np.testing.assert_array_equal(_on_eight(lambda axis: jnp.int32(global_count(3, axis))), 24)
+
+
+def test_an_example_has_the_same_key_on_any_number_of_devices():
+    key = jax.random.key(5)
+    alone = jax.random.key_data(example_keys(key, 24, None))
+    mapped = _on_eight(lambda axis: jax.random.key_data(example_keys(key, 3, axis)))
+    np.testing.assert_array_equal(mapped.reshape(alone.shape), alone)
+    assert len({tuple(row) for row in np.asarray(alone)}) == 24
+    latents = _on_eight(lambda axis: draw_latents(key, 3, 5, axis))
+    np.testing.assert_array_equal(latents.reshape(24, 5), draw_latents(key, 24, 5))
+
+
+def test_latents_are_standard_normal_and_do_not_depend_on_how_many():
+    latents = np.asarray(draw_latents(jax.random.key(1), 2000, 8))
+    assert latents.dtype == np.float32
+    np.testing.assert_array_equal(draw_latents(jax.random.key(1), 3, 8), latents[:3])
+    covariance = latents.T @ latents / 2000
+    assert abs(latents.mean(0)).max() < 0.1  # 4.5 standard deviations
+    assert abs(covariance - np.eye(8)).max() < 0.15
+
+
+def test_named_keys_are_a_promise():
+    """Resuming a run on another machine must go on with the same draws: these never change."""
+    key = named_key(jax.random.key(0), "latents")
+    expected = jax.random.fold_in(jax.random.key(0), 0x526E1E70)
+    np.testing.assert_array_equal(jax.random.key_data(key), jax.random.key_data(expected))
+    names = ("latents", "generator", "discriminator", "dropout_real", "dropout_fake", "samples")
+    keys = [tuple(jax.random.key_data(named_key(key, name)).tolist()) for name in names]
+    assert len(set(keys)) == len(names)
+
+
+def test_binding_sets_the_field_where_there_is_one():
+    network = CNN(num_classes=3)
+    assert bind_axis(network, None) is network
+    bound = bind_axis(network, "axis")
+    assert bound.axis_name == "axis" and bound.num_classes == 3 and network.axis_name is None
+    assert bind_axis(bound, "axis") is bound
+    dense = nn.Dense(2)
+    assert bind_axis(dense, "axis") is dense
+
+
+@pytest.mark.parametrize("name", ["", "generator"])
+def test_named_keys_work_inside_compiled_code(name):
+    key = jax.random.key(3)
+    traced = jax.jit(lambda key: jax.random.key_data(named_key(key, name)))(key)
+    np.testing.assert_array_equal(traced, jax.random.key_data(named_key(key, name)))
