@@ -48,8 +48,16 @@ def _made(module, *shape):
     return jax.jit(lambda: module.init(keys, jnp.zeros((1, *shape)), train=False))()
 
 
+@functools.partial(jax.jit, static_argnames=("module", "train"))
+def _apply(module, variables, x, seed=0, *, train):
+    """Outputs, and the collections as the call leaves them."""
+    return module.apply(
+        variables, x, train=train, mutable=["batch_stats"], rngs={"dropout": jax.random.key(seed)}
+    )
+
+
 def _kernels(module, *shape):
-    """Shapes of all kernels, by layer, in the order of the network."""
+    """Shapes of all kernels, by layer."""
     params = _variables(module, *shape)["params"]
     return {layer: p["kernel"].shape for layer, p in params.items() if "kernel" in p}
 
@@ -67,19 +75,19 @@ def _normal(*shape, seed=0):
 
 def test_article_generator_has_the_layers_of_the_article():
     generator = ArticleGenerator()
-    assert list(_kernels(generator, 100).values()) == [
-        (100, 128),
-        (128, 256),
-        (256, 512),
-        (512, 1024),
-        (1024, 7 * 7 * 256),
-        (5, 5, 256, 128),
-        (5, 5, 128, 64),
-        (7, 7, 64, 1),
-    ]
+    assert _kernels(generator, 100) == {
+        "Dense_0": (100, 128),
+        "Dense_1": (128, 256),
+        "Dense_2": (256, 512),
+        "Dense_3": (512, 1024),
+        "Dense_4": (1024, 7 * 7 * 256),
+        "ConvTranspose_0": (5, 5, 256, 128),
+        "ConvTranspose_1": (5, 5, 128, 64),
+        "ConvTranspose_2": (7, 7, 64, 1),
+    }
     params = _variables(generator, 100)["params"]
     scales = [p["scale"].shape for name, p in params.items() if "BatchNorm" in name]
-    assert scales == [(n,) for n in (128, 256, 512, 1024, 12544, 128, 64)]
+    assert scales == [(n,) for n in (128, 256, 512, 1024, 7 * 7 * 256, 128, 64)]
     dense = 100 * 128 + 128 * 256 + 256 * 512 + 512 * 1024 + 1024 * 12544
     convolutions = 25 * 256 * 128 + 25 * 128 * 64 + (49 * 64 + 1)
     normalisations = 2 * (128 + 256 + 512 + 1024 + 12544 + 128 + 64)
@@ -89,11 +97,11 @@ def test_article_generator_has_the_layers_of_the_article():
 
 def test_article_discriminator_has_the_layers_of_the_article():
     discriminator = ArticleDiscriminator()
-    assert list(_kernels(discriminator, 28, 28, 1).values()) == [
-        (5, 5, 1, 64),
-        (5, 5, 64, 128),
-        (7 * 7 * 128, 1),
-    ]
+    assert _kernels(discriminator, 28, 28, 1) == {
+        "Conv_0": (5, 5, 1, 64),
+        "Conv_1": (5, 5, 64, 128),
+        "Dense_0": (7 * 7 * 128, 1),
+    }
     params = _variables(discriminator, 28, 28, 1)["params"]
     assert _count(params) == (25 * 64 + 64) + (25 * 64 * 128 + 128) + (6272 + 1) == 212_865
     assert discriminator.dropout_rate == 0.3
@@ -130,10 +138,14 @@ def test_dcgan_makes_any_size_with_any_channels(size):
 
 
 def test_dcgan_doubles_its_channels_up_to_eight_times_the_width():
-    kernels = list(_kernels(DCGANDiscriminator(width=16), 256, 256, 3).values())
-    assert [k[-1] for k in kernels] == [16, 32, 64, 128, 128, 128, 1]
-    kernels = list(_kernels(DCGANGenerator((32, 32, 1), width=16), _LATENT).values())
-    assert kernels == [(_LATENT, 4 * 4 * 64), (4, 4, 64, 32), (4, 4, 32, 16), (4, 4, 16, 1)]
+    kernels = _kernels(DCGANDiscriminator(width=16), 256, 256, 3)
+    assert [kernels[f"Conv_{i}"][-1] for i in range(6)] == [16, 32, 64, 128, 128, 128]
+    assert _kernels(DCGANGenerator((32, 32, 1), width=16), _LATENT) == {
+        "Dense_0": (_LATENT, 4 * 4 * 64),
+        "ConvTranspose_0": (4, 4, 64, 32),
+        "ConvTranspose_1": (4, 4, 32, 16),
+        "ConvTranspose_2": (4, 4, 16, 1),
+    }
 
 
 @pytest.mark.parametrize("size", [(7, 28), (28, 257), (0, 8)], ids=str)
@@ -195,12 +207,12 @@ def test_generated_images_fill_the_range_and_differ(name):
     generator = _GENERATORS[name]
     variables = _made(generator, _LATENT)
     latents = _normal(16, _LATENT)
-    images, _ = generator.apply(variables, latents, train=True, mutable=["batch_stats"])
+    images, _ = _apply(generator, variables, latents, train=True)
     assert images.dtype == jnp.float32 and bool(jnp.all(jnp.abs(images) <= 1))
     assert float(jnp.std(images, 0).mean()) > 0.01
     # Far out the tanh saturates at the ends of the range.
     variables = variables | {"params": jax.tree.map(lambda p: 50 * p, variables["params"])}
-    extreme, _ = generator.apply(variables, latents, train=True, mutable=["batch_stats"])
+    extreme, _ = _apply(generator, variables, latents, train=True)
     assert float(extreme.min()) == -1.0 and float(extreme.max()) == 1.0
 
 
@@ -209,11 +221,11 @@ def test_only_training_mixes_examples_and_writes_statistics(name):
     generator = _GENERATORS[name]
     variables = _made(generator, _LATENT)
     latents = _normal(6, _LATENT)
-    apply = jax.jit(generator.apply, static_argnames=("train", "mutable"))
-    images = apply(variables, latents, train=False)
-    alone = apply(variables, jnp.repeat(latents[:1], 6, 0), train=False)
+    images, kept = _apply(generator, variables, latents, train=False)
+    alone, _ = _apply(generator, variables, jnp.repeat(latents[:1], 6, 0), train=False)
     np.testing.assert_allclose(images[0], alone[0], atol=1e-5)
-    mixed, updates = apply(variables, latents, train=True, mutable=("batch_stats",))
+    jax.tree.map(np.testing.assert_array_equal, kept, {"batch_stats": variables["batch_stats"]})
+    mixed, updates = _apply(generator, variables, latents, train=True)
     assert float(jnp.abs(mixed - images).max()) > 1e-2
     changed = jax.tree.map(
         lambda a, b: bool(jnp.any(a != b)), updates["batch_stats"], variables["batch_stats"]
@@ -230,12 +242,8 @@ def test_logits_without_batch_norm_look_at_one_image(name):
 
     @jax.jit
     def sensitivity(images):
-        def logits(x):
-            return discriminator.apply(
-                variables, x, train=True, rngs={"dropout": jax.random.key(2)}
-            )
-
-        return jnp.abs(jax.jacrev(logits)(images)).sum((2, 3, 4))
+        jacobian = jax.jacrev(lambda x: _apply(discriminator, variables, x, train=True)[0])(images)
+        return jnp.abs(jacobian).sum((2, 3, 4))
 
     influence = np.asarray(sensitivity(_normal(3, 8, 8, 1)))  # of image j on logit i
     np.testing.assert_array_equal(influence[~np.eye(3, dtype=bool)], 0.0)
@@ -247,13 +255,11 @@ def test_article_discriminator_drops_out_only_in_training():
     variables, images = _made(discriminator, 8, 8, 1), _normal(4, 8, 8, 1)
 
     def logits(seed, train):
-        rngs = {"dropout": jax.random.key(seed)}
-        return np.asarray(discriminator.apply(variables, images, train=train, rngs=rngs))
+        return np.asarray(_apply(discriminator, variables, images, seed, train=train)[0])
 
     assert np.abs(logits(0, True) - logits(1, True)).min() > 1e-4
     np.testing.assert_array_equal(logits(0, True), logits(0, True))
-    np.testing.assert_array_equal(logits(0, False), discriminator.apply(
-        variables, images, train=False))  # fmt: skip
+    np.testing.assert_array_equal(logits(0, False), logits(1, False))
 
 
 # The recogniser
@@ -295,11 +301,8 @@ def test_cnn_features_are_non_negative_and_free_of_dropout():
     network = CNN(3, widths=(4, 4), dense=16, dropout_rate=0.5)
     variables, images = _made(network, 8, 8, 1), _normal(4, 8, 8, 1)
 
-    def outputs(seed):
-        rngs = {"dropout": jax.random.key(seed)}
-        return network.apply(variables, images, train=True, mutable=["batch_stats"], rngs=rngs)[0]
-
-    one, other = outputs(0), outputs(1)
+    one, _ = _apply(network, variables, images, 0, train=True)
+    other, _ = _apply(network, variables, images, 1, train=True)
     for name in ("block1", "block2", "penultimate"):
         assert float(one[name].min()) == 0.0 < float(one[name].max())
         np.testing.assert_array_equal(one[name], other[name])
@@ -331,7 +334,7 @@ def test_bfloat16_computes_with_float32_parameters_statistics_and_outputs(make, 
     variables, x = _made(module, *shape), _normal(8, *shape)
 
     def run(dtype):
-        output = make(dtype).apply(variables, x, train=False)
+        output, _ = _apply(make(dtype), variables, x, train=False)
         return np.asarray(output["logits"] if isinstance(output, dict) else output)
 
     half, whole = run(jnp.bfloat16), run(None)
