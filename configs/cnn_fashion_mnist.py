@@ -8,6 +8,7 @@ def get_config():
     config.name = "cnn-fashion-mnist"
     config.dataset.name = "idx"
     config.dataset.path = "data/fashion_mnist"
+    config.model.widths = (16, 32, 64)
     config.num_epochs = 5.0
     config.batch_size = 128
     config.optimizer.learning_rate = 3e-3
@@ -16,5 +17,5 @@ def get_config():
     config.augment.shift = 0.05
     config.augment.scale = 0.05
     config.augment.flip = True
-    config.evaluation.every = 469
+    config.evaluation.every = 470
     return config

@@ -1,7 +1,6 @@
 """TODO"""
 
 from configs import cnn_mnist
-
 from gan_jax.config import gan_config
 
 

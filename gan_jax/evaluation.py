@@ -30,6 +30,7 @@ from gan_jax.state import GAN, create_gan_state
 
 _NUM_BOOTSTRAP = 100
 _SHOWN_SAMPLES = 100
+_PICTURE, _PICTURE_COLUMNS = 100, 10
 _QUERIES = 8
 _NEIGHBOURS = 4
 _NEIGHBOUR_POOL = 20_000
@@ -187,12 +188,20 @@ def _write_results(
     content: dict[str, Any] = {"metrics": {}, "protocol": protocol | {"images": len(images)}}
     if judgement is not None:
         content = {"metrics": judgement.metrics, "protocol": judgement.protocol | protocol}
+    real = _real_images(judge, train)
+    if real is not None and real.shape[1:] == images.shape[1:]:
+        pair = [image_grid(side[:_PICTURE], columns=_PICTURE_COLUMNS) for side in (images, real)]
+        gap = np.full((pair[0].shape[0], 12, pair[0].shape[2]), 255, np.uint8)
+        if pair[0].shape == pair[1].shape:
+            picture = np.concatenate([pair[0], gap, pair[1]], axis=1)
+            save_png(out / folder.SAMPLES / "beside_real.png", picture)
     report = GANReport(
         title=title,
         config=config,
         history=history,
         evaluation=content,
         samples=images[:_SHOWN_SAMPLES],
+        real=real,
         interpolation=interpolation,
         environment=describe_environment(),
     )
@@ -204,9 +213,6 @@ def _write_results(
         report.class_names = judge.extractor.class_names
         report.class_counts = judgement.metrics["class_histogram"]["value"]
         report.reference_counts = judge.reference_counts
-        report.real = judge.images[_shuffled(len(judge.images), _SHOWN_SAMPLES, seed=judge.seed)]
-    elif train is not None:
-        report.real = train.take(_shuffled(len(train), _SHOWN_SAMPLES, seed=0))
     if train is not None:
         pool = train.take(_shuffled(len(train), _NEIGHBOUR_POOL, seed=0))
         if pool.shape[1:] == images.shape[1:]:
@@ -221,6 +227,15 @@ def _write_results(
             report.neighbour_distances = distances
     write_gan_report(out / folder.REPORT, report)
     folder.write_json(out / folder.EVALUATION, content)
+
+
+def _real_images(judge: Judge | None, train: Dataset | None) -> np.ndarray | None:
+    """Real images to show: the reference, or else the training images."""
+    if judge is not None:
+        return judge.images[_shuffled(len(judge.images), _SHOWN_SAMPLES, seed=judge.seed)]
+    if train is not None:
+        return train.take(_shuffled(len(train), _SHOWN_SAMPLES, seed=0))
+    return None
 
 
 def _shuffled(count: int, most: int, *, seed: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 from gan_jax import evaluation, loop, parallel
 from gan_jax import workdir as folder
 from gan_jax.checkpoint import Checkpoints, check_space
+from gan_jax.cli import metric_table
 from gan_jax.config import check_config, plain
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment, library_versions
@@ -59,14 +60,15 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
 
 def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal) -> None:
     plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
-    train = load(config.dataset, "train")
+    train, test = load(config.dataset, "train"), load(config.dataset, "test")
+    _check_same_shape(train, test)
     num_steps = count_steps(config, len(train))
     gan = build_gan(config, train.image_shape, num_steps)
     _check_judge(config, train)
     folder.open_workdir(workdir, config, write=parallel.is_main_process())
     if _is_finished(workdir, num_steps):
         return
-    judge = _obtain_judge(config, train, stop)
+    judge = _obtain_judge(config, test, stop)
     _say(f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in {workdir}")
 
     key = jax.random.key(config.seed)
@@ -108,6 +110,9 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         latents=latents,
         batch_size=config.evaluation.batch_size,
     )
+    if parallel.is_main_process():
+        _say(metric_table(folder.read_json(workdir / folder.EVALUATION)))
+        _say(f"Report: {workdir / folder.REPORT}")
 
 
 def _ema_images(gan: GAN, state: GANState, latents: np.ndarray, config: ConfigDict) -> np.ndarray:
@@ -115,6 +120,15 @@ def _ema_images(gan: GAN, state: GANState, latents: np.ndarray, config: ConfigDi
     return generate_images(
         gan.generator, variables, latents, batch_size=config.evaluation.batch_size
     )
+
+
+def _check_same_shape(train: Dataset, test: Dataset) -> None:
+    if train.image_shape != test.image_shape:
+        raise InputError(
+            f"{train.name}: training images are {train.image_shape} and test images "
+            f"{test.image_shape} (height, width, channels): set config.dataset.image_size=(h, w) "
+            "and config.dataset.channels to bring them to one shape."
+        )
 
 
 def _check_judge(config: ConfigDict, train: Dataset) -> None:
@@ -135,7 +149,7 @@ def _check_judge(config: ConfigDict, train: Dataset) -> None:
         extractor.features(np.zeros((1, *train.image_shape), np.uint8))
 
 
-def _obtain_judge(config: ConfigDict, train: Dataset, stop: loop.StopSignal) -> Judge | None:
+def _obtain_judge(config: ConfigDict, reference: Dataset, stop: loop.StopSignal) -> Judge | None:
     """The judge of a GAN's run; its CNN is trained first where the pack is not there yet."""
     if not config.judge.pack:
         _say("No judge: config.judge.pack is empty, so the quality of the images is not measured.")
@@ -145,7 +159,6 @@ def _obtain_judge(config: ConfigDict, train: Dataset, stop: loop.StopSignal) -> 
         _say(f"The judge is trained first: there is no pack in {pack} yet.")
         _train_recogniser(config.judge.train, pack.parent, stop)
     extractor = load_pack(pack)
-    reference = load(config.dataset, "test")
     judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
     _say(
         f"Judge: {extractor.stamp}, accuracy {extractor.record['accuracy']:.2%} on "
@@ -160,6 +173,7 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
     plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
     train, test = load(config.dataset, "train"), load(config.dataset, "test")
     train.require_classes()
+    _check_same_shape(train, test)
     if test.labels is None:
         raise InputError(f"the test images of {test.name} have no labels to measure accuracy by.")
     num_classes = max(train.num_classes, test.num_classes)

@@ -236,7 +236,7 @@ def _subpixel(y: Array, kernel: Array, geometry: _Geometry) -> Array:
 def _columns(y: Array, kernel: Array, geometry: _Geometry) -> Array:
     """`_scatter` as one matrix product to all taps, whose columns are added where they overlap."""
     strides, low, image, maps, _ = geometry
-    (kh, kw, inputs, features), (sh, sw) = kernel.shape, strides
+    (kh, kw, inputs, _), (sh, sw) = kernel.shape, strides
     th, tw = -(-kh // sh), -(-kw // sw)
     kernel = jnp.pad(kernel, ((0, th * sh - kh), (0, tw * sw - kw), (0, 0), (0, 0)))
     columns = jnp.einsum("nhwo,yxio->nhwyxi", y, kernel)

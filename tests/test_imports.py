@@ -1,0 +1,233 @@
+"""What may import what, what stays unloaded, and that public names are explained."""
+
+import ast
+import functools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+_PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "gan_jax"
+
+# A module imports from the layers above it only; inside data, metrics and models there is no order.
+_LAYERS = (
+    {"errors"},
+    {"augment", "axis", "checkpoint", "cli", "config", "data", "environment", "figures", "images"},
+    {"logs", "losses", "metrics", "models", "parallel", "penalties", "pixels", "webpage"},
+    {"extractor", "feed", "recogniser_report", "state", "workdir"},
+    {"factory", "judge", "report", "steps"},
+    {"loop", "sampling"},
+    {"evaluation"},
+    {"training"},
+)
+_RANK = {name: rank for rank, names in enumerate(_LAYERS) for name in names}
+
+# Rooms whose doors are closed to the rest of the house: all that they may know of it.
+_CLOSED = {
+    "losses": {"errors"},
+    "penalties": {"errors"},
+    "augment": {"errors"},
+    "models": {"errors"},
+    "metrics": {"errors"},
+    "data": {"errors"},
+    "images": {"errors"},
+    "logs": {"errors", "images"},
+    "report": {"errors", "figures", "images", "recogniser_report", "webpage"},
+    "recogniser_report": {"errors", "figures", "webpage"},
+    "axis": set(),
+    "state": {"axis", "losses", "penalties"},
+    "steps": {"axis", "state"},
+    "parallel": {"errors"},
+    "checkpoint": {"errors"},
+}
+
+# Libraries that one room alone knows.
+_OWNERS = {
+    "orbax": {"checkpoint"},
+    "grain": {"data"},
+    "tensorflow_datasets": {"data"},
+    "tensorboardX": {"logs"},
+    "matplotlib": {"figures"},
+    "safetensors": {"extractor"},
+    "ml_collections": {"config", "factory", "training", "workdir"},
+    "absl": set(),
+    "tensorflow": set(),
+    "pickle": set(),
+}
+_DEVICE_NAMES = {
+    "pmap", "shard_map", "distributed", "sharding", "device_put", "local_devices", "process_index",
+    "multihost_utils",
+}  # fmt: skip
+
+
+def _files():
+    return sorted(_PACKAGE.rglob("*.py"))
+
+
+def _room(path):
+    """The top-level module or package of a file: 'steps', 'data', or '' for gan_jax itself."""
+    return path.relative_to(_PACKAGE).with_suffix("").parts[0].replace("__init__", "")
+
+
+@functools.cache
+def _tree(path):
+    return ast.parse(path.read_text())
+
+
+def _imports(path):
+    """Every module that a file imports, anywhere in it, as dotted names."""
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            if node.module == "gan_jax":
+                yield from (f"gan_jax.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def _own_imports(path):
+    """The rooms that a file imports from, without its own."""
+    rooms = {name.split(".")[1] for name in _imports(path) if name.startswith("gan_jax.")}
+    return rooms - {_room(path)}
+
+
+def test_the_table_knows_every_module():
+    rooms = {_room(path) for path in _files()} - {""}
+    assert rooms == set(_RANK), "give a new module its place in _LAYERS"
+
+
+def test_imports_point_downwards():
+    wrong = [
+        f"{path.relative_to(_PACKAGE)} imports {name}"
+        for path in _files()
+        for name in _own_imports(path)
+        if _room(path) == "" or _RANK[name] >= _RANK[_room(path)]
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("room", _CLOSED)
+def test_closed_rooms_know_nothing_of_training(room):
+    for path in _files():
+        if _room(path) == room:
+            assert _own_imports(path) <= _CLOSED[room], path.name
+
+
+@pytest.mark.parametrize("library", _OWNERS)
+def test_libraries_stay_in_their_rooms(library):
+    users = {_room(p) for p in _files() for name in _imports(p) if name.split(".")[0] == library}
+    assert users <= _OWNERS[library]
+
+
+def test_only_parallel_knows_devices():
+    for path in _files():
+        if _room(path) == "parallel":
+            continue
+        for node in ast.walk(_tree(path)):
+            # `parallel.process_index` would be fine: what counts is where jax's own is used.
+            if isinstance(node, ast.Attribute) and node.attr in _DEVICE_NAMES:
+                base = node.value
+                assert not (isinstance(base, ast.Name) and base.id == "jax"), (path, node.lineno)
+        assert not {n for n in _imports(path) if n.startswith(("jax.sharding", "jax.experimental"))}
+
+
+def _loaded_by(statement):
+    """The modules in memory after a statement, in a fresh interpreter."""
+    code = f"{statement}\nimport sys, json\nprint(json.dumps(sorted(sys.modules)))"
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    environment |= {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(_PACKAGE.parent)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    return set(json.loads(result.stdout))
+
+
+def _among(loaded, *packages):
+    return {
+        name
+        for name in loaded
+        if name in packages or name.startswith(tuple(f"{p}." for p in packages))
+    }
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    loaded = _loaded_by("import gan_jax; import gan_jax.cli, gan_jax.errors")
+    assert not _among(loaded, "jax", "flax", "numpy", "absl", "ml_collections")
+
+
+def test_importing_the_steps_loads_no_data_checkpoints_or_flags():
+    loaded = _loaded_by("from gan_jax.steps import gan_step")
+    assert _among(loaded, "gan_jax") == {
+        "gan_jax",
+        *(
+            f"gan_jax.{name}"
+            for name in ("axis", "errors", "losses", "penalties", "state", "steps")
+        ),
+    }
+    assert not _among(
+        loaded, "orbax", "tensorflow_datasets", "tensorflow", "grain", "ml_collections",
+        "tensorboardX", "matplotlib", "tqdm", "PIL", "safetensors", "absl.app",
+    )  # fmt: skip
+
+
+def test_importing_the_metrics_loads_no_training():
+    loaded = _loaded_by("import gan_jax.metrics")
+    assert {n.split(".")[1] for n in _among(loaded, "gan_jax") if "." in n} == {"errors", "metrics"}
+    assert not _among(loaded, "flax", "optax", "orbax", "tensorflow_datasets", "ml_collections")
+
+
+def test_importing_data_logs_and_reports_loads_no_training():
+    loaded = _loaded_by("import gan_jax.data, gan_jax.logs, gan_jax.report")
+    assert not _among(loaded, "flax", "optax", "orbax", "tensorflow", "tensorflow_datasets")
+    rooms = {n.split(".")[1] for n in _among(loaded, "gan_jax") if "." in n}
+    assert not rooms & {"state", "steps", "parallel", "checkpoint", "training", "loop", "feed"}
+
+
+def _public_definitions(path):
+    """(name, node) of the module, its public classes and functions, and their public methods."""
+    yield path.stem, _tree(path)
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    for node in _tree(path).body:
+        if not isinstance(node, kinds) or node.name.startswith("_"):
+            continue
+        yield node.name, node
+        bases = {getattr(base, "id", None) for base in getattr(node, "bases", [])}
+        if isinstance(node, ast.ClassDef) and "Protocol" not in bases:
+            for method in node.body:
+                if isinstance(method, kinds) and not method.name.startswith("_"):
+                    yield f"{node.name}.{method.name}", method
+
+
+def test_every_public_definition_has_a_docstring():
+    bare = [
+        f"{path.relative_to(_PACKAGE)}: {name}"
+        for path in _files()
+        for name, node in _public_definitions(path)
+        if not ast.get_docstring(node)
+    ]
+    assert not bare
+
+
+def test_every_public_function_is_typed():
+    untyped = []
+    for path in _files():
+        for name, node in _public_definitions(path):
+            if isinstance(node, ast.FunctionDef):
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                bare = [a.arg for a in arguments if a.annotation is None]
+                if set(bare) - {"self", "cls"} or node.returns is None:
+                    untyped.append(f"{path.relative_to(_PACKAGE)}: {name}")
+    assert not untyped
+
+
+def test_files_hold_one_job():
+    long = {
+        str(path.relative_to(_PACKAGE)): len(path.read_text().splitlines()) for path in _files()
+    }
+    assert {name: count for name, count in long.items() if count > 420} == {}
+    assert long["steps.py"] <= 250
