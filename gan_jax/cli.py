@@ -20,7 +20,7 @@ def run_main(app: Any, main: Callable[[list[str]], None]) -> int:
         0; 2 for bad input; 3 for diverged training; 128 + n after signal n.
     """
     try:
-        app.run(main)
+        app.run(main, flags_parser=_parse)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 1 if leaving.code else 0
     except TrainingDiverged as error:
@@ -33,25 +33,24 @@ def run_main(app: Any, main: Callable[[list[str]], None]) -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 128 + signal.SIGINT
-    except (AttributeError, KeyError, FileNotFoundError, TypeError, ValueError) as error:
-        if not _is_config_error(error):
-            raise
-        return _fail(error, 2)
     return 0
 
 
-def _is_config_error(error: BaseException) -> bool:
-    """Whether the error comes from reading --config and its overrides, not from our code."""
-    trace, files = error.__traceback__, []
-    while trace is not None:
-        files.append(trace.tb_frame.f_code.co_filename)
-        trace = trace.tb_next
-    return any("config_flags" in name or "config_path" in name for name in files)
+def _parse(arguments: list[str]) -> list[str]:
+    """absl's flag parsing; what a config file or an override raises becomes an InputError."""
+    from absl import app, flags
+
+    try:
+        return app.parse_flags_with_usage(arguments)
+    except (InputError, flags.Error):
+        raise
+    except Exception as error:
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise InputError(f"--config: {str(text).strip()}") from error
 
 
 def _fail(error: BaseException, status: int) -> int:
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    print(f"Error: {text}", file=sys.stderr)
+    print(f"Error: {error}", file=sys.stderr)
     return status
 
 

@@ -86,8 +86,8 @@ class Extractor:
         if images.shape[1:] != self.image_shape:
             raise InputError(
                 f"the images are {_by(images.shape[1:])} and the extractor {self.stamp} was "
-                f"trained on {_by(self.image_shape)} (height x width x channels): resize or convert them, "
-                "or take a pack trained on such images."
+                f"trained on {_by(self.image_shape)} (height x width x channels): resize or "
+                "convert them, or take a pack trained on such images."
             )
         layers = self.record["layers"]
         apply = _apply(self.network, layers["semantic"], layers["texture"])

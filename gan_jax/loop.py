@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -24,15 +22,13 @@ from gan_jax.logs import ProgressLine, RunLogger
 
 
 class StopSignal:
-    """Turns SIGTERM and Ctrl-C into `Interrupted`: at once, or where the loop has saved.
+    """Remembers SIGTERM or Ctrl-C until the loop can save; a second Ctrl-C ends at once.
 
-    A context manager; outside the main thread it does nothing. Within `deferred` a signal is only
-    remembered; a second Ctrl-C ends at once even there.
+    A context manager; outside the main thread it does nothing.
     """
 
     def __init__(self) -> None:
         self.number = 0
-        self._deferring = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignal:
@@ -44,17 +40,6 @@ class StopSignal:
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-
-    @contextlib.contextmanager
-    def deferred(self) -> Iterator[None]:
-        """Within, signals wait in `number`; one that still waits at the end is raised then."""
-        self._deferring = True
-        try:
-            yield
-        finally:
-            self._deferring = False
-        if self.number:
-            self._interrupt()
 
     def agreed(self, meeting: bool) -> int:
         """The signal to stop for now, or 0: the same in all processes.
@@ -72,14 +57,6 @@ class StopSignal:
         if self.number == signal.SIGINT == number:
             raise KeyboardInterrupt
         self.number = number
-        if not self._deferring:
-            self._interrupt()
-
-    def _interrupt(self) -> None:
-        name = signal.Signals(self.number).name
-        raise Interrupted(
-            f"{name}: stopped; the same command goes on from the newest checkpoint.", self.number
-        )
 
 
 class Stopwatch:
@@ -103,9 +80,9 @@ class Stopwatch:
         return time.perf_counter() - self._start - sum(self.seconds.values())
 
     def describe(self) -> str:
-        """Each activity with its seconds, but those that took next to none."""
+        """Each activity with its seconds."""
         parts = {"train": self.training()} | self.seconds
-        return ", ".join(f"{name} {took:.1f} s" for name, took in parts.items() if took >= 0.05)
+        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in parts.items())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +110,6 @@ def fit(
     key: Array,
     *,
     start: int,
-    notes: dict[str, Any],
     plan: Plan,
     compiled: Callable[..., tuple[Any, dict[str, Array]]],
     feed: Feed,
@@ -147,17 +123,16 @@ def fit(
     """Trains from step `start` to the end and returns the state.
 
     Numbers of a call are read one call later, so the devices never wait for the host. What is about
-    to be saved is first looked at: a checkpoint never holds a state that is not finite.
+    to be saved is first looked at: a checkpoint never holds a state after a non-finite loss.
 
     Args:
-        notes: what the checkpoint that is gone on from says of numbers not yet logged; {} for none.
         evaluate: (step, state) to (numbers to log, score to rank checkpoints by or None).
 
     Raises:
-        TrainingDiverged: a loss, or the state, is not finite.
+        TrainingDiverged: a loss is not finite.
         Interrupted: a signal came; the state was saved.
     """
-    recorder = _Recorder(plan, start, notes, logger, progress, checkpoints, watch)
+    recorder = _Recorder(plan, start, logger, progress, checkpoints, watch)
     pending: tuple[int, dict[str, Array]] | None = None
     step = start
     calls = feed.calls(start, plan.num_steps)
@@ -181,14 +156,13 @@ def fit(
             continue
         recorder.record(*pending)
         pending = None
-        recorder.check_state(step, state)
         score = None
         if evaluating:
             with watch.measure("evaluate"):
                 numbers, score = evaluate(step, state)
             logger.scalars(step, numbers)
         with watch.measure("save"):
-            checkpoints.save(step, state, score=score, notes=recorder.notes())
+            checkpoints.save(step, state, score=score)
         if stopping and not done:
             with watch.measure("save"):
                 checkpoints.wait()
@@ -206,16 +180,12 @@ def _crossed(every: int, before: int, after: int) -> bool:
 
 
 class _Recorder:
-    """Checks the numbers of each call, and writes their mean at every log interval.
-
-    The interval's sums are kept with each checkpoint, so that a resumed run logs the same rows.
-    """
+    """Checks the numbers of each call, and writes their mean at every log interval."""
 
     def __init__(
         self,
         plan: Plan,
         start: int,
-        notes: dict[str, Any],
         logger: RunLogger,
         progress: ProgressLine,
         checkpoints: Checkpoints,
@@ -223,61 +193,43 @@ class _Recorder:
     ) -> None:
         self._plan, self._logger, self._progress = plan, logger, progress
         self._checkpoints, self._watch = checkpoints, watch
-        self._seen = start
-        self._logged: int = notes.get("logged", start)
-        self._sums: dict[str, float] = dict(notes.get("sums", {}))
-        self._timed, self._timed_at = start, watch.training()
-
-    def notes(self) -> dict[str, Any]:
-        """What a checkpoint taken now must know to go on with the interval."""
-        return {"logged": self._logged, "sums": self._sums}
+        self._logged = self._seen = start
+        self._logged_at = watch.training()
+        self._sums: dict[str, float] = {}
 
     def record(self, step: int, metrics: dict[str, Array]) -> None:
-        """Takes the means over a call that ended at `step`."""
         values = {
             name: float(np.asarray(parallel.local_copy(value))) for name, value in metrics.items()
         }
         bad = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
         if bad:
-            self._raise(f"between steps {self._seen:,} and {step:,}: {', '.join(bad)}", values)
+            self._raise(bad, step)
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value * (step - self._seen)
         before, self._seen = self._seen, step
         if not (_crossed(self._plan.log_every, before, step) or step == self._plan.num_steps):
             self._progress.update(step)
             return
-        row = {name: value / (step - self._logged) for name, value in self._sums.items()}
+        count = step - self._logged
+        row = {name: value / count for name, value in self._sums.items()}
         now = self._watch.training()
-        rate = (step - self._timed) * self._plan.batch_size / max(now - self._timed_at, 1e-9)
+        rate = count * self._plan.batch_size / max(now - self._logged_at, 1e-9)
         row["time/images_per_second"] = rate
         self._logger.scalars(step, row)
         losses = {name.split("/")[1]: v for name, v in row.items() if name.startswith("loss/")}
         self._progress.update(step, {"images/s": rate, **losses})
-        self._sums, self._logged = {}, step
-        self._timed, self._timed_at = step, now
+        self._sums, self._logged, self._logged_at = {}, step, now
 
-    def check_state(self, step: int, state: Any) -> None:
-        """Raises TrainingDiverged if a number of the state is not finite."""
-        for path, leaf in jax.tree.leaves_with_path(parallel.local_copy(state)):
-            if jnp.issubdtype(leaf.dtype, jnp.inexact) and not np.isfinite(np.asarray(leaf)).all():
-                name = jax.tree_util.keystr(path, simple=True, separator=".")
-                self._raise(f"at step {step:,}: {name} is not finite", self._sums)
-
-    def _raise(self, what: str, metrics: dict[str, float]) -> None:
+    def _raise(self, bad: list[str], step: int) -> None:
         steps = self._checkpoints.steps()
         saved = (
-            f"The last good checkpoint is that of step {steps[-1]:,}, and nothing after it was "
-            "saved."
+            f"The last good checkpoint is that of step {steps[-1]:,}."
             if steps
-            else "There is no checkpoint before it, and none was saved."
-        )
-        penalty = (
-            ", R1 (config.r1_weight=1 with config.model.discriminator_norm='none')"
-            if "loss/generator" in metrics
-            else ""
+            else "No checkpoint was saved before."
         )
         raise TrainingDiverged(
-            f"training diverged {what}. {saved} Try a learning rate 2 to 10 times lower, a warm-up "
-            f"(warmup_steps of the optimizer){penalty}, or float32 if it was bfloat16, with "
-            "another --workdir."
+            f"training diverged between steps {self._seen:,} and {step:,}: {', '.join(bad)}. "
+            f"{saved} Nothing after it was saved. Try a learning rate 2 to 10 times lower, R1 "
+            "(config.r1_weight=1 with config.model.discriminator_norm='none'), or float32 if it "
+            "was bfloat16, with another --workdir."
         )

@@ -6,3 +6,17 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 )
+
+import pytest  # noqa: E402 (after the environment is set)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """A finished tiny run, its judge trained with it: (run's folder, pack's folder)."""
+    from gan_jax import training
+    from tests.runs import tiny_config
+
+    root = tmp_path_factory.mktemp("tiny")
+    pack = root / "cnn" / "pack"
+    training.run(tiny_config(pack), root / "gan")
+    return root / "gan", pack
