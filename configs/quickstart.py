@@ -7,7 +7,7 @@ from gan_jax.config import gan_config
 def get_config():
     config = gan_config()
     config.model.width = 32
-    config.num_steps = 6000
+    config.num_steps = 4000
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         optimizer.learning_rate = 1e-3
         optimizer.b2 = 0.99

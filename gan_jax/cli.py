@@ -5,6 +5,8 @@ Imports nothing heavy.
 
 from __future__ import annotations
 
+import difflib
+import pathlib
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -40,13 +42,33 @@ def _parse(arguments: list[str]) -> list[str]:
     """absl's flag parsing; what a config file or an override raises becomes an InputError."""
     from absl import app, flags
 
+    _check_config_file(arguments)
     try:
         return app.parse_flags_with_usage(arguments)
     except (InputError, flags.Error):
         raise
     except Exception as error:
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        raise InputError(f"--config: {str(text).strip()}") from error
+        text = " ".join(str(text).replace("'\\", "").replace("\\n", " ").split())
+        raise InputError(f"--config has no such field: {text}") from error
+
+
+def _check_config_file(arguments: list[str]) -> None:
+    """Raises InputError, with the nearest name, if the file that --config names is not there."""
+    for index, argument in enumerate(arguments):
+        name, equals, value = argument.lstrip("-").partition("=")
+        if name != "config" or not argument.startswith("-"):
+            continue
+        value = value if equals else "".join(arguments[index + 1 : index + 2])
+        path = pathlib.Path(value.partition(":")[0])
+        if path.is_file():
+            continue
+        there = sorted(str(other) for other in path.parent.glob("*.py"))
+        close = difflib.get_close_matches(str(path), there, n=1)
+        hint = (
+            f"did you mean {close[0]}?" if close else "give a file such as configs/quickstart.py."
+        )
+        raise InputError(f"--config '{path}' is not a file: {hint}")
 
 
 def _fail(error: BaseException, status: int) -> int:

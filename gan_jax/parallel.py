@@ -65,13 +65,24 @@ def initialise_processes(coordinator: str, num_processes: int, process_id: int) 
         process_id: this one's, from 0.
 
     Raises:
-        InputError: numbers that cannot be.
+        InputError: an address or numbers that cannot be.
     """
     if not coordinator:
+        if num_processes != 1:
+            raise InputError(
+                f"--num_processes={num_processes} without --coordinator: give the host:port of "
+                "process 0, the same to all processes, or leave both out for a single process."
+            )
         return
     if coordinator == "auto":
         jax.distributed.initialize()
         return
+    host, _, port = coordinator.rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(
+            f"--coordinator={coordinator}: expected host:port of process 0, such as "
+            "192.168.0.1:1234, or 'auto' on a cluster that JAX knows."
+        )
     if num_processes < 1 or not 0 <= process_id < num_processes:
         raise InputError(
             f"--num_processes={num_processes} --process_id={process_id}: expected at least one "
@@ -155,7 +166,11 @@ def shard_rows(batch_size: int, plan: Plan) -> slice:
 
 
 def compile_steps(
-    step: Callable[..., tuple[Any, dict[str, Array]]], fetch: Fetch, plan: Plan
+    step: Callable[..., tuple[Any, dict[str, Array]]],
+    fetch: Fetch,
+    plan: Plan,
+    *,
+    scan: bool | None = None,
 ) -> Callable[..., tuple[Any, dict[str, Array]]]:
     """Compiles a pure step so that one call does several.
 
@@ -163,6 +178,7 @@ def compile_steps(
         step: (state, batch, key, axis_name=) to (state, metrics), see `gan_jax.steps`.
         fetch: (data, rows) to the batch dict of one step on one device; pure.
         plan: devices and mode.
+        scan: whether a call is one compiled program instead of one a step; None: but on the CPU.
 
     Returns:
         (state, key, data, rows) to (state, metrics). `state`, `key` and `data` are replicated, and
@@ -178,7 +194,7 @@ def compile_steps(
         state, metrics = jax.lax.scan(lambda s, r: one(s, key, data, r), state, rows)
         return state, jax.tree.map(lambda x: jnp.mean(x, 0), metrics)
 
-    if plan.devices[0].platform != "cpu":
+    if plan.devices[0].platform != "cpu" if scan is None else scan:
         return _on_devices(several, plan, batch_axis=1)
     compiled = _on_devices(one, plan, batch_axis=0)
 
@@ -252,10 +268,13 @@ def map_batches(
         variables: any tree on one device or on the host, the same in all processes.
         inputs: a tree of numpy arrays [n, ...], the same in all processes.
         batch_size: examples a call; rounded up to a multiple of this process's devices.
-        progress: called with the number of examples done, by every batch.
+        progress: called by every batch with the number of examples done, in all processes together.
 
     Returns:
         A tree of numpy arrays [n, ...], the same in all processes.
+
+    Raises:
+        InputError: no examples.
     """
     devices = jax.local_devices()
     mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
@@ -263,6 +282,8 @@ def map_batches(
     variables = jax.device_put(variables, NamedSharding(mesh, PartitionSpec()))
     batch_size = -(-batch_size // len(devices)) * len(devices)
     count = len(jax.tree.leaves(inputs)[0])
+    if count == 0:
+        raise InputError("there are no examples to work on: at least one is needed.")
     share = -(-count // jax.process_count())
     start = min(jax.process_index() * share, count)
     pieces = []
@@ -274,7 +295,7 @@ def map_batches(
         result = function(variables, batch)
         pieces.append(jax.tree.map(lambda x: np.asarray(x)[: len(rows)], result))  # noqa: B023
         if progress:
-            progress(min(first + batch_size, count))
+            progress(min((first + batch_size - start) * jax.process_count(), count))
     local = jax.tree.map(lambda *parts: np.concatenate(parts), *pieces)
     if jax.process_count() == 1:
         return local

@@ -1,9 +1,11 @@
-"""One device, jit and pmap on eight: the same run."""
+"""One device, jit and pmap on eight: the same run, in float64 to the last digits."""
 
 import functools
 import warnings
 
+import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -13,143 +15,331 @@ from gan_jax.augment import Affine
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.feed import make_feed
+from gan_jax.losses import MINIMAX
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_jax.models.layers import BatchNorm, Dropout
 from gan_jax.penalties import R1
 from gan_jax.state import GAN, Recogniser, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update, gan_step
 
-SHAPE = (16, 16, 1)
-KEY = jax.random.key(0)
-LAYOUTS = [("pmap", 1), ("pmap", 8), ("jit", 8)]
+_KEY = jax.random.key(0)
+_BATCH, _STEPS = 16, 3
+_LAYOUTS = [("pmap", 1), ("pmap", 8), ("jit", 8)]
 
 
-def digits(streamed=False):
+@pytest.fixture(autouse=True, scope="module")
+def _precise_and_quickly_compiled():
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+def _double(tree):
+    """Floating leaves as float64, copied to the host."""
+
+    def convert(leaf):
+        if jnp.issubdtype(leaf.dtype, jnp.floating):
+            return np.array(leaf, np.float64)
+        return np.array(leaf)
+
+    return jax.tree.map(convert, tree)
+
+
+def _data(shape):
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (40, *SHAPE), dtype=np.uint8)
     labels = (np.arange(40) % 3).astype(np.int32)
-    if streamed:
-        return Dataset("random", "train", source=Rows(images), labels=labels)
-    return Dataset("random", "train", images=images, labels=labels)
+    return {"images": rng.uniform(-1, 1, (40, *shape)), "labels": labels}
 
 
-class Rows:
-    def __init__(self, images):
-        self._images = images
-        self.image_shape = images.shape[1:]
-
-    def __len__(self):
-        return len(self._images)
-
-    def take(self, indices):
-        return self._images[np.asarray(indices)]
-
-    def listing(self):
-        return ["rows"]
+def _fetch(data, rows):
+    return {name: values[rows] for name, values in data.items()}
 
 
-def trajectory(create, step, mode, devices, num_steps=3, dataset=None):
-    """(state, metrics) after some steps, on the host."""
-    plan = parallel.make_plan(mode, 16, devices)
-    feed = make_feed(dataset or digits(), plan, batch_size=16, steps_per_call=2, seed=1)
-    run = parallel.compile_steps(step, feed.fetch, plan)
-    state = parallel.replicate(create(), plan)
-    key = parallel.replicate(KEY, plan)
-    for rows in feed.calls(0, num_steps):
-        state, metrics = run(state, key, feed.data, rows)
-    return jax.tree.map(np.asarray, parallel.local_copy((state, metrics)))
+def _rows(steps=_STEPS):
+    return np.random.default_rng(1).integers(0, 40, (steps, _BATCH)).astype(np.int32)
 
 
-def gan_parts(kind):
-    adam = optax.adam(1e-3, b1=0.5)
-    if kind == "article with dropout":
-        gan = GAN(ArticleGenerator(SHAPE), ArticleDiscriminator(), adam, adam, 4)
-    elif kind == "dcgan with R1 and augmentation":
-        gan = GAN(
-            DCGANGenerator(SHAPE, width=4),
-            DCGANDiscriminator(width=4, norm="none"),
-            optax.sgd(0.05),
-            optax.sgd(0.05),
-            4,
-            penalties=(R1(1.0),),
-            augment=Affine(shift=0.1),
-        )
-    else:
-        sgd = optax.sgd(0.05)  # parameters then show gradients, whatever their scale
-        gan = GAN(DCGANGenerator(SHAPE, width=4), DCGANDiscriminator(width=4), sgd, sgd, 4)
-    return (
-        functools.partial(create_gan_state, gan, KEY, SHAPE),
-        functools.partial(gan_step, gan=gan),
+def _host(tree):
+    """A copy on the host of the first device's part; what all hold is checked."""
+    for leaf in jax.tree.leaves(tree):
+        parts = [np.array(shard.data) for shard in leaf.addressable_shards]
+        for part in parts[1:]:
+            np.testing.assert_array_equal(part, parts[0])
+    return jax.tree.map(np.array, parallel.local_copy(tree))
+
+
+def _run(parts, layout, scan=None):
+    """(state, metrics) after one step, and after the others in a second call."""
+    state, step, shape = parts
+    plan = parallel.make_plan(layout[0], _BATCH, layout[1])
+    call = parallel.compile_steps(step, _fetch, plan, scan=scan)
+    key, data = parallel.replicate((_KEY, _data(shape)), plan)
+    first = call(parallel.replicate(state, plan), key, data, _rows()[:1])
+    kept = _host(first)
+    return kept, _host(call(first[0], key, data, _rows()[1:]))
+
+
+def _assert_close(one, other, **tolerances):
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    for (path, a), b in zip(
+        jax.tree_util.tree_leaves_with_path(one), jax.tree.leaves(other), strict=True
+    ):
+        np.testing.assert_allclose(a, b, **tolerances, err_msg=jax.tree_util.keystr(path))
+
+
+def _dcgan():
+    """Batch normalisation in both networks; SGD shows gradients whatever their scale."""
+    shape, sgd = (16, 16, 2), optax.sgd(0.1)
+    gan = GAN(DCGANGenerator(shape, width=4), DCGANDiscriminator(width=4), sgd, sgd, 4)
+    state = _double(create_gan_state(gan, _KEY, shape))
+    return state, functools.partial(gan_step, gan=gan), shape
+
+
+def _article():
+    """Dropout, R1 and augmentation; Adam."""
+    shape, adam = (8, 8, 1), optax.adam(1e-3, b1=0.5)
+    gan = GAN(
+        ArticleGenerator(shape),
+        ArticleDiscriminator(),
+        adam,
+        adam,
+        4,
+        loss=MINIMAX,
+        penalties=(R1(1.0),),
+        augment=Affine(shift=0.2, flip=True),
     )
+    state = _double(create_gan_state(gan, _KEY, shape))
+    return state, functools.partial(gan_step, gan=gan), shape
 
 
-def cnn_parts():
+def _cnn():
+    """Batch normalisation, dropout, augmentation, and an average."""
+    shape = (8, 8, 1)
     network = CNN(3, widths=(4, 8), dense=8, dropout_rate=0.5)
-    recogniser = Recogniser(network, optax.sgd(0.05), Affine(shift=0.1, rotation=20.0))
-    return (
-        functools.partial(create_cnn_state, recogniser, KEY, SHAPE),
-        functools.partial(cnn_update, recogniser=recogniser),
+    recogniser = Recogniser(
+        network, optax.adam(1e-2), Affine(shift=0.1, rotation=20.0), 0.1, ema_half_life=100.0
     )
+    state = _double(create_cnn_state(recogniser, _KEY, shape))
+    return state, functools.partial(cnn_update, recogniser=recogniser), shape
+
+
+@pytest.mark.parametrize("make", [_dcgan, _article, _cnn])
+def test_one_device_equals_jit_and_pmap_on_eight(make):
+    """Losses, gradients (as SGD steps), batch statistics, optimisers, averages."""
+    assert jax.device_count() == 8
+    parts = make()
+    results = [_run(parts, layout) for layout in _LAYOUTS]
+    for other in results[1:]:
+        _assert_close(results[0], other, rtol=1e-7, atol=1e-10)
+    (state, metrics), (later, _) = results[0]
+    assert all(np.isfinite(value) for value in metrics.values())
+    assert int(state.step) == 1 and int(later.step) == _STEPS
+    # What was compared has moved.
+    moved = jax.tree.map(lambda a, b: np.abs(a - b).max(initial=0) > 1e-9, parts[0], later)
+    assert np.mean(jax.tree.leaves(moved)) > 0.9
+
+
+# What follows needs no real network
+
+
+class _Generator(nn.Module):
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, latents, *, train):
+        x = BatchNorm(axis_name=self.axis_name)(nn.Dense(6)(latents), use_running_average=not train)
+        return jnp.tanh(nn.Dense(4)(x)).reshape(-1, 2, 2, 1)
+
+
+class _Discriminator(nn.Module):
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        x = nn.relu(nn.Dense(6)(images.reshape(len(images), -1)))
+        x = Dropout(0.5, axis_name=self.axis_name)(x, deterministic=not train)
+        return nn.Dense(1)(x)[:, 0]
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    sgd = optax.sgd(0.1)
+    gan = GAN(_Generator(), _Discriminator(), sgd, sgd, 3)
+    state = _double(create_gan_state(gan, _KEY, (2, 2, 1)))
+    return state, functools.partial(gan_step, gan=gan), (2, 2, 1)
+
+
+@pytest.mark.parametrize("layout", _LAYOUTS)
+def test_steps_scanned_in_one_program_equal_steps_one_by_one(tiny, layout):
+    """What GPUs and TPUs run, and what the CPU runs."""
+    _assert_close(
+        _run(tiny, layout, scan=True), _run(tiny, layout, scan=False), rtol=1e-9, atol=1e-12
+    )
+
+
+def test_numbers_of_a_call_are_means_over_its_steps(tiny):
+    state, step, shape = tiny
+    plan = parallel.make_plan("pmap", _BATCH, 8)
+    call = parallel.compile_steps(step, _fetch, plan)
+    key, data = parallel.replicate((_KEY, _data(shape)), plan)
+    _, together = call(parallel.replicate(state, plan), key, data, _rows())
+    alone, current = [], parallel.replicate(state, plan)
+    for index in range(_STEPS):
+        current, metrics = call(current, key, data, _rows()[index : index + 1])
+        alone.append(_host(metrics))
+    for name, value in _host(together).items():
+        np.testing.assert_allclose(value, np.mean([row[name] for row in alone]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("scan", [False, True])
+@pytest.mark.parametrize("mode", parallel.MODES)
+def test_the_state_is_given_up_without_warnings(tiny, mode, scan):
+    state, step, shape = tiny
+    plan = parallel.make_plan(mode, _BATCH, 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        call = parallel.compile_steps(step, _fetch, plan, scan=scan)
+        key, data = parallel.replicate((_KEY, _data(shape)), plan)
+        before = parallel.replicate(state, plan)
+        after, _ = call(before, key, data, _rows(2))
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((after, key, data)))
+
+
+def test_a_dataset_in_memory_and_one_that_streams_train_alike(tiny):
+    state, step, _ = tiny
+    images = np.random.default_rng(2).integers(0, 256, (40, 2, 2, 1), np.uint8)
+
+    class Source:
+        image_shape = (2, 2, 1)
+
+        def __len__(self):
+            return len(images)
+
+        def take(self, indices):
+            return images[np.asarray(indices)]
+
+    results = []
+    for dataset in (
+        Dataset("set", "train", images=images),
+        Dataset("set", "train", source=Source()),
+    ):
+        plan = parallel.make_plan("pmap", _BATCH, 8)
+        feed = make_feed(dataset, plan, batch_size=_BATCH, steps_per_call=2, seed=1)
+        call = parallel.compile_steps(step, feed.fetch, plan)
+        current, key = parallel.replicate(state, plan), parallel.replicate(_KEY, plan)
+        for rows in feed.calls(0, 5):
+            current, metrics = call(current, key, feed.data, rows)
+        results.append(_host((current, metrics)))
+    _assert_close(*results, rtol=1e-6, atol=1e-7)
+
+
+# Plans
+
+
+@pytest.mark.parametrize("mode", parallel.MODES)
+def test_a_plan_takes_the_devices_asked_for(mode):
+    assert len(parallel.make_plan(mode, 16).devices) == 8
+    plan = parallel.make_plan(mode, 15, 3)
+    assert [device.id for device in plan.devices] == [0, 1, 2]
+    assert plan.local_devices == list(plan.devices)
+    assert parallel.shard_rows(15, plan) == slice(0, 15)
 
 
 @pytest.mark.parametrize(
-    "kind", ["dcgan", "dcgan with R1 and augmentation", "article with dropout", "cnn"]
+    ("arguments", "message"),
+    [
+        (("pmap", 20), "batch_size is 20, which 8 devices.*multiple of 8, such as 16"),
+        (("jit", 3), "batch_size is 3, which 8 devices.*such as 8"),
+        (("jit", 0), "batch_size is 0.*such as 8"),
+        (("pmap", 18, 9), "num_devices is 9, but there are 8; give 0 for all"),
+        (("pmap", 8, -1), "num_devices is -1"),
+        (("pmpa", 8), "parallel is 'pmpa'; expected one of pmap, jit"),
+    ],
 )
-def test_one_device_equals_jit_and_pmap_on_eight(kind):
-    assert jax.device_count() == 8
-    create, step = cnn_parts() if kind == "cnn" else gan_parts(kind)
-    # Adam divides by tiny second moments at first: two of its steps blow round-off up.
-    tolerance = 2e-3 if "article" in kind else 2e-5
-    results = [trajectory(create, step, *layout) for layout in LAYOUTS]
-    for other in results[1:]:
-        for (path, a), b in zip(
-            jax.tree_util.tree_leaves_with_path(results[0]), jax.tree.leaves(other), strict=True
-        ):
-            np.testing.assert_allclose(a, b, atol=tolerance, rtol=1e-4, err_msg=str(path))
+def test_plans_that_cannot_be(arguments, message):
+    with pytest.raises(InputError, match=message):
+        parallel.make_plan(*arguments)
 
 
-def test_streamed_images_give_the_same_run_as_resident_ones():
-    create, step = gan_parts("dcgan")
-    resident = trajectory(create, step, "pmap", 8)
-    streamed = trajectory(create, step, "pmap", 8, dataset=digits(streamed=True))
-    for a, b in zip(jax.tree.leaves(resident), jax.tree.leaves(streamed), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-6)
+def test_copies_are_on_every_device_and_one_comes_back():
+    plan = parallel.make_plan("pmap", 8)
+    tree = {"a": np.arange(6.0).reshape(2, 3), "key": jax.random.key(3)}
+    copies = parallel.replicate(tree, plan)
+    assert copies["a"].sharding.is_fully_replicated and len(copies["a"].devices()) == 8
+    back = parallel.local_copy(copies | {"n": 5})
+    assert len(back["a"].devices()) == 1 and back["n"] == 5
+    np.testing.assert_array_equal(back["a"], tree["a"])
 
 
-def test_a_call_is_cut_at_the_same_steps_wherever_it_starts():
-    feed = make_feed(
-        digits(), parallel.make_plan("pmap", 8), batch_size=8, steps_per_call=4, seed=1
-    )
-    whole = np.concatenate(list(feed.calls(0, 10)))
-    calls = list(feed.calls(6, 10))
-    assert [len(rows) for rows in calls] == [2, 2]
-    np.testing.assert_array_equal(np.concatenate(calls), whole[6:])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("localhost", 2, 0), "--coordinator=localhost: expected host:port"),
+        (("localhost:port", 2, 0), "--coordinator=localhost:port: expected host:port"),
+        (("localhost:1234", 2, 2), "--num_processes=2 --process_id=2"),
+        (("localhost:1234", 0, 0), "--num_processes=0 --process_id=0"),
+        (("", 2, 1), "--num_processes=2 without --coordinator"),
+    ],
+)
+def test_processes_that_cannot_meet(arguments, message):
+    with pytest.raises(InputError, match=message):
+        parallel.initialise_processes(*arguments)
 
 
-def test_the_state_is_given_up_without_warnings():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        trajectory(*gan_parts("dcgan"), "pmap", 8)
+def test_a_single_process_needs_nobody():
+    parallel.initialise_processes("", 1, 0)
+    parallel.wait_for_all("nobody")
+    assert parallel.is_main_process() and parallel.process_count() == 1
+    assert parallel.any_process(True) and not parallel.any_process(False)
 
 
-def test_a_batch_that_devices_cannot_share():
-    with pytest.raises(InputError, match="batch_size is 20.*multiple of 8, such as 16"):
-        parallel.make_plan("pmap", 20)
-    with pytest.raises(InputError, match="num_devices is 9, but there are 8"):
-        parallel.make_plan("pmap", 18, 9)
-    with pytest.raises(InputError, match="'pmpa'"):
-        parallel.make_plan("pmpa", 8)
+def test_a_compilation_cache_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="compilation_cache is '.*file/cache'.*or '' for none"):
+        parallel.enable_compilation_cache(str(tmp_path / "file" / "cache"))
 
 
-@pytest.mark.parametrize("count", [1, 7, 16, 37])
-def test_map_batches_pads_and_cuts(count):
-    inputs = np.arange(count * 2, dtype=np.float32).reshape(count, 2)
-    function = jax.jit(lambda scale, x: {"sum": scale * x.sum(1), "row": x})
-    seen = []
+# Work on many examples
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 16, 37])
+def test_map_batches_pads_the_last_batch_and_cuts_it(count):
+    inputs = {"x": np.random.default_rng(0).normal(size=(count, 2)), "i": np.arange(count)}
+    sizes, seen = set(), []
+
+    @jax.jit
+    def function(scale, batch):
+        sizes.add(len(batch["i"]))  # as traced: one program serves all
+        return {"sum": scale * batch["x"].sum(1), "row": (batch["i"], batch["x"])}
+
     result = parallel.map_batches(
-        function, np.float32(2), inputs, batch_size=16, progress=seen.append
+        function, np.float64(2), inputs, batch_size=13, progress=seen.append
     )
-    np.testing.assert_array_equal(result["sum"], 2 * inputs.sum(1))
-    np.testing.assert_array_equal(result["row"], inputs)
-    assert seen[-1] == count
+    assert sizes == {16}  # rounded up to the devices
+    assert seen == [min(n, count) for n in range(16, count + 16, 16)]
+    np.testing.assert_allclose(result["sum"], 2 * inputs["x"].sum(1))
+    np.testing.assert_array_equal(result["row"][0], inputs["i"])
+    np.testing.assert_array_equal(result["row"][1], inputs["x"])
+    assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(result))
+
+
+def test_map_batches_uses_every_device():
+    devices = set()
+
+    @jax.jit
+    def function(_, x):
+        jax.debug.inspect_array_sharding(x, callback=lambda s: devices.update(s.device_set))
+        return x + 1
+
+    parallel.map_batches(function, (), np.zeros((32, 3)), batch_size=16)
+    assert devices == set(jax.devices())
+
+
+def test_map_batches_of_nothing():
+    with pytest.raises(InputError, match="no examples"):
+        parallel.map_batches(lambda _, x: x, (), np.zeros((0, 3)), batch_size=16)
