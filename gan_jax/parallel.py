@@ -150,7 +150,16 @@ def wait_for_all(name: str) -> None:
 
 def replicate(tree: Any, plan: Plan) -> Any:
     """Puts a copy of every leaf on every device; each process must hold the same values."""
-    return jax.device_put(tree, NamedSharding(plan.mesh, PartitionSpec()))
+    sharding = NamedSharding(plan.mesh, PartitionSpec())
+
+    def put(leaf: Any) -> Array:
+        if isinstance(leaf, Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            # Keys cannot be put on devices of other processes; their words can.
+            words = np.asarray(jax.random.key_data(leaf))
+            return jax.random.wrap_key_data(jax.device_put(words, sharding))
+        return jax.device_put(leaf if jax.process_count() == 1 else np.asarray(leaf), sharding)
+
+    return jax.tree.map(put, tree)
 
 
 def local_copy(tree: Any) -> Any:
