@@ -32,9 +32,9 @@ def example_index(count: int, axis_name: str | None) -> Array:
     return index if axis_name is None else index + lax.axis_index(axis_name) * count
 
 
-def example_keys(key: Array, count: int, axis_name: str | None) -> Array:
-    """One key an example, [count]: `key` folded with the example's global index."""
-    return jax.vmap(jax.random.fold_in, (None, 0))(key, example_index(count, axis_name))
+def example_keys(key: Array, index: Array) -> Array:
+    """One key an example, [n]: `key` folded with the example's global index, int32 [n]."""
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, index)
 
 
 def named_key(key: Array, name: str) -> Array:

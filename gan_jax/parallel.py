@@ -197,7 +197,13 @@ def compile_steps(
     axis_name = AXIS if plan.mode == "pmap" else None
 
     def one(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
-        return step(state, fetch(data, rows), key, axis_name=axis_name)
+        batch = fetch(data, rows)
+        if plan.mode == "jit":
+            # Without it, what is drawn and generated would be computed in full on every device.
+            index = jnp.arange(len(batch["images"]))
+            sharding = NamedSharding(plan.mesh, PartitionSpec(AXIS))
+            batch |= {"index": jax.lax.with_sharding_constraint(index, sharding)}
+        return step(state, batch, key, axis_name=axis_name)
 
     def several(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
         state, metrics = jax.lax.scan(lambda s, r: one(s, key, data, r), state, rows)
@@ -246,7 +252,11 @@ def _on_devices(function: Callable[..., Any], plan: Plan, batch_axis: int) -> Ca
             shape = x.shape[:batch_axis] + (count, -1) + x.shape[batch_axis + 1 :]
             return np.moveaxis(x.reshape(shape), batch_axis, 0)
 
-        return lambda state, key, data, rows: mapped(state, key, data, jax.tree.map(split, rows))
+        def call(state: Any, key: Array, data: Any, rows: Any) -> Any:
+            result = mapped(state, key, data, jax.tree.map(split, rows))
+            return result if jax.process_count() == 1 else _as_global(result, plan)
+
+        return call
 
     spec = PartitionSpec(*[None] * batch_axis, AXIS)
     sharded = NamedSharding(plan.mesh, spec)
@@ -259,6 +269,21 @@ def _on_devices(function: Callable[..., Any], plan: Plan, batch_axis: int) -> Ca
     return lambda state, key, data, rows: jitted(state, key, data, jax.tree.map(place, rows))
 
 
+def _as_global(tree: Any, plan: Plan) -> Any:
+    """What `pmap` returns in each process as arrays of all processes, without copying.
+
+    The values are the same everywhere, but `pmap` speaks of this process's devices only, and such
+    arrays cannot be saved by all processes together.
+    """
+    sharding = NamedSharding(plan.mesh, PartitionSpec())
+
+    def join(x: Array) -> Array:
+        parts = [shard.data for shard in x.addressable_shards]
+        return jax.make_array_from_single_device_arrays(x.shape, sharding, parts)
+
+    return jax.tree.map(join, tree)
+
+
 def map_batches(
     function: Callable[[Any, Any], Any],
     variables: Any,
@@ -269,7 +294,9 @@ def map_batches(
 ) -> Any:
     """Applies a function of single examples to many, in batches over all devices and processes.
 
-    The last batch is padded and the padding cut off, so one program serves every batch.
+    The last batch is padded and the padding cut off, so one program serves every batch. Several
+    processes share the examples, and must all call it; what fits into one batch each does for
+    itself, without meeting the others.
 
     Args:
         function: (variables, batch) to a tree of arrays [batch, ...], jit-compiled by the caller;
@@ -293,8 +320,9 @@ def map_batches(
     count = len(jax.tree.leaves(inputs)[0])
     if count == 0:
         raise InputError("there are no examples to work on: at least one is needed.")
-    share = -(-count // jax.process_count())
-    start = min(jax.process_index() * share, count)
+    processes = 1 if count <= batch_size else jax.process_count()
+    share = -(-count // processes)
+    start = min(jax.process_index() * share, count) if processes > 1 else 0
     pieces = []
     # Every process does the same number of examples, some of them padding.
     for first in range(start, start + share, batch_size):
@@ -304,9 +332,9 @@ def map_batches(
         result = function(variables, batch)
         pieces.append(jax.tree.map(lambda x: np.asarray(x)[: len(rows)], result))  # noqa: B023
         if progress:
-            progress(min((first + batch_size - start) * jax.process_count(), count))
+            progress(min((first + batch_size - start) * processes, count))
     local = jax.tree.map(lambda *parts: np.concatenate(parts), *pieces)
-    if jax.process_count() == 1:
+    if processes == 1:
         return local
     gathered = multihost_utils.process_allgather(local)
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], gathered)

@@ -7,6 +7,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -18,7 +19,8 @@ from gan_jax.steps import draw_latents
 
 def sample_latents(seed: int, count: int, dim: int) -> np.ndarray:
     """Standard normal latents float32 [count, dim]; row i depends on (seed, i) alone."""
-    return np.asarray(draw_latents(named_key(jax.random.key(seed), "samples"), count, dim))
+    key = named_key(jax.random.key(seed), "samples")
+    return np.asarray(draw_latents(key, jnp.arange(count), dim))
 
 
 def generate_images(

@@ -4,6 +4,9 @@
 recogniser); `key` is the root key of the run, the same at every step: the step number is folded in.
 With `axis_name` the functions run on each device of a mapped axis, n being the device's share, and
 return the same state on all of them. Metrics are scalars named 'group/name'.
+
+Random draws belong to global example indices. A batch may bring them as 'index', int32 [n], so that
+what is drawn is laid out over devices as the batch is; otherwise they are counted.
 """
 
 from __future__ import annotations
@@ -16,17 +19,16 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from gan_jax.axis import bind_axis, example_keys, global_count, named_key, pmean
+from gan_jax.axis import bind_axis, example_index, example_keys, global_count, named_key, pmean
 from gan_jax.state import GAN, CNNState, GANState, NetState, Recogniser, update_ema
 
 Batch = dict[str, Array]
 Metrics = dict[str, Array]
 
 
-def draw_latents(key: Array, count: int, dim: int, axis_name: str | None = None) -> Array:
-    """Standard normal latents float32 [count, dim], each from its own global example index."""
-    keys = example_keys(key, count, axis_name)
-    return jax.vmap(lambda k: jax.random.normal(k, (dim,)))(keys)
+def draw_latents(key: Array, index: Array, dim: int) -> Array:
+    """Standard normal latents float32 [n, dim], each from its global example index, int32 [n]."""
+    return jax.vmap(lambda k: jax.random.normal(k, (dim,)))(example_keys(key, index))
 
 
 def discriminator_update(
@@ -38,9 +40,9 @@ def discriminator_update(
     training mode, but nothing of it is written.
     """
     key = named_key(jax.random.fold_in(key, state.step), "discriminator")
-    real = batch["images"]
-    fake, _ = _generate(state.generator.params, state.generator, len(real), key, gan, axis_name)
-    augment = _augmenter(gan.augment, key, len(real), axis_name)
+    real, index = batch["images"], _index(batch, axis_name)
+    fake, _ = _generate(state.generator.params, state.generator, index, key, gan, axis_name)
+    augment = _augmenter(gan.augment, key, index)
     judge = _judge(gan, key, axis_name)
 
     def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
@@ -84,12 +86,12 @@ def generator_update(
     used.
     """
     key = named_key(jax.random.fold_in(key, state.step), "generator")
-    count = len(batch["images"])
-    augment = _augmenter(gan.augment, key, count, axis_name)
+    index = _index(batch, axis_name)
+    augment = _augmenter(gan.augment, key, index)
     judge = _judge(gan, key, axis_name)
 
     def loss_fn(params: Any) -> tuple[Array, Any]:
-        fake, collections = _generate(params, state.generator, count, key, gan, axis_name)
+        fake, collections = _generate(params, state.generator, index, key, gan, axis_name)
         logits, _ = judge(
             state.discriminator.params,
             state.discriminator.collections,
@@ -106,7 +108,7 @@ def generator_update(
         state.ema,
         net.variables(),
         step=state.step,
-        batch_size=global_count(count, axis_name),
+        batch_size=global_count(len(index), axis_name),
         half_life=gan.ema_half_life,
         rampup=gan.ema_rampup,
     )
@@ -138,7 +140,7 @@ def cnn_update(
     """One gradient step of the recogniser on the cross entropy. Writes all of the state."""
     key = named_key(jax.random.fold_in(key, state.step), "recogniser")
     images, labels = batch["images"], batch["labels"]
-    images = _augmenter(recogniser.augment, key, len(images), axis_name)(images, "real")
+    images = _augmenter(recogniser.augment, key, _index(batch, axis_name))(images, "real")
     network = bind_axis(recogniser.network, axis_name)
 
     def loss_fn(params: Any) -> tuple[Array, tuple[Array, Any]]:
@@ -180,10 +182,10 @@ def _apply_gradients(
 
 
 def _generate(
-    params: Any, net: NetState, count: int, key: Array, gan: GAN, axis_name: str | None
+    params: Any, net: NetState, index: Array, key: Array, gan: GAN, axis_name: str | None
 ) -> tuple[Array, Any]:
     """Images from fresh latents in training mode, and the collections as that pass leaves them."""
-    latents = draw_latents(named_key(key, "latents"), count, gan.latent_dim, axis_name)
+    latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
     return bind_axis(gan.generator, axis_name).apply(
         {"params": params, **net.collections},
         latents,
@@ -218,10 +220,15 @@ def _judge_pair(
     return real_logits, fake_logits, collections
 
 
-def _augmenter(augment: Any, key: Array, count: int, axis_name: str | None) -> Any:
+def _index(batch: Batch, axis_name: str | None) -> Array:
+    """Global indices int32 [n] of the batch's examples."""
+    return batch["index"] if "index" in batch else example_index(len(batch["images"]), axis_name)
+
+
+def _augmenter(augment: Any, key: Array, index: Array) -> Any:
     """(images, kind) to augmented images, the same each time for the same kind."""
     if augment is None:
         return lambda images, kind: images
     return lambda images, kind: augment(
-        images, example_keys(named_key(key, f"augment_{kind}"), count, axis_name)
+        images, example_keys(named_key(key, f"augment_{kind}"), index)
     )

@@ -49,12 +49,6 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
         Interrupted: SIGTERM or Ctrl-C, after saving.
     """
     check_config(config)
-    if parallel.process_count() > 1:
-        raise InputError(
-            f"this run has {parallel.process_count()} processes: their steps work, but their "
-            "checkpoints cannot be written yet. Start a single process, which takes all devices "
-            "of its machine."
-        )
     workdir = pathlib.Path(workdir)
     parallel.enable_compilation_cache(config.compilation_cache)
     with loop.StopSignal() as stop:

@@ -34,18 +34,19 @@ def test_global_indices_run_through_all_devices():
 
 def test_an_example_has_the_same_key_on_any_number_of_devices():
     key = jax.random.key(5)
-    alone = jax.random.key_data(example_keys(key, 24, None))
-    mapped = _on_eight(lambda axis: jax.random.key_data(example_keys(key, 3, axis)))
+    alone = jax.random.key_data(example_keys(key, jnp.arange(24)))
+    mapped = _on_eight(lambda axis: jax.random.key_data(example_keys(key, example_index(3, axis))))
     np.testing.assert_array_equal(mapped.reshape(alone.shape), alone)
     assert len({tuple(row) for row in np.asarray(alone)}) == 24
-    latents = _on_eight(lambda axis: draw_latents(key, 3, 5, axis))
-    np.testing.assert_array_equal(latents.reshape(24, 5), draw_latents(key, 24, 5))
+    latents = _on_eight(lambda axis: draw_latents(key, example_index(3, axis), 5))
+    np.testing.assert_array_equal(latents.reshape(24, 5), draw_latents(key, jnp.arange(24), 5))
 
 
 def test_latents_are_standard_normal_and_do_not_depend_on_how_many():
-    latents = np.asarray(draw_latents(jax.random.key(1), 2000, 8))
+    latents = np.asarray(draw_latents(jax.random.key(1), jnp.arange(2000), 8))
     assert latents.dtype == np.float32
-    np.testing.assert_array_equal(draw_latents(jax.random.key(1), 3, 8), latents[:3])
+    few = draw_latents(jax.random.key(1), jnp.arange(3), 8)
+    np.testing.assert_array_equal(few, latents[:3])
     covariance = latents.T @ latents / 2000
     assert abs(latents.mean(0)).max() < 0.1  # 4.5 standard deviations
     assert abs(covariance - np.eye(8)).max() < 0.15

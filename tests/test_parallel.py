@@ -1,5 +1,6 @@
 """One device, jit and pmap on eight: the same run, in float64 to the last digits."""
 
+import dataclasses
 import functools
 import warnings
 
@@ -19,13 +20,13 @@ from gan_jax.losses import MINIMAX
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan_jax.models.layers import BatchNorm, Dropout
 from gan_jax.penalties import R1
 from gan_jax.state import GAN, Recogniser, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update, gan_step
+from tests.networks import LATENT_DIM, SHAPE, TinyDiscriminator, TinyGenerator
 
 _KEY = jax.random.key(0)
-_BATCH, _STEPS = 16, 3
+_BATCH, _STEPS = 16, 2
 _LAYOUTS = [("pmap", 1), ("pmap", 8), ("jit", 8)]
 
 
@@ -100,13 +101,13 @@ def _dcgan():
 
 
 def _article():
-    """Dropout, R1 and augmentation; Adam."""
-    shape, adam = (8, 8, 1), optax.adam(1e-3, b1=0.5)
+    """Dropout, R1 and augmentation."""
+    shape, sgd = (4, 4, 1), optax.sgd(1e-2)
     gan = GAN(
         ArticleGenerator(shape),
         ArticleDiscriminator(),
-        adam,
-        adam,
+        sgd,
+        sgd,
         4,
         loss=MINIMAX,
         penalties=(R1(1.0),),
@@ -117,7 +118,7 @@ def _article():
 
 
 def _cnn():
-    """Batch normalisation, dropout, augmentation, and an average."""
+    """Batch normalisation, dropout, augmentation, an average; Adam."""
     shape = (8, 8, 1)
     network = CNN(3, widths=(4, 8), dense=8, dropout_rate=0.5)
     recogniser = Recogniser(
@@ -146,39 +147,42 @@ def test_one_device_equals_jit_and_pmap_on_eight(make):
 # What follows needs no real network
 
 
-class _Generator(nn.Module):
-    axis_name: str | None = None
-
-    @nn.compact
-    def __call__(self, latents, *, train):
-        x = BatchNorm(axis_name=self.axis_name)(nn.Dense(6)(latents), use_running_average=not train)
-        return jnp.tanh(nn.Dense(4)(x)).reshape(-1, 2, 2, 1)
-
-
-class _Discriminator(nn.Module):
-    axis_name: str | None = None
-
-    @nn.compact
-    def __call__(self, images, *, train):
-        x = nn.relu(nn.Dense(6)(images.reshape(len(images), -1)))
-        x = Dropout(0.5, axis_name=self.axis_name)(x, deterministic=not train)
-        return nn.Dense(1)(x)[:, 0]
-
-
 @pytest.fixture(scope="module")
 def tiny():
     sgd = optax.sgd(0.1)
-    gan = GAN(_Generator(), _Discriminator(), sgd, sgd, 3)
-    state = _double(create_gan_state(gan, _KEY, (2, 2, 1)))
-    return state, functools.partial(gan_step, gan=gan), (2, 2, 1)
+    gan = GAN(TinyGenerator(), TinyDiscriminator(), sgd, sgd, LATENT_DIM)
+    state = _double(create_gan_state(gan, _KEY, SHAPE))
+    return state, functools.partial(gan_step, gan=gan), SHAPE
 
 
-@pytest.mark.parametrize("layout", _LAYOUTS)
+@pytest.mark.parametrize("layout", _LAYOUTS[1:])
 def test_steps_scanned_in_one_program_equal_steps_one_by_one(tiny, layout):
     """What GPUs and TPUs run, and what the CPU runs."""
     _assert_close(
         _run(tiny, layout, scan=True), _run(tiny, layout, scan=False), rtol=1e-9, atol=1e-12
     )
+
+
+def test_generated_images_are_shared_out_in_the_global_view_too(tiny):
+    """Each device draws and generates its own share, not the whole batch."""
+    shares = []
+
+    class Watched(TinyGenerator):
+        @nn.compact
+        def __call__(self, latents, *, train):
+            for x in (latents, images := super().__call__(latents, train=train)):
+                jax.debug.inspect_array_sharding(
+                    x, callback=lambda s, shape=x.shape: shares.append(s.shard_shape(shape)[0])
+                )
+            return images
+
+    state, step, shape = tiny
+    watched = dataclasses.replace(step.keywords["gan"], generator=Watched())
+    plan = parallel.make_plan("jit", _BATCH, 8)
+    call = parallel.compile_steps(functools.partial(gan_step, gan=watched), _fetch, plan)
+    key, data = parallel.replicate((_KEY, _data(shape)), plan)
+    call(parallel.replicate(state, plan), key, data, _rows(1))
+    assert len(shares) == 4 and set(shares) == {_BATCH // 8}
 
 
 def test_numbers_of_a_call_are_means_over_its_steps(tiny):
@@ -212,10 +216,10 @@ def test_the_state_is_given_up_without_warnings(tiny, mode, scan):
 
 def test_a_dataset_in_memory_and_one_that_streams_train_alike(tiny):
     state, step, _ = tiny
-    images = np.random.default_rng(2).integers(0, 256, (40, 2, 2, 1), np.uint8)
+    images = np.random.default_rng(2).integers(0, 256, (40, *SHAPE), np.uint8)
 
     class Source:
-        image_shape = (2, 2, 1)
+        image_shape = SHAPE
 
         def __len__(self):
             return len(images)

@@ -1,0 +1,52 @@
+"""Networks of a few weights, with all that training has to get right: statistics and dropout."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from gan_jax.models.layers import BatchNorm, Dropout
+
+SHAPE = (2, 2, 1)
+LATENT_DIM = 3
+
+
+class TinyGenerator(nn.Module):
+    """Latents [n, 3] to images [n, 2, 2, 1], with batch normalisation."""
+
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, latents, *, train):
+        x = nn.Dense(6, use_bias=False)(latents)
+        x = BatchNorm(axis_name=self.axis_name)(x, use_running_average=not train)
+        return jnp.tanh(nn.Dense(4)(x)).reshape(-1, *SHAPE)
+
+
+class TinyDiscriminator(nn.Module):
+    """Images to logits [n], with dropout or batch normalisation."""
+
+    dropout_rate: float = 0.5
+    batch_norm: bool = False
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        x = nn.Dense(6, use_bias=not self.batch_norm)(images.reshape(len(images), -1))
+        if self.batch_norm:
+            x = BatchNorm(axis_name=self.axis_name)(x, use_running_average=not train)
+        x = nn.softplus(x)
+        x = Dropout(self.dropout_rate, axis_name=self.axis_name)(x, deterministic=not train)
+        return nn.Dense(1)(x)[:, 0]
+
+
+class TinyCNN(nn.Module):
+    """Images to {'logits': [n, 3]}, with batch normalisation and dropout."""
+
+    dropout_rate: float = 0.5
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        x = nn.Dense(6, use_bias=False)(images.reshape(len(images), -1))
+        x = BatchNorm(axis_name=self.axis_name)(x, use_running_average=not train)
+        x = Dropout(self.dropout_rate, axis_name=self.axis_name)(x, deterministic=not train)
+        return {"logits": nn.Dense(3)(nn.softplus(x))}
