@@ -48,9 +48,10 @@ def _parse(arguments: list[str]) -> list[str]:
     except (InputError, flags.Error):
         raise
     except Exception as error:
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        text = " ".join(str(text).replace("'\\", "").replace("\\n", " ").split())
-        raise InputError(f"--config has no such field: {text}") from error
+        cause: object = error
+        while isinstance(cause, BaseException) and cause.args:  # KeyError quotes its own message
+            cause = cause.args[0]
+        raise InputError(f"--config cannot be used: {' '.join(str(cause).split())}") from error
 
 
 def _check_config_file(arguments: list[str]) -> None:

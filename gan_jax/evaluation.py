@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from typing import Any
 
@@ -30,7 +31,7 @@ from gan_jax.state import GAN, create_gan_state
 
 _NUM_BOOTSTRAP = 100
 _SHOWN_SAMPLES = 100
-_PICTURE, _PICTURE_COLUMNS = 100, 10
+_PICTURE_COLUMNS = 10
 _QUERIES = 8
 _NEIGHBOURS = 4
 _NEIGHBOUR_POOL = 20_000
@@ -68,6 +69,7 @@ def recognise(
     )
 
 
+@functools.lru_cache(maxsize=8)
 def _logits(network: nn.Module):
     @jax.jit
     def apply(variables: Any, images: jax.Array) -> jax.Array:
@@ -190,7 +192,9 @@ def _write_results(
         content = {"metrics": judgement.metrics, "protocol": judgement.protocol | protocol}
     real = _real_images(judge, train)
     if real is not None and real.shape[1:] == images.shape[1:]:
-        pair = [image_grid(side[:_PICTURE], columns=_PICTURE_COLUMNS) for side in (images, real)]
+        pair = [
+            image_grid(side[:_SHOWN_SAMPLES], columns=_PICTURE_COLUMNS) for side in (images, real)
+        ]
         gap = np.full((pair[0].shape[0], 12, pair[0].shape[2]), 255, np.uint8)
         if pair[0].shape == pair[1].shape:
             picture = np.concatenate([pair[0], gap, pair[1]], axis=1)
@@ -200,14 +204,13 @@ def _write_results(
         config=config,
         history=history,
         evaluation=content,
-        samples=images[:_SHOWN_SAMPLES],
+        samples=images,
         real=real,
         interpolation=interpolation,
         environment=describe_environment(),
     )
     if judge is not None:
         probabilities = judgement.features.probabilities
-        report.samples = images
         report.predictions = np.argmax(probabilities, -1)
         report.confidences = np.max(probabilities, -1)
         report.class_names = judge.extractor.class_names

@@ -83,18 +83,22 @@ class Extractor:
         Raises:
             InputError: images of another size or number of channels.
         """
-        if images.shape[1:] != self.image_shape:
-            raise InputError(
-                f"the images are {_by(images.shape[1:])} and the extractor {self.stamp} was "
-                f"trained on {_by(self.image_shape)} (height x width x channels): resize or "
-                "convert them, or take a pack trained on such images."
-            )
+        self.check_shape(images.shape[1:])
         layers = self.record["layers"]
         apply = _apply(self.network, layers["semantic"], layers["texture"])
         result = map_batches(
             apply, self.variables, images, batch_size=batch_size, progress=progress
         )
         return Features(*result)
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises InputError unless images of this (h, w, c) are what the network was trained on."""
+        if shape != self.image_shape:
+            raise InputError(
+                f"the images are {_by(shape)} and the extractor {self.stamp} was "
+                f"trained on {_by(self.image_shape)} (height x width x channels): resize or "
+                "convert them, or take a pack trained on such images."
+            )
 
 
 @functools.lru_cache(maxsize=8)

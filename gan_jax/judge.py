@@ -166,9 +166,7 @@ def make_judge(
             f"the reference {reference.name} has {len(reference)} images; at least 4 are needed "
             "for a Frechet distance with a floor, and hundreds for one that means something."
         )
-    if reference.image_shape != extractor.image_shape:
-        # Said before features are taken of what may be a large set.
-        extractor.features(np.zeros((1, *reference.image_shape), np.uint8))
+    extractor.check_shape(reference.image_shape)  # before a large set is read
     count = len(reference)
     if count > _REFERENCE_LIMIT:
         order = np.random.Generator(np.random.Philox(seed)).permutation(count)[:_REFERENCE_LIMIT]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jax
 import numpy as np
 from jax import Array
 
@@ -92,14 +93,12 @@ class Plan:
     Attributes:
         num_steps: the step to end at.
         batch_size: images a step on all devices.
-        steps_per_call: see `feed.make_feed`.
         log_every, checkpoint_every: happen at the end of the call that reaches a multiple.
         evaluate_every: likewise; 0 for the end only.
     """
 
     num_steps: int
     batch_size: int
-    steps_per_call: int
     log_every: int
     checkpoint_every: int
     evaluate_every: int
@@ -144,7 +143,7 @@ def fit(
             state, metrics = compiled(state, key, feed.data, rows)
             if first:
                 float(next(iter(metrics.values())))
-        step = min(plan.num_steps, (step // plan.steps_per_call + 1) * plan.steps_per_call)
+        step += len(jax.tree.leaves(rows)[0])
         if pending is not None:
             recorder.record(*pending)
         pending = (step, metrics)

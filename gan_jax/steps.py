@@ -82,8 +82,8 @@ def generator_update(
     """One gradient step of the generator against the discriminator, and of its moving average.
 
     Writes the generator's parameters, collections and optimiser state, `ema` and `step`. The
-    discriminator runs in training mode, but nothing of it is written. Only the size of the batch is
-    used.
+    discriminator runs in training mode, but nothing of it is written. Of the batch only its
+    size and its indices are used.
     """
     key = named_key(jax.random.fold_in(key, state.step), "generator")
     index = _index(batch, axis_name)

@@ -19,7 +19,7 @@ from gan_jax.config import check_config, plain
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError
-from gan_jax.extractor import load_pack, make_record, save_pack
+from gan_jax.extractor import Extractor, load_pack, make_record, save_pack
 from gan_jax.factory import build_gan, build_recogniser, count_steps
 from gan_jax.feed import make_feed
 from gan_jax.images import image_grid, save_png
@@ -64,11 +64,11 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     _check_same_shape(train, test)
     num_steps = count_steps(config, len(train))
     gan = build_gan(config, train.image_shape, num_steps)
-    _check_judge(config, train)
+    extractor = _check_judge(config, train)
     folder.open_workdir(workdir, config, write=parallel.is_main_process())
     if _is_finished(workdir, num_steps):
         return
-    judge = _obtain_judge(config, test, stop)
+    judge = _obtain_judge(config, extractor, test, stop)
     _say(f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in {workdir}")
 
     key = jax.random.key(config.seed)
@@ -131,10 +131,13 @@ def _check_same_shape(train: Dataset, test: Dataset) -> None:
         )
 
 
-def _check_judge(config: ConfigDict, train: Dataset) -> None:
-    """What can be known of the judge before any training: that there is or can be one, and fits."""
+def _check_judge(config: ConfigDict, train: Dataset) -> Extractor | None:
+    """What can be known of the judge before any training: that there is or can be one, and fits.
+
+    Returns it if it is there already.
+    """
     if not config.judge.pack:
-        return
+        return None
     pack = pathlib.Path(config.judge.pack).expanduser()
     if config.judge.train and not pack.exists():
         if pack.name != folder.PACK:
@@ -143,22 +146,24 @@ def _check_judge(config: ConfigDict, train: Dataset) -> None:
                 f"folder under the name '{folder.PACK}', such as 'runs/cnn_mnist5k/{folder.PACK}'."
             )
         load(config.judge.train.dataset, "train").require_classes()
-        return
+        return None
     extractor = load_pack(pack)
-    if extractor.image_shape != train.image_shape:
-        extractor.features(np.zeros((1, *train.image_shape), np.uint8))
+    extractor.check_shape(train.image_shape)
+    return extractor
 
 
-def _obtain_judge(config: ConfigDict, reference: Dataset, stop: loop.StopSignal) -> Judge | None:
-    """The judge of a GAN's run; its CNN is trained first where the pack is not there yet."""
+def _obtain_judge(
+    config: ConfigDict, extractor: Extractor | None, reference: Dataset, stop: loop.StopSignal
+) -> Judge | None:
+    """The judge of a GAN's run; its CNN is trained first where there is no extractor yet."""
     if not config.judge.pack:
         _say("No judge: config.judge.pack is empty, so the quality of the images is not measured.")
         return None
-    pack = pathlib.Path(config.judge.pack).expanduser()
-    if not pack.exists():
+    if extractor is None:
+        pack = pathlib.Path(config.judge.pack).expanduser()
         _say(f"The judge is trained first: there is no pack in {pack} yet.")
         _train_recogniser(config.judge.train, pack.parent, stop)
-    extractor = load_pack(pack)
+        extractor = load_pack(pack)
     judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
     _say(
         f"Judge: {extractor.stamp}, accuracy {extractor.record['accuracy']:.2%} on "
@@ -313,7 +318,6 @@ class _Session:
             plan=loop.Plan(
                 num_steps=self._num_steps,
                 batch_size=config.batch_size,
-                steps_per_call=config.steps_per_call,
                 log_every=config.log_every,
                 checkpoint_every=config.checkpoint.every,
                 evaluate_every=config.evaluation.every,

@@ -20,3 +20,15 @@ def tiny_run(tmp_path_factory):
     pack = root / "cnn" / "pack"
     training.run(tiny_config(pack), root / "gan")
     return root / "gan", pack
+
+
+@pytest.fixture(scope="module")
+def precise_and_quickly_compiled():
+    """float64 and little optimisation, for tests that compare to the last digits."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
+    jax.config.update("jax_disable_most_optimizations", False)

@@ -30,13 +30,7 @@ _BATCH, _STEPS = 16, 2
 _LAYOUTS = [("pmap", 1), ("pmap", 8), ("jit", 8)]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _precise_and_quickly_compiled():
-    jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_enable_x64", False)
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("precise_and_quickly_compiled")
 
 
 def _double(tree):

@@ -22,13 +22,7 @@ _RATE, _B1, _B2, _EPSILON = 0.05, 0.5, 0.99, 1e-8
 _ADAM = optax.adam(_RATE, b1=_B1, b2=_B2, eps=_EPSILON)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _precise_and_quickly_compiled():
-    jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_enable_x64", False)
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("precise_and_quickly_compiled")
 
 
 def _double(tree):
