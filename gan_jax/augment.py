@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -64,3 +65,52 @@ def _warp(affine: Affine, image: Array, key: Array) -> Array:
         cval=affine.fill,
     )
     return jax.vmap(sample, in_axes=-1, out_axes=-1)(image)
+
+
+@dataclasses.dataclass(frozen=True)
+class Translation:
+    """A random shift of each image by whole pixels, either way (Zhao et al. 2020, DiffAugment).
+
+    What falls outside is lost and what comes in is `fill`. Called like `Affine`, of whose `shift`
+    it is the fast and exact form: pixels move, nothing is resampled.
+
+    Attributes:
+        fraction: largest shift, as a fraction of each side, rounded to whole pixels.
+        fill: the value outside the image; -1 is black.
+    """
+
+    fraction: float
+    fill: float = -1.0
+
+    def __call__(self, images: Array, keys: Array) -> Array:
+        _, height, width, _ = images.shape
+        rows = self._moves(keys, 0, height).astype(images.dtype)
+        columns = self._moves(keys, 1, width).astype(images.dtype)
+        # Products with one-hot matrices, as a gather's derivative is a slow scatter on CPU.
+        product = functools.partial(jnp.einsum, precision="highest")
+        moved = product("nyi,nijc->nyjc", rows, images)
+        moved = product("nxj,nyjc->nyxc", columns, moved)
+        inside = rows.sum(2)[:, :, None, None] * columns.sum(2)[:, None, :, None]
+        return moved + self.fill * (1 - inside)
+
+    def _moves(self, keys: Array, axis: int, size: int) -> Array:
+        """One-hot matrices bool [n, size, size] from positions after the shift to those before."""
+        limit = round(self.fraction * size)
+        shifts = jax.vmap(
+            lambda key: jax.random.randint(jax.random.fold_in(key, axis), (), -limit, limit + 1)
+        )(keys)
+        positions = jnp.arange(size)
+        return positions[None, :, None] + shifts[:, None, None] == positions
+
+
+@dataclasses.dataclass(frozen=True)
+class Sequence:
+    """Augmentations one after another, each with keys of its own."""
+
+    augmentations: tuple[Callable[[Array, Array], Array], ...]
+
+    def __call__(self, images: Array, keys: Array) -> Array:
+        for number, augmentation in enumerate(self.augmentations):
+            own = jax.vmap(lambda key, number=number: jax.random.fold_in(key, number))(keys)
+            images = augmentation(images, own)
+        return images

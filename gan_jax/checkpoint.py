@@ -38,10 +38,14 @@ class Checkpoints:
     Args:
         folder: made if it is not there.
         keep: how many of the newest to keep; the best by `score` is kept beside them.
+        read_only: change nothing in the folder, which a run may be writing to.
     """
 
-    def __init__(self, folder: str | pathlib.Path, *, keep: int = 2) -> None:
+    def __init__(
+        self, folder: str | pathlib.Path, *, keep: int = 2, read_only: bool = False
+    ) -> None:
         self._folder = pathlib.Path(folder).absolute()
+        self._read_only = read_only
         policy = checkpoint_managers.AnyPreservationPolicy(
             [
                 checkpoint_managers.LatestN(keep),
@@ -53,7 +57,10 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(
             self._folder,
             options=ocp.CheckpointManagerOptions(
-                preservation_policy=policy, create=True, enable_async_checkpointing=True
+                preservation_policy=policy,
+                create=not read_only,
+                enable_async_checkpointing=not read_only,
+                read_only=read_only,
             ),
             item_names=("state", "check"),
         )
@@ -139,8 +146,8 @@ class Checkpoints:
     def restore(self, template: Any, step: int | None = None) -> tuple[int, Any] | None:
         """The state at `step`, or at the newest step that is whole.
 
-        A newer checkpoint that is damaged is reported as a warning and removed, and the one before
-        it is taken.
+        A newer checkpoint that is damaged is reported as a warning and, unless this is read-only,
+        removed, and the one before it is taken.
 
         Args:
             template: a state of the same structure, shapes, dtypes and placement.
@@ -170,7 +177,7 @@ class Checkpoints:
                 continue
             if failures:
                 _log.warning("Going on from the checkpoint of step %d instead.", candidate)
-            for damaged in failures:
+            for damaged in () if self._read_only else failures:
                 self._manager.delete(damaged)
             return candidate, state
         if failures:

@@ -121,8 +121,17 @@ def cnn_config() -> ConfigDict:
 
 
 def _augment() -> ConfigDict:
-    """Random affine changes, see `gan_jax.augment.Affine`; all zero: none."""
-    return ConfigDict(dict(shift=0.0, rotation=0.0, scale=0.0, shear=0.0, flip=False))
+    """Random changes of each image, see `gan_jax.augment`; all zero: none."""
+    return ConfigDict(
+        dict(
+            translation=0.0,  # largest shift by whole pixels, a fraction of the side; fast
+            shift=0.0,  # this and the rest: `Affine`, resampled
+            rotation=0.0,
+            scale=0.0,
+            shear=0.0,
+            flip=False,
+        )
+    )
 
 
 def check_config(config: ConfigDict) -> None:

@@ -1,6 +1,9 @@
-"""The one exception that a user's mistake raises."""
+"""The exceptions that end a run in one line, and the hint that a mistyped name gets."""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -21,3 +24,11 @@ class Interrupted(RuntimeError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.signal_number = signal_number
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """A hint for an unknown word: the nearest choice if there is one, then all of them."""
+    choices = list(choices)
+    close = difflib.get_close_matches(str(word), choices, n=1)
+    guess = f"did you mean {close[0]!r}? Choices" if close else "choices"
+    return f"{guess}: {', '.join(choices)}."

@@ -279,7 +279,7 @@ def evaluate_run(
     template = create_gan_state(gan, jax.random.key(config.seed), train.image_shape)
     if not (workdir / folder.CHECKPOINTS).is_dir():
         raise InputError(f"'{workdir}' has no checkpoints yet: train it first.")
-    with Checkpoints(workdir / folder.CHECKPOINTS, keep=config.checkpoint.keep) as checkpoints:
+    with Checkpoints(workdir / folder.CHECKPOINTS, read_only=True) as checkpoints:
         step = _chosen_step(checkpoints, checkpoint)
         restored = checkpoints.restore(template, step)
     if restored is None:

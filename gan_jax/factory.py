@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 
@@ -11,14 +10,14 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from gan_jax.augment import Affine
-from gan_jax.errors import InputError
+from gan_jax.augment import Affine, Sequence, Translation
+from gan_jax.errors import InputError, nearest
 from gan_jax.losses import adversarial_loss
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check_article_size
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator, num_stages
 from gan_jax.penalties import R1
-from gan_jax.state import GAN, Recogniser
+from gan_jax.state import GAN, Augmentation, Recogniser
 
 Shape = tuple[int, int, int]
 
@@ -95,10 +94,25 @@ def build_optimizer(config: ConfigDict, num_steps: int) -> optax.GradientTransfo
     return optax.adam(schedule, b1=config.b1, b2=config.b2)
 
 
-def build_augmentation(config: ConfigDict) -> Affine | None:
-    """The affine augmentation of a config section, or None if it changes nothing."""
-    affine = Affine(**config)
-    return None if affine == Affine() else affine
+def build_augmentation(config: ConfigDict) -> Augmentation | None:
+    """The augmentation of a config section, or None if it changes nothing.
+
+    Raises:
+        InputError: a translation that is not a fraction of the image's side.
+    """
+    options = dict(config)
+    fraction = options.pop("translation")
+    if not 0 <= fraction <= 0.5:
+        raise InputError(
+            f"augment.translation is {fraction}; expected a fraction of the side from 0 to 0.5."
+        )
+    affine = Affine(**options)
+    parts = [] if affine == Affine() else [affine]
+    if fraction:
+        parts.append(Translation(fraction))
+    if len(parts) > 1:
+        return Sequence(tuple(parts))
+    return parts[0] if parts else None
 
 
 def count_steps(config: ConfigDict, num_examples: int) -> int:
@@ -150,6 +164,4 @@ def _dtype(name: str) -> jnp.dtype | None:
 
 
 def _unknown(field: str, value: str, choices: dict) -> str:
-    close = difflib.get_close_matches(str(value), choices, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"{field} is {value!r}; expected one of {', '.join(choices)}.{hint}"
+    return f"{field} {value!r} is not known: {nearest(value, choices)}"

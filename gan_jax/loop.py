@@ -87,7 +87,7 @@ class Stopwatch:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class Schedule:
     """How long, and how often what happens, all in steps.
 
     Attributes:
@@ -109,7 +109,7 @@ def fit(
     key: Array,
     *,
     start: int,
-    plan: Plan,
+    schedule: Schedule,
     compiled: Callable[..., tuple[Any, dict[str, Array]]],
     feed: Feed,
     checkpoints: Checkpoints,
@@ -131,11 +131,11 @@ def fit(
         TrainingDiverged: a loss is not finite.
         Interrupted: a signal came; the state was saved.
     """
-    recorder = _Recorder(plan, start, logger, progress, checkpoints, watch)
+    recorder = _Recorder(schedule, start, logger, progress, checkpoints, watch)
     pending: tuple[int, dict[str, Array]] | None = None
     step = start
-    calls = feed.calls(start, plan.num_steps)
-    while step < plan.num_steps:
+    calls = feed.calls(start, schedule.num_steps)
+    while step < schedule.num_steps:
         with watch.measure("input"):
             rows = next(calls)
         before, first = step, step == start
@@ -147,11 +147,11 @@ def fit(
         if pending is not None:
             recorder.record(*pending)
         pending = (step, metrics)
-        done = step == plan.num_steps
-        at_log = _crossed(plan.log_every, before, step)
+        done = step == schedule.num_steps
+        at_log = _crossed(schedule.log_every, before, step)
         stopping = stop.agreed(at_log or done)
-        evaluating = done or _crossed(plan.evaluate_every, before, step)
-        if not (evaluating or stopping or _crossed(plan.checkpoint_every, before, step)):
+        evaluating = done or _crossed(schedule.evaluate_every, before, step)
+        if not (evaluating or stopping or _crossed(schedule.checkpoint_every, before, step)):
             continue
         recorder.record(*pending)
         pending = None
@@ -167,7 +167,7 @@ def fit(
                 checkpoints.wait()
             name = signal.Signals(stopping).name
             raise Interrupted(
-                f"{name}: stopped and saved at step {step:,} of {plan.num_steps:,}; the same "
+                f"{name}: stopped and saved at step {step:,} of {schedule.num_steps:,}; the same "
                 "command goes on from there.",
                 stopping,
             )
@@ -183,14 +183,14 @@ class _Recorder:
 
     def __init__(
         self,
-        plan: Plan,
+        schedule: Schedule,
         start: int,
         logger: RunLogger,
         progress: ProgressLine,
         checkpoints: Checkpoints,
         watch: Stopwatch,
     ) -> None:
-        self._plan, self._logger, self._progress = plan, logger, progress
+        self._schedule, self._logger, self._progress = schedule, logger, progress
         self._checkpoints, self._watch = checkpoints, watch
         self._logged = self._seen = start
         self._logged_at = watch.training()
@@ -206,13 +206,15 @@ class _Recorder:
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value * (step - self._seen)
         before, self._seen = self._seen, step
-        if not (_crossed(self._plan.log_every, before, step) or step == self._plan.num_steps):
+        if not (
+            _crossed(self._schedule.log_every, before, step) or step == self._schedule.num_steps
+        ):
             self._progress.update(step)
             return
         count = step - self._logged
         row = {name: value / count for name, value in self._sums.items()}
         now = self._watch.training()
-        rate = count * self._plan.batch_size / max(now - self._logged_at, 1e-9)
+        rate = count * self._schedule.batch_size / max(now - self._logged_at, 1e-9)
         row["time/images_per_second"] = rate
         self._logger.scalars(step, row)
         losses = {name.split("/")[1]: v for name, v in row.items() if name.startswith("loss/")}

@@ -7,13 +7,12 @@ of logit x against the label 'real', computed without overflow.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable
 
 import jax
 from jax import Array
 
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, nearest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +59,5 @@ def adversarial_loss(name: str) -> AdversarialLoss:
         InputError: for another name; the nearest one is offered.
     """
     if name not in LOSSES:
-        close = difflib.get_close_matches(name, LOSSES, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise InputError(f"loss {name!r} is not known; use one of {', '.join(LOSSES)}.{hint}")
+        raise InputError(f"loss {name!r} is not known: {nearest(name, LOSSES)}")
     return LOSSES[name]

@@ -110,6 +110,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         latents=latents,
         batch_size=config.evaluation.batch_size,
     )
+    parallel.wait_for_all("report")
     if parallel.is_main_process():
         _say(metric_table(folder.read_json(workdir / folder.EVALUATION)))
         _say(f"Report: {workdir / folder.REPORT}")
@@ -315,7 +316,7 @@ class _Session:
             self._state,
             parallel.replicate(key, plan),
             start=self._start,
-            plan=loop.Plan(
+            schedule=loop.Schedule(
                 num_steps=self._num_steps,
                 batch_size=config.batch_size,
                 log_every=config.log_every,

@@ -1,4 +1,4 @@
-"""Affine augmentation: what each transformation does to images whose pixels know where they are."""
+"""Augmentation: what each transformation does to images whose pixels know where they are."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from gan_jax.augment import Affine
+from gan_jax.augment import Affine, Sequence, Translation
 
 _NOWHERE = -100.0
 _KEYS = jax.random.split(jax.random.key(7), 64)
@@ -162,3 +162,54 @@ def test_differentiable_in_the_images():
     slope = jnp.sum(jax.grad(loss)(images) * direction)
     np.testing.assert_allclose(loss(images + direction) - loss(images), slope, rtol=1e-4)
     assert abs(slope) > 0.1
+
+
+# Translation
+
+
+def test_translation_moves_whole_pixels_by_at_most_its_fraction():
+    height, width = 8, 12
+    images = _images(64, height, width, 2)
+    moved = _apply(Translation(0.25, fill=_NOWHERE), images, _KEYS)
+    shifts = []
+    for image, result in zip(np.asarray(images), moved, strict=True):
+        padded = np.pad(image, ((2, 2), (3, 3), (0, 0)), constant_values=_NOWHERE)
+        fits = [
+            (y - 2, x - 3)
+            for y in range(5)
+            for x in range(7)
+            if np.array_equal(padded[y : y + height, x : x + width], result)
+        ]
+        assert len(fits) == 1  # to the last bit
+        shifts += fits
+    rows, columns = np.array(shifts).T
+    assert set(rows) == set(range(-2, 3)) and set(columns) == set(range(-3, 4))
+    assert abs(np.corrcoef(rows, columns)[0, 1]) < 0.3  # drawn independently
+
+
+def test_translation_by_nothing_changes_nothing():
+    images = _images(4)
+    np.testing.assert_array_equal(_apply(Translation(0.01), images, _KEYS[:4]), images)
+
+
+def test_translation_is_differentiable_twice():
+    images = jnp.float32(np.random.default_rng(0).uniform(-1, 1, (3, 6, 5, 1)))
+
+    def loss(x):
+        return jnp.sum(Translation(0.3)(x, _KEYS[:3]) ** 2)
+
+    # Moving pixels is orthogonal but for what falls outside: the Hessian is 2 where a pixel stays.
+    hessian = np.asarray(jax.hessian(loss)(images)).reshape(90, 90)
+    kept = np.asarray(jax.grad(lambda x: jnp.sum(Translation(0.3, 0.0)(x, _KEYS[:3])))(images))
+    assert set(np.unique(kept)) == {0.0, 1.0}
+    np.testing.assert_allclose(hessian, np.diag(2 * kept.ravel()), atol=1e-6)
+
+
+def test_a_sequence_gives_each_part_keys_of_its_own():
+    images, keys = _images(16, 8, 8, 1), _KEYS[:16]
+    twice = _apply(Sequence((Translation(0.25), Translation(0.25))), images, keys)
+    first, second = (jax.vmap(lambda k, i=i: jax.random.fold_in(k, i))(keys) for i in (0, 1))
+    expected = _apply(Translation(0.25), _apply(Translation(0.25), images, first), second)
+    np.testing.assert_array_equal(twice, expected)
+    same = _apply(Translation(0.25), _apply(Translation(0.25), images, first), first)
+    assert not np.array_equal(expected, same)

@@ -39,7 +39,10 @@ def test_an_example_has_the_same_key_on_any_number_of_devices():
     np.testing.assert_array_equal(mapped.reshape(alone.shape), alone)
     assert len({tuple(row) for row in np.asarray(alone)}) == 24
     latents = _on_eight(lambda axis: draw_latents(key, example_index(3, axis), 5))
-    np.testing.assert_array_equal(latents.reshape(24, 5), draw_latents(key, jnp.arange(24), 5))
+    # The same bits, but compiled together with something else they may differ in the last place.
+    np.testing.assert_allclose(
+        latents.reshape(24, 5), draw_latents(key, jnp.arange(24), 5), rtol=1e-6
+    )
 
 
 def test_latents_are_standard_normal_and_do_not_depend_on_how_many():

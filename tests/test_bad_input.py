@@ -97,8 +97,8 @@ def test_unknown_and_impossible_fields():
         with pytest.raises(InputError, match=message):
             check_config(config)
     for change, message in [
-        ({"model.name": "dcgn"}, "Did you mean 'dcgan'"),
-        ({"loss": "non_saturated"}, "Did you mean 'non_saturating'"),
+        ({"model.name": "dcgn"}, "did you mean 'dcgan'"),
+        ({"loss": "non_saturated"}, "did you mean 'non_saturating'"),
         ({"r1_weight": 1.0}, "batch normalisation"),
         ({"model.dtype": "float61"}, "float61"),
         ({"generator_optimizer.schedule": "cosin"}, "cosine"),

@@ -112,7 +112,8 @@ def test_the_command_line_trains_a_judge_and_a_gan_in_two_processes(tmp_path):
     assert content["protocol"]["step"] == 4
     assert content["metrics"]["fd_semantic"]["value"] > 0
     assert "Resuming from the checkpoint of step 4" in start(6)
-    rows = [json.loads(line) for line in (tmp_path / "gan" / "metrics.jsonl").open()]
+    log = (tmp_path / "gan" / "metrics.jsonl").read_text()
+    rows = [json.loads(line) for line in log.splitlines()]
     assert [row["step"] for row in rows if "loss/generator" in row] == [2, 4, 6]
     assert sorted(path.name for path in tmp_path.glob("*/report.html")) == ["report.html"] * 2
     assert "is finished at step 6" in start(6)

@@ -159,7 +159,7 @@ def test_dcgan_refuses_sizes_outside_8_to_256(size):
     norm="layer")], ids=["generator", "discriminator"])  # fmt: skip
 def test_dcgan_refuses_unknown_norms(module):
     shape = (_LATENT,) if isinstance(module, DCGANGenerator) else (16, 16, 1)
-    with pytest.raises(InputError, match="'layer' is not known; use one of batch, none"):
+    with pytest.raises(InputError, match="'layer' is not known: choices: batch, none"):
         _variables(module, *shape)
 
 

@@ -49,7 +49,8 @@ def test_a_run_leaves_numbers_pictures_and_a_report(tiny_run):
     assert content["protocol"]["extractor"].startswith("cnn-smoke@")
     assert content["protocol"]["extractor_trained_on_reference"] is False
     for name in ("step_0000020.png", "final.png", "interpolation.png", "beside_real.png"):
-        assert Image.open(folder / "samples" / name).size[0] > 16
+        with Image.open(folder / "samples" / name) as picture:
+            assert picture.size[0] > 16
     page = (folder / "report.html").read_text()
     assert "fd_semantic" in page
     assert page.count("<img") > 10

@@ -12,9 +12,9 @@ from gan_jax.data.folder import load_folder
 from gan_jax.data.idx import find_idx_sets, load_idx
 from gan_jax.data.mnist5k import load_mnist5k
 from gan_jax.data.npz import load_npz
-from gan_jax.data.options import SourceOptions, nearest
+from gan_jax.data.options import SourceOptions
 from gan_jax.data.tfds_source import load_tfds
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, nearest
 
 __all__ = ["Dataset", "batch_indices", "load", "read_images", "stream_batches"]
 

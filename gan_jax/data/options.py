@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 from gan_jax.data.preprocess import RESIZE_METHODS, Preprocess
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, nearest
 
 SOURCES = ("mnist5k", "idx", "folder", "npz", "tfds")
 SPLITS = ("train", "test", "all")
-
-
-def nearest(word: str, choices: tuple[str, ...]) -> str:
-    """A hint for an unknown word: the nearest choice if there is one, then all of them."""
-    close = difflib.get_close_matches(word, choices, n=1)
-    guess = f"did you mean '{close[0]}'? " if close else ""
-    return f"{guess}Choices: {', '.join(choices)}."
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, nearest
 from gan_jax.models.layers import BatchNorm, Conv, ConvTranspose, initializer
 
 _SLOPE = 0.2
@@ -133,7 +133,7 @@ def _features(width: int, stages: int) -> list[int]:
 
 def _is_batch(norm: str) -> bool:
     if norm not in NORMS:
-        raise InputError(f"norm {norm!r} is not known; use one of {', '.join(NORMS)}")
+        raise InputError(f"norm {norm!r} is not known: {nearest(norm, NORMS)}")
     return norm == "batch"
 
 
