@@ -16,8 +16,10 @@ from gan_jax.losses import adversarial_loss
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check_article_size
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator, num_stages
+from gan_jax.passes import Metrics
 from gan_jax.penalties import R1
-from gan_jax.state import GAN, Augmentation, Recogniser
+from gan_jax.state import GAN, Augmentation, GANState, Recogniser
+from gan_jax.steps import gan_step, simultaneous_step
 
 Shape = tuple[int, int, int]
 
@@ -53,7 +55,19 @@ def build_gan(config: ConfigDict, image_shape: Shape, num_steps: int) -> GAN:
         penalties=(R1(config.r1_weight),) if config.r1_weight else (),
         augment=build_augmentation(config.augment),
         ema_half_life=config.ema_half_life,
+        accumulation=config.accumulation,
     )
+
+
+def gan_step_function(name: str) -> Callable[..., tuple[GANState, Metrics]]:
+    """The step of a config's `updates`.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    if name not in _UPDATES:
+        raise InputError(_unknown("config.updates", name, _UPDATES))
+    return _UPDATES[name]
 
 
 def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Recogniser:
@@ -154,6 +168,7 @@ _SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
     "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
     "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
 }
+_UPDATES = {"alternating": gan_step, "simultaneous": simultaneous_step}
 _DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
 
 

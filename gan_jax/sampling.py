@@ -13,8 +13,8 @@ from jax import Array
 
 from gan_jax.axis import named_key
 from gan_jax.parallel import map_batches
+from gan_jax.passes import draw_latents
 from gan_jax.pixels import to_uint8
-from gan_jax.steps import draw_latents
 
 
 def sample_latents(seed: int, count: int, dim: int) -> np.ndarray:

@@ -42,6 +42,8 @@ class GAN:
         ema_rampup: the half-life is at most this fraction of the images seen, so that early
             parameters are forgotten (Karras et al. 2020, "Training generative adversarial networks
             with limited data", training loop).
+        accumulation: parts that a batch is cut into, whose gradients are averaged, so that a batch
+            takes the memory of a part.
     """
 
     generator: nn.Module
@@ -54,6 +56,7 @@ class GAN:
     augment: Augmentation | None = None
     ema_half_life: float = 10_000.0
     ema_rampup: float = 0.05
+    accumulation: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

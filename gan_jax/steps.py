@@ -11,7 +11,6 @@ what is drawn is laid out over devices as the batch is; otherwise they are count
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -19,16 +18,22 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from gan_jax.axis import bind_axis, example_index, example_keys, global_count, named_key, pmean
-from gan_jax.state import GAN, CNNState, GANState, NetState, Recogniser, update_ema
-
-Batch = dict[str, Array]
-Metrics = dict[str, Array]
-
-
-def draw_latents(key: Array, index: Array, dim: int) -> Array:
-    """Standard normal latents float32 [n, dim], each from its global example index, int32 [n]."""
-    return jax.vmap(lambda k: jax.random.normal(k, (dim,)))(example_keys(key, index))
+from gan_jax.axis import bind_axis, global_count, named_key, pmean
+from gan_jax.passes import (
+    Batch,
+    Metrics,
+    accumulate,
+    apply_gradients,
+    discriminator_metrics,
+    draw_latents,
+    finish_generator,
+    generate,
+    global_index,
+    make_augmenter,
+    make_judge,
+    total_penalty,
+)
+from gan_jax.state import GAN, CNNState, GANState, Recogniser, update_ema
 
 
 def discriminator_update(
@@ -40,39 +45,35 @@ def discriminator_update(
     training mode, but nothing of it is written.
     """
     key = named_key(jax.random.fold_in(key, state.step), "discriminator")
-    real, index = batch["images"], _index(batch, axis_name)
-    fake, _ = _generate(state.generator.params, state.generator, index, key, gan, axis_name)
-    augment = _augmenter(gan.augment, key, index)
-    judge = _judge(gan, key, axis_name)
 
-    def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
-        real_logits, fake_logits, collections = _judge_pair(
-            judge,
-            params,
-            state.discriminator.collections,
-            augment(real, "real"),
-            augment(fake, "fake"),
-        )
-        loss = jnp.mean(gan.loss.discriminator(real_logits, fake_logits))
-        metrics = {
-            "loss/discriminator": loss,
-            "logits/real": jnp.mean(real_logits),
-            "logits/fake": jnp.mean(fake_logits),
-        }
-        for penalty in gan.penalties:
+    def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
+        judge = make_judge(gan, own, axis_name)
+        real, index = batch["images"], batch["index"]
+        latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
+        fake, _ = generate(state.generator.params, state.generator, latents, own, gan, axis_name)
+        augment = make_augmenter(gan.augment, key, index)
 
-            def logits_fn(images: Array) -> Array:
-                images = augment(images, "real")
-                return judge(params, state.discriminator.collections, images, "real")[0]
+        def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
+            # Two passes, as batch statistics must not mix real and generated images.
+            logits, after = judge(params, collections, augment(real, "real"), "real")
+            fake_logits, after = judge(params, after, augment(fake, "fake"), "fake")
+            loss = jnp.mean(gan.loss.discriminator(logits, fake_logits))
+            metrics = discriminator_metrics(loss, logits, fake_logits)
+            penalty, values = total_penalty(
+                gan,
+                lambda images: judge(params, collections, augment(images, "real"), "real")[0],
+                real,
+                fake,
+            )
+            return loss + penalty, (metrics | values, after)
 
-            value = jnp.mean(penalty(logits_fn, real, fake))
-            metrics[f"penalty/{penalty.name}"] = value
-            loss = loss + value
-        return loss, (metrics, collections)
+        grads, (metrics, after) = jax.grad(loss_fn, has_aux=True)(state.discriminator.params)
+        return grads, metrics, after
 
-    grads, (metrics, collections) = jax.grad(loss_fn, has_aux=True)(state.discriminator.params)
-    grads, metrics, collections = pmean((grads, metrics, collections), axis_name)
-    net = _apply_gradients(state.discriminator, grads, collections, gan.discriminator_optimizer)
+    batch = batch | {"index": global_index(batch, axis_name)}
+    results = accumulate(gradients, batch, state.discriminator.collections, key, gan.accumulation)
+    grads, metrics, collections = pmean(results, axis_name)
+    net = apply_gradients(state.discriminator, grads, collections, gan.discriminator_optimizer)
     return state.replace(discriminator=net), metrics
 
 
@@ -86,33 +87,30 @@ def generator_update(
     size and its indices are used.
     """
     key = named_key(jax.random.fold_in(key, state.step), "generator")
-    index = _index(batch, axis_name)
-    augment = _augmenter(gan.augment, key, index)
-    judge = _judge(gan, key, axis_name)
+    discriminator = state.discriminator
 
-    def loss_fn(params: Any) -> tuple[Array, Any]:
-        fake, collections = _generate(params, state.generator, index, key, gan, axis_name)
-        logits, _ = judge(
-            state.discriminator.params,
-            state.discriminator.collections,
-            augment(fake, "fake"),
-            "fake",
-        )
-        return jnp.mean(gan.loss.generator(logits)), collections
+    def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
+        judge = make_judge(gan, own, axis_name)
+        index = batch["index"]
+        augment = make_augmenter(gan.augment, key, index)
+        net = state.generator.replace(collections=collections)
+        latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
 
-    (loss, collections), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.generator.params)
-    metrics = {"loss/generator": loss}
-    grads, metrics, collections = pmean((grads, metrics, collections), axis_name)
-    net = _apply_gradients(state.generator, grads, collections, gan.generator_optimizer)
-    ema = update_ema(
-        state.ema,
-        net.variables(),
-        step=state.step,
-        batch_size=global_count(len(index), axis_name),
-        half_life=gan.ema_half_life,
-        rampup=gan.ema_rampup,
+        def loss_fn(params: Any) -> tuple[Array, Any]:
+            fake, after = generate(params, net, latents, own, gan, axis_name)
+            fake = augment(fake, "fake")
+            logits, _ = judge(discriminator.params, discriminator.collections, fake, "fake")
+            return jnp.mean(gan.loss.generator(logits)), after
+
+        (loss, after), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.generator.params)
+        return grads, {"loss/generator": loss}, after
+
+    index = global_index(batch, axis_name)
+    results = accumulate(
+        gradients, {"index": index}, state.generator.collections, key, gan.accumulation
     )
-    return state.replace(step=state.step + 1, generator=net, ema=ema), metrics
+    grads, metrics, collections = pmean(results, axis_name)
+    return finish_generator(state, grads, collections, len(index), gan, axis_name), metrics
 
 
 def gan_step(
@@ -129,6 +127,74 @@ def gan_step(
     return state, discriminator_metrics | generator_metrics
 
 
+def simultaneous_step(
+    state: GANState, batch: Batch, key: Array, *, gan: GAN, axis_name: str | None = None
+) -> tuple[GANState, Metrics]:
+    """One update of both networks, each against the other as it was before the step.
+
+    The generated images and the discriminator's logits of them are computed once and serve both
+    losses (simultaneous gradient descent, Mescheder et al. 2017, "The numerics of GANs", alg. 1).
+    The gradients are those of the two losses taken apart. Writes all of the state.
+    """
+    key = named_key(jax.random.fold_in(key, state.step), "simultaneous")
+
+    def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
+        judge = make_judge(gan, own, axis_name)
+        real, index = batch["images"], batch["index"]
+        augment = make_augmenter(gan.augment, key, index)
+        net = state.generator.replace(collections=collections[0])
+        latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
+
+        fake, generator_vjp, after_generator = jax.vjp(
+            lambda params: generate(params, net, latents, own, gan, axis_name),
+            state.generator.params,
+            has_aux=True,
+        )
+
+        def judge_real(params: Any) -> tuple[tuple[Array, Array], tuple[Metrics, Any]]:
+            logits, after = judge(params, collections[1], augment(real, "real"), "real")
+            penalty, values = total_penalty(
+                gan,
+                lambda images: judge(params, collections[1], augment(images, "real"), "real")[0],
+                real,
+                fake,
+            )
+            return (logits, penalty), (values, after)
+
+        def judge_fake(params: Any, fake: Array) -> tuple[Array, Any]:
+            return judge(params, after_real, augment(fake, "fake"), "fake")
+
+        params = state.discriminator.params
+        (logits, penalty), real_vjp, (values, after_real) = jax.vjp(
+            judge_real, params, has_aux=True
+        )
+        fake_logits, fake_vjp, after = jax.vjp(judge_fake, params, fake, has_aux=True)
+        loss, (on_real, on_fake) = jax.value_and_grad(
+            lambda *pair: jnp.mean(gan.loss.discriminator(*pair)), (0, 1)
+        )(logits, fake_logits)
+        generator_loss, on_generated = jax.value_and_grad(
+            lambda logits: jnp.mean(gan.loss.generator(logits))
+        )(fake_logits)
+        discriminator_grads = jax.tree.map(
+            jnp.add, real_vjp((on_real, jnp.ones_like(penalty)))[0], fake_vjp(on_fake)[0]
+        )
+        generator_grads = generator_vjp(fake_vjp(on_generated)[1])[0]
+        metrics = discriminator_metrics(loss, logits, fake_logits) | values
+        metrics["loss/generator"] = generator_loss
+        return (generator_grads, discriminator_grads), metrics, (after_generator, after)
+
+    batch = batch | {"index": global_index(batch, axis_name)}
+    collections = (state.generator.collections, state.discriminator.collections)
+    results = accumulate(gradients, batch, collections, key, gan.accumulation)
+    grads, metrics, collections = pmean(results, axis_name)
+    net = apply_gradients(
+        state.discriminator, grads[1], collections[1], gan.discriminator_optimizer
+    )
+    state = state.replace(discriminator=net)
+    count = len(batch["index"])
+    return finish_generator(state, grads[0], collections[0], count, gan, axis_name), metrics
+
+
 def cnn_update(
     state: CNNState,
     batch: Batch,
@@ -140,7 +206,7 @@ def cnn_update(
     """One gradient step of the recogniser on the cross entropy. Writes all of the state."""
     key = named_key(jax.random.fold_in(key, state.step), "recogniser")
     images, labels = batch["images"], batch["labels"]
-    images = _augmenter(recogniser.augment, key, _index(batch, axis_name))(images, "real")
+    images = make_augmenter(recogniser.augment, key, global_index(batch, axis_name))(images, "real")
     network = bind_axis(recogniser.network, axis_name)
 
     def loss_fn(params: Any) -> tuple[Array, tuple[Array, Any]]:
@@ -162,7 +228,7 @@ def cnn_update(
     (loss, (accuracy, collections)), grads = grad_fn(state.network.params)
     metrics = {"loss/cross_entropy": loss, "accuracy/train": accuracy}
     grads, metrics, collections = pmean((grads, metrics, collections), axis_name)
-    net = _apply_gradients(state.network, grads, collections, recogniser.optimizer)
+    net = apply_gradients(state.network, grads, collections, recogniser.optimizer)
     ema = update_ema(
         state.ema,
         net.variables(),
@@ -172,63 +238,3 @@ def cnn_update(
         rampup=recogniser.ema_rampup,
     )
     return state.replace(step=state.step + 1, network=net, ema=ema), metrics
-
-
-def _apply_gradients(
-    net: NetState, grads: Any, collections: Any, optimizer: optax.GradientTransformation
-) -> NetState:
-    updates, opt_state = optimizer.update(grads, net.opt_state, net.params)
-    return NetState(optax.apply_updates(net.params, updates), collections, opt_state)
-
-
-def _generate(
-    params: Any, net: NetState, index: Array, key: Array, gan: GAN, axis_name: str | None
-) -> tuple[Array, Any]:
-    """Images from fresh latents in training mode, and the collections as that pass leaves them."""
-    latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
-    return bind_axis(gan.generator, axis_name).apply(
-        {"params": params, **net.collections},
-        latents,
-        train=True,
-        mutable=list(net.collections),
-        rngs={"dropout": named_key(key, "generator_dropout")},
-    )
-
-
-def _judge(gan: GAN, key: Array, axis_name: str | None) -> Callable[..., tuple[Array, Any]]:
-    """(params, collections, images, kind) to (logits, collections); `kind` picks the dropout."""
-    network = bind_axis(gan.discriminator, axis_name)
-
-    def judge(params: Any, collections: Any, images: Array, kind: str) -> tuple[Array, Any]:
-        return network.apply(
-            {"params": params, **collections},
-            images,
-            train=True,
-            mutable=list(collections),
-            rngs={"dropout": named_key(key, f"dropout_{kind}")},
-        )
-
-    return judge
-
-
-def _judge_pair(
-    judge: Callable[..., tuple[Array, Any]], params: Any, collections: Any, real: Array, fake: Array
-) -> tuple[Array, Array, Any]:
-    """Logits of real, then of fake images: two passes, as batch statistics must not mix them."""
-    real_logits, collections = judge(params, collections, real, "real")
-    fake_logits, collections = judge(params, collections, fake, "fake")
-    return real_logits, fake_logits, collections
-
-
-def _index(batch: Batch, axis_name: str | None) -> Array:
-    """Global indices int32 [n] of the batch's examples."""
-    return batch["index"] if "index" in batch else example_index(len(batch["images"]), axis_name)
-
-
-def _augmenter(augment: Any, key: Array, index: Array) -> Any:
-    """(images, kind) to augmented images, the same each time for the same kind."""
-    if augment is None:
-        return lambda images, kind: images
-    return lambda images, kind: augment(
-        images, example_keys(named_key(key, f"augment_{kind}"), index)
-    )

@@ -20,14 +20,14 @@ from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError
 from gan_jax.extractor import Extractor, load_pack, make_record, save_pack
-from gan_jax.factory import build_gan, build_recogniser, count_steps
+from gan_jax.factory import build_gan, build_recogniser, count_steps, gan_step_function
 from gan_jax.feed import make_feed
 from gan_jax.images import image_grid, save_png
 from gan_jax.judge import Judge, make_judge
 from gan_jax.logs import ProgressLine, RunLogger, read_history
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.state import GAN, GANState, create_cnn_state, create_gan_state
-from gan_jax.steps import cnn_update, gan_step
+from gan_jax.steps import cnn_update
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +64,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     _check_same_shape(train, test)
     num_steps = count_steps(config, len(train))
     gan = build_gan(config, train.image_shape, num_steps)
+    step_function = gan_step_function(config.updates)
     extractor = _check_judge(config, train)
     folder.open_workdir(workdir, config, write=parallel.is_main_process())
     if _is_finished(workdir, num_steps):
@@ -95,7 +96,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
             dataset=train,
             stop=stop,
             evaluate=evaluate,
-            step=functools.partial(gan_step, gan=gan),
+            step=functools.partial(step_function, gan=gan),
         )
     _say("Evaluating, and writing the report ...")
     ema = jax.tree.map(np.asarray, parallel.local_copy(state.ema))

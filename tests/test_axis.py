@@ -8,7 +8,7 @@ import pytest
 
 from gan_jax.axis import bind_axis, example_index, example_keys, global_count, named_key, pmean
 from gan_jax.models.cnn import CNN
-from gan_jax.steps import draw_latents
+from gan_jax.passes import draw_latents
 
 
 def _on_eight(function):

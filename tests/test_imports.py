@@ -18,8 +18,9 @@ _LAYERS = (
     {"augment", "axis", "checkpoint", "cli", "config", "data", "environment", "figures", "images"},
     {"logs", "losses", "metrics", "models", "parallel", "penalties", "pixels", "webpage"},
     {"extractor", "feed", "recogniser_report", "state", "workdir"},
-    {"factory", "judge", "report", "steps"},
-    {"loop", "sampling"},
+    {"judge", "passes", "report"},
+    {"sampling", "steps"},
+    {"factory", "loop"},
     {"evaluation"},
     {"training"},
 )
@@ -39,7 +40,8 @@ _CLOSED = {
     "recogniser_report": {"errors", "figures", "webpage"},
     "axis": set(),
     "state": {"axis", "losses", "penalties"},
-    "steps": {"axis", "state"},
+    "passes": {"axis", "penalties", "state"},
+    "steps": {"axis", "passes", "state"},
     "parallel": {"errors"},
     "checkpoint": {"errors"},
 }
@@ -166,7 +168,7 @@ def test_importing_the_steps_loads_no_data_checkpoints_or_flags():
         "gan_jax",
         *(
             f"gan_jax.{name}"
-            for name in ("axis", "errors", "losses", "penalties", "state", "steps")
+            for name in ("axis", "errors", "losses", "passes", "penalties", "state", "steps")
         ),
     }
     assert not _among(

@@ -22,7 +22,7 @@ from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.penalties import R1
 from gan_jax.state import GAN, Recogniser, create_cnn_state, create_gan_state
-from gan_jax.steps import cnn_update, gan_step
+from gan_jax.steps import cnn_update, gan_step, simultaneous_step
 from tests.networks import LATENT_DIM, SHAPE, TinyDiscriminator, TinyGenerator
 
 _KEY = jax.random.key(0)
@@ -111,6 +111,13 @@ def _article():
     return state, functools.partial(gan_step, gan=gan), shape
 
 
+def _simultaneous():
+    """Shared passes, gradients of two parts, batch normalisation in both networks."""
+    state, step, shape = _dcgan()
+    gan = dataclasses.replace(step.keywords["gan"], accumulation=2)
+    return state, functools.partial(simultaneous_step, gan=gan), shape
+
+
 def _cnn():
     """Batch normalisation, dropout, augmentation, an average; Adam."""
     shape = (8, 8, 1)
@@ -122,7 +129,7 @@ def _cnn():
     return state, functools.partial(cnn_update, recogniser=recogniser), shape
 
 
-@pytest.mark.parametrize("make", [_dcgan, _article, _cnn])
+@pytest.mark.parametrize("make", [_dcgan, _article, _simultaneous, _cnn])
 def test_one_device_equals_jit_and_pmap_on_eight(make):
     """Losses, gradients (as SGD steps), batch statistics, optimisers, averages."""
     assert jax.device_count() == 8

@@ -1,5 +1,6 @@
 """The pure updates: what each writes, and that they compute what plain JAX computes."""
 
+import dataclasses
 import functools
 
 import jax
@@ -12,6 +13,7 @@ from gan_jax import steps
 from gan_jax.augment import Affine
 from gan_jax.axis import example_keys, named_key
 from gan_jax.losses import MINIMAX
+from gan_jax.passes import draw_latents, make_judge
 from gan_jax.penalties import R1
 from gan_jax.state import GAN, Recogniser, create_cnn_state, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, TinyCNN, TinyDiscriminator, TinyGenerator
@@ -198,7 +200,7 @@ def test_a_batch_may_number_its_examples(gan, state):
 
 def _latents(purpose, step=0):
     key = named_key(jax.random.fold_in(_KEY, step), purpose)
-    return steps.draw_latents(named_key(key, "latents"), jnp.arange(_COUNT), LATENT_DIM)
+    return draw_latents(named_key(key, "latents"), jnp.arange(_COUNT), LATENT_DIM)
 
 
 @jax.jit
@@ -301,6 +303,116 @@ def test_cnn_update_is_the_textbook_one():
     _assert_close(new.network.params, _adam(state.network.params, [gradient]))
     np.testing.assert_allclose(metrics["loss/cross_entropy"], value, rtol=1e-10)
     np.testing.assert_allclose(metrics["accuracy/train"], right)
+
+
+# The simultaneous step
+
+
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_simultaneous_step_is_both_gradients_at_the_same_point(weight):
+    """The shared forward passes give what two losses written apart give."""
+    gan = _gan(penalties=(R1(weight),) if weight else ())
+    state, real, latents = _state(gan), _batch()["images"], _latents("simultaneous")
+
+    def discriminator_loss(params):
+        fake, _ = _images(state.generator.params, latents)
+        value = jnp.mean(jax.nn.softplus(-_logits(params, real)))
+        value += jnp.mean(jax.nn.softplus(_logits(params, fake)))
+        gradient = jax.vmap(jax.grad(lambda x: _logits(params, x[None])[0]))(real)
+        return value + weight / 2 * jnp.mean(jnp.sum(gradient**2, (1, 2, 3)))
+
+    def generator_loss(params):
+        fake, statistics = _images(params, latents)
+        return jnp.mean(jax.nn.softplus(-_logits(state.discriminator.params, fake))), statistics
+
+    gradient = jax.grad(discriminator_loss)(state.discriminator.params)
+    (value, statistics), generator_gradient = jax.value_and_grad(generator_loss, has_aux=True)(
+        state.generator.params
+    )
+    new, metrics = _jitted(steps.simultaneous_step, gan=gan)(state, _batch(), _KEY)
+    _assert_close(new.discriminator.params, _adam(state.discriminator.params, [gradient]))
+    _assert_close(new.generator.params, _adam(state.generator.params, [generator_gradient]))
+    _assert_close(new.generator.collections["batch_stats"]["BatchNorm_0"], statistics)
+    np.testing.assert_allclose(metrics["loss/generator"], value, rtol=1e-10)
+    assert int(new.step) == 1 and not _same(new.ema, state.ema)
+
+
+def test_simultaneous_step_generates_once(gan, state):
+    """The discriminator's statistics see real, then generated images, as in the other step."""
+    calls = []
+
+    class Counting(TinyGenerator):
+        def __call__(self, latents, *, train):
+            calls.append(latents.shape)
+            return super().__call__(latents, train=train)
+
+    gan = GAN(Counting(), gan.discriminator, _ADAM, _ADAM, LATENT_DIM)
+    new, metrics = jax.jit(functools.partial(steps.simultaneous_step, gan=gan))(
+        state, _batch(), _KEY
+    )
+    assert len(calls) == 1
+    assert not _same(new.discriminator.collections, state.discriminator.collections)
+    assert set(metrics) == {"loss/discriminator", "loss/generator", "logits/real", "logits/fake"}
+
+
+# Accumulation
+
+
+class _FreeGenerator(TinyGenerator):
+    """Without batch normalisation, so that examples do not meet."""
+
+    def __call__(self, latents, *, train):
+        return super().__call__(latents, train=False)
+
+
+@pytest.mark.parametrize("update", [steps.gan_step, steps.simultaneous_step])
+@pytest.mark.parametrize("parts", [2, 3])
+def test_accumulated_parts_are_the_whole_batch(update, parts):
+    """With augmentation and R1: what is drawn belongs to examples, not to parts."""
+    gan = GAN(
+        _FreeGenerator(),
+        TinyDiscriminator(dropout_rate=0.0),
+        optax.sgd(0.1),
+        optax.sgd(0.1),
+        LATENT_DIM,
+        penalties=(R1(1.0),),
+        augment=Affine(shift=0.3),
+    )
+    state = _double(create_gan_state(gan, _KEY, SHAPE))
+    whole = _jitted(update, gan=gan)(state, _batch(), _KEY)
+    cut = dataclasses.replace(gan, accumulation=parts)
+    _assert_close(_jitted(update, gan=cut)(state, _batch(), _KEY), whole)
+
+
+def test_accumulated_parts_drop_anew():
+    """With the same images in every part, only dropout can tell the parts from one another."""
+    gan = _gan(TinyDiscriminator(), accumulation=2)
+    state = _state(gan)
+    same = {"images": jnp.broadcast_to(_batch()["images"][:1], (_COUNT, *SHAPE))}
+    half = {"images": same["images"][: _COUNT // 2]}
+    two = _jitted(steps.discriminator_update, gan=gan)(state, same, _KEY)[1]["logits/real"]
+    ones = []
+    for key in jax.random.split(named_key(jax.random.fold_in(_KEY, 0), "discriminator"), 2):
+        logits, _ = make_judge(gan, key, None)(
+            state.discriminator.params, {}, half["images"], "real"
+        )
+        ones.append(float(logits.mean()))
+    assert ones[0] != ones[1]
+    np.testing.assert_allclose(two, np.mean(ones), rtol=1e-9)
+
+
+def test_accumulation_hands_batch_statistics_on(gan, state):
+    """Each part moves the running mean by its own share, one after another."""
+    cut = dataclasses.replace(gan, accumulation=2)
+    new, _ = _jitted(steps.generator_update, gan=cut)(state, _batch(), _KEY)
+    latents = _latents("generator", int(state.step))
+    before = state.generator.collections["batch_stats"]["BatchNorm_0"]["mean"]
+    means = [
+        (latents[part::2] @ state.generator.params["Dense_0"]["kernel"]).mean(0) for part in (0, 1)
+    ]
+    expected = 0.9 * (0.9 * before + 0.1 * means[0]) + 0.1 * means[1]
+    after = new.generator.collections["batch_stats"]["BatchNorm_0"]["mean"]
+    np.testing.assert_allclose(after, expected, rtol=1e-9)
 
 
 # Augmentation and dropout

@@ -1,0 +1,156 @@
+"""The passes that the training steps are made of: draw, generate, judge, augment, apply gradients.
+
+Pure functions like the steps themselves. `index`, int32 [n], names the global examples that a pass
+draws for, `key` is the key of one update, and `axis_name` that of the mapped axis, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array, lax
+
+from gan_jax.axis import bind_axis, example_index, example_keys, global_count, named_key
+from gan_jax.penalties import LogitsFn
+from gan_jax.state import GAN, GANState, NetState, update_ema
+
+Batch = dict[str, Array]
+Metrics = dict[str, Array]
+Judge = Callable[..., tuple[Array, Any]]
+Augmenter = Callable[[Array, str], Array]
+
+
+def draw_latents(key: Array, index: Array, dim: int) -> Array:
+    """Standard normal latents float32 [n, dim], each from its global example index, int32 [n]."""
+    return jax.vmap(lambda k: jax.random.normal(k, (dim,)))(example_keys(key, index))
+
+
+def global_index(batch: Batch, axis_name: str | None) -> Array:
+    """Global indices int32 [n] of the batch's examples: those it brings, or else a count."""
+    return batch["index"] if "index" in batch else example_index(len(batch["images"]), axis_name)
+
+
+def generate(
+    params: Any, net: NetState, latents: Array, key: Array, gan: GAN, axis_name: str | None
+) -> tuple[Array, Any]:
+    """Images from latents in training mode, and the collections as that pass leaves them."""
+    return bind_axis(gan.generator, axis_name).apply(
+        {"params": params, **net.collections},
+        latents,
+        train=True,
+        mutable=list(net.collections),
+        rngs={"dropout": named_key(key, "generator_dropout")},
+    )
+
+
+def make_judge(gan: GAN, key: Array, axis_name: str | None) -> Judge:
+    """(params, collections, images, kind) to (logits, collections); `kind` picks the dropout."""
+    network = bind_axis(gan.discriminator, axis_name)
+
+    def judge(params: Any, collections: Any, images: Array, kind: str) -> tuple[Array, Any]:
+        return network.apply(
+            {"params": params, **collections},
+            images,
+            train=True,
+            mutable=list(collections),
+            rngs={"dropout": named_key(key, f"dropout_{kind}")},
+        )
+
+    return judge
+
+
+def make_augmenter(augment: Any, key: Array, index: Array) -> Augmenter:
+    """(images, kind) to augmented images, the same each time for the same kind."""
+    if augment is None:
+        return lambda images, kind: images
+    return lambda images, kind: augment(
+        images, example_keys(named_key(key, f"augment_{kind}"), index)
+    )
+
+
+def apply_gradients(
+    net: NetState, grads: Any, collections: Any, optimizer: optax.GradientTransformation
+) -> NetState:
+    """The network after one step of its optimiser, with new collections."""
+    updates, opt_state = optimizer.update(grads, net.opt_state, net.params)
+    return NetState(optax.apply_updates(net.params, updates), collections, opt_state)
+
+
+def accumulate(
+    gradients: Callable[[Batch, Any, Array], tuple[Any, Metrics, Any]],
+    batch: Batch,
+    collections: Any,
+    key: Array,
+    parts: int,
+) -> tuple[Any, Metrics, Any]:
+    """Gradients and metrics averaged over equal parts of a batch, one after another.
+
+    Takes the memory of one part. Equal to the whole batch at once where examples do not meet:
+    batch statistics are those of a part, handed from each part to the next, and dropout draws
+    from each part's own key.
+
+    Args:
+        gradients: (batch, collections, dropout key) to (gradients, metrics, collections); means
+            over its batch.
+        batch: arrays [n, ...], n a multiple of `parts`.
+        collections: before the first part.
+        key: for dropout.
+        parts: how many.
+    """
+    if parts == 1:
+        return gradients(batch, collections, key)
+    # Strided rows, so that a batch that is sharded over devices stays so in each part.
+    split = jax.tree.map(
+        lambda x: x.reshape(len(x) // parts, parts, *x.shape[1:]).swapaxes(0, 1), batch
+    )
+
+    keys = jax.random.split(key, parts)
+
+    def add(carry: Any, part: tuple[Batch, Array]) -> tuple[Any, None]:
+        collections, *sums = carry
+        grads, metrics, collections = gradients(part[0], collections, part[1])
+        return (collections, *jax.tree.map(jnp.add, sums, [grads, metrics])), None
+
+    shapes = jax.eval_shape(gradients, jax.tree.map(lambda x: x[0], split), collections, key)
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes[:2])
+    (collections, *sums), _ = lax.scan(add, (collections, *zeros), (split, keys))
+    grads, metrics = jax.tree.map(lambda x: x / parts, sums)
+    return grads, metrics, collections
+
+
+def discriminator_metrics(loss: Array, real_logits: Array, fake_logits: Array) -> Metrics:
+    """The discriminator's loss, and its mean logits on either side."""
+    return {
+        "loss/discriminator": loss,
+        "logits/real": jnp.mean(real_logits),
+        "logits/fake": jnp.mean(fake_logits),
+    }
+
+
+def total_penalty(gan: GAN, logits_fn: LogitsFn, real: Array, fake: Array) -> tuple[Array, Metrics]:
+    """The sum of the penalties' means, and each by name."""
+    values = {
+        f"penalty/{penalty.name}": jnp.mean(penalty(logits_fn, real, fake))
+        for penalty in gan.penalties
+    }
+    return sum(values.values(), jnp.zeros(())), values
+
+
+def finish_generator(
+    state: GANState, grads: Any, collections: Any, count: int, gan: GAN, axis_name: str | None
+) -> GANState:
+    """The state after the generator's optimiser: its average moved, the step counted."""
+    net = apply_gradients(state.generator, grads, collections, gan.generator_optimizer)
+    ema = update_ema(
+        state.ema,
+        net.variables(),
+        step=state.step,
+        batch_size=global_count(count, axis_name),
+        half_life=gan.ema_half_life,
+        rampup=gan.ema_rampup,
+    )
+    return state.replace(step=state.step + 1, generator=net, ema=ema)
