@@ -194,16 +194,7 @@ def compile_steps(
         `state` is given up to the call; `rows` is a tree of numpy arrays [steps, local batch, ...],
         this process's share. Metrics are means over the steps.
     """
-    axis_name = AXIS if plan.mode == "pmap" else None
-
-    def one(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
-        batch = fetch(data, rows)
-        if plan.mode == "jit":
-            # Without it, what is drawn and generated would be computed in full on every device.
-            index = jnp.arange(len(batch["images"]))
-            sharding = NamedSharding(plan.mesh, PartitionSpec(AXIS))
-            batch |= {"index": jax.lax.with_sharding_constraint(index, sharding)}
-        return step(state, batch, key, axis_name=axis_name)
+    one = _one_step(step, fetch, plan)
 
     def several(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
         state, metrics = jax.lax.scan(lambda s, r: one(s, key, data, r), state, rows)
@@ -224,6 +215,39 @@ def compile_steps(
     return call
 
 
+def compiled_program(
+    step: Callable[..., Any], fetch: Fetch, plan: Plan, state: Any, key: Array, data: Any, rows: Any
+) -> jax.stages.Compiled:
+    """The program of one step on each device, to be looked at: its text, its cost.
+
+    The arguments are those of `compile_steps` and of what it returns, but for `rows`, whose leaves
+    are [local batch, ...].
+    """
+    function = _one_step(step, fetch, plan)
+    if plan.mode == "pmap":
+        rows = jax.tree.map(functools.partial(_split, plan=plan, batch_axis=0), rows)
+        return _pmapped(function, plan).lower(state, key, data, rows).compile()
+    rows = jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(_by_rows(plan, 0), x), rows
+    )
+    return _jitted(function, plan).lower(state, key, data, rows).compile()
+
+
+def _one_step(step: Callable[..., Any], fetch: Fetch, plan: Plan) -> Callable[..., Any]:
+    axis_name = AXIS if plan.mode == "pmap" else None
+
+    def one(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
+        batch = fetch(data, rows)
+        if plan.mode == "jit":
+            # Without it, what is drawn and generated would be computed in full on every device.
+            index = jnp.arange(len(batch["images"]))
+            sharding = NamedSharding(plan.mesh, PartitionSpec(AXIS))
+            batch |= {"index": jax.lax.with_sharding_constraint(index, sharding)}
+        return step(state, batch, key, axis_name=axis_name)
+
+    return one
+
+
 def _mean_of(collected: list[dict[str, Array]]) -> dict[str, Array]:
     if len(collected) == 1:
         return collected[0]
@@ -238,35 +262,48 @@ def _mean_compiled(collected: list[dict[str, Array]]) -> dict[str, Array]:
 def _on_devices(function: Callable[..., Any], plan: Plan, batch_axis: int) -> Callable[..., Any]:
     """`function` on every device's share of `rows`, which is cut along `batch_axis`."""
     if plan.mode == "pmap":
-        mapped = jax.pmap(
-            function,
-            axis_name=AXIS,
-            in_axes=(None, None, None, 0),
-            out_axes=None,
-            devices=list(plan.devices) if jax.process_count() == 1 else None,
-            donate_argnums=0,
-        )
-
-        def split(x: np.ndarray) -> np.ndarray:
-            count = len(plan.local_devices)
-            shape = x.shape[:batch_axis] + (count, -1) + x.shape[batch_axis + 1 :]
-            return np.moveaxis(x.reshape(shape), batch_axis, 0)
+        mapped = _pmapped(function, plan)
 
         def call(state: Any, key: Array, data: Any, rows: Any) -> Any:
+            split = functools.partial(_split, plan=plan, batch_axis=batch_axis)
             result = mapped(state, key, data, jax.tree.map(split, rows))
             return result if jax.process_count() == 1 else _as_global(result, plan)
 
         return call
 
-    spec = PartitionSpec(*[None] * batch_axis, AXIS)
-    sharded = NamedSharding(plan.mesh, spec)
-    replicated = NamedSharding(plan.mesh, PartitionSpec())
-    jitted = jax.jit(function, donate_argnums=0, out_shardings=replicated)
+    jitted, sharding = _jitted(function, plan), _by_rows(plan, batch_axis)
 
     def place(x: np.ndarray) -> Array:
-        return jax.make_array_from_process_local_data(sharded, x)
+        return jax.make_array_from_process_local_data(sharding, x)
 
     return lambda state, key, data, rows: jitted(state, key, data, jax.tree.map(place, rows))
+
+
+def _pmapped(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
+    return jax.pmap(
+        function,
+        axis_name=AXIS,
+        in_axes=(None, None, None, 0),
+        out_axes=None,
+        devices=list(plan.devices) if jax.process_count() == 1 else None,
+        donate_argnums=0,
+    )
+
+
+def _split(x: np.ndarray, *, plan: Plan, batch_axis: int) -> np.ndarray:
+    """[..., batch, ...] to [devices, ..., share, ...]."""
+    count = len(plan.local_devices)
+    shape = x.shape[:batch_axis] + (count, -1) + x.shape[batch_axis + 1 :]
+    return np.moveaxis(x.reshape(shape), batch_axis, 0)
+
+
+def _jitted(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
+    replicated = NamedSharding(plan.mesh, PartitionSpec())
+    return jax.jit(function, donate_argnums=0, out_shardings=replicated)
+
+
+def _by_rows(plan: Plan, batch_axis: int) -> NamedSharding:
+    return NamedSharding(plan.mesh, PartitionSpec(*[None] * batch_axis, AXIS))
 
 
 def _as_global(tree: Any, plan: Plan) -> Any:

@@ -1,0 +1,80 @@
+"""What a step sends between devices, read off the program compiled for eight."""
+
+import functools
+import itertools
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from benchmarks import scaling
+from gan_jax import parallel
+from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_jax.state import GAN, create_gan_state
+from gan_jax.steps import gan_step
+
+_SHAPE, _BATCH = (16, 16, 1), 16
+
+
+def _bytes(tree):
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+@functools.cache
+def _compiled(mode, norm):
+    sgd, key = optax.sgd(0.1), jax.random.key(0)
+    gan = GAN(
+        DCGANGenerator(_SHAPE, width=8, norm=norm),
+        DCGANDiscriminator(width=8, norm="none"),
+        sgd,
+        sgd,
+        4,
+    )
+    plan = parallel.make_plan(mode, _BATCH)
+    state = create_gan_state(gan, key, _SHAPE)
+    rows = {"images": np.zeros((_BATCH, *_SHAPE), np.float32)}
+    program = parallel.compiled_program(
+        functools.partial(gan_step, gan=gan), lambda data, rows: rows, plan, state, key, {}, rows
+    )
+    return state, scaling.find_collectives(program.as_text())
+
+
+@pytest.mark.parametrize("mode", parallel.MODES)
+def test_without_batch_normalisation_only_gradients_and_metrics_travel(mode):
+    state, found = _compiled(mode, "none")
+    gradients = _bytes((state.generator.params, state.discriminator.params))
+    assert not found.others  # nothing is gathered: no device sees another's images
+    assert gradients <= sum(found.sizes) <= gradients + 64
+
+
+def test_batch_normalisation_adds_two_numbers_a_channel_and_pass():
+    state, found = _compiled("pmap", "batch")
+    gradients = _bytes((state.generator.params, state.discriminator.params))
+    channels = _bytes([
+        leaf["mean"] for leaf in state.generator.collections["batch_stats"].values()
+    ])  # fmt: skip
+    # Forward in both updates, backward in the generator's, and the running statistics once.
+    passes = (sum(found.sizes) - gradients) / (2 * channels)
+    assert not found.others
+    assert 3 <= passes < 5
+
+
+def test_sizes_are_read_from_the_program():
+    program = """
+      %a = f32[8,3]{1,0} all-reduce(%x), replica_groups={}
+      %b = (bf16[4]{0}, f32[]) all-reduce-start(%y, %z), channel_id=1
+      %c = f32[2]{0} all-gather(%x), dimensions={0}
+    """
+    assert scaling.find_collectives(program) == scaling.Collectives((96, 12), ("all-gather",))
+
+
+def test_efficiency_falls_with_chips_and_rises_with_the_batch():
+    work = scaling.Work("w", 1e9, scaling.Collectives((40_000_000, 400), ()))
+    for chip in scaling.CHIPS:
+        shares = [scaling.efficiency(work, 64, n, chip) for n in (1, 8, 64, 512)]
+        assert shares[0] == 1.0
+        assert all(a > b for a, b in itertools.pairwise(shares))
+        batch = scaling.needed_batch(work, 512, chip)
+        assert scaling.efficiency(work, batch, 512, chip) >= 0.9
+        assert scaling.efficiency(work, batch - 1, 512, chip) < 0.9
