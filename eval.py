@@ -2,6 +2,7 @@
 
 python eval.py --workdir runs/quickstart
 python eval.py --samples DIR_OR_NPZ --reference mnist5k --extractor runs/cnn_mnist5k/pack --out DIR
+python eval.py --gate runs/cnn_mnist5k/pack --reference mnist5k
 """
 
 import json
@@ -28,6 +29,9 @@ _REFERENCE_SPLIT = flags.DEFINE_enum(
     "reference_split", "test", ["train", "test", "all"], "Which part of --reference."
 )
 _EXTRACTOR = flags.DEFINE_string("extractor", "", "The judge: the folder of an extractor pack.")
+_GATE = flags.DEFINE_string(
+    "gate", "", "A pack to test: does it notice known damage to --reference? Stored in the pack."
+)
 _RESIZE = flags.DEFINE_string(
     "resize", "", "How to bring images to the extractor's size, such as crop_area; '': refuse."
 )
@@ -41,8 +45,14 @@ def main(_: list[str]) -> None:
     from gan_jax import cli, evaluation
     from gan_jax.errors import InputError
 
-    if bool(_WORKDIR.value) == bool(_SAMPLES.value):
-        raise InputError("give either --workdir (a run of ours) or --samples (anybody's images).")
+    if bool(_WORKDIR.value) + bool(_SAMPLES.value) + bool(_GATE.value) != 1:
+        raise InputError(
+            "give one of --workdir (a run of ours), --samples (anybody's images) and --gate (a "
+            "pack to test)."
+        )
+    if _GATE.value:
+        print(_test_pack())
+        return
     if _WORKDIR.value:
         result = evaluation.evaluate_run(
             _WORKDIR.value,
@@ -66,6 +76,16 @@ def main(_: list[str]) -> None:
     out = pathlib.Path(_OUT.value or _WORKDIR.value)
     print(json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result))
     print(f"Report: {out / 'report.html'}", file=sys.stderr)
+
+
+def _test_pack() -> str:
+    from gan_jax.errors import InputError
+    from gan_jax.gate import gate_pack, gate_table
+
+    if not _REFERENCE.value:
+        raise InputError("--gate needs --reference too, such as --reference mnist5k.")
+    gate = gate_pack(_GATE.value, _REFERENCE.value, reference_split=_REFERENCE_SPLIT.value)
+    return gate_table(gate)
 
 
 if __name__ == "__main__":

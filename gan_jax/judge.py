@@ -15,6 +15,24 @@ from gan_jax.extractor import Extractor, Features
 
 _REFERENCE_LIMIT = 20_000
 _NUM_SPLITS = 8
+LAYERS = ("semantic", "texture")
+
+
+def standardise(features: np.ndarray, layer: str, *, by: np.ndarray | None = None) -> np.ndarray:
+    """Features [n, d] as they are compared: those of 'texture' standardised by the reference's.
+
+    Scales of middle channels differ widely; the reference's moments make them equal.
+
+    Args:
+        features: of any images.
+        layer: 'semantic' or 'texture'.
+        by: those of the reference; None if `features` are these.
+    """
+    if layer != "texture":
+        return features
+    reference = features if by is None else by
+    mean, std = reference.mean(0, dtype=np.float64), reference.std(0, dtype=np.float64)
+    return (features - mean) / np.maximum(std, 1e-6 * max(float(std.max()), 1e-12))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +106,7 @@ class Judge:
             )
         features = self.extractor.features(images, batch_size=batch_size, progress=progress)
         entries: dict[str, dict[str, Any]] = {}
-        for name in ("semantic", "texture"):
+        for name in LAYERS:
             entries[f"fd_{name}"] = self._frechet(name, features, num_bootstrap)
         probabilities = features.probabilities
         count = len(images)
@@ -112,11 +130,8 @@ class Judge:
 
     def _frechet(self, name: str, features: Features, num_bootstrap: int) -> dict[str, Any]:
         reference, generated = getattr(self.features, name), getattr(features, name)
-        if name == "texture":
-            # Scales of middle channels differ widely; the reference's moments make them equal.
-            mean, std = reference.mean(0, dtype=np.float64), reference.std(0, dtype=np.float64)
-            std = np.maximum(std, 1e-6 * max(float(std.max()), 1e-12))
-            reference, generated = (reference - mean) / std, (generated - mean) / std
+        generated = standardise(generated, name, by=reference)
+        reference = standardise(reference, name)
         result = metrics.frechet_with_floor(
             reference,
             generated,
