@@ -43,7 +43,7 @@ PREPROCESSING = {
 _FORMAT = 1
 _PUBLIC_FILE = "pt_inception-2015-12-05-6726825d.pth"
 _SOURCE = "source_sha256"
-# The widest layers take about 12 MB an image; a batch of thousands would not fit beside them.
+# The widest layers take about 12 MB an image, so a batch of thousands would fill a device.
 _LARGEST_BATCH = 128
 
 
@@ -98,11 +98,13 @@ class InceptionExtractor:
         """
         images = checked_images(images)
         self.check_shape(images.shape[1:])
+        # Few images must not be padded to a full batch, at a fifth of a second each on a CPU.
+        enough = 1 << (len(images) - 1).bit_length()
         result = map_batches(
             _apply(self.record["resizing"]),
             self.variables,
             images,
-            batch_size=min(batch_size, _LARGEST_BATCH),
+            batch_size=min(batch_size, _LARGEST_BATCH, enough),
             progress=progress,
         )
         return Features(*result)
@@ -233,6 +235,11 @@ def _read_torch(path: pathlib.Path) -> dict[str, np.ndarray]:
             '(pip install "gan_jax[inception]"), or convert the file where PyTorch is, with '
             "python -m gan_jax.inception FILE.pth FILE.safetensors, and give the safetensors file."
         ) from error
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
+        # CVE-2025-32434: before 2.6 a file could run code in spite of `weights_only`.
+        raise InputError(
+            f"PyTorch {torch.__version__} is too old to read '{path}' safely: install 2.6 or later."
+        )
     state = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise InputError(

@@ -61,7 +61,9 @@ def _positions(
     scale = np.float32(length / out_length)
     index = np.arange(out_length, dtype=np.float32)
     if half_pixel:
-        position = np.maximum((index + np.float32(0.5)) * scale - np.float32(0.5), np.float32(0))
+        # Rounded once, as a fused multiply-add does.
+        position = np.float64(index + np.float32(0.5)) * np.float64(scale) - 0.5
+        position = np.maximum(position, 0.0).astype(np.float32)
     else:
         position = index * scale
     low = np.minimum(position.astype(np.int32), length - 1)

@@ -21,9 +21,10 @@ _SHAPE = (9, 7, 2)
 def _images(seed: int, count: int, shape=_SHAPE) -> np.ndarray:
     """A few smooth patterns and noise, so that some axes matter more than others."""
     rng = np.random.default_rng(seed)
-    patterns = np.random.default_rng(99).normal(size=(6, *shape)) * np.arange(6, 0, -1)[
-        :, None, None, None
-    ]
+    patterns = (
+        np.random.default_rng(99).normal(size=(6, *shape))
+        * np.arange(6, 0, -1)[:, None, None, None]
+    )
     x = 128 + 6 * np.tensordot(rng.normal(size=(count, 6)), patterns, 1)
     return np.clip(x + rng.normal(size=x.shape) * 4, 0, 255).astype(np.uint8)
 

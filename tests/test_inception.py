@@ -15,6 +15,7 @@ import functools
 import math
 import pathlib
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -202,6 +203,14 @@ def test_a_pytorch_file_without_pytorch(tmp_path, monkeypatch):
         inception.load_inception(path)
 
 
+def test_a_pytorch_that_is_not_safe(tmp_path, monkeypatch):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"PK\x03\x04 and so on")
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(__version__="2.5.1+cpu"))
+    with pytest.raises(InputError, match="PyTorch 2.5.1.cpu is too old .* 2.6 or later"):
+        inception.load_inception(path)
+
+
 def test_an_unknown_preprocessing(weights_file):
     with pytest.raises(InputError, match="'tf2' is not known: did you mean 'tf1'"):
         inception.load_inception(weights_file, preprocessing="tf2")
@@ -333,7 +342,7 @@ def test_both_resizings_are_those_of_the_programs(size):
         tensor, size=(299, 299), align_corners=False
     )
     found = np.moveaxis(np.asarray(resize_bilinear(images, (299, 299))), -1, 1)
-    np.testing.assert_allclose(found, wanted.numpy(), atol=1e-4, rtol=0)
+    np.testing.assert_array_equal(found, wanted.numpy())
     wanted = torch.nn.functional.interpolate(tensor, (299, 299), mode="bilinear")
     found = np.asarray(resize_bilinear(images, (299, 299), half_pixel=True))
     np.testing.assert_allclose(np.moveaxis(found, -1, 1), wanted.numpy(), atol=1e-4, rtol=0)
