@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import json
 import pathlib
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from gan_jax.errors import InputError
+from gan_jax.extraction import checked_images, digest_of
 from gan_jax.models.cnn import CNN
 from gan_jax.parallel import map_batches
 from gan_jax.pixels import to_float
@@ -37,13 +37,15 @@ class Features:
 
     Attributes:
         semantic: float32 [n, d], the penultimate layer.
-        texture: float32 [n, 2c], mean and standard deviation over the positions of a middle layer.
-        probabilities: float32 [n, num_classes], p(class | image).
+        texture: float32 [n, 2c], mean and standard deviation over the positions of a middle layer;
+            None of an extractor without layers.
+        probabilities: float32 [n, num_classes], p(class | image); None of an extractor that knows
+            no classes.
     """
 
     semantic: np.ndarray
-    texture: np.ndarray
-    probabilities: np.ndarray
+    texture: np.ndarray | None
+    probabilities: np.ndarray | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +83,9 @@ class Extractor:
         """The features of uint8 images [n, h, w, c].
 
         Raises:
-            InputError: images of another size or number of channels.
+            InputError: images of another dtype, size or number of channels.
         """
+        images = checked_images(images)
         self.check_shape(images.shape[1:])
         layers = self.record["layers"]
         apply = _apply(self.network, layers["semantic"], layers["texture"])
@@ -127,7 +130,7 @@ def make_record(
     image_shape: tuple[int, int, int],
     layers: dict[str, str],
     class_names: tuple[str, ...],
-    accuracy: float,
+    accuracy: float | None,
     num_test: int,
     training: dict[str, Any],
     splits: dict[str, str],
@@ -141,7 +144,7 @@ def make_record(
         image_shape: (h, w, c).
         layers: {'semantic': layer name, 'texture': layer name}.
         class_names: one a class.
-        accuracy: on `num_test` images that it was not trained on.
+        accuracy: on `num_test` images that it was not trained on; None if it was not trained.
         training: the config it was trained with.
         splits: fingerprints of the training and test images.
         versions: of the libraries.
@@ -185,7 +188,7 @@ def save_pack(folder: str | pathlib.Path, variables: Any, record: dict[str, Any]
     temporary = folder / (_WEIGHTS + ".new")
     save_file({name: np.ascontiguousarray(value) for name, value in flat.items()}, temporary)
     temporary.replace(folder / _WEIGHTS)
-    digest = _digest(record, flat)
+    digest = digest_of(record, flat)
     temporary = folder / (_RECORD + ".new")
     temporary.write_text(json.dumps(record | {"sha256": digest}, indent=1, sort_keys=True) + "\n")
     temporary.replace(folder / _RECORD)
@@ -220,7 +223,7 @@ def load_pack(folder: str | pathlib.Path) -> Extractor:
             f"the extractor pack in '{folder}' has format {record.get('format')!r}, this version "
             f"of gan_jax reads format {_FORMAT}: update gan_jax or train the pack again."
         )
-    if _digest(record, flat) != digest:
+    if digest_of(record, flat) != digest:
         raise InputError(
             f"the extractor pack in '{folder}' was changed after it was made: its contents do not "
             f"give its sha256 {digest[:8]}... Numbers from it would be nobody's; copy it again, or "
@@ -259,17 +262,6 @@ def _golden(extractor: Extractor) -> dict[str, list[list[float]]]:
         "texture": np.float64(features.texture).round(7).tolist(),
         "probabilities": np.float64(features.probabilities).round(7).tolist(),
     }
-
-
-def _digest(record: dict[str, Any], flat: dict[str, np.ndarray]) -> str:
-    """SHA-256 over the canonical record and each weight's name, dtype, shape and bytes."""
-    digest = hashlib.sha256()
-    digest.update(json.dumps(record, sort_keys=True, separators=(",", ":")).encode())
-    for name in sorted(flat):
-        value = np.ascontiguousarray(flat[name])
-        digest.update(f"\n{name} {value.dtype} {list(value.shape)}\n".encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()
 
 
 def _by(shape: tuple[int, ...]) -> str:
