@@ -25,6 +25,8 @@ import numpy as np
 from gan_jax.errors import InputError
 from gan_jax.metrics.moments import Moments, checked_features
 
+_LARGE = 256  # singular values of smaller matrices take no time worth saving
+
 
 @dataclasses.dataclass(frozen=True)
 class FrechetResult:
@@ -68,6 +70,9 @@ class _Gaussian:
     @classmethod
     def of_moments(cls, moments: Moments) -> _Gaussian:
         covariance = moments.covariance()
+        root = _triangular_root(covariance) if moments.count > len(covariance) else None
+        if root is not None:
+            return cls(moments.mean, float(np.trace(covariance)), root)
         eigenvalues, vectors = np.linalg.eigh(covariance)
         # Below this an eigenvalue is round-off: its root would add directions that do not exist.
         threshold = len(eigenvalues) * np.finfo(np.float64).eps * max(eigenvalues[-1], 0.0)
@@ -76,11 +81,42 @@ class _Gaussian:
         return cls(moments.mean, float(np.trace(covariance)), root)
 
 
+def _triangular_root(covariance: np.ndarray) -> np.ndarray | None:
+    """The Cholesky factor, twenty times as fast as eigenvectors; None near singularity."""
+    try:
+        factor = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        return None
+    pivots = np.diag(factor) ** 2
+    if pivots.min() <= 100 * len(pivots) * np.finfo(np.float64).eps * pivots.max():
+        return None
+    return factor.T
+
+
 def _distance(a: _Gaussian, b: _Gaussian) -> float:
     product = a.root @ b.root.T
+    apart = float(np.sum((a.mean - b.mean) ** 2)) + a.trace + b.trace
+    if min(product.shape) >= _LARGE:
+        overlap, error = _fast_nuclear_norm(product)
+        if 2.0 * error < 1e-10 * (apart - 2.0 * overlap):
+            return apart - 2.0 * overlap
     overlap = float(np.linalg.svd(product, compute_uv=False).sum()) if product.size else 0.0
-    distance = float(np.sum((a.mean - b.mean) ** 2)) + a.trace + b.trace - 2.0 * overlap
-    return max(distance, 0.0)
+    return max(apart - 2.0 * overlap, 0.0)
+
+
+def _fast_nuclear_norm(product: np.ndarray) -> tuple[float, float]:
+    """Sum of the singular values as roots of the eigenvalues of P P^T, and its probable error.
+
+    Several times as fast as singular values at d 2048. A square root divides the round-off of an
+    eigenvalue by twice the root, so the error is known from the roots; infinite if one is 0.
+    """
+    gram = product @ product.T if len(product) <= product.shape[1] else product.T @ product
+    eigenvalues = np.linalg.eigvalsh(gram)
+    if eigenvalues[0] <= 0.0:
+        return 0.0, math.inf
+    roots = np.sqrt(eigenvalues)
+    round_off = 10 * np.finfo(np.float64).eps * eigenvalues[-1]
+    return float(roots.sum()), float(np.sum(round_off / (2.0 * roots)))
 
 
 def frechet_distance_from_moments(a: Moments, b: Moments) -> float:
