@@ -69,9 +69,7 @@ def precision_recall(real, fake, k: int = 3, *, strict: bool = False) -> Precisi
     fake_radii = distances.neighbour_radii(fake_points, [k])
     good = np.zeros(len(fake_points.rows), bool)
     found = np.zeros(len(real_points.rows), bool)
-    pairs = distances.pairs_within(
-        real_points, fake_points, real_radii, fake_radii, strict=strict
-    )
+    pairs = distances.pairs_within(real_points, fake_points, real_radii, fake_radii, strict=strict)
     for limit, rows, columns in pairs:
         if limit == 0:
             good[columns] = True
@@ -94,9 +92,7 @@ def density_coverage(real, fake, k: int = 5, *, strict: bool = False) -> Density
     radii = distances.neighbour_radii(real_points, [k])
     inside = 0
     covered = np.zeros(len(real_points.rows), bool)
-    for _, rows, columns in distances.pairs_within(
-        real_points, fake_points, radii, strict=strict
-    ):
+    for _, rows, columns in distances.pairs_within(real_points, fake_points, radii, strict=strict):
         inside += int(real_points.counts[rows] @ fake_points.counts[columns])
         covered[rows] = True
     return DensityCoverage(inside / (k * len(fake)), _share(real_points, covered))
@@ -118,9 +114,7 @@ def neighbour_scores(
     good = np.zeros(len(fake_points.rows), bool)
     found, covered = np.zeros((2, len(real_points.rows)), bool)
     inside = 0
-    pairs = distances.pairs_within(
-        real_points, fake_points, real_radii, fake_radii, strict=strict
-    )
+    pairs = distances.pairs_within(real_points, fake_points, real_radii, fake_radii, strict=strict)
     for limit, rows, columns in pairs:
         if limit == 0:
             good[columns] = True
