@@ -165,7 +165,7 @@ def test_memory_does_not_grow_with_the_number_of_pairs(monkeypatch):
     metrics.density_coverage(real, fake)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 6000 * 6000 / 2  # half a byte a pair; a matrix of float32 would be 4
+    assert peak < 6000 * 6000  # a byte a pair; one matrix of float64 distances would be 8
 
 
 def test_bad_input_is_one_clear_error():

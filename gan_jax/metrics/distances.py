@@ -44,6 +44,7 @@ class Points:
 
     @property
     def total(self) -> int:
+        """Number of points, each counted as often as it occurs."""
         return int(self.counts.sum())
 
     def tile(self, index, dtype) -> np.ndarray:
