@@ -160,12 +160,15 @@ def test_a_peer_that_cannot_start_says_why(tmp_path):
 
 
 def test_a_plain_process_takes_a_turn():
-    process = Process(sys.executable, "plain", Task(SMALL), "cpu")
+    small = dataclasses.replace(
+        WORKS["cnn"], image_shape=(8, 8, 1), batch_size=8, widths=(2,), dense=4
+    )
+    process = Process(sys.executable, "plain", Task(small), "cpu")
     try:
         turn = process.turn(0.05)
     finally:
         process.stop()
-    assert process.description["parameters"] == plain.parameter_counts(Task(SMALL))
+    assert process.description["parameters"] == plain.parameter_counts(Task(small))
     assert process.description["first_step_seconds"] > process.description["compile_seconds"] > 0
     np.testing.assert_allclose(turn["rate"], turn["calls"] * 8 / turn["seconds"])
     assert 1e8 < turn["host_memory_bytes"] < 4e9
