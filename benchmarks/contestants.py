@@ -27,8 +27,13 @@ class Contestant:
     variant: str = ""
 
     def task(self, work: Work, update: str, dtype: str) -> Task:
-        """What its process is asked to do; a recogniser has one update only."""
-        return Task(work, self.variant, update if work.is_gan else "alternating", dtype)
+        """What its process is asked to do.
+
+        A recogniser has one update only, and gan_jax has no 'reuse': its own is 'alternating' then.
+        """
+        if not work.is_gan or (update == "reuse" and self.module == "ours"):
+            update = "alternating"
+        return Task(work, self.variant, update, dtype)
 
 
 CONTESTANTS = {

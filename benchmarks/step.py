@@ -92,6 +92,7 @@ def measure(
                 print(f"  {contestant.name} is left out: it {error}", flush=True)
                 continue
             stack.callback(process.stop)
+            process.description["update"] = task.update
             processes[contestant.name] = process
             seconds = process.description["first_step_seconds"]
             print(f"  {contestant.name}: first step after {seconds:.1f} s", flush=True)

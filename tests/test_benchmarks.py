@@ -181,6 +181,7 @@ def test_peers_are_chosen_by_name():
         choose("pytorch")
     with pytest.raises(SystemExit, match="'articel' is not known; choose from all, article"):
         step.main(["--work", "articel", "--peers", "plain"])
+    assert CONTESTANTS["gan_jax"].task(SMALL, "reuse", "float32").update == "alternating"
     assert CONTESTANTS["Keras XLA"].task(WORKS["cnn"], "reuse", "float32").update == "alternating"
 
 

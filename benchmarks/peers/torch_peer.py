@@ -6,6 +6,7 @@ on GPUs that have them (JAX's default there too), and under `torch.compile` on a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -24,22 +25,26 @@ _MODES = {"cuda": "reduce-overhead", "cpu": "max-autotune-no-cudagraphs"}
 class _GANStep:
     """The updates of a GAN as PyTorch users write them; `compiled` goes around each forward."""
 
-    def __init__(self, work: Work, nets: dict[str, nn.Module], compiled: Callable) -> None:
-        self._work = work
+    def __init__(self, work: Work, nets: dict[str, nn.Module], compiled: Callable | None) -> None:
+        self._work, self._compiles = work, compiled is not None
+        compiled = compiled or _as_it_is
         self._generator, self._discriminator = nets["generator"], nets["discriminator"]
         self._generator_adam, self._discriminator_adam = (_adam(work, n) for n in nets.values())
         # Inductor cannot be differentiated twice, so the pass that R1 differentiates stays eager.
-        self._judge_both = (lambda f: f) if work.r1_weight else compiled
-        self._judge_both = self._judge_both(self._discriminator_loss)
+        judge = _as_it_is if work.r1_weight else compiled
+        self._judge_both = judge(self._discriminator_loss)
         self._judge_fake = compiled(self._generator_loss)
         self._generate = compiled(self._generator.forward)
 
-    def _discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+    def _real_loss(self, real: Tensor) -> Tensor:
         loss = softplus(-(logits := self._discriminator(real))).mean()
         if self._work.r1_weight:
             (slope,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
             loss = loss + 0.5 * self._work.r1_weight * slope.square().sum() / len(real)
-        return loss + softplus(self._discriminator(fake)).mean()
+        return loss
+
+    def _discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        return self._real_loss(real) + softplus(self._discriminator(fake)).mean()
 
     def _generator_loss(self, fake: Tensor) -> Tensor:
         return softplus(-self._discriminator(fake)).mean()
@@ -74,11 +79,27 @@ class _GANStep:
     def simultaneous(self, real: Tensor) -> Tensor:
         """One generator forward, both gradients, then both optimisers."""
         fake = self._generate(self._latents(real))
-        loss = self._generator_gradients(fake)
-        self._discriminator_gradients(real, fake.detach())
+        if self._compiles:
+            # A compiled backward has all gradients or none: each loss judges the images itself.
+            loss = self._generator_gradients(fake)
+            self._discriminator_gradients(real, fake.detach())
+        else:
+            loss = self._shared_gradients(real, fake)
         self._discriminator_adam.step()
         self._generator_adam.step()
         return loss
+
+    def _shared_gradients(self, real: Tensor, fake: Tensor) -> Tensor:
+        logits = self._discriminator(fake)
+        loss = softplus(-logits).mean()
+        real = real.detach().requires_grad_(bool(self._work.r1_weight))
+        total = self._real_loss(real) + softplus(logits).mean()
+        for net, value in ((self._generator, loss), (self._discriminator, total)):
+            parameters = list(net.parameters())
+            gradients = torch.autograd.grad(value, parameters, retain_graph=net is self._generator)
+            for parameter, gradient in zip(parameters, gradients):
+                parameter.grad = gradient
+        return loss.detach()
 
     def reuse(self, real: Tensor) -> Tensor:
         """One generator forward, judged before and after the discriminator's update."""
@@ -90,15 +111,20 @@ class _GANStep:
         return loss
 
 
+def _as_it_is(function: Callable) -> Callable:
+    return function
+
+
 def _adam(work: Work, net: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.Adam(
         net.parameters(), work.learning_rate, (work.b1, work.b2), fused=True
     )  # fmt: skip
 
 
-def _recogniser_step(work: Work, net: nn.Module, compiled: Callable) -> Callable:
+def _recogniser_step(work: Work, net: nn.Module, compiled: Callable | None) -> Callable:
     adam = _adam(work, net)
-    loss_fn = compiled(lambda images, labels: cross_entropy(net(images), labels))
+    wrap = compiled or _as_it_is
+    loss_fn = wrap(lambda images, labels: cross_entropy(net(images), labels))
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
         adam.zero_grad()
@@ -116,10 +142,9 @@ def build(task: Task) -> Trainer:
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high" if _DEVICE == "cuda" else "highest")
     torch.backends.cudnn.benchmark = True
-    # Kernels are searched for in this process, where the clock and the cores are ours.
-    compiled = (
-        (lambda f: torch.compile(f, mode=_MODES[_DEVICE])) if variant == "compile" else lambda f: f
-    )
+    compiled = None
+    if variant == "compile":
+        compiled = functools.partial(torch.compile, mode=_MODES[_DEVICE])
     layout = torch.channels_last if variant == "channels_last" else torch.contiguous_format
     nets = {name: net.to(_DEVICE) for name, net in make_networks(work).items()}
     for net in nets.values():
