@@ -23,6 +23,29 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
+def busy_seconds() -> float | None:
+    """Seconds that all cores together have worked since the start; None where nothing tells.
+
+    Time that a hypervisor gave to other machines counts as work.
+    """
+    try:
+        fields = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    except OSError:
+        return None
+    user, nice, system, _, _, irq, soft, steal = map(int, fields[:8])
+    return (user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def process_seconds(pid: int) -> float:
+    """Seconds that a process has worked, all its threads together; 0 where nothing tells."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    fields = text.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def slug(text: str) -> str:
     """Lower-case words joined by hyphens, for a file name."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.machine import busy_seconds, process_seconds
 from benchmarks.works import Task
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -71,15 +72,21 @@ class Process:
     def turn(self, seconds: float) -> dict[str, Any]:
         """Lets the peer compute for some seconds; its rate, counts and peak memory.
 
+        'others' is how many cores other programs kept busy meanwhile, or None if nothing tells.
+
         Raises:
             PeerFailed: if it ends instead.
         """
+        start, before = time.perf_counter(), self._others()
         try:
             self._process.stdin.write(json.dumps({"seconds": seconds}) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # its last words are in stderr
-        return self._answer()
+        answer = self._answer()
+        after, seconds = self._others(), time.perf_counter() - start
+        others = None if after is None else max(0.0, (after - before) / seconds)
+        return answer | {"others": others}
 
     def stop(self) -> None:
         """Ends the process."""
@@ -94,6 +101,10 @@ class Process:
             self._process.kill()
             self._process.wait()
         self._errors.close()
+
+    def _others(self) -> float | None:
+        busy = busy_seconds()
+        return None if busy is None else busy - process_seconds(self._process.pid)
 
     def _answer(self) -> dict[str, Any]:
         line = self._process.stdout.readline()

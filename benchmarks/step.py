@@ -24,6 +24,7 @@ from benchmarks.ratios import neighbour_ratios, summary
 from benchmarks.runner import PeerFailed, Process, take_turns
 from benchmarks.works import DTYPES, UPDATES, WORKS, Work
 
+_QUIET = 0.1  # cores that other programs may keep busy
 _RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
 
@@ -133,7 +134,9 @@ def _results(turns: dict[str, list[dict]], processes: dict[str, Process]) -> dic
             "host_memory_bytes": taken[-1]["host_memory_bytes"],
             "device_memory_bytes": taken[-1]["device_memory_bytes"],
             **processes[name].description,
-            "turns": [{key: turn[key] for key in ("rate", "calls", "seconds")} for turn in taken],
+            "turns": [
+                {key: turn[key] for key in ("rate", "calls", "seconds", "others")} for turn in taken
+            ],
         }
         if name != MATMUL:
             row["share_of_peak"] = row["rate"]["median"] / batch * work_flops / peak

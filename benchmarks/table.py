@@ -22,7 +22,7 @@ from benchmarks.ratios import summary
 _RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 _BEGIN, _END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 # Ours in front; a light ground and a dark one both leave these readable.
-_COLOURS = ("#2a78d6", "#9aa5b1", "#b9a26a", "#c98a5b", "#6fa287", "#a586b8", "#7d8ca3", "#c2777f")
+_COLOURS = ("#2a78d6", "#c3cdd8", "#b9a26a", "#c98a5b", "#6fa287", "#a586b8", "#7d8ca3", "#c2777f")
 
 
 class Setting(NamedTuple):

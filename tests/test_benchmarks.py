@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import os
 import sys
 
 import flax.linen as nn
@@ -172,6 +173,7 @@ def test_a_plain_process_takes_a_turn():
     assert process.description["first_step_seconds"] > process.description["compile_seconds"] > 0
     np.testing.assert_allclose(turn["rate"], turn["calls"] * 8 / turn["seconds"])
     assert 1e8 < turn["host_memory_bytes"] < 4e9
+    assert turn["others"] is None or 0 <= turn["others"] <= 2 * (os.cpu_count() or 1)
 
 
 def test_peers_are_chosen_by_name():
