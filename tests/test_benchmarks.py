@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import os
+import pathlib
 import sys
 
 import flax.linen as nn
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import convolutions, step, table
+from benchmarks import convolutions, environments, step, table
 from benchmarks.contestants import CONTESTANTS, choose
 from benchmarks.environments import EnvironmentFailed, obtain_python
 from benchmarks.peers import ours, plain
@@ -158,6 +159,24 @@ def test_a_peer_that_cannot_start_says_why(tmp_path):
         Process(sys.executable, "absent", Task(SMALL), "cpu")
     with pytest.raises(EnvironmentFailed, match="--torch-python .*nowhere does not exist"):
         obtain_python("torch", str(tmp_path / "nowhere"))
+
+
+def test_an_environment_is_made_once_and_again_when_its_requirements_change(tmp_path, monkeypatch):
+    monkeypatch.setattr(environments, "_HERE", tmp_path)
+    requirements = tmp_path / "peers" / "requirements-abacus.txt"
+    requirements.parent.mkdir()
+    requirements.write_text("# nothing to install\n")
+    python = obtain_python("abacus", cache=tmp_path / "cache")
+    assert pathlib.Path(python).exists() and python.startswith(str(tmp_path / "cache"))
+
+    def no_more(*args, **kwargs):
+        raise AssertionError("made again")
+
+    monkeypatch.setattr(environments.subprocess, "run", no_more)
+    assert obtain_python("abacus", cache=tmp_path / "cache") == python
+    requirements.write_text("# something else\n")
+    with pytest.raises(AssertionError, match="made again"):
+        obtain_python("abacus", cache=tmp_path / "cache")
 
 
 def test_a_plain_process_takes_a_turn():
