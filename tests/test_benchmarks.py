@@ -73,7 +73,9 @@ def _plain_net(net: NetState, work) -> plain.Net:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("changes", [{}, {"discriminator_norm": "none", "r1_weight": 2.0}])
+@pytest.mark.parametrize(
+    "changes", [{}, dict(image_shape=(8, 8, 1), discriminator_norm="none", r1_weight=2.0)]
+)
 def test_a_plain_step_has_our_loss_and_makes_our_parameters(changes):
     task = Task(dataclasses.replace(SMALL, **changes))
     work, key = task.work, jax.random.key(3)
