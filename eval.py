@@ -28,7 +28,28 @@ _REFERENCE = flags.DEFINE_string(
 _REFERENCE_SPLIT = flags.DEFINE_enum(
     "reference_split", "test", ["train", "test", "all"], "Which part of --reference."
 )
-_EXTRACTOR = flags.DEFINE_string("extractor", "", "The judge: the folder of an extractor pack.")
+_EXTRACTOR = flags.DEFINE_string(
+    "extractor",
+    "",
+    "The judge: a pack's folder, inception:WEIGHTS, inception-pytorch-fid:WEIGHTS, random[:SEED], "
+    "pixels or pca[:K]. Several with commas: the first gives the headline.",
+)
+_METRICS = flags.DEFINE_list(
+    "metrics",
+    [],
+    "Families of metrics with commas: frechet, fd_all, fd_infinity, kernel, classifier, "
+    "neighbours, vendi, sliced, copying. Default: all that can be computed.",
+)
+_TRAINING = flags.DEFINE_string(
+    "training", "", "With --samples: what they were trained on (a set's split train), for copies."
+)
+_STATISTICS = flags.DEFINE_string(
+    "save_statistics", "", "With --samples: an npz file for mu and sigma of the reference."
+)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 0, "Images a call; 0 for the default.")
+_CACHE = flags.DEFINE_string(
+    "cache", "~/.cache/gan_jax/statistics", "Folder for references' statistics; '' for none."
+)
 _GATE = flags.DEFINE_string(
     "gate", "", "A pack to test: does it notice known damage to --reference? Stored in the pack."
 )
@@ -42,7 +63,7 @@ _JSON = flags.DEFINE_bool("json", False, "Print eval.json instead of a table.")
 def main(_: list[str]) -> None:
     logging.getLogger().setLevel(logging.WARNING)
     # Imported late, so that --help and a mistyped flag answer at once.
-    from gan_jax import cli, evaluation
+    from gan_jax import cli, evaluation, sample_evaluation
     from gan_jax.errors import InputError
 
     if bool(_WORKDIR.value) + bool(_SAMPLES.value) + bool(_GATE.value) != 1:
@@ -57,21 +78,29 @@ def main(_: list[str]) -> None:
         result = evaluation.evaluate_run(
             _WORKDIR.value,
             checkpoint=_CHECKPOINT.value,
-            pack=_EXTRACTOR.value,
+            extractors=_EXTRACTOR.value,
             num_samples=_NUM_SAMPLES.value,
             out=_OUT.value or None,
+            families=_METRICS.value or None,
+            batch_size=_BATCH_SIZE.value,
+            cache=_CACHE.value,
         )
     else:
         for name, flag in (("reference", _REFERENCE), ("extractor", _EXTRACTOR), ("out", _OUT)):
             if not flag.value:
                 raise InputError(f"--samples needs --{name} too; see python eval.py --help.")
-        result = evaluation.evaluate_samples(
+        result = sample_evaluation.evaluate_samples(
             _SAMPLES.value,
             _REFERENCE.value,
             _EXTRACTOR.value,
             _OUT.value,
             reference_split=_REFERENCE_SPLIT.value,
+            training=_TRAINING.value,
+            families=_METRICS.value or None,
             resize=_RESIZE.value,
+            batch_size=_BATCH_SIZE.value or 500,
+            cache=_CACHE.value,
+            statistics=_STATISTICS.value,
         )
     out = pathlib.Path(_OUT.value or _WORKDIR.value)
     print(json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result))

@@ -1,0 +1,1 @@
+"""Side-by-side measurements of this package and of what one would use instead."""

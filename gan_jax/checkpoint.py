@@ -6,11 +6,13 @@ the best by the Fréchet distance are kept.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import pathlib
 import shutil
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -54,16 +56,16 @@ class Checkpoints:
                 ),
             ]
         )
-        self._manager = ocp.CheckpointManager(
-            self._folder,
-            options=ocp.CheckpointManagerOptions(
-                preservation_policy=policy,
-                create=not read_only,
-                enable_async_checkpointing=not read_only,
-                read_only=read_only,
-            ),
-            item_names=("state", "check"),
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=policy,
+            create=not read_only,
+            enable_async_checkpointing=not read_only,
+            read_only=read_only,
         )
+        with _without_notices() if read_only else contextlib.nullcontext():
+            self._manager = ocp.CheckpointManager(
+                self._folder, options=options, item_names=("state", "check")
+            )
 
     def __enter__(self) -> Checkpoints:
         return self
@@ -200,6 +202,18 @@ class Checkpoints:
         if checksum(state) != restored["check"]["crc32"]:
             raise ValueError("its checksum does not fit its contents")
         return state
+
+
+@contextlib.contextmanager
+def _without_notices() -> Iterator[None]:
+    """Orbax warns that what was asked to be read-only is."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def checksum(tree: Any) -> int:

@@ -79,7 +79,9 @@ def _fail(error: BaseException, status: int) -> int:
 
 def metric_table(result: dict[str, Any]) -> str:
     """The numbers of eval.json as text, one a line."""
-    rows: list[Sequence[str]] = [("metric", "value", "floor", "ratio", "95 % interval", "n")]
+    rows: list[Sequence[str]] = [
+        ("metric", "value", "floor", "ratio", "real", "95 % interval", "n")
+    ]
     for name, entry in result["metrics"].items():
         value, floor, ci = entry["value"], entry.get("floor"), entry.get("ci")
         if isinstance(value, list):
@@ -90,6 +92,7 @@ def metric_table(result: dict[str, Any]) -> str:
                 f"{value:.4g}",
                 "" if floor is None else f"{floor:.4g}",
                 "" if not floor else f"{value / floor:.1f}",
+                f"{entry['real']:.4g}" if "real" in entry else "",
                 "" if ci is None else f"{ci[0]:.4g} to {ci[1]:.4g}",
                 str(entry.get("n", "")),
             )
@@ -99,10 +102,22 @@ def metric_table(result: dict[str, Any]) -> str:
     histogram = result["metrics"].get("class_histogram")
     if histogram:
         lines.append(f"class_histogram  {histogram['value']}")
-    protocol = result["protocol"]
-    if "extractor" in protocol:
-        lines.append(
-            f"judge {protocol['extractor']}, reference {protocol['reference']} "
-            f"({protocol['reference_split']}, {protocol['reference_images']} images)"
+    for part in (result, *result.get("judges", ())):
+        protocol = part["protocol"]
+        if "extractor" not in protocol:
+            continue
+        line = (
+            f"judge {protocol['extractor']} (gate {protocol.get('gate', 'not run')}), reference "
+            f"{protocol['reference']} ({protocol['reference_split']}, "
+            f"{protocol['reference_images']} images)"
         )
+        if part is not result:
+            line += "".join(
+                f"; {name} {entry['value']:.4g} = {entry['value'] / entry['floor']:.1f} x floor"
+                for name, entry in part["metrics"].items()
+                if entry.get("floor") and name.startswith("fd_")
+            )
+        lines.append(line)
+    for name, reason in result["protocol"].get("skipped", {}).items():
+        lines.append(f"not computed: {name}: {reason}")
     return "\n".join(lines)

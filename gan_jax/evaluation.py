@@ -1,10 +1,11 @@
-"""From images to numbers to a report: at the end of a run, and for anybody's samples."""
+"""From images to numbers to a report, at the end of a run."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -14,22 +15,24 @@ import numpy as np
 from gan_jax import parallel
 from gan_jax import workdir as folder
 from gan_jax.checkpoint import Checkpoints
-from gan_jax.data import Dataset, load, read_images
+from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment
 from gan_jax.errors import InputError
-from gan_jax.extractor import Extractor, load_pack
+from gan_jax.extractor import Extractor
+from gan_jax.extractor_choice import open_extractors
 from gan_jax.factory import build_gan, count_steps
 from gan_jax.images import image_grid, save_png
 from gan_jax.judge import Judge, Judgement, make_judge
 from gan_jax.logs import read_history
-from gan_jax.metrics import nearest_neighbours
+from gan_jax.metrics import class_histogram, nearest_neighbours
 from gan_jax.pixels import to_float
 from gan_jax.recogniser_report import RecogniserReport, write_recogniser_report
 from gan_jax.report import GANReport, write_gan_report
 from gan_jax.sampling import generate_images, interpolate, sample_latents
 from gan_jax.state import GAN, create_gan_state
+from gan_jax.suite import check_families
 
-_NUM_BOOTSTRAP = 100
+NUM_BOOTSTRAP = 100
 _SHOWN_SAMPLES = 100
 _PICTURE_COLUMNS = 10
 _QUERIES = 8
@@ -136,6 +139,8 @@ def evaluate_gan(
     latents: np.ndarray,
     batch_size: int,
     history_of: pathlib.Path | None = None,
+    others: Sequence[Judge] = (),
+    families: Sequence[str] | None = None,
 ) -> None:
     """Writes eval.json, report.html and the last pictures of a GAN into `out`.
 
@@ -149,21 +154,24 @@ def evaluate_gan(
         latents: float [n, latent_dim]: what is judged.
         batch_size: images a call.
         history_of: the run's folder, if it is not `out`.
+        others: further judges, whose numbers stand under 'judges' in eval.json.
+        families: of metrics, see `gan_jax.suite`; None for all that can be computed.
     """
     images = generate_images(gan.generator, ema, latents, batch_size=batch_size)
     walk = interpolate(latents[0], latents[1], _INTERPOLATION)
     strip = generate_images(gan.generator, ema, walk, batch_size=batch_size)
-    judgement = judge and judge.judge(images, num_bootstrap=_NUM_BOOTSTRAP, batch_size=batch_size)
+    judges = [judge, *others] if judge else []
+    judgements = judge_by_all(judges, images, families=families, training=train)
     if not parallel.is_main_process():
         return
     samples = out / folder.SAMPLES
     save_png(samples / "final.png", image_grid(images[:_SHOWN_SAMPLES]))
     save_png(samples / "interpolation.png", image_grid(strip, columns=_INTERPOLATION))
-    _write_results(
+    write_results(
         out,
         images=images,
         judge=judge,
-        judgement=judgement,
+        judgements=judgements,
         protocol={"step": step},
         title=f"{config['model']['name']} on {train.name}",
         train=train,
@@ -173,12 +181,26 @@ def evaluate_gan(
     )
 
 
-def _write_results(
+def judge_by_all(
+    judges: Sequence[Judge],
+    images: np.ndarray,
+    *,
+    families: Sequence[str] | None,
+    training: Dataset | None,
+) -> list[Judgement]:
+    """What each judge says of the images, with intervals."""
+    return [
+        judge.judge(images, families=families, training=training, num_bootstrap=NUM_BOOTSTRAP)
+        for judge in judges
+    ]
+
+
+def write_results(
     out: pathlib.Path,
     *,
     images: np.ndarray,
     judge: Judge | None,
-    judgement: Judgement | None,
+    judgements: Sequence[Judgement],
     protocol: dict[str, Any],
     title: str,
     train: Dataset | None,
@@ -186,10 +208,14 @@ def _write_results(
     history: list[dict],
     interpolation: np.ndarray | None = None,
 ) -> None:
-    """The report, then eval.json: who finds the latter finds all."""
+    """The report, then eval.json: who finds the latter finds all.
+
+    The first of `judgements` is that of `judge`, for the headline.
+    """
     content: dict[str, Any] = {"metrics": {}, "protocol": protocol | {"images": len(images)}}
-    if judgement is not None:
-        content = {"metrics": judgement.metrics, "protocol": judgement.protocol | protocol}
+    if judgements:
+        parts = [{"metrics": j.metrics, "protocol": j.protocol | protocol} for j in judgements]
+        content = parts[0] | ({"judges": parts[1:]} if parts[1:] else {})
     real = _real_images(judge, train)
     if real is not None and real.shape[1:] == images.shape[1:]:
         pair = [
@@ -209,13 +235,13 @@ def _write_results(
         interpolation=interpolation,
         environment=describe_environment(),
     )
-    if judge is not None:
-        probabilities = judgement.features.probabilities
+    if judge is not None and judge.knows_classes:
+        probabilities = judgements[0].features.probabilities
         report.predictions = np.argmax(probabilities, -1)
         report.confidences = np.max(probabilities, -1)
         report.class_names = judge.extractor.class_names
-        report.class_counts = judgement.metrics["class_histogram"]["value"]
         report.reference_counts = judge.reference_counts
+        report.class_counts = class_histogram(report.predictions, len(report.class_names))
     if train is not None:
         pool = train.take(_shuffled(len(train), _NEIGHBOUR_POOL, seed=0))
         if pool.shape[1:] == images.shape[1:]:
@@ -250,22 +276,30 @@ def evaluate_run(
     workdir: str | pathlib.Path,
     *,
     checkpoint: str = "latest",
-    pack: str = "",
+    extractors: str = "",
     num_samples: int = 0,
     out: str | pathlib.Path | None = None,
+    families: Sequence[str] | None = None,
+    batch_size: int = 0,
+    cache: str = "",
 ) -> dict[str, Any]:
     """Judges a GAN's run again, and returns what eval.json then holds.
 
     Args:
         workdir: of the run.
         checkpoint: 'latest', 'best' or a step.
-        pack: of the judge; '' for the one of the run's config.
+        extractors: see `gan_jax.extractor_choice`; several with commas, the first for the headline;
+            '' for the pack of the run's config.
         num_samples: how many images; 0 for as many as the config says.
         out: where eval.json and report.html go; None for the run's folder.
+        families: of metrics, see `gan_jax.suite`; None for all that can be computed.
+        batch_size: images a call; 0 for as many as the config says.
+        cache: folder for statistics of references; '' for none.
 
     Raises:
         InputError: no such run, checkpoint or pack.
     """
+    check_families(families or ())
     workdir = pathlib.Path(workdir)
     config = folder.read_config(workdir)
     if config.kind != "gan":
@@ -285,12 +319,15 @@ def evaluate_run(
     if restored is None:
         raise InputError(f"'{workdir}' has no checkpoints yet: train it first.")
     step, state = restored
-    pack = pack or config.judge.pack
-    judge = None
-    if pack:
-        judge = make_judge(
-            load_pack(pack), load(config.dataset, "test"), batch_size=config.evaluation.batch_size
-        )
+    batch_size = batch_size or config.evaluation.batch_size
+    choices = extractors or config.judge.pack
+    judges: list[Judge] = []
+    if choices:
+        reference = load(config.dataset, "test")
+        judges = [
+            make_judge(extractor, reference, batch_size=batch_size, cache=cache)
+            for extractor in open_extractors(choices, reference)
+        ]
     count = num_samples or config.evaluation.num_samples
     out = pathlib.Path(out or workdir)
     out.mkdir(parents=True, exist_ok=True)
@@ -300,10 +337,12 @@ def evaluate_run(
         gan=gan,
         ema=jax.tree.map(np.asarray, state.ema),
         step=step,
-        judge=judge,
+        judge=judges[0] if judges else None,
+        others=judges[1:],
+        families=families,
         train=train,
         latents=sample_latents(config.seed, count, config.model.latent_dim),
-        batch_size=config.evaluation.batch_size,
+        batch_size=batch_size,
         history_of=workdir,
     )
     return folder.read_json(out / folder.EVALUATION)
@@ -317,58 +356,3 @@ def _chosen_step(checkpoints: Checkpoints, name: str) -> int | None:
     if not name.isdigit():
         raise InputError(f"--checkpoint is {name!r}; expected 'latest', 'best' or a step.")
     return int(name)
-
-
-def evaluate_samples(
-    samples: str,
-    reference: str,
-    pack: str,
-    out: str | pathlib.Path,
-    *,
-    reference_split: str = "test",
-    resize: str = "",
-    batch_size: int = 500,
-) -> dict[str, Any]:
-    """Judges anybody's samples, and returns what eval.json then holds.
-
-    Args:
-        samples: a folder of images, an npz or npy file, a folder of idx files, or a set's name.
-        reference: likewise, of real images.
-        pack: the extractor's folder.
-        out: where eval.json and report.html go.
-        reference_split: 'train', 'test' or 'all', where the reference has splits.
-        resize: how to bring images to the extractor's size (a name of the data options); '' refuses
-            other sizes.
-        batch_size: images a call.
-
-    Raises:
-        InputError: images, a reference or a pack that cannot be read or do not fit together.
-    """
-    extractor = load_pack(pack)
-    options: dict[str, Any] = {}
-    if resize:
-        height, width, channels = extractor.image_shape
-        options = {"image_size": (height, width), "resize": resize, "channels": channels}
-    real = read_images(reference, split=reference_split, **options)
-    judged = read_images(samples, split="all", **options)
-    judge = make_judge(extractor, real, batch_size=batch_size)
-    images = judged.take(np.arange(len(judged)))
-    judgement = judge.judge(images, num_bootstrap=_NUM_BOOTSTRAP, batch_size=batch_size)
-    out = pathlib.Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    _write_results(
-        out,
-        images=images,
-        judge=judge,
-        judgement=judgement,
-        protocol={
-            "samples": judged.name,
-            "samples_fingerprint": judged.fingerprint,
-            "resize": resize or "none",
-        },
-        title=f"{judged.name} against {real.name}",
-        train=None,
-        config={},
-        history=[],
-    )
-    return folder.read_json(out / folder.EVALUATION)

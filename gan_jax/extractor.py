@@ -26,6 +26,7 @@ from gan_jax.pixels import to_float
 
 _WEIGHTS = "weights.safetensors"
 _RECORD = "pack.json"
+GATE_RECORD = "gate.json"
 _FORMAT = 1
 _GOLDEN_IMAGES = 3
 _GOLDEN_TOLERANCE = 1e-4
@@ -57,12 +58,14 @@ class Extractor:
         variables: its parameters and batch statistics.
         record: what the pack says of it; see `make_record`.
         digest: SHA-256 of record and weights, 64 hexadecimal digits.
+        gate: what the degradation gate says of it: 'passed', 'failed: ...' or 'not run'.
     """
 
     network: CNN
     variables: dict[str, Any]
     record: dict[str, Any]
     digest: str
+    gate: str = "not run"
 
     @property
     def stamp(self) -> str:
@@ -240,7 +243,19 @@ def load_pack(folder: str | pathlib.Path) -> Extractor:
                 f"the extractor {extractor.stamp} gives other {name} features on this machine than "
                 f"where it was made (by {error:.2g}): its numbers could not be compared."
             )
-    return extractor
+    return dataclasses.replace(extractor, gate=_gate(folder / GATE_RECORD, digest))
+
+
+def _gate(path: pathlib.Path, digest: str) -> str:
+    """The verdict that `gan_jax.gate` left in a pack, if it is of this network."""
+    try:
+        found = json.loads(path.read_text())
+        fits = found["protocol"]["extractor_sha256"] == digest
+        return str(found["verdict"]) if fits else "not run"
+    except FileNotFoundError:
+        return "not run"
+    except (ValueError, KeyError, TypeError):
+        return f"not known: {path.name} is damaged, run the gate again"
 
 
 def _network(record: dict[str, Any]) -> CNN:

@@ -21,10 +21,9 @@ from gan_jax.data import Dataset, read_images
 from gan_jax.data.progress import progress_bar
 from gan_jax.degradations import DEGRADATIONS, Degradation, Pool
 from gan_jax.errors import InputError
-from gan_jax.extractor import Extractor, load_pack
-from gan_jax.judge import LAYERS, standardise
+from gan_jax.extractor import GATE_RECORD, Extractor, load_pack
+from gan_jax.suite import LAYERS, standardise
 
-_RECORD = "gate.json"
 _MOST_IMAGES = 4_000
 _FEWEST_IMAGES = 40
 # Copies of training images are real images: no distance between distributions can see them.
@@ -222,8 +221,9 @@ def save_gate(pack: str | pathlib.Path, gate: Gate) -> None:
     content = {
         "rows": [dataclasses.asdict(row) for row in gate.rows],
         "protocol": gate.protocol,
+        "verdict": gate.verdict,
     }
-    path = pathlib.Path(pack) / _RECORD
+    path = pathlib.Path(pack) / GATE_RECORD
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(content, indent=1) + "\n")
     temporary.replace(path)
@@ -231,7 +231,7 @@ def save_gate(pack: str | pathlib.Path, gate: Gate) -> None:
 
 def load_gate(pack: str | pathlib.Path, digest: str) -> Gate | None:
     """What the gate found for the pack of this digest; None if it was not run on it."""
-    path = pathlib.Path(pack).expanduser() / _RECORD
+    path = pathlib.Path(pack).expanduser() / GATE_RECORD
     if not path.is_file():
         return None
     try:

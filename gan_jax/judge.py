@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,27 +14,11 @@ from gan_jax import metrics
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.extractor import Extractor, Features
+from gan_jax.statistics import Origin, cached_moments
+from gan_jax.suite import NUM_SPLITS, QUICK, Entry, Sides, run_suite
 
 _REFERENCE_LIMIT = 20_000
-_NUM_SPLITS = 8
-LAYERS = ("semantic", "texture")
-
-
-def standardise(features: np.ndarray, layer: str, *, by: np.ndarray | None = None) -> np.ndarray:
-    """Features [n, d] as they are compared: those of 'texture' standardised by the reference's.
-
-    Scales of middle channels differ widely; the reference's moments make them equal.
-
-    Args:
-        features: of any images.
-        layer: 'semantic' or 'texture'.
-        by: those of the reference; None if `features` are these.
-    """
-    if layer != "texture":
-        return features
-    reference = features if by is None else by
-    mean, std = reference.mean(0, dtype=np.float64), reference.std(0, dtype=np.float64)
-    return (features - mean) / np.maximum(std, 1e-6 * max(float(std.max()), 1e-12))
+_TRAINING_LIMIT = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +26,7 @@ class Judgement:
     """What the judge says of a set of images.
 
     Attributes:
-        metrics: name to {'value', and where they exist 'floor', 'ci', 'n'}.
+        metrics: name to {'value', and where they exist 'floor', 'real', 'ci', 'n'}.
         protocol: what the numbers depend on.
         features: of the judged images.
     """
@@ -65,18 +51,32 @@ class Judge:
     """An extractor and the real images it compares with.
 
     Attributes:
-        extractor: the CNN.
+        extractor: the CNN, or anything with its attributes and `features`.
         reference: real images; where the extractor's training images are known, others.
-        features: of the reference images.
         images: the reference images, uint8 [m, h, w, c].
         seed: of the random halves and of the bootstrap.
+        batch_size: images a call.
+        cache: folder for the reference's statistics; '' for none.
+        progress: called with the number of images done.
     """
 
     extractor: Extractor
     reference: Dataset
-    features: Features
     images: np.ndarray
     seed: int = 0
+    batch_size: int = 500
+    cache: str = ""
+    progress: Callable[[int], None] | None = None
+
+    @functools.cached_property
+    def features(self) -> Features:
+        """Of the reference images; computed when first asked for."""
+        return self._features_of(self.images)
+
+    @property
+    def knows_classes(self) -> bool:
+        """Whether the extractor's probabilities mean anything: it was trained on classes."""
+        return bool(self.extractor.class_names) and self.extractor.record["accuracy"] is not None
 
     @property
     def reference_counts(self) -> list[int]:
@@ -92,9 +92,19 @@ class Judge:
         return self.extractor.record["splits"].get("train") == self.reference.fingerprint
 
     def judge(
-        self, images: np.ndarray, *, num_bootstrap: int = 0, batch_size: int = 500, progress=None
+        self,
+        images: np.ndarray,
+        *,
+        families: Sequence[str] | None = QUICK,
+        training: Dataset | None = None,
+        num_bootstrap: int = 0,
     ) -> Judgement:
         """The numbers of uint8 images [n, h, w, c].
+
+        Args:
+            families: of metrics, see `gan_jax.suite`; None for all that can be computed.
+            training: what the generator was trained on, to find copies among.
+            num_bootstrap: resamplings for the intervals of the Frechet distances.
 
         Raises:
             InputError: images that do not fit the extractor, or too few.
@@ -104,54 +114,57 @@ class Judge:
                 f"{len(images)} image(s) to judge: at least 2 are needed for a Frechet distance, "
                 "and hundreds for one that means something."
             )
-        features = self.extractor.features(images, batch_size=batch_size, progress=progress)
-        entries: dict[str, dict[str, Any]] = {}
-        for name in LAYERS:
-            entries[f"fd_{name}"] = self._frechet(name, features, num_bootstrap)
-        probabilities = features.probabilities
-        count = len(images)
-        counts = metrics.class_histogram(
-            np.argmax(probabilities, -1), len(self.extractor.class_names)
-        )
-        real = self.features.probabilities
-        entries["classifier_score"] = {
-            "value": metrics.classifier_score(probabilities),
-            "real": metrics.classifier_score(real),
-            "n": count,
-        }
-        entries["confidence"] = {
-            "value": metrics.mean_confidence(probabilities),
-            "real": metrics.mean_confidence(real),
-            "n": count,
-        }
-        entries["class_histogram"] = {"value": counts, "real": self.reference_counts, "n": count}
-        entries["class_kl"] = {"value": metrics.class_kl(counts, self.reference_counts), "n": count}
-        return Judgement(entries, self._protocol(count, entries["fd_semantic"]["n"]), features)
-
-    def _frechet(self, name: str, features: Features, num_bootstrap: int) -> dict[str, Any]:
-        reference, generated = getattr(self.features, name), getattr(features, name)
-        generated = standardise(generated, name, by=reference)
-        reference = standardise(reference, name)
-        result = metrics.frechet_with_floor(
-            reference,
-            generated,
-            num_splits=_NUM_SPLITS,
+        features = self._features_of(images)
+        copied = None
+        if training is not None and (families is None or "copying" in families):
+            copied = self._features_of(_seeded(training, _TRAINING_LIMIT, self.seed))
+        sides = Sides(
+            reference=lambda: self.features,
+            reference_moments=self._reference_moments,
+            reference_counts=(lambda: self.reference_counts) if self.knows_classes else None,
+            fake=features,
+            training=copied,
             num_bootstrap=num_bootstrap,
             seed=self.seed,
         )
-        return {
-            "value": result.value,
-            "floor": result.floor,
-            "ci": None if result.ci is None else list(result.ci),
-            "n": result.n,
-        }
+        entries, skipped = run_suite(sides, families)
+        protocol = self._protocol(len(images), entries)
+        if copied is not None:
+            protocol |= {"training": training.name, "training_images": len(copied.semantic)}
+        if skipped:
+            protocol["skipped"] = skipped
+        return Judgement(entries, protocol, features)
 
-    def _protocol(self, num_images: int, frechet_n: int) -> dict[str, Any]:
+    def _features_of(self, images: np.ndarray) -> Features:
+        return self.extractor.features(images, batch_size=self.batch_size, progress=self.progress)
+
+    def _reference_moments(self) -> metrics.Moments:
+        def compute() -> metrics.Moments:
+            return metrics.Moments.of(self.features.semantic)
+
+        if not self.cache:
+            return compute()
+        count = len(self.images)
+        return cached_moments(self.cache, self.origin, compute, n=count, seed=self.seed)
+
+    @property
+    def origin(self) -> Origin:
+        """What the reference's statistics are of."""
         record = self.extractor.record
-        return {
+        return Origin(
+            extractor=self.extractor.digest,
+            layer=record["layers"]["semantic"],
+            preprocessing=record["preprocessing"],
+            reference=self.reference.fingerprint,
+        )
+
+    def _protocol(self, num_images: int, entries: dict[str, Entry]) -> dict[str, Any]:
+        record = self.extractor.record
+        protocol = {
             "extractor": self.extractor.stamp,
             "extractor_sha256": self.extractor.digest,
             "extractor_accuracy": record["accuracy"],
+            "gate": getattr(self.extractor, "gate", "not run"),
             "layers": record["layers"],
             "preprocessing": record["preprocessing"],
             "reference": self.reference.name,
@@ -160,18 +173,36 @@ class Judge:
             "reference_images": len(self.images),
             "extractor_trained_on_reference": self.trained_on_reference,
             "images": num_images,
-            "frechet_n": frechet_n,
-            "frechet_halvings": _NUM_SPLITS,
-            "floor": "mean distance between random halves of the reference, at the same n",
             "seed": self.seed,
             "gan_jax": gan_jax.__version__,
         }
+        if "fd_semantic" in entries:
+            protocol |= {
+                "frechet_n": entries["fd_semantic"]["n"],
+                "frechet_halvings": NUM_SPLITS,
+                "floor": "mean distance between random halves of the reference, at the same n",
+            }
+        return protocol
 
 
 def make_judge(
-    extractor: Extractor, reference: Dataset, *, seed: int = 0, batch_size: int = 500, progress=None
+    extractor: Extractor,
+    reference: Dataset,
+    *,
+    seed: int = 0,
+    batch_size: int = 500,
+    cache: str = "",
+    progress: Callable[[int], None] | None = None,
 ) -> Judge:
-    """Takes the features of the reference, of its first 20,000 images in a seeded order if more.
+    """A judge by the reference, of whose images 20,000 are taken in a seeded order if it has more.
+
+    Args:
+        extractor: a CNN, or anything with its attributes and `features`.
+        reference: real images.
+        seed: of all that is random.
+        batch_size: images a call.
+        cache: folder for the reference's statistics; '' for none.
+        progress: called with the number of images done.
 
     Raises:
         InputError: images that do not fit the extractor, or fewer than four.
@@ -182,13 +213,20 @@ def make_judge(
             "for a Frechet distance with a floor, and hundreds for one that means something."
         )
     extractor.check_shape(reference.image_shape)  # before a large set is read
-    count = len(reference)
-    if count > _REFERENCE_LIMIT:
-        order = np.random.Generator(np.random.Philox(seed)).permutation(count)[:_REFERENCE_LIMIT]
+    images = _seeded(reference, _REFERENCE_LIMIT, seed)
+    if len(images) < len(reference):
+        order = _order(len(reference), _REFERENCE_LIMIT, seed)
         labels = None if reference.labels is None else reference.labels[order]
-        images = reference.take(order)
         reference = dataclasses.replace(reference, images=images, source=None, labels=labels)
-    else:
-        images = reference.take(np.arange(count))
-    features = extractor.features(images, batch_size=batch_size, progress=progress)
-    return Judge(extractor, reference, features, images, seed)
+    return Judge(extractor, reference, images, seed, batch_size, cache, progress)
+
+
+def _seeded(dataset: Dataset, most: int, seed: int) -> np.ndarray:
+    """All images of a set as they stand, or `most` of them in a seeded order."""
+    if len(dataset) <= most:
+        return dataset.take(np.arange(len(dataset)))
+    return dataset.take(_order(len(dataset), most, seed))
+
+
+def _order(count: int, most: int, seed: int) -> np.ndarray:
+    return np.random.Generator(np.random.Philox(seed)).permutation(count)[:most]

@@ -85,7 +85,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
                 session.logger.image(step, "samples", grid)
             if judge is None:
                 return {}, None
-            numbers = judge.judge(images, batch_size=config.evaluation.batch_size).summary()
+            numbers = judge.judge(images).summary()
             score = numbers["eval/fd_semantic"]
             session.progress.update(step, {"FD": score})
             return numbers, score

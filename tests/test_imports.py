@@ -19,11 +19,11 @@ _LAYERS = (
     {"degradations", "extraction", "resize"},
     {"logs", "losses", "metrics", "models", "parallel", "penalties", "pixels", "webpage"},
     {"extractor", "feed", "recogniser_report", "state", "statistics", "workdir"},
-    {"controls", "inception", "judge", "passes", "report"},
-    {"gate", "sampling", "steps"},
-    {"factory", "loop"},
+    {"controls", "inception", "passes", "report"},
+    {"extractor_choice", "sampling", "steps", "suite"},
+    {"factory", "gate", "judge", "loop"},
     {"evaluation"},
-    {"training"},
+    {"sample_evaluation", "training"},
 )
 _RANK = {name: rank for rank, names in enumerate(_LAYERS) for name in names}
 

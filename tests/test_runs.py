@@ -17,6 +17,7 @@ from PIL import Image
 from gan_jax import evaluation, training
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
+from gan_jax.sample_evaluation import evaluate_samples
 from tests import runs
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -27,6 +28,18 @@ NAMES = {
     "confidence",
     "class_histogram",
     "class_kl",
+    "modes",
+    "fd_all",
+    "fd_infinity",
+    "kernel_distance",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "vendi",
+    "sliced_wasserstein",
+    "auth_pct",
+    "data_copying",
 }
 
 
@@ -214,9 +227,9 @@ def samples(tmp_path_factory):
 
 
 def judge(samples, pack, out, **options):
-    return evaluation.evaluate_samples(
-        str(samples), "mnist5k", str(pack), out, resize="crop_area", **options
-    )["metrics"]
+    return evaluate_samples(str(samples), "mnist5k", str(pack), out, resize="crop_area", **options)[
+        "metrics"
+    ]
 
 
 def test_anybodys_samples(tiny_run, samples, tmp_path):
@@ -240,7 +253,7 @@ def test_samples_that_cannot_be_judged(tiny_run, samples, tmp_path):
     _, pack = tiny_run
     out = tmp_path / "out"
     with pytest.raises(InputError, match=r"28x28x1.*16x16x1"):
-        evaluation.evaluate_samples(str(samples), "mnist5k", str(pack), out)
+        evaluate_samples(str(samples), "mnist5k", str(pack), out)
     np.save(tmp_path / "one.npy", np.zeros((1, 16, 16, 1), np.uint8))
     with pytest.raises(InputError, match="at least 2"):
         judge(tmp_path / "one.npy", pack, out)

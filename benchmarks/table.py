@@ -1,0 +1,207 @@
+"""The Markdown table and the plot of the results in benchmarks/results/.
+
+    python -m benchmarks.table [FILES] [--plot docs/benchmarks.png] [--write README.md]
+
+`--write` puts the table between the lines `<!-- benchmarks:begin -->` and `<!-- benchmarks:end -->`
+of a file. Runs of the same work on the same machine are taken together: the medians are those of
+all their turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from benchmarks.contestants import MATMUL, OURS
+from benchmarks.ratios import summary
+
+_RESULTS = pathlib.Path(__file__).resolve().parent / "results"
+_BEGIN, _END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
+# Ours in front; a light ground and a dark one both leave these readable.
+_COLOURS = ("#2a78d6", "#c3cdd8", "#b9a26a", "#c98a5b", "#6fa287", "#a586b8", "#7d8ca3", "#c2777f")
+
+
+class Setting(NamedTuple):
+    """What must be the same for numbers to stand in one table."""
+
+    machine: str
+    update: str
+    dtype: str
+
+
+def load(paths: Iterable[pathlib.Path]) -> dict[Setting, dict[str, list[dict[str, Any]]]]:
+    """The measurements of result files by setting, then by work; files of other kinds are passed.
+
+    A work whose batch or width was changed on the command line stands under its own name, such as
+    'dcgan64 batch 512'.
+    """
+    settings: dict[Setting, dict[str, list[dict[str, Any]]]] = {}
+    for path in paths:
+        record = json.loads(path.read_text())
+        for measured in record.get("works", []):
+            machine, device = record["machine"], measured["results"][OURS]["device"]
+            name = f"{machine['processor']}, {machine['cores']} cores"
+            if not device.startswith("cpu"):
+                name = device.split(": ", 1)[-1]
+            work = measured["work"]["name"]
+            for field in ("batch_size", "width"):
+                if record["arguments"].get(field):
+                    work += f" {field.removesuffix('_size')} {record['arguments'][field]}"
+            update = record["arguments"]["update"]
+            setting = Setting(name, update, measured["dtype"])
+            settings.setdefault(setting, {}).setdefault(work, []).append(measured)
+    return settings
+
+
+def gather(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """One row a contestant from all runs of a work.
+
+    Each has 'rate' and 'share_of_peak' (medians), and all but ours 'ours_by_this' (median and
+    quartiles of the ratios of neighbouring turns).
+    """
+    names = [name for name in runs[0]["results"] if name != MATMUL]
+    names += sorted({n for run in runs for n in run["results"]} - {*names, MATMUL})
+    rows = {}
+    for name in names:
+        results = [run["results"][name] for run in runs if name in run["results"]]
+        row = {
+            "rate": summary([turn["rate"] for result in results for turn in result["turns"]]),
+            "share_of_peak": summary([result["share_of_peak"] for result in results])["median"],
+            "first_step_seconds": summary([r["first_step_seconds"] for r in results])["median"],
+            "host_memory_bytes": max(result["host_memory_bytes"] for result in results),
+        }
+        if name != OURS:
+            row["ours_by_this"] = summary([x for result in results for x in result["ratios"]])
+        rows[name] = row
+    return rows
+
+
+def markdown(settings: dict[Setting, dict[str, list[dict[str, Any]]]]) -> str:
+    """A table a setting: a line a work; in brackets how many times as fast ours is."""
+    parts = []
+    for setting, works in settings.items():
+        rows = {work: gather(runs) for work, runs in works.items()}
+        peers = list(dict.fromkeys(name for row in rows.values() for name in row if name != OURS))
+        runs = {len(measured) for measured in works.values()}
+        count = f"{max(runs)} run{'s' if max(runs) > 1 else ''}"
+        parts.append(f"{setting.machine}; {setting.update} update, {setting.dtype}; {count}.")
+        parts.append("")
+        heads = ["work", "gan_jax, images/s", "of peak", "ours by the best peer", *peers]
+        parts.append("| " + " | ".join(heads) + " |")
+        parts.append("|---" * len(heads) + "|")
+        for work, row in rows.items():
+            parts.append("| " + " | ".join(_cells(work, row, peers)) + " |")
+        parts.append("")
+    return "\n".join(parts).rstrip()
+
+
+def _cells(work: str, row: dict[str, dict[str, Any]], peers: Sequence[str]) -> list[str]:
+    ours = row[OURS]
+    best = _best(row)
+    cells = [work, _number(ours["rate"]["median"]), f"{ours['share_of_peak']:.0%}", ""]
+    if best:
+        ratio = row[best]["ours_by_this"]
+        low, high = ratio["quartiles"]
+        cells[3] = f"**{ratio['median']:.2f}** ({low:.2f} to {high:.2f})"
+    for peer in peers:
+        cell = ""
+        if peer in row:
+            ratio = row[peer]["ours_by_this"]["median"]
+            cell = f"{_number(row[peer]['rate']['median'])} ({ratio:.2f})"
+        cells.append(f"**{cell}**" if peer == best else cell)
+    return cells
+
+
+def _best(row: dict[str, dict[str, Any]]) -> str | None:
+    """The fastest of the peers, our own variants not among them."""
+    peers = [name for name in row if not name.startswith(OURS)]
+    return min(peers, key=lambda n: row[n]["ours_by_this"]["median"], default=None)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def plot(works: dict[str, list[dict[str, Any]]], title: str, path: pathlib.Path) -> None:
+    """Bars of images a second as a share of ours, a group a work, with quartiles of the ratio."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = {work: gather(runs) for work, runs in works.items()}
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    figure, axes = plt.subplots(
+        figsize=(max(7.0, 3.2 + 1.3 * len(rows)), 3.6), layout="constrained"
+    )
+    thickness = 0.84 / len(names)
+    for number, name in enumerate(names):
+        places, heights, spans = [], [], ([], [])
+        for group, row in enumerate(rows.values()):
+            if name not in row:
+                continue
+            ratio = row[name].get("ours_by_this", {"median": 1.0, "quartiles": [1.0, 1.0]})
+            height, (low, high) = 1 / ratio["median"], ratio["quartiles"]
+            places.append(group + (number - (len(names) - 1) / 2) * thickness)
+            heights.append(height)
+            spans[0].append(height - 1 / high)
+            spans[1].append(1 / low - height)
+        axes.bar(
+            places, heights, thickness * 0.92, yerr=None if name == OURS else spans, label=name,
+            color=_COLOURS[number % len(_COLOURS)], error_kw={"elinewidth": 0.8},
+        )  # fmt: skip
+    axes.axhline(1.0, color="#555555", linewidth=0.8, linestyle=":")
+    axes.set_xticks(range(len(rows)), rows)
+    axes.set_ylabel("images/s, share of gan_jax")
+    axes.set_title(title, fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def insert(text: str, table: str) -> str:
+    """The text with the table between the two marks.
+
+    Raises:
+        ValueError: where the marks are not there, in this order.
+    """
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"the file needs the lines {_BEGIN} and {_END} around the table's place")
+    return f"{before}{begin}\n{table}\n{end}{after}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints the tables; with --plot and --write makes the figure and puts the tables in a file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.table", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("files", nargs="*", type=pathlib.Path, help="default: all results")
+    parser.add_argument("--plot", type=pathlib.Path, help="a PNG or SVG of the largest table")
+    parser.add_argument("--write", type=pathlib.Path, help="a Markdown file with the two marks")
+    options = parser.parse_args(arguments)
+    settings = load(options.files or sorted(_RESULTS.glob("*.json")))
+    if not settings:
+        sys.exit("there are no results; run python -m benchmarks.step first")
+    table = markdown(settings)
+    print(table)
+    if options.plot:
+        setting = max(settings, key=lambda s: len(settings[s]))
+        title = f"{setting.machine}; {setting.update} update, {setting.dtype}"
+        plot(settings[setting], title, options.plot)
+    if options.write:
+        try:
+            options.write.write_text(insert(options.write.read_text(), table))
+        except ValueError as error:
+            sys.exit(f"{options.write}: {error}")
+
+
+if __name__ == "__main__":
+    main()
