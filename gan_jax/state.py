@@ -160,7 +160,10 @@ def update_ema(
 
     The decay is 0.5 ** (batch_size / half_life), where the half-life is counted in images and is at
     most `rampup` times the images seen before this step, so it does not depend on the batch size.
+    A half-life of 0 gives `variables`.
     """
+    if half_life == 0:
+        return variables
     seen = step.astype(jnp.float32) * batch_size
     effective = jnp.minimum(jnp.float32(half_life), rampup * seen) if rampup else half_life
     decay = jnp.where(effective > 0, 0.5 ** (batch_size / jnp.maximum(effective, 1e-8)), 0.0)

@@ -264,9 +264,10 @@ def _interleave(phases: Array, offset: tuple[int, int], image: tuple[int, int]) 
 def _spectral(x: Array, kernel: Array, low: tuple[int, int]) -> Array:
     """out[q] = sum_j x[q + j - low] kernel[j] for q over the image, by the convolution theorem.
 
-    The discrete Fourier transforms are products with small constant matrices. Of each pair of
-    conjugate frequencies one is kept, and a complex product takes three real ones (Gauss):
-    (a + bi)(c + di) = c(a+b) - b(c+d) + (c(a+b) + a(d-c))i.
+    The discrete Fourier transforms are products with small constant matrices, and of each pair of
+    conjugate frequencies one is kept. Real and imaginary parts of the image lie below each other
+    and those of the kernel beside each other, so that a frequency takes one real matrix product,
+    large enough to be fast, whose four quarters the inverse transform adds up.
     """
     n, h, w, inputs = x.shape
     kh, kw, _, features = kernel.shape
@@ -274,10 +275,11 @@ def _spectral(x: Array, kernel: Array, low: tuple[int, int]) -> Array:
         jnp.asarray(m, x.dtype) for m in _transforms((h, w), (kh, kw), low)
     )
     pixels = x.transpose(1, 2, 0, 3).reshape(h * w, n, inputs)
-    spectrum = jnp.einsum("fp,pni->fni", analysis, pixels)
-    response = jnp.einsum("ft,tio->fio", taps, kernel.reshape(kh * kw, inputs, features))
-    product = jnp.einsum("fni,fio->fno", spectrum, response)
-    pixels = jnp.einsum("pf,fno->pno", synthesis, product)
+    spectrum = jnp.einsum("fap,pni->fani", analysis, pixels).reshape(-1, 2 * n, inputs)
+    response = jnp.einsum("fbt,tio->fibo", taps, kernel.reshape(kh * kw, inputs, features))
+    product = jnp.einsum("fmi,fij->fmj", spectrum, response.reshape(-1, inputs, 2 * features))
+    product = product.reshape(-1, 2, n, 2, features)
+    pixels = jnp.einsum("pfab,fanbo->pno", synthesis, product)
     return pixels.reshape(h, w, n, features).transpose(2, 0, 1, 3)
 
 
@@ -287,8 +289,9 @@ def _transforms(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Matrices float64 of the image's, the kernel's and the inverse transform, for `_spectral`.
 
-    With f frequencies: [3f, h*w], [3f, kh*kw] and [h*w, 3f]. The period is the shortest in which
-    what wraps around meets only zeros.
+    With f frequencies: [f, 2, h*w], [f, 2, kh*kw] (real and imaginary part), and [h*w, f, 2, 2] by
+    parts of image and kernel. The period is the shortest in which what wraps around meets only
+    zeros.
     """
     period = [n + max(b, k - 1 - b) for n, k, b in zip(image, size, low)]
     grid = np.stack(np.meshgrid(*map(np.arange, period), indexing="ij"), -1).reshape(-1, 2)
@@ -307,8 +310,10 @@ def _transforms(
     taps = waves(np.arange(size[0]) - low[0], np.arange(size[1]) - low[1])
     inverse = pixels.T * weight / np.prod(period)
     pixels = pixels.conj()
+    # The real part of (u + iv)(a + ib)(c + id), with u + iv the inverse's.
+    real, imaginary = inverse.real, -inverse.imag
     return (
-        np.concatenate([pixels.real + pixels.imag, pixels.real, pixels.imag]),
-        np.concatenate([taps.real, taps.imag - taps.real, taps.real + taps.imag]),
-        np.concatenate([inverse.real - inverse.imag, -inverse.imag, -inverse.real], 1),
+        np.stack([pixels.real, pixels.imag], 1),
+        np.stack([taps.real, taps.imag], 1),
+        np.stack([np.stack([real, imaginary], -1), np.stack([imaginary, -real], -1)], -2),
     )

@@ -131,8 +131,12 @@ class Dropout(nn.Module):
         if self.axis_name is not None and not self.is_initializing():
             index += lax.axis_index(self.axis_name) * x.shape[0]
         bits = _example_bits(self.make_rng("dropout"), index, x.shape[1:])
+        kept = bits < threshold
+        if jax.default_backend() == "cpu":
+            # Else XLA draws the bits a second time in the backward pass rather than keep the mask.
+            kept = lax.optimization_barrier(kept)
         scale = jnp.asarray(65536 / threshold, x.dtype)
-        return jnp.where(bits < threshold, x * scale, jnp.zeros((), x.dtype))
+        return jnp.where(kept, x * scale, jnp.zeros((), x.dtype))
 
 
 def _example_bits(key: Array, index: Array, shape: tuple[int, ...]) -> Array:
