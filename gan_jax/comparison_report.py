@@ -1,0 +1,354 @@
+"""What a comparison of runs leaves behind: a table for the terminal, a JSON file and a page."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from gan_jax import webpage, workdir
+from gan_jax.comparison import (
+    JUDGED_BY_ALL,
+    MAY_DIFFER,
+    Comparison,
+    Disagreement,
+    Entry,
+    JudgeResult,
+    Metric,
+    compare,
+)
+from gan_jax.errors import InputError
+from gan_jax.figures import interval_chart
+from gan_jax.results import COMPARISON
+
+PAGE = "comparison.html"
+_LISTED = 8
+_LEGEND = (
+    "~ the 95 % interval overlaps with that of another run: their order is not certain. "
+    "? without intervals: how certain the order is, is not known."
+)
+_INTERVALS = (
+    "Intervals are over the images judged. Another training of the same config, with another seed, "
+    "can differ by more."
+)
+
+
+def compare_runs(
+    folders: Sequence[str | os.PathLike], out: str | os.PathLike | None = None
+) -> Comparison:
+    """Compares the eval.json of several folders; writes comparison.json and comparison.html.
+
+    Args:
+        folders: of runs, as `gan_jax.comparison.compare` takes them.
+        out: the folder to write into, made if it is not there; None to write nothing.
+
+    Raises:
+        InputError: results that are missing, damaged or do not measure the same, or a folder that
+            cannot be written.
+    """
+    comparison = compare(folders)
+    if out is not None:
+        folder = pathlib.Path(out)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            workdir.write_json(folder / COMPARISON, comparison.to_dict())
+            write_comparison(folder / PAGE, comparison)
+        except OSError as error:
+            raise InputError(
+                f"--out '{out}' cannot be written ({error.strerror}): give another folder."
+            ) from error
+    return comparison
+
+
+def comparison_table(comparison: Comparison) -> str:
+    """The comparison as text for a terminal: every metric, the judges beside each other, notes."""
+    head = comparison.judges[0]
+    rows = [["metric", "rank", "run", "value", "ratio", "95 % interval", "n"]]
+    for metric in head.metrics:
+        for place, index in enumerate(_order(metric, comparison)):
+            entry = metric.entries[index]
+            first = metric.name if place == 0 else ""
+            rows.append([first, _mark(entry), comparison.runs[index].name, *_cells(entry)])
+    parts = [_aligned(rows), _judge_line(comparison), _LEGEND]
+    parts += [
+        f"{metric.name} has no ranks: {metric.unranked}."
+        for metric in head.metrics
+        if metric.unranked
+    ]
+    if len(comparison.judges) > 1:
+        for name in JUDGED_BY_ALL:
+            ranks = _ranks_by_judge(comparison, name)
+            if len(ranks[0]) > 2:
+                parts += ["", f"Ranks by {name}, one column a judge", _aligned(ranks)]
+        agreement = [
+            f"{pair.metric}: {_name(comparison, pair.judges[0])} and "
+            f"{_name(comparison, pair.judges[1])} agree with Kendall's tau "
+            f"{_signed(pair.agreement.kendall)}, Spearman's rho {_signed(pair.agreement.spearman)}."
+            for pair in comparison.pairs
+        ]
+        parts += ["", *agreement]
+        parts += [_sentence(found) for found in comparison.disagreements[:_LISTED]]
+        more = len(comparison.disagreements) - _LISTED
+        parts += [f"{more} more disagreements are in {COMPARISON}."] if more > 0 else []
+        if comparison.pairs and not comparison.disagreements:
+            parts.append("The judges order all runs alike.")
+    return "\n".join([*parts, *comparison.notes])
+
+
+def write_comparison(path: str | os.PathLike, comparison: Comparison) -> None:
+    """Writes the comparison as one HTML file that needs nothing else."""
+    content = [
+        _header(comparison),
+        _overview(comparison),
+        _charts(comparison),
+        _judges(comparison),
+        _metrics(comparison),
+        _stamps(comparison),
+    ]
+    webpage.write_page(path, f"{len(comparison.runs)} runs compared", content)
+
+
+def _header(comparison: Comparison) -> str:
+    head, notes = comparison.judges[0], " ".join(comparison.notes)
+    verdict, numbers = "No metric ranks these runs.", []
+    for metric in head.metrics:
+        if metric.unranked:
+            continue
+        best = _order(metric, comparison)[0]
+        entry, name = metric.entries[best], comparison.runs[best].name
+        if not numbers:
+            verdict = f"{name} ranks first in {metric.name}, {_certainty(entry)}."
+        if metric.name in JUDGED_BY_ALL:
+            ratio = "–" if entry.ratio is None else f"{webpage.number(entry.ratio)} ×"
+            meaning = f"the floor in {metric.name} is the best, of {name}"
+            numbers.append((ratio, meaning))
+    if len(comparison.judges) > 1:
+        beyond = sum(found.beyond_chance for found in comparison.disagreements)
+        numbers.append((str(len(comparison.judges)), "judges, each on all runs"))
+        numbers.append((str(beyond), "pairs of runs on which two judges disagree beyond chance"))
+    title = f"{len(comparison.runs)} runs compared"
+    return webpage.header(title, verdict, f"{_judge_line(comparison)} {notes}".strip(), numbers)
+
+
+def _certainty(entry: Entry) -> str:
+    if entry.not_separated_from is None:
+        return "how certainly is not known without intervals"
+    if entry.not_separated_from:
+        return f"not separated from {', '.join(entry.not_separated_from)} by the 95 % intervals"
+    return "separated from all others by the 95 % intervals"
+
+
+def _overview(comparison: Comparison) -> str:
+    head = comparison.judges[0]
+    rows = [
+        [comparison.runs[index].name]
+        + [
+            f"{webpage.number(metric.entries[index].value)}{_in_brackets(metric.entries[index])}"
+            for metric in head.metrics
+        ]
+        for index in _order(head.metrics[0], comparison)
+    ]
+    return webpage.section(
+        "At a glance",
+        f"Value and, in brackets, rank: 1 is the best. {_LEGEND}",
+        webpage.table(["run", *(metric.name for metric in head.metrics)], rows),
+    )
+
+
+def _in_brackets(entry: Entry) -> str:
+    return f" ({_mark(entry)})" if entry.rank is not None else ""
+
+
+def _charts(comparison: Comparison) -> str:
+    head = comparison.judges[0]
+    order = _order(head.metrics[0], comparison)
+    names = [comparison.runs[index].name for index in order]
+    charts = []
+    for metric in head.metrics:
+        entries = [metric.entries[index] for index in order]
+        floors = [entry.floor for entry in entries if entry.floor is not None]
+        side = f", {metric.better} is better" if metric.better else ""
+        charts.append(
+            interval_chart(
+                metric.name,
+                names,
+                [entry.value for entry in entries],
+                [entry.interval for entry in entries],
+                xlabel=f"{metric.name}{side}",
+                floor=floors[0] if floors else None,
+            )
+        )
+    return webpage.section(
+        "Values and intervals",
+        "A dot is a value, a bar its 95 % interval; open dots have none. The dashed line is what "
+        f"real images score against real ones. {_INTERVALS}",
+        webpage.columns(*charts),
+    )
+
+
+def _metrics(comparison: Comparison) -> str:
+    columns = ["run", "rank", "value", "value / floor", "95 % interval", "n", "not separated from"]
+    parts = []
+    for metric in comparison.judges[0].metrics:
+        rows = []
+        for index in _order(metric, comparison):
+            entry = metric.entries[index]
+            others = entry.not_separated_from
+            near = "not known" if others is None else ", ".join(others) or "–"
+            near = "–" if entry.rank is None else near
+            rows.append([comparison.runs[index].name, _mark(entry), *_cells(entry), near])
+        why = f"No ranks: {metric.unranked}." if metric.unranked else f"{metric.better} is better"
+        heading = f"<h3>{webpage.escape(metric.name)}</h3>"
+        parts.append(f'{heading}<p class="muted">{webpage.escape(why.capitalize())}</p>')
+        parts.append(webpage.table(columns, rows))
+    return webpage.section(
+        "Each metric",
+        "Two intervals that do not overlap are strong evidence of a difference; two that do may "
+        "still hide one.",
+        *parts,
+    )
+
+
+def _judges(comparison: Comparison) -> str:
+    if len(comparison.judges) < 2:
+        return ""
+    parts = []
+    for name in JUDGED_BY_ALL:
+        ranks = _ranks_by_judge(comparison, name)
+        if len(ranks[0]) > 2:
+            parts.append(f"<h3>Ranks by {webpage.escape(name)}, one column a judge</h3>")
+            parts.append(webpage.table(ranks[0], ranks[1:]))
+    if comparison.pairs:
+        rows = [
+            [
+                f"{_name(comparison, pair.judges[0])} and {_name(comparison, pair.judges[1])}",
+                pair.metric,
+                _signed(pair.agreement.kendall),
+                _signed(pair.agreement.spearman),
+            ]
+            for pair in comparison.pairs
+        ]
+        parts.append("<h3>Agreement</h3>")
+        parts.append(webpage.table(["judges", "metric", "Kendall’s tau", "Spearman’s rho"], rows))
+        parts.append("<h3>Disagreements</h3>")
+        rows = [_disagreement_row(found) for found in comparison.disagreements]
+        columns = ["metric", "one judge", "finds better", "another", "finds better", "meaning"]
+        parts.append(
+            webpage.table(columns, rows) if rows else "<p>The judges order all runs alike.</p>"
+        )
+    return webpage.section(
+        "Judges",
+        "Does the order depend on the network that looks? 1 is the same order, −1 the reverse. A "
+        "control has learnt nothing: where it orders the runs as the trained judges do, the "
+        "difference is plain to see; where it does not, the trained judges see more.",
+        *parts,
+    )
+
+
+def _disagreement_row(found: Disagreement) -> list[str]:
+    (one, other), (first, second) = found.judges, found.better
+    return [found.metric, one, first, other, second, _weight(found)]
+
+
+def _weight(found: Disagreement) -> str:
+    if None in found.separated:
+        return "without intervals, so how certainly is not known"
+    if found.beyond_chance:
+        return "both by intervals that do not overlap: a real disagreement"
+    if not any(found.separated):
+        return "neither by intervals that do not overlap: may be chance"
+    sure = found.judges[found.separated.index(True)]
+    return f"only {sure} by intervals that do not overlap"
+
+
+def _sentence(found: Disagreement) -> str:
+    (one, other), (first, second) = found.judges, found.better
+    return (
+        f"{found.metric}: {one} finds {first} better than {second}, {other} the reverse; "
+        f"{_weight(found)}."
+    )
+
+
+def _stamps(comparison: Comparison) -> str:
+    columns = ["field", *(run.name for run in comparison.runs), ""]
+    fields = [name for name in MAY_DIFFER if any(name in run.record for run in comparison.runs)]
+    rows = [
+        [name, *(str(run.record.get(name, "–")) for run in comparison.runs), MAY_DIFFER[name]]
+        for name in fields
+        if len({str(run.record.get(name)) for run in comparison.runs}) > 1
+    ]
+    notes = "".join(f"<p>{webpage.escape(note)}</p>" for note in comparison.notes)
+    return webpage.section(
+        "What was compared",
+        "All runs agree in what their numbers depend on. What differs is listed with the reason "
+        "why it may.",
+        webpage.facts(comparison.judges[0].protocol),
+        webpage.table(columns, rows, full=True) if rows else "",
+        notes,
+        webpage.folded(f"All of it, as in {COMPARISON}", comparison.to_dict()),
+    )
+
+
+def _ranks_by_judge(comparison: Comparison, name: str) -> list[list[str]]:
+    """A heading and one row a run: its rank by each judge that ranks by this metric."""
+    judges = [j for j in comparison.judges if (m := j.metric(name)) and not m.unranked]
+    if not judges:
+        return [["run"]]
+    rows = [["run", *(_name(comparison, judge.name) for judge in judges)]]
+    for index in _order(judges[0].metric(name), comparison):
+        ranks = [_mark(judge.metric(name).entries[index]) for judge in judges]
+        rows.append([comparison.runs[index].name, *ranks])
+    return rows
+
+
+def _name(comparison: Comparison, judge: str) -> str:
+    found: JudgeResult = next(one for one in comparison.judges if one.name == judge)
+    return f"{judge} (control)" if found.control else judge
+
+
+def _judge_line(comparison: Comparison) -> str:
+    head = comparison.judges[0]
+    known: dict[str, Any] = head.protocol
+    return (
+        f"Judge {_name(comparison, head.name)}, reference {known.get('reference', '')} "
+        f"({known.get('reference_split', '')}), {known['frechet_n']:,} images a side of each "
+        "Fréchet distance."
+    )
+
+
+def _order(metric: Metric, comparison: Comparison) -> list[int]:
+    """Indices of the runs, best first; as they were given where there are no ranks."""
+    indices = range(len(comparison.runs))
+    return sorted(indices, key=lambda index: metric.entries[index].rank or 0)
+
+
+def _mark(entry: Entry) -> str:
+    """The rank, with ~ where another run is not separated and ? where that is not known."""
+    if entry.rank is None:
+        return "–"
+    if entry.not_separated_from is None:
+        return f"{entry.rank} ?"
+    return f"{entry.rank} ~" if entry.not_separated_from else str(entry.rank)
+
+
+def _cells(entry: Entry) -> list[str]:
+    low_high = "–"
+    if entry.interval is not None:
+        low_high = " to ".join(webpage.number(end, 4) for end in entry.interval)
+    return [
+        webpage.number(entry.value, 4),
+        "–" if entry.ratio is None else f"{webpage.number(entry.ratio)} ×",
+        low_high,
+        "–" if entry.n is None else f"{entry.n:,}",
+    ]
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
