@@ -21,8 +21,9 @@ from gan_jax.ranking import (
     agreement,
     depends_on_count,
     direction,
-    inversions,
     places,
+    preferred,
+    separated,
 )
 from gan_jax.results import Judgement, Result, listed, read_results
 
@@ -140,6 +141,11 @@ class JudgeResult:
         """The metric of that name, or None."""
         return next((metric for metric in self.metrics if metric.name == name), None)
 
+    def ranks_by(self, name: str) -> bool:
+        """Whether it ranks the runs by that metric."""
+        metric = self.metric(name)
+        return metric is not None and not metric.unranked
+
 
 @dataclasses.dataclass(frozen=True)
 class JudgePair:
@@ -151,26 +157,49 @@ class JudgePair:
 
 
 @dataclasses.dataclass(frozen=True)
+class Opinion:
+    """What one judge says of two runs.
+
+    Attributes:
+        judge: its stamp.
+        control: whether it has learnt nothing.
+        separated: whether its intervals leave a gap between the runs; None without intervals.
+    """
+
+    judge: str
+    control: bool
+    separated: bool | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Disagreement:
-    """Two runs that two judges order differently, by one metric.
+    """Two runs that judges order differently, by one metric.
 
     Attributes:
         metric: its name.
-        judges: stamps of the two.
-        better: the run that each of them finds better, in the same order.
-        separated: whether the intervals of each judge leave a gap between the runs; None without
-            intervals.
+        first: the run that the headline judge finds better, or else the first judge on this.
+        second: the other run.
+        for_first: the judges that find `first` better.
+        for_second: those that find `second` better.
     """
 
     metric: str
-    judges: tuple[str, str]
-    better: tuple[str, str]
-    separated: tuple[bool | None, bool | None]
+    first: str
+    second: str
+    for_first: tuple[Opinion, ...]
+    for_second: tuple[Opinion, ...]
+
+    @property
+    def trained(self) -> bool:
+        """Whether judges that have learnt something are on both sides."""
+        sides = (self.for_first, self.for_second)
+        return all(any(not one.control for one in side) for side in sides)
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether both judges separate the two runs: the choice of images does not explain it."""
-        return all(self.separated)
+        """Whether a judge on each side separates the runs by its intervals."""
+        sides = (self.for_first, self.for_second)
+        return all(any(one.separated for one in side) for side in sides)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,7 +210,7 @@ class Comparison:
         runs: two or more.
         judges: those that judged every run; the first is the headline.
         pairs: agreement of every two judges, by metric.
-        disagreements: those beyond chance first.
+        disagreements: those of trained judges first, and of these those beyond chance.
         notes: what was left out and what to be careful about.
     """
 
@@ -195,7 +224,7 @@ class Comparison:
         """All of it as JSON values."""
         content = dataclasses.asdict(self)
         for found, written in zip(self.disagreements, content["disagreements"], strict=True):
-            written["beyond_chance"] = found.beyond_chance
+            written |= {"trained": found.trained, "beyond_chance": found.beyond_chance}
         return content
 
 
@@ -321,24 +350,27 @@ def _entry(entry: dict[str, Any]) -> Entry:
 
 
 def _compare_judges(judges: Sequence[JudgeResult], names: Sequence[str]) -> tuple[list, list]:
-    """How far every two judges agree, and the pairs of runs on which they do not."""
+    """How far every two judges agree, and the pairs of runs on which judges do not."""
     pairs, disagreements = [], []
     for name in JUDGED_BY_ALL:
-        ranked = [(judge.name, judge.metric(name)) for judge in judges]
-        ranked = [(judge, metric) for judge, metric in ranked if metric and not metric.unranked]
-        for (one, a), (other, b) in itertools.combinations(ranked, 2):
-            values = ([score.value for score in metric.scores] for metric in (a, b))
-            pairs.append(JudgePair(name, (one, other), agreement(*values)))
-            disagreements += [
-                Disagreement(
-                    name,
-                    (one, other),
-                    (names[found.first], names[found.second]),
-                    (found.separated_by_first, found.separated_by_second),
+        ranking = [judge for judge in judges if judge.ranks_by(name)]
+        for one, other in itertools.combinations(ranking, 2):
+            values = ([s.value for s in judge.metric(name).scores] for judge in (one, other))
+            pairs.append(JudgePair(name, (one.name, other.name), agreement(*values)))
+        for i, j in itertools.combinations(range(len(names)), 2):
+            sides: dict[int, list[Opinion]] = {}
+            for judge in ranking:
+                a, b = (judge.metric(name).scores[k] for k in (i, j))
+                side = preferred(a, b, judge.metric(name).better)
+                if side:
+                    opinion = Opinion(judge.name, judge.control, separated(a, b))
+                    sides.setdefault(side, []).append(opinion)
+            if len(sides) == 2:
+                first, second = (i, j) if next(iter(sides)) > 0 else (j, i)
+                disagreements.append(
+                    Disagreement(name, names[first], names[second], *map(tuple, sides.values()))
                 )
-                for found in inversions(a.scores, b.scores, a.better)
-            ]
-    return pairs, sorted(disagreements, key=lambda found: not found.beyond_chance)
+    return pairs, sorted(disagreements, key=lambda d: (not d.trained, not d.beyond_chance))
 
 
 def _note_differing_judges(judges: Sequence[JudgeResult], notes: list[str]) -> None:

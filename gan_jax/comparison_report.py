@@ -16,6 +16,7 @@ from gan_jax.comparison import (
     Entry,
     JudgeResult,
     Metric,
+    Opinion,
     compare,
 )
 from gan_jax.errors import InputError
@@ -24,10 +25,13 @@ from gan_jax.results import COMPARISON
 
 PAGE = "comparison.html"
 _LISTED = 8
+_AGREEMENT = "Kendall’s tau / Spearman’s rho of each two judges"
 _LEGEND = (
     "~ the 95 % interval overlaps with that of another run: their order is not certain. "
     "? without intervals: how certain the order is, is not known."
 )
+_STARRED = "* marks a judge whose 95 % intervals of the two runs do not overlap."
+_ALIKE = "The trained judges order all runs alike."
 _INTERVALS = (
     "Intervals are over the images judged. Another training of the same config, with another seed, "
     "can differ by more."
@@ -81,18 +85,8 @@ def comparison_table(comparison: Comparison) -> str:
             ranks = _ranks_by_judge(comparison, name)
             if len(ranks[0]) > 2:
                 parts += ["", f"Ranks by {name}, one column a judge", _aligned(ranks)]
-        agreement = [
-            f"{pair.metric}: {_name(comparison, pair.judges[0])} and "
-            f"{_name(comparison, pair.judges[1])} agree with Kendall's tau "
-            f"{_signed(pair.agreement.kendall)}, Spearman's rho {_signed(pair.agreement.spearman)}."
-            for pair in comparison.pairs
-        ]
-        parts += ["", *agreement]
-        parts += [_sentence(found) for found in comparison.disagreements[:_LISTED]]
-        more = len(comparison.disagreements) - _LISTED
-        parts += [f"{more} more disagreements are in {COMPARISON}."] if more > 0 else []
-        if comparison.pairs and not comparison.disagreements:
-            parts.append("The judges order all runs alike.")
+                parts += ["", f"{_AGREEMENT} by {name}", _aligned(_agreement(comparison, name))]
+        parts += ["", *_disagreement_lines(comparison)] if comparison.pairs else []
     return "\n".join([*parts, *comparison.notes])
 
 
@@ -110,7 +104,7 @@ def write_comparison(path: str | os.PathLike, comparison: Comparison) -> None:
 
 
 def _header(comparison: Comparison) -> str:
-    head, notes = comparison.judges[0], " ".join(comparison.notes)
+    head = comparison.judges[0]
     verdict, numbers = "No metric ranks these runs.", []
     for metric in head.metrics:
         if metric.unranked:
@@ -124,11 +118,12 @@ def _header(comparison: Comparison) -> str:
             meaning = f"the floor in {metric.name} is the best, of {name}"
             numbers.append((ratio, meaning))
     if len(comparison.judges) > 1:
-        beyond = sum(found.beyond_chance for found in comparison.disagreements)
+        beyond = sum(found.trained and found.beyond_chance for found in comparison.disagreements)
         numbers.append((str(len(comparison.judges)), "judges, each on all runs"))
-        numbers.append((str(beyond), "pairs of runs on which two judges disagree beyond chance"))
+        numbers.append((str(beyond), "times trained judges disagree on two runs beyond chance"))
+    warnings = " ".join(note for note in comparison.notes if note.startswith("Warning"))
     title = f"{len(comparison.runs)} runs compared"
-    return webpage.header(title, verdict, f"{_judge_line(comparison)} {notes}".strip(), numbers)
+    return webpage.header(title, verdict, f"{_judge_line(comparison)} {warnings}".strip(), numbers)
 
 
 def _certainty(entry: Entry) -> str:
@@ -141,18 +136,16 @@ def _certainty(entry: Entry) -> str:
 
 def _overview(comparison: Comparison) -> str:
     head = comparison.judges[0]
-    rows = [
-        [comparison.runs[index].name]
-        + [
-            f"{webpage.number(metric.entries[index].value)}{_in_brackets(metric.entries[index])}"
-            for metric in head.metrics
-        ]
-        for index in _order(head.metrics[0], comparison)
-    ]
+    order = _order(head.metrics[0], comparison)
+    rows = []
+    for metric in head.metrics:
+        entries = [metric.entries[index] for index in order]
+        cells = [f"{webpage.number(entry.value)}{_in_brackets(entry)}" for entry in entries]
+        rows.append([metric.name, *cells])
     return webpage.section(
         "At a glance",
         f"Value and, in brackets, rank: 1 is the best. {_LEGEND}",
-        webpage.table(["run", *(metric.name for metric in head.metrics)], rows),
+        webpage.table(["", *(comparison.runs[index].name for index in order)], rows),
     )
 
 
@@ -205,7 +198,8 @@ def _metrics(comparison: Comparison) -> str:
     return webpage.section(
         "Each metric",
         "Two intervals that do not overlap are strong evidence of a difference; two that do may "
-        "still hide one.",
+        "still hide one. Confidence, precision and density look at single images: a generator that "
+        "draws one good image again and again can rank first in them.",
         *parts,
     )
 
@@ -219,55 +213,82 @@ def _judges(comparison: Comparison) -> str:
         if len(ranks[0]) > 2:
             parts.append(f"<h3>Ranks by {webpage.escape(name)}, one column a judge</h3>")
             parts.append(webpage.table(ranks[0], ranks[1:]))
+            agreement = _agreement(comparison, name)
+            parts.append(f'<p class="muted">{_AGREEMENT}</p>')
+            parts.append(webpage.table(agreement[0], agreement[1:]))
     if comparison.pairs:
+        parts.append("<h3>Disagreements</h3>")
         rows = [
             [
-                f"{_name(comparison, pair.judges[0])} and {_name(comparison, pair.judges[1])}",
-                pair.metric,
-                _signed(pair.agreement.kendall),
-                _signed(pair.agreement.spearman),
+                found.metric,
+                f"{found.first} before {found.second}",
+                _side(found.for_first),
+                _side(found.for_second),
+                _weight(found),
             ]
-            for pair in comparison.pairs
+            for found in comparison.disagreements
         ]
-        parts.append("<h3>Agreement</h3>")
-        parts.append(webpage.table(["judges", "metric", "Kendall’s tau", "Spearman’s rho"], rows))
-        parts.append("<h3>Disagreements</h3>")
-        rows = [_disagreement_row(found) for found in comparison.disagreements]
-        columns = ["metric", "one judge", "finds better", "another", "finds better", "meaning"]
-        parts.append(
-            webpage.table(columns, rows) if rows else "<p>The judges order all runs alike.</p>"
-        )
+        columns = ["metric", "order", "so say", "the reverse say", ""]
+        parts.append(webpage.table(columns, rows, full=True) if rows else f"<p>{_ALIKE}</p>")
     return webpage.section(
         "Judges",
-        "Does the order depend on the network that looks? 1 is the same order, −1 the reverse. A "
-        "control has learnt nothing: where it orders the runs as the trained judges do, the "
-        "difference is plain to see; where it does not, the trained judges see more.",
+        "Does the order depend on the network that looks? 1 is the same order, -1 the reverse. A "
+        "control has learnt nothing: it shows how much of the order needs no learning. "
+        f"{_STARRED}",
         *parts,
     )
 
 
-def _disagreement_row(found: Disagreement) -> list[str]:
-    (one, other), (first, second) = found.judges, found.better
-    return [found.metric, one, first, other, second, _weight(found)]
+def _side(opinions: Sequence[Opinion]) -> str:
+    return ", ".join(
+        f"{one.judge}{' (control)' if one.control else ''}{'*' if one.separated else ''}"
+        for one in opinions
+    )
 
 
 def _weight(found: Disagreement) -> str:
-    if None in found.separated:
-        return "without intervals, so how certainly is not known"
-    if found.beyond_chance:
-        return "both by intervals that do not overlap: a real disagreement"
-    if not any(found.separated):
-        return "neither by intervals that do not overlap: may be chance"
-    sure = found.judges[found.separated.index(True)]
-    return f"only {sure} by intervals that do not overlap"
+    if any(one.separated is None for one in (*found.for_first, *found.for_second)):
+        weight = "without intervals, so how certainly is not known"
+    elif found.beyond_chance:
+        weight = "beyond chance: on both sides the intervals are apart"
+    else:
+        weight = "may be chance: not on both sides are the intervals apart"
+    return weight if found.trained else f"{weight}; only controls are on one side"
 
 
 def _sentence(found: Disagreement) -> str:
-    (one, other), (first, second) = found.judges, found.better
     return (
-        f"{found.metric}: {one} finds {first} better than {second}, {other} the reverse; "
-        f"{_weight(found)}."
+        f"{found.metric}: {found.first} is better than {found.second} for "
+        f"{_side(found.for_first)}, worse for {_side(found.for_second)}; {_weight(found)}."
     )
+
+
+def _disagreement_lines(comparison: Comparison) -> list[str]:
+    """Where trained judges disagree, in sentences, and how often a control disagrees with them."""
+    trained = [found for found in comparison.disagreements if found.trained]
+    lines = [_sentence(found) for found in trained[:_LISTED]] or [_ALIKE]
+    if trained:
+        lines.append(_STARRED)
+    if len(trained) > _LISTED:
+        lines.append(f"{len(trained) - _LISTED} more disagreements are in {COMPARISON}.")
+    others = len(comparison.disagreements) - len(trained)
+    if others:
+        lines.append(f"Controls order {others} pairs of runs otherwise: see {COMPARISON}.")
+    return lines
+
+
+def _agreement(comparison: Comparison, name: str) -> list[list[str]]:
+    """A heading and one row a judge: how far it agrees with each other judge."""
+    judges = [judge.name for judge in comparison.judges if judge.ranks_by(name)]
+    found = {pair.judges: pair.agreement for pair in comparison.pairs if pair.metric == name}
+    rows = [["", *(_name(comparison, judge) for judge in judges[1:])]]
+    for one in judges[:-1]:
+        cells = [found.get((one, other)) for other in judges[1:]]
+        rows.append(
+            [_name(comparison, one)]
+            + [f"{_signed(a.kendall)} / {_signed(a.spearman)}" if a else "" for a in cells]
+        )
+    return rows
 
 
 def _stamps(comparison: Comparison) -> str:
@@ -292,7 +313,7 @@ def _stamps(comparison: Comparison) -> str:
 
 def _ranks_by_judge(comparison: Comparison, name: str) -> list[list[str]]:
     """A heading and one row a run: its rank by each judge that ranks by this metric."""
-    judges = [j for j in comparison.judges if (m := j.metric(name)) and not m.unranked]
+    judges = [judge for judge in comparison.judges if judge.ranks_by(name)]
     if not judges:
         return [["run"]]
     rows = [["run", *(_name(comparison, judge.name) for judge in judges)]]

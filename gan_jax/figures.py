@@ -139,7 +139,8 @@ def interval_chart(
         axes.axvline(floor, color=ORANGE, lw=1.4, ls="--", label="real against real")
         _legend(axes, 1)
     if shown and min(shown) > 0 and max(shown) >= 10 * min(shown):
-        _logarithmic(axes.xaxis, axes.set_xscale)
+        wide = max(shown) >= 300 * min(shown)
+        _logarithmic(axes.xaxis, axes.set_xscale, (1.0,) if wide else (1.0, 2.0, 5.0))
     else:
         axes.locator_params(axis="x", nbins=6)
     short = [name if len(name) <= 28 else "…" + name[-27:] for name in names]
@@ -196,11 +197,11 @@ def _figure(title: str, width: float, height: float):
     return figure, axes
 
 
-def _logarithmic(axis, set_scale) -> None:
+def _logarithmic(axis, set_scale, subs=(1.0, 2.0, 5.0)) -> None:
     from matplotlib import ticker
 
     set_scale("log")
-    axis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+    axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=8))
     axis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.set_minor_formatter(ticker.NullFormatter())
 

@@ -69,23 +69,6 @@ class Agreement:
     spearman: float | None
 
 
-@dataclasses.dataclass(frozen=True)
-class Inversion:
-    """Two scores that two judges put in opposite orders.
-
-    Attributes:
-        first: index of the one that the first judge finds better.
-        second: index of the one that the second judge finds better.
-        separated_by_first: whether the first judge's intervals leave no overlap; None without.
-        separated_by_second: the same of the second judge.
-    """
-
-    first: int
-    second: int
-    separated_by_first: bool | None
-    separated_by_second: bool | None
-
-
 def direction(metric: str) -> str | None:
     """'lower' or 'higher', whichever is better; None for a metric that has no better side."""
     fitting = [name for name in _DIRECTIONS if _begins(metric, name)]
@@ -99,11 +82,10 @@ def depends_on_count(metric: str) -> bool:
 
 def places(scores: Sequence[Score], better: str) -> list[Place]:
     """The place of each score; `better` is 'lower' or 'higher'."""
-    sign = 1.0 if better == "lower" else -1.0
     known = all(score.interval is not None for score in scores)
     return [
         Place(
-            rank=1 + sum(sign * other.value < sign * score.value for other in scores),
+            rank=1 + sum(preferred(other, score, better) > 0 for other in scores),
             overlaps=tuple(
                 j for j, other in enumerate(scores) if j != i and separated(score, other) is False
             ),
@@ -111,6 +93,12 @@ def places(scores: Sequence[Score], better: str) -> list[Place]:
         )
         for i, score in enumerate(scores)
     ]
+
+
+def preferred(a: Score, b: Score, better: str) -> int:
+    """1 where a is better than b, -1 where b is, 0 where they are equal."""
+    sign = 1 if better == "lower" else -1
+    return sign * ((b.value > a.value) - (b.value < a.value))
 
 
 def separated(a: Score, b: Score) -> bool | None:
@@ -134,20 +122,6 @@ def agreement(a: Sequence[float], b: Sequence[float]) -> Agreement:
         kendall=_finite(stats.kendalltau(a, b).statistic),
         spearman=_finite(stats.spearmanr(a, b).statistic),
     )
-
-
-def inversions(a: Sequence[Score], b: Sequence[Score], better: str) -> list[Inversion]:
-    """The pairs that judge a and judge b order differently; those that one finds equal are not."""
-    sign = 1.0 if better == "lower" else -1.0
-    found = []
-    for i in range(len(a)):
-        for j in range(i + 1, len(a)):
-            by_a = sign * (a[j].value - a[i].value)  # positive: i is better
-            by_b = sign * (b[j].value - b[i].value)
-            if by_a * by_b < 0:
-                first, second = (i, j) if by_a > 0 else (j, i)
-                found.append(Inversion(first, second, separated(a[i], a[j]), separated(b[i], b[j])))
-    return found
 
 
 def _begins(metric: str, name: str) -> bool:
