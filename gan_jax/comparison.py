@@ -197,9 +197,12 @@ class Disagreement:
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether a judge on each side separates the runs by its intervals."""
+        """Whether a judge on each side, a trained one if `trained`, separates the runs."""
         sides = (self.for_first, self.for_second)
-        return all(any(one.separated for one in side) for side in sides)
+        return all(
+            any(one.separated and not (self.trained and one.control) for one in side)
+            for side in sides
+        )
 
 
 @dataclasses.dataclass(frozen=True)

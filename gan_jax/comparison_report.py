@@ -21,7 +21,7 @@ from gan_jax.comparison import (
 )
 from gan_jax.errors import InputError
 from gan_jax.figures import interval_chart
-from gan_jax.results import COMPARISON
+from gan_jax.results import COMPARISON, listed
 
 PAGE = "comparison.html"
 _LISTED = 8
@@ -130,7 +130,7 @@ def _certainty(entry: Entry) -> str:
     if entry.not_separated_from is None:
         return "how certainly is not known without intervals"
     if entry.not_separated_from:
-        return f"not separated from {', '.join(entry.not_separated_from)} by the 95 % intervals"
+        return f"not separated from {listed(entry.not_separated_from)} by the 95 % intervals"
     return "separated from all others by the 95 % intervals"
 
 
@@ -214,21 +214,15 @@ def _judges(comparison: Comparison) -> str:
             parts.append(f"<h3>Ranks by {webpage.escape(name)}, one column a judge</h3>")
             parts.append(webpage.table(ranks[0], ranks[1:]))
             agreement = _agreement(comparison, name)
-            parts.append(f'<p class="muted">{_AGREEMENT}</p>')
+            parts.append(f"<h3>{_AGREEMENT}</h3>")
             parts.append(webpage.table(agreement[0], agreement[1:]))
     if comparison.pairs:
         parts.append("<h3>Disagreements</h3>")
         rows = [
-            [
-                found.metric,
-                f"{found.first} before {found.second}",
-                _side(found.for_first),
-                _side(found.for_second),
-                _weight(found),
-            ]
+            [f"{found.first} before {found.second}", found.metric, _sides(found)]
             for found in comparison.disagreements
         ]
-        columns = ["metric", "order", "so say", "the reverse say", ""]
+        columns = ["order", "metric", ""]
         parts.append(webpage.table(columns, rows, full=True) if rows else f"<p>{_ALIKE}</p>")
     return webpage.section(
         "Judges",
@@ -248,25 +242,28 @@ def _side(opinions: Sequence[Opinion]) -> str:
 
 def _weight(found: Disagreement) -> str:
     if any(one.separated is None for one in (*found.for_first, *found.for_second)):
-        weight = "without intervals, so how certainly is not known"
+        weight = "Without intervals, how certainly is not known"
     elif found.beyond_chance:
-        weight = "beyond chance: on both sides the intervals are apart"
+        weight = "Beyond chance: on both sides the intervals are apart"
     else:
-        weight = "may be chance: not on both sides are the intervals apart"
+        weight = "May be chance: not on both sides are the intervals apart"
     return weight if found.trained else f"{weight}; only controls are on one side"
 
 
-def _sentence(found: Disagreement) -> str:
+def _sides(found: Disagreement) -> str:
     return (
-        f"{found.metric}: {found.first} is better than {found.second} for "
-        f"{_side(found.for_first)}, worse for {_side(found.for_second)}; {_weight(found)}."
+        f"So say {_side(found.for_first)}; the reverse says {_side(found.for_second)}. "
+        f"{_weight(found)}."
     )
 
 
 def _disagreement_lines(comparison: Comparison) -> list[str]:
     """Where trained judges disagree, in sentences, and how often a control disagrees with them."""
     trained = [found for found in comparison.disagreements if found.trained]
-    lines = [_sentence(found) for found in trained[:_LISTED]] or [_ALIKE]
+    lines = [
+        f"{found.metric}: {found.first} before {found.second}. {_sides(found)}"
+        for found in trained[:_LISTED]
+    ] or [_ALIKE]
     if trained:
         lines.append(_STARRED)
     if len(trained) > _LISTED:
@@ -292,12 +289,14 @@ def _agreement(comparison: Comparison, name: str) -> list[list[str]]:
 
 
 def _stamps(comparison: Comparison) -> str:
-    columns = ["field", *(run.name for run in comparison.runs), ""]
-    fields = [name for name in MAY_DIFFER if any(name in run.record for run in comparison.runs)]
+    fields = [
+        field
+        for field in MAY_DIFFER
+        if len({str(run.record.get(field)) for run in comparison.runs}) > 1
+    ]
     rows = [
-        [name, *(str(run.record.get(name, "–")) for run in comparison.runs), MAY_DIFFER[name]]
-        for name in fields
-        if len({str(run.record.get(name)) for run in comparison.runs}) > 1
+        [run.name, *(_short(run.record.get(field, "–")) for field in fields)]
+        for run in comparison.runs
     ]
     notes = "".join(f"<p>{webpage.escape(note)}</p>" for note in comparison.notes)
     return webpage.section(
@@ -305,7 +304,8 @@ def _stamps(comparison: Comparison) -> str:
         "All runs agree in what their numbers depend on. What differs is listed with the reason "
         "why it may.",
         webpage.facts(comparison.judges[0].protocol),
-        webpage.table(columns, rows, full=True) if rows else "",
+        webpage.table(["run", *fields], rows) if fields else "",
+        webpage.facts({field: MAY_DIFFER[field] for field in fields}),
         notes,
         webpage.folded(f"All of it, as in {COMPARISON}", comparison.to_dict()),
     )
@@ -363,6 +363,11 @@ def _cells(entry: Entry) -> list[str]:
         low_high,
         "–" if entry.n is None else f"{entry.n:,}",
     ]
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 24 else text[:12] + "…"
 
 
 def _signed(value: float | None) -> str:
