@@ -25,6 +25,7 @@ from gan_jax.results import COMPARISON, listed
 
 PAGE = "comparison.html"
 _LISTED = 8
+_BEST = {"lower": "the lowest", "higher": "the highest"}
 _AGREEMENT = "Kendall’s tau / Spearman’s rho of each two judges"
 _LEGEND = (
     "~ the 95 % interval overlaps with that of another run: their order is not certain. "
@@ -191,9 +192,13 @@ def _metrics(comparison: Comparison) -> str:
             near = "not known" if others is None else ", ".join(others) or "–"
             near = "–" if entry.rank is None else near
             rows.append([comparison.runs[index].name, _mark(entry), *_cells(entry), near])
-        why = f"No ranks: {metric.unranked}." if metric.unranked else f"{metric.better} is better"
+        why = (
+            f"No ranks: {metric.unranked}."
+            if metric.unranked
+            else f"Best is {_BEST[metric.better]}."
+        )
         heading = f"<h3>{webpage.escape(metric.name)}</h3>"
-        parts.append(f'{heading}<p class="muted">{webpage.escape(why.capitalize())}</p>')
+        parts.append(f'{heading}<p class="muted">{webpage.escape(why)}</p>')
         parts.append(webpage.table(columns, rows))
     return webpage.section(
         "Each metric",

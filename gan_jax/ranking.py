@@ -98,7 +98,7 @@ def places(scores: Sequence[Score], better: str) -> list[Place]:
 def preferred(a: Score, b: Score, better: str) -> int:
     """1 where a is better than b, -1 where b is, 0 where they are equal."""
     sign = 1 if better == "lower" else -1
-    return sign * ((b.value > a.value) - (b.value < a.value))
+    return sign * (int(b.value > a.value) - int(b.value < a.value))
 
 
 def separated(a: Score, b: Score) -> bool | None:
