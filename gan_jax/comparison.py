@@ -129,7 +129,7 @@ class JudgeResult:
         name: the extractor's stamp.
         control: whether it has learnt nothing: random weights, pixels, their PCA.
         protocol: what all runs have in common.
-        metrics: in the order of eval.json.
+        metrics: Fréchet distances first, then in the order of eval.json.
     """
 
     name: str
@@ -295,6 +295,7 @@ def _judge(judged: Sequence[Judgement], notes: list[str]) -> JudgeResult:
     protocol = judged[0].protocol
     name = str(protocol.get("extractor", protocol["extractor_sha256"][:8]))
     metrics = dict.fromkeys(metric for one in judged for metric in one.metrics)
+    metrics = sorted(metrics, key=lambda metric: metric not in JUDGED_BY_ALL)
     return JudgeResult(
         name=name,
         # The accuracy of Inception is not known either, but it has learnt.
