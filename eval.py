@@ -3,6 +3,7 @@
 python eval.py --workdir runs/quickstart
 python eval.py --samples DIR_OR_NPZ --reference mnist5k --extractor runs/cnn_mnist5k/pack --out DIR
 python eval.py --gate runs/cnn_mnist5k/pack --reference mnist5k
+python eval.py --compare runs/* [--out DIR]
 """
 
 import json
@@ -50,6 +51,9 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 0, "Images a call; 0 for the de
 _CACHE = flags.DEFINE_string(
     "cache", "~/.cache/gan_jax/statistics", "Folder for references' statistics; '' for none."
 )
+_COMPARE = flags.DEFINE_bool(
+    "compare", False, "Compare the runs whose folders follow: eval.py --compare runs/*."
+)
 _GATE = flags.DEFINE_string(
     "gate", "", "A pack to test: does it notice known damage to --reference? Stored in the pack."
 )
@@ -60,17 +64,23 @@ _OUT = flags.DEFINE_string("out", "", "Where eval.json and report.html go.")
 _JSON = flags.DEFINE_bool("json", False, "Print eval.json instead of a table.")
 
 
-def main(_: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     logging.getLogger().setLevel(logging.WARNING)
     # Imported late, so that --help and a mistyped flag answer at once.
     from gan_jax import cli, evaluation, sample_evaluation
     from gan_jax.errors import InputError
 
-    if bool(_WORKDIR.value) + bool(_SAMPLES.value) + bool(_GATE.value) != 1:
+    jobs = (_WORKDIR.value, _SAMPLES.value, _GATE.value, _COMPARE.value)
+    if sum(map(bool, jobs)) != 1:
         raise InputError(
-            "give one of --workdir (a run of ours), --samples (anybody's images) and --gate (a "
-            "pack to test)."
+            "give one of --workdir (a run of ours), --samples (anybody's images), --gate (a pack "
+            "to test) and --compare (the folders of several results)."
         )
+    if arguments[1:] and not _COMPARE.value:
+        raise InputError(f"'{arguments[1]}' is not understood; see python eval.py --help.")
+    if _COMPARE.value:
+        print(_compare(arguments[1:]))
+        return
     if _GATE.value:
         print(_test_pack())
         return
@@ -105,6 +115,17 @@ def main(_: list[str]) -> None:
     out = pathlib.Path(_OUT.value or _WORKDIR.value)
     print(json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result))
     print(f"Report: {out / 'report.html'}", file=sys.stderr)
+
+
+def _compare(folders: list[str]) -> str:
+    from gan_jax.comparison_report import compare_runs, comparison_table
+
+    comparison = compare_runs(folders, _OUT.value or None)
+    if _OUT.value:
+        print(f"Page: {pathlib.Path(_OUT.value) / 'comparison.html'}", file=sys.stderr)
+    return (
+        json.dumps(comparison.to_dict(), indent=1) if _JSON.value else comparison_table(comparison)
+    )
 
 
 def _test_pack() -> str:

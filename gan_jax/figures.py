@@ -56,12 +56,7 @@ def line_chart(title: str, series: Sequence[Series], *, ylabel: str, percent=Fal
     values = np.concatenate(shown) if shown else np.zeros(0)
     values = values[np.isfinite(values)]
     if log and values.size and values.min() > 0 and values.max() >= 10 * values.min():
-        from matplotlib import ticker
-
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+        _logarithmic(axes.yaxis, axes.set_yscale)
     axes.set_xlabel("training step", parse_math=False)
     axes.set_ylabel(ylabel, parse_math=False)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -108,6 +103,58 @@ def class_chart(title: str, names: Sequence[str], generated, real=None) -> str:
     return _svg(figure, title)
 
 
+def interval_chart(
+    title: str,
+    names: Sequence[str],
+    values: Sequence[float | None],
+    intervals: Sequence[tuple[float, float] | None],
+    *,
+    xlabel: str,
+    floor: float | None = None,
+) -> str:
+    """One value a run (a dot) with its interval (a bar), below one another, as SVG text.
+
+    The axis is logarithmic where all that is shown is positive and spans a factor of 10 or more.
+
+    Args:
+      title: above the chart, and read out by screen readers.
+      names: of the k runs, from top to bottom.
+      values: [k]; None where a run has none.
+      intervals: [k] of (low, high); an open dot stands for a value without one.
+      xlabel: what is measured.
+      floor: that of real images, drawn as a line.
+    """
+    figure, axes = _figure(title, 5.4, 1.3 + 0.27 * len(names))
+    shown = [] if floor is None else [floor]
+    for place, (value, interval) in enumerate(zip(values, intervals, strict=True)):
+        if value is None:
+            continue
+        low, high = interval or (value, value)
+        shown += [low, value, high]
+        if interval is not None:
+            axes.hlines(place, low, high, color=BLUE, lw=2.2)
+        face = "none" if interval is None else BLUE
+        axes.plot(value, place, "o", ms=5, color=BLUE, markerfacecolor=face)
+    if floor is not None:
+        axes.axvline(floor, color=ORANGE, lw=1.4, ls="--", label="real against real")
+        _legend(axes, 1)
+    if shown and min(shown) > 0 and max(shown) >= 10 * min(shown):
+        wide = max(shown) >= 300 * min(shown)
+        _logarithmic(axes.xaxis, axes.set_xscale, (1.0,) if wide else (1.0, 2.0, 5.0))
+    else:
+        axes.locator_params(axis="x", nbins=6)
+    short = [name if len(name) <= 28 else "…" + name[-27:] for name in names]
+    axes.set_yticks(np.arange(len(names)), short)
+    for label in axes.get_yticklabels():
+        label.set_parse_math(False)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", visible=False)
+    axes.grid(axis="x", color=GREY, alpha=0.25, lw=0.6)
+    axes.set_xlabel(xlabel, parse_math=False)
+    return _svg(figure, title)
+
+
 def _binned(line: Series, factor: float):
     """Steps, mean, least and greatest values of a line: as they are, or of equal runs of points."""
     steps = np.asarray(line.steps, np.float64)
@@ -148,6 +195,15 @@ def _figure(title: str, width: float, height: float):
     axes.grid(axis="y", color=GREY, alpha=0.25, lw=0.6)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def _logarithmic(axis, set_scale, subs=(1.0, 2.0, 5.0)) -> None:
+    from matplotlib import ticker
+
+    set_scale("log")
+    axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=8))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(ticker.NullFormatter())
 
 
 def _legend(axes, columns: int) -> None:
