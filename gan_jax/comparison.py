@@ -37,6 +37,10 @@ MAY_DIFFER = {
     "images": "A Fréchet distance takes frechet_n of them, which agrees; a metric over all of them "
     "is not ranked where its n differs.",
     "reference": "A name only: the fingerprint of the reference images agrees.",
+    "gate": "The gate may have been run on the extractor between two judgements.",
+    "skipped": "What could not be computed of a run is missing in its column.",
+    "training": "Only the metrics of copying look at training images.",
+    "training_images": "Only the metrics of copying look at training images.",
     "gan_jax": "The definitions of metrics may differ between versions: judge all runs with one "
     "version before relying on a small difference.",
 }
