@@ -4,15 +4,38 @@ Everything here takes numpy arrays (features, probabilities, counts) and compute
 host; nothing knows of models or training.
 """
 
+from gan_jax.metrics.classifier import ClassifierStatistics as ClassifierStatistics
 from gan_jax.metrics.classifier import class_histogram as class_histogram
 from gan_jax.metrics.classifier import class_kl as class_kl
 from gan_jax.metrics.classifier import classifier_score as classifier_score
 from gan_jax.metrics.classifier import mean_confidence as mean_confidence
+from gan_jax.metrics.frechet import FrechetInfinity as FrechetInfinity
 from gan_jax.metrics.frechet import FrechetResult as FrechetResult
 from gan_jax.metrics.frechet import frechet_distance as frechet_distance
 from gan_jax.metrics.frechet import frechet_distance_from_moments as frechet_distance_from_moments
 from gan_jax.metrics.frechet import frechet_floor as frechet_floor
+from gan_jax.metrics.frechet import frechet_infinity as frechet_infinity
 from gan_jax.metrics.frechet import frechet_with_floor as frechet_with_floor
+from gan_jax.metrics.kernel import KernelDistance as KernelDistance
+from gan_jax.metrics.kernel import SubsetKernelDistance as SubsetKernelDistance
+from gan_jax.metrics.kernel import kernel_distance as kernel_distance
+from gan_jax.metrics.kernel import kernel_distance_subsets as kernel_distance_subsets
+from gan_jax.metrics.memorisation import DataCopying as DataCopying
+from gan_jax.metrics.memorisation import auth_pct as auth_pct
+from gan_jax.metrics.memorisation import data_copying as data_copying
 from gan_jax.metrics.memorisation import nearest_neighbours as nearest_neighbours
+from gan_jax.metrics.modes import ModeCoverage as ModeCoverage
+from gan_jax.metrics.modes import count_modes as count_modes
+from gan_jax.metrics.modes import mode_coverage as mode_coverage
+from gan_jax.metrics.modes import stacked_classes as stacked_classes
 from gan_jax.metrics.moments import Moments as Moments
 from gan_jax.metrics.moments import effective_rank as effective_rank
+from gan_jax.metrics.neighbours import DensityCoverage as DensityCoverage
+from gan_jax.metrics.neighbours import NeighbourScores as NeighbourScores
+from gan_jax.metrics.neighbours import PrecisionRecall as PrecisionRecall
+from gan_jax.metrics.neighbours import density_coverage as density_coverage
+from gan_jax.metrics.neighbours import neighbour_scores as neighbour_scores
+from gan_jax.metrics.neighbours import precision_recall as precision_recall
+from gan_jax.metrics.sliced import random_projections as random_projections
+from gan_jax.metrics.sliced import sliced_wasserstein as sliced_wasserstein
+from gan_jax.metrics.vendi import vendi_score as vendi_score

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from gan_jax.errors import InputError
@@ -30,12 +32,77 @@ def classifier_score(probabilities, splits: int = 1) -> float:
 
 
 def _score(probabilities: np.ndarray) -> float:
-    marginal = probabilities.mean(axis=0)
-    # p log p tends to 0 with p, and a class of marginal 0 has p = 0 in every row.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = probabilities * (np.log(probabilities) - np.log(marginal))
-    divergence = np.where(probabilities > 0.0, terms, 0.0).sum(axis=1)
-    return float(np.exp(max(divergence.mean(), 0.0)))
+    return ClassifierStatistics.of(probabilities).score()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClassifierStatistics:
+    """All that the score, the mean confidence and the class histogram need of n images.
+
+    Batches are added by `merge`, in any order and grouping, so that sets of any size and shards of
+    one set give what the whole set does.
+
+    Attributes:
+      count: n.
+      total: float64 [k], sum of the probabilities.
+      log_total: sum over images and classes of p log p.
+      largest_total: sum over images of the largest probability.
+      predicted: int64 [k], images whose largest probability is that class's (the first of equals).
+    """
+
+    count: int
+    total: np.ndarray
+    log_total: float
+    largest_total: float
+    predicted: np.ndarray
+
+    @classmethod
+    def of(cls, probabilities) -> ClassifierStatistics:
+        """Statistics of softmax outputs [n, k], n >= 1.
+
+        Raises:
+          InputError: not probabilities.
+        """
+        probabilities = _checked_probabilities(probabilities)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(probabilities > 0.0, probabilities * np.log(probabilities), 0.0)
+        return cls(
+            len(probabilities),
+            probabilities.sum(axis=0),
+            float(terms.sum()),
+            float(probabilities.max(axis=1).sum()),
+            np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1]),
+        )
+
+    def merge(self, other: ClassifierStatistics) -> ClassifierStatistics:
+        """Statistics of both sets together.
+
+        Raises:
+          InputError: different numbers of classes.
+        """
+        if len(self.total) != len(other.total):
+            raise InputError(
+                f"statistics of {len(self.total)} and of {len(other.total)} classes cannot be "
+                "merged; use the same recogniser for both."
+            )
+        return ClassifierStatistics(
+            self.count + other.count,
+            self.total + other.total,
+            self.log_total + other.log_total,
+            self.largest_total + other.largest_total,
+            self.predicted + other.predicted,
+        )
+
+    def score(self) -> float:
+        """`classifier_score` of one part."""
+        marginal = self.total[self.total > 0.0] / self.count
+        # The mean of sum p (log p - log q) is that of sum p log p, less sum q log q.
+        divergence = self.log_total / self.count - float(np.sum(marginal * np.log(marginal)))
+        return float(np.exp(max(divergence, 0.0)))
+
+    def confidence(self) -> float:
+        """`mean_confidence`."""
+        return self.largest_total / self.count
 
 
 def mean_confidence(probabilities) -> float:

@@ -25,6 +25,8 @@ import numpy as np
 from gan_jax.errors import InputError
 from gan_jax.metrics.moments import Moments, checked_features
 
+_LARGE = 256  # singular values of smaller matrices take no time worth saving
+
 
 @dataclasses.dataclass(frozen=True)
 class FrechetResult:
@@ -68,6 +70,9 @@ class _Gaussian:
     @classmethod
     def of_moments(cls, moments: Moments) -> _Gaussian:
         covariance = moments.covariance()
+        root = _triangular_root(covariance) if moments.count > len(covariance) else None
+        if root is not None:
+            return cls(moments.mean, float(np.trace(covariance)), root)
         eigenvalues, vectors = np.linalg.eigh(covariance)
         # Below this an eigenvalue is round-off: its root would add directions that do not exist.
         threshold = len(eigenvalues) * np.finfo(np.float64).eps * max(eigenvalues[-1], 0.0)
@@ -76,11 +81,42 @@ class _Gaussian:
         return cls(moments.mean, float(np.trace(covariance)), root)
 
 
+def _triangular_root(covariance: np.ndarray) -> np.ndarray | None:
+    """The Cholesky factor, twenty times as fast as eigenvectors; None near singularity."""
+    try:
+        factor = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        return None
+    pivots = np.diag(factor) ** 2
+    if pivots.min() <= 100 * len(pivots) * np.finfo(np.float64).eps * pivots.max():
+        return None
+    return factor.T
+
+
 def _distance(a: _Gaussian, b: _Gaussian) -> float:
     product = a.root @ b.root.T
+    apart = float(np.sum((a.mean - b.mean) ** 2)) + a.trace + b.trace
+    if min(product.shape) >= _LARGE:
+        overlap, error = _fast_nuclear_norm(product)
+        if 2.0 * error < 1e-10 * (apart - 2.0 * overlap):
+            return apart - 2.0 * overlap
     overlap = float(np.linalg.svd(product, compute_uv=False).sum()) if product.size else 0.0
-    distance = float(np.sum((a.mean - b.mean) ** 2)) + a.trace + b.trace - 2.0 * overlap
-    return max(distance, 0.0)
+    return max(apart - 2.0 * overlap, 0.0)
+
+
+def _fast_nuclear_norm(product: np.ndarray) -> tuple[float, float]:
+    """Sum of the singular values as roots of the eigenvalues of P P^T, and its probable error.
+
+    Several times as fast as singular values at d 2048. A square root divides the round-off of an
+    eigenvalue by twice the root, so the error is known from the roots; infinite if one is 0.
+    """
+    gram = product @ product.T if len(product) <= product.shape[1] else product.T @ product
+    eigenvalues = np.linalg.eigvalsh(gram)
+    if eigenvalues[0] <= 0.0:
+        return 0.0, math.inf
+    roots = np.sqrt(eigenvalues)
+    round_off = 10 * np.finfo(np.float64).eps * eigenvalues[-1]
+    return float(roots.sum()), float(np.sum(round_off / (2.0 * roots)))
 
 
 def frechet_distance_from_moments(a: Moments, b: Moments) -> float:
@@ -114,6 +150,81 @@ def frechet_distance(real, fake) -> float:
                 f"n = {len(features)}; give more images."
             )
     return _distance(_Gaussian.of_features(real), _Gaussian.of_features(fake))
+
+
+@dataclasses.dataclass(frozen=True)
+class FrechetInfinity:
+    """A Fréchet distance extrapolated to infinitely many generated images.
+
+    Attributes:
+      value: intercept of the line through the distances against 1/n; can be below 0.
+      standard_error: of the intercept, by least squares. It measures how straight the line is: the
+        prefixes share images, so the spread over fresh images is larger.
+      slope: of the line; the bias at n images is about slope / n.
+      sizes: numbers of generated images n.
+      distances: their distances.
+    """
+
+    value: float
+    standard_error: float
+    slope: float
+    sizes: tuple[int, ...]
+    distances: tuple[float, ...]
+
+
+def frechet_infinity(
+    real, fake, *, num_points: int = 15, smallest: int | None = None, seed: int = 0
+) -> FrechetInfinity:
+    """FD-infinity: the distance from all of `real` [m, d] of more and more of `fake` [n, d].
+
+    Chong & Forsyth, "Effectively unbiased FID and Inception score and where to find them", 2020,
+    section 3. Distances at `num_points` numbers of images, evenly from `smallest` to n, are fitted
+    by a line in 1/n. The images are nested prefixes of one seeded permutation. The bias from a
+    finite real set stays, so compare results of the same real set only.
+
+    Args:
+      real, fake: features; n >= 2 * num_points or so, and n well above d for a straight line.
+      num_points: at least 3.
+      smallest: fewest images, at least 2; the lesser of 5000 and n // 2 if None.
+      seed: of the permutation.
+
+    Raises:
+      InputError: too few rows for that many different sizes, different numbers of columns, or a
+        non-finite feature.
+    """
+    real, fake = _checked_pair(real, fake, "real features", "fake features")
+    count = len(fake)
+    if len(real) < 2:
+        raise InputError(
+            f"a Fréchet distance needs n >= 2 images a side, but the real side has n = {len(real)};"
+            " give more images."
+        )
+    smallest = min(5000, count // 2) if smallest is None else smallest
+    if num_points < 3 or smallest < 2 or count - smallest < num_points - 1:
+        raise InputError(
+            f"{num_points} points from {smallest} to n = {count} fake images; expected at least 3 "
+            "different numbers of at least 2 images. Give more images or fewer points."
+        )
+    sizes = np.linspace(smallest, count, num_points).astype(int)
+    fake = fake[np.random.default_rng([seed, count, 5]).permutation(count)]
+    anchor = _Gaussian.of_features(real)
+    moments = Moments.empty(fake.shape[1])
+    distances = []
+    for size in sizes:
+        if size > fake.shape[1]:
+            moments = moments.merge(Moments.of(fake[moments.count : size]))
+            gaussian = _Gaussian.of_moments(moments)
+        else:
+            gaussian = _Gaussian.of_features(fake[:size])
+        distances.append(_distance(gaussian, anchor))
+    inverse = 1.0 / sizes
+    spread = inverse - inverse.mean()
+    slope = float(spread @ distances / (spread @ spread))
+    value = float(np.mean(distances) - slope * inverse.mean())
+    residuals = np.array(distances) - value - slope * inverse
+    variance = float(residuals @ residuals) / (num_points - 2)
+    error = math.sqrt(variance * (1.0 / num_points + inverse.mean() ** 2 / (spread @ spread)))
+    return FrechetInfinity(value, error, slope, tuple(sizes.tolist()), tuple(distances))
 
 
 def frechet_floor(reference, *, num_splits: int = 8, seed: int = 0) -> float:

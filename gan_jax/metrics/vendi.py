@@ -1,0 +1,48 @@
+"""The Vendi score: how many different images a set amounts to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gan_jax.errors import InputError
+from gan_jax.metrics.moments import checked_features
+
+_ROWS_AT_ONCE = 4096
+
+
+def vendi_score(features) -> float:
+    """exp of the entropy of the eigenvalues of K / n, K the cosines of features [n, d].
+
+    Friedman & Dieng, "The Vendi score", 2023, definition 3.1. Between 1 (all alike) and min(n, d).
+    It says nothing of quality. The eigenvalues are those of the smaller of K / n [n, n] and
+    X^T X / n [d, d], X the rows scaled to length 1; memory is that of the smaller one.
+
+    A row of zeros has no direction: such rows count as equal to one another and as unlike any
+    other row.
+
+    Raises:
+      InputError: no row, no column, or a non-finite feature.
+    """
+    features = checked_features(features)
+    count, width = features.shape
+    if count == 0:
+        raise InputError("there are no features (n = 0); a Vendi score needs at least one image.")
+    parts = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, count, _ROWS_AT_ONCE)]
+    zeros = count - int(np.count_nonzero(features.any(axis=1)))
+    if width <= count:
+        gram = sum(_unit(features[part]).T @ _unit(features[part]) for part in parts)
+    else:
+        unit = _unit(features)
+        gram = unit @ unit.T
+    shares = np.append(np.linalg.eigvalsh(gram) / count, zeros / count)
+    shares = shares[shares > 0.0]
+    return float(np.exp(-np.sum(shares * np.log(shares))))
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Rows of length 1 in float64; zeros stay. Divided by the largest entry first: no overflow."""
+    rows = rows.astype(np.float64)
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    rows /= np.where(largest > 0, largest, 1.0)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, 1.0)
