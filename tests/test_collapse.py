@@ -11,6 +11,7 @@ import sys
 import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from gan_jax import training
 from gan_jax.collapse import CollapseRule, Reading, make_meter
@@ -21,6 +22,16 @@ from gan_jax.rollback import RollBack, Rollbacks
 from tests import runs
 
 CLASSES, PER_CLASS = 5, 200
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once(tmp_path_factory):
+    """The runs here differ in what is watched: their programs are the same and are kept."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    compilation_cache.reset_cache()
+    yield
+    jax.config.update("jax_compilation_cache_dir", None)
+    compilation_cache.reset_cache()
 
 
 def digits(counts, seed):
@@ -291,13 +302,17 @@ def test_a_rollback_goes_on_from_the_best_checkpoint_otherwise(stopped, rolled_b
 
 
 def test_a_rollback_cut_short_is_carried_out_on_resuming(stopped, rolled_back, tiny_run, tmp_path):
-    """Killed once before the order was written, and once before a checkpoint was removed."""
+    """Killed before the order was written, before a checkpoint was removed, and well after."""
     (entry,) = json.loads((rolled_back / "collapse.json").read_text())["rollbacks"]
-    for name, ordered in (("before", False), ("after", True)):
+    for name in ("before", "ordered", "after"):
         folder = tmp_path / name
-        shutil.copytree(stopped, folder)
-        if ordered:
+        shutil.copytree(rolled_back if name == "after" else stopped, folder)
+        if name == "ordered":
             Rollbacks(folder).order(RollBack(entry["from"], entry["to"], entry["reason"]))
+        if name == "after":
+            saved = [int(path.name) for path in (folder / "checkpoints").glob("[0-9]*")]
+            assert len(saved) > 1
+            shutil.rmtree(folder / "checkpoints" / str(max(saved)))
         assert "gone back 1 time" in run_until_collapse(folder, falling(tiny_run[1]))
         assert runs.history(folder) == runs.history(rolled_back)
         (step, state), (other_step, other) = map(runs.final_state, (folder, rolled_back))
