@@ -231,7 +231,7 @@ class CollapseRule:
         learned = False
         for index, reading in enumerate(readings):
             limits = self._below_limits(reading)
-            found = limits + self._fallen(reading, readings[:index])
+            found = limits or self._fallen(reading, readings[:index])
             streak = [*streak, (reading, found)] if found else []
             learned = learned or not limits
         last = readings[-1]

@@ -29,7 +29,10 @@ class RollBack(Exception):
     """
 
     def __init__(self, step: int, to: int, reason: str) -> None:
-        super().__init__(f"back from step {step:,} to {to:,}: {reason}")
+        super().__init__(
+            f"{reason}. Going back from step {step:,} to the checkpoint of step {to:,}, and on "
+            "with other random numbers."
+        )
         self.step, self.to, self.reason = step, to, reason
 
 

@@ -95,7 +95,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         try:
             state = fit()
         except RollBack as request:
-            _log.warning("The generator has collapsed: %s. Other random numbers from here", request)
+            _log.warning("The generator has collapsed: %s", request)
             Rollbacks(workdir).order(request)
     say("Evaluating, and writing the report ...")
     ema = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
