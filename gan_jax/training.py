@@ -76,24 +76,39 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
 
     latents = sample_latents(config.seed, config.evaluation.num_samples, config.model.latent_dim)
     guard = _make_guard(config, judge, num_steps)
-    fit = functools.partial(
-        _fit_gan,
-        config,
-        workdir,
-        gan=gan,
-        step=functools.partial(step_function, gan=gan),
-        train=train,
-        plan=plan,
-        judge=judge,
-        guard=guard,
-        latents=latents,
-        num_steps=num_steps,
-        stop=stop,
-    )
-    state = None
+
+    def evaluate(session: Session, step: int, state: GANState) -> loop.Evaluation:
+        images = _ema_images(gan, state, latents, config)
+        grid = image_grid(images[: config.evaluation.grid])
+        if parallel.is_main_process():
+            save_png(workdir / folder.SAMPLES / f"step_{step:07d}.png", grid)
+            session.logger.image(step, "samples", grid)
+        if judge is None:
+            return loop.Evaluation({})
+        judgement = judge.judge(images, batch_size=config.evaluation.batch_size)
+        numbers = judgement.summary()
+        score = numbers["eval/fd_semantic"]
+        session.progress.update(step, {"FD": score})
+        if guard is None:
+            return loop.Evaluation(numbers, score)
+        numbers |= guard.read(step, judgement.features)
+        return loop.Evaluation(numbers, score, end=session.check(guard, step))
+
+    key, state = jax.random.key(config.seed), None
     while state is None:
+        start = parallel.replicate(create_gan_state(gan, key, train.image_shape), plan)
         try:
-            state = fit()
+            with Session(config, workdir, start, num_steps) as session:
+                if guard is not None:
+                    session.resume_guard(guard)
+                state = session.fit(
+                    key,
+                    plan=plan,
+                    dataset=train,
+                    stop=stop,
+                    evaluate=functools.partial(evaluate, session),
+                    step=functools.partial(step_function, gan=gan),
+                )
         except RollBack as request:
             _log.warning("The generator has collapsed: %s", request)
             Rollbacks(workdir).order(request)
@@ -125,47 +140,6 @@ def _make_guard(config: ConfigDict, judge: Judge | None, num_steps: int) -> Coll
         num_samples=config.evaluation.num_samples,
         num_steps=num_steps,
     )
-
-
-def _fit_gan(
-    config: ConfigDict,
-    workdir: pathlib.Path,
-    *,
-    gan: GAN,
-    step: Any,
-    train: Dataset,
-    plan: parallel.Plan,
-    judge: Judge | None,
-    guard: CollapseGuard | None,
-    latents: np.ndarray,
-    num_steps: int,
-    stop: loop.StopSignal,
-) -> GANState:
-    """Trains from where the folder stands to the end."""
-    key = jax.random.key(config.seed)
-    state = parallel.replicate(create_gan_state(gan, key, train.image_shape), plan)
-    with Session(config, workdir, state, num_steps) as session:
-        if guard is not None:
-            session.resume_guard(guard)
-
-        def evaluate(step: int, state: GANState) -> loop.Evaluation:
-            images = _ema_images(gan, state, latents, config)
-            grid = image_grid(images[: config.evaluation.grid])
-            if parallel.is_main_process():
-                save_png(workdir / folder.SAMPLES / f"step_{step:07d}.png", grid)
-                session.logger.image(step, "samples", grid)
-            if judge is None:
-                return loop.Evaluation({})
-            judgement = judge.judge(images, batch_size=config.evaluation.batch_size)
-            numbers = judgement.summary()
-            score = numbers["eval/fd_semantic"]
-            session.progress.update(step, {"FD": score})
-            if guard is None:
-                return loop.Evaluation(numbers, score)
-            numbers |= guard.read(step, judgement.features)
-            return loop.Evaluation(numbers, score, end=session.check(guard, step))
-
-        return session.fit(key, plan=plan, dataset=train, stop=stop, evaluate=evaluate, step=step)
 
 
 def _ema_images(gan: GAN, state: GANState, latents: np.ndarray, config: ConfigDict) -> np.ndarray:
