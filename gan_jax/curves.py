@@ -68,8 +68,9 @@ def variety_section(history: list[dict]) -> str:
         "Has it collapsed?",
         "Coverage is the share of real images that have a generated one close by, the Vendi score "
         "how many different images the samples amount to: both should rise towards the dashed "
-        "lines and stay there. The class KL should fall to 0. Coverage and Vendi score at their "
-        f"floor and a KL at its top are a generator that draws one thing. {_warnings(history)}",
+        "lines and stay there, and the class KL should fall to 0. Coverage near 0, a Vendi score "
+        "near 1 and a KL at its highest are a generator that draws one thing. "
+        f"{_warnings(history)}",
         webpage.columns(classes, coverage, vendi),
     )
 
