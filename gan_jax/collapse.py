@@ -199,8 +199,9 @@ class CollapseRule:
     """When readings tell of a collapse: the last `patience` of them are bad.
 
     A reading is bad where a share is below its absolute limit, or has fallen below `drop` times the
-    best one before. Bad readings count only after a good one, for all runs begin with bad ones; or
-    in a run that had four and still none good when the share `grace` of its steps is done.
+    best one before. Bad readings count only after a good one, for all runs begin with bad ones. A
+    run without a good one has collapsed when the share `grace` of its steps is done, it had four or
+    more, and those of the later half are no better than those of the first.
 
     Attributes:
         coverage: least `Reading.coverage_share`.
@@ -236,7 +237,7 @@ class CollapseRule:
             learned = learned or not limits
         last = readings[-1]
         late = len(readings) >= _LEAST_READINGS and last.step >= self.grace * num_steps
-        if len(streak) < self.patience or not (learned or late):
+        if len(streak) < self.patience or not (learned or (late and not _improves(readings))):
             return None
         return Collapse(last.step, streak[0][0].step, streak[-1][1])
 
@@ -268,3 +269,11 @@ class CollapseRule:
                     f"{getattr(reading, value):.3g}"
                 )
         return tuple(found)
+
+
+def _improves(readings: Sequence[Reading]) -> bool:
+    """Whether the later half of the readings holds the first best of coverage or of variety."""
+    for values in ([r.coverage for r in readings], [r.variety for r in readings]):
+        if values.index(max(values)) >= len(values) / 2:
+            return True
+    return False
