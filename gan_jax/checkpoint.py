@@ -77,9 +77,10 @@ class Checkpoints:
         """The steps there are checkpoints of, ascending."""
         return sorted(self._manager.all_steps())
 
-    def best_step(self) -> int | None:
-        """The step with the lowest score, or None if none has one."""
-        scores = {step: self._score(step) for step in self.steps()}
+    def best_step(self, *, before: int | None = None) -> int | None:
+        """The step with the lowest score, of those below `before`; None if none has one."""
+        steps = [step for step in self.steps() if before is None or step < before]
+        scores = {step: self._score(step) for step in steps}
         scored = {step: score for step, score in scores.items() if score is not None}
         return min(scored, key=scored.__getitem__) if scored else None
 
@@ -110,6 +111,13 @@ class Checkpoints:
             )
         except (OSError, ValueError) as error:
             raise self._write_error(error) from error
+
+    def remove_after(self, step: int) -> None:
+        """Deletes the checkpoints of later steps, from the newest on; all processes call it."""
+        self.wait()
+        for later in reversed(self.steps()):
+            if later > step:
+                self._manager.delete(later)
 
     def wait(self) -> None:
         """Returns when all that was saved is on disk.

@@ -18,6 +18,13 @@ class TrainingDiverged(RuntimeError):
     """A loss became NaN or infinite; the message says when, and what to try. Exit status 3."""
 
 
+class ModeCollapse(TrainingDiverged):
+    """The generator draws the same few things, and the config asks to stop then.
+
+    The state was saved; the message says when, what was seen, and what to try. Exit status 3.
+    """
+
+
 class Interrupted(RuntimeError):
     """A signal ended the run after its state was saved. Exit status 128 + `signal_number`."""
 

@@ -104,6 +104,21 @@ class Schedule:
     evaluate_every: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation during training found.
+
+    Attributes:
+        numbers: to log.
+        score: to rank checkpoints by, lower is better; None for no rank.
+        end: raised once the numbers are logged and the state is saved; None to go on.
+    """
+
+    numbers: dict[str, float]
+    score: float | None = None
+    end: Exception | None = None
+
+
 def fit(
     state: Any,
     key: Array,
@@ -116,7 +131,7 @@ def fit(
     logger: RunLogger,
     progress: ProgressLine,
     stop: StopSignal,
-    evaluate: Callable[[int, Any], tuple[dict[str, float], float | None]],
+    evaluate: Callable[[int, Any], Evaluation],
     watch: Stopwatch,
 ) -> Any:
     """Trains from step `start` to the end and returns the state.
@@ -125,10 +140,11 @@ def fit(
     to be saved is first looked at: a checkpoint never holds a state after a non-finite loss.
 
     Args:
-        evaluate: (step, state) to (numbers to log, score to rank checkpoints by or None).
+        evaluate: of (step, state).
 
     Raises:
         TrainingDiverged: a loss is not finite.
+        Exception: what an evaluation wants to end with, after saving.
         Interrupted: a signal came; the state was saved.
     """
     recorder = _Recorder(schedule, start, logger, progress, checkpoints, watch)
@@ -155,13 +171,17 @@ def fit(
             continue
         recorder.record(*pending)
         pending = None
-        score = None
+        found = Evaluation({})
         if evaluating:
             with watch.measure("evaluate"):
-                numbers, score = evaluate(step, state)
-            logger.scalars(step, numbers)
+                found = evaluate(step, state)
+            logger.scalars(step, found.numbers)
         with watch.measure("save"):
-            checkpoints.save(step, state, score=score)
+            checkpoints.save(step, state, score=found.score)
+        if found.end is not None:
+            with watch.measure("save"):
+                checkpoints.wait()
+            raise found.end
         if stopping and not done:
             with watch.measure("save"):
                 checkpoints.wait()

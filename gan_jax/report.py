@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from gan_jax import webpage
+from gan_jax.curves import training_section, variety_section
 from gan_jax.errors import InputError
-from gan_jax.figures import BLUE, GREY, ORANGE, Series, class_chart, finite_points, line_chart
+from gan_jax.figures import class_chart
 from gan_jax.images import grid_columns
 from gan_jax.images import image_grid as image_grid
 from gan_jax.images import save_png as save_png
@@ -91,7 +92,8 @@ def write_gan_report(path, report: GANReport) -> None:
         _header(report),
         _pictures(report),
         _metrics(report),
-        _training(report.history),
+        training_section(report.history),
+        variety_section(report.history),
         _classes(report),
         _confidence(report),
         _neighbours(report),
@@ -206,62 +208,6 @@ def _metrics(report: GANReport) -> str:
         if report.evaluation.get("protocol")
         else "",
     )
-
-
-def _training(history: list[dict]) -> str:
-    charts = [
-        _chart(
-            history,
-            "Losses",
-            "loss",
-            {
-                "loss/discriminator": ("discriminator", BLUE),
-                "loss/generator": ("generator", ORANGE),
-            },
-        ),
-        _chart(
-            history,
-            "What the discriminator says",
-            "mean logit",
-            {"logits/real": ("of real images", GREY), "logits/fake": ("of generated", BLUE)},
-        ),
-    ]
-    for name in ("fd_semantic", "fd_texture"):
-        colours = {f"eval/{name}": (name, BLUE), f"eval/{name}_floor": ("floor", GREY)}
-        charts.append(_chart(history, f"{name} over time", "Fréchet distance", colours, log=True))
-    charts.append(
-        _chart(
-            history,
-            "Confidence over time",
-            "mean probability, %",
-            {"eval/confidence": ("mean confidence", BLUE)},
-            percent=True,
-        )
-    )
-    charts.append(
-        _chart(history, "Class mix over time", "KL to real, nats", {"eval/class_kl": ("KL", BLUE)})
-    )
-    speeds = [row.get("time/images_per_second", math.nan) for row in history]
-    speeds = [speed for speed in speeds if math.isfinite(speed)]
-    speed = f" Median speed {webpage.number(np.median(speeds))} images/s." if speeds else ""
-    return webpage.section(
-        "Training",
-        "Losses say whether the two networks stay in balance, not how good the images are: level "
-        "and bounded is good, a discriminator loss at 0 is not. The Fréchet distances should fall "
-        f"towards the dashed floor.{speed}",
-        webpage.columns(*charts),
-    )
-
-
-def _chart(history, title, ylabel, lines, *, percent=False, log=False) -> str:
-    """A chart of the history's `lines`, name to (label, colour); '' if none has a value."""
-    series = []
-    for name, (label, colour) in lines.items():
-        found = finite_points(history, name)
-        if found is not None:
-            dashed = name.endswith("_floor")
-            series.append(Series(label, found.steps, found.values, colour, dashed))
-    return line_chart(title, series, ylabel=ylabel, percent=percent, log=log) if series else ""
 
 
 def _classes(report: GANReport) -> str:

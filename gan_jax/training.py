@@ -13,19 +13,20 @@ from ml_collections import ConfigDict
 
 from gan_jax import evaluation, loop, parallel
 from gan_jax import workdir as folder
-from gan_jax.checkpoint import Checkpoints, check_space
 from gan_jax.cli import metric_table
+from gan_jax.collapse_guard import CollapseGuard
 from gan_jax.config import check_config, plain
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError
 from gan_jax.extractor import Extractor, load_pack, make_record, save_pack
 from gan_jax.factory import build_gan, build_recogniser, count_steps, gan_step_function
-from gan_jax.feed import make_feed
 from gan_jax.images import image_grid, save_png
 from gan_jax.judge import Judge, make_judge
-from gan_jax.logs import ProgressLine, RunLogger, read_history
+from gan_jax.logs import read_history
+from gan_jax.rollback import RollBack, Rollbacks
 from gan_jax.sampling import generate_images, sample_latents
+from gan_jax.session import Session, say
 from gan_jax.state import GAN, GANState, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update
 
@@ -46,6 +47,7 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
     Raises:
         InputError: a mistake in the config, the data, or the folder.
         TrainingDiverged: a loss is not finite.
+        ModeCollapse: the generator collapsed, and the config asks to stop then.
         Interrupted: SIGTERM or Ctrl-C, after saving.
     """
     check_config(config)
@@ -70,35 +72,47 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     if _is_finished(workdir, num_steps):
         return
     judge = _obtain_judge(config, extractor, test, stop)
-    _say(f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in {workdir}")
+    say(f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in {workdir}")
 
-    key = jax.random.key(config.seed)
-    state = parallel.replicate(create_gan_state(gan, key, train.image_shape), plan)
     latents = sample_latents(config.seed, config.evaluation.num_samples, config.model.latent_dim)
-    with _Session(config, workdir, state, num_steps) as session:
+    guard = _make_guard(config, judge, num_steps)
 
-        def evaluate(step: int, state: GANState) -> tuple[dict[str, float], float | None]:
-            images = _ema_images(gan, state, latents, config)
-            grid = image_grid(images[: config.evaluation.grid])
-            if parallel.is_main_process():
-                save_png(workdir / folder.SAMPLES / f"step_{step:07d}.png", grid)
-                session.logger.image(step, "samples", grid)
-            if judge is None:
-                return {}, None
-            numbers = judge.judge(images).summary()
-            score = numbers["eval/fd_semantic"]
-            session.progress.update(step, {"FD": score})
-            return numbers, score
+    def evaluate(session: Session, step: int, state: GANState) -> loop.Evaluation:
+        images = _ema_images(gan, state, latents, config)
+        grid = image_grid(images[: config.evaluation.grid])
+        if parallel.is_main_process():
+            save_png(workdir / folder.SAMPLES / f"step_{step:07d}.png", grid)
+            session.logger.image(step, "samples", grid)
+        if judge is None:
+            return loop.Evaluation({})
+        judgement = judge.judge(images)
+        numbers = judgement.summary()
+        score = numbers["eval/fd_semantic"]
+        session.progress.update(step, {"FD": score})
+        if guard is None:
+            return loop.Evaluation(numbers, score)
+        numbers |= guard.read(step, judgement.features)
+        return loop.Evaluation(numbers, score, end=session.check(guard, step))
 
-        state = session.fit(
-            key,
-            plan=plan,
-            dataset=train,
-            stop=stop,
-            evaluate=evaluate,
-            step=functools.partial(step_function, gan=gan),
-        )
-    _say("Evaluating, and writing the report ...")
+    key, state = jax.random.key(config.seed), None
+    while state is None:
+        start = parallel.replicate(create_gan_state(gan, key, train.image_shape), plan)
+        try:
+            with Session(config, workdir, start, num_steps) as session:
+                if guard is not None:
+                    session.resume_guard(guard)
+                state = session.fit(
+                    key,
+                    plan=plan,
+                    dataset=train,
+                    stop=stop,
+                    evaluate=functools.partial(evaluate, session),
+                    step=functools.partial(step_function, gan=gan),
+                )
+        except RollBack as request:
+            _log.warning("The generator has collapsed: %s", request)
+            Rollbacks(workdir).order(request)
+    say("Evaluating, and writing the report ...")
     ema = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
     evaluation.evaluate_gan(
         workdir,
@@ -113,8 +127,19 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     )
     parallel.wait_for_all("report")
     if parallel.is_main_process():
-        _say(metric_table(folder.read_json(workdir / folder.EVALUATION)))
-        _say(f"Report: {workdir / folder.REPORT}")
+        say(metric_table(folder.read_json(workdir / folder.EVALUATION)))
+        say(f"Report: {workdir / folder.REPORT}")
+
+
+def _make_guard(config: ConfigDict, judge: Judge | None, num_steps: int) -> CollapseGuard | None:
+    if judge is None or config.collapse.action == "none":
+        return None
+    return CollapseGuard(
+        plain(config.collapse),
+        judge,
+        num_samples=config.evaluation.num_samples,
+        num_steps=num_steps,
+    )
 
 
 def _ema_images(gan: GAN, state: GANState, latents: np.ndarray, config: ConfigDict) -> np.ndarray:
@@ -159,15 +184,15 @@ def _obtain_judge(
 ) -> Judge | None:
     """The judge of a GAN's run; its CNN is trained first where there is no extractor yet."""
     if not config.judge.pack:
-        _say("No judge: config.judge.pack is empty, so the quality of the images is not measured.")
+        say("No judge: config.judge.pack is empty, so the quality of the images is not measured.")
         return None
     if extractor is None:
         pack = pathlib.Path(config.judge.pack).expanduser()
-        _say(f"The judge is trained first: there is no pack in {pack} yet.")
+        say(f"The judge is trained first: there is no pack in {pack} yet.")
         _train_recogniser(config.judge.train, pack.parent, stop)
         extractor = load_pack(pack)
     judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
-    _say(
+    say(
         f"Judge: {extractor.stamp}, accuracy {extractor.record['accuracy']:.2%} on "
         f"{extractor.record['num_test']:,} test images; reference {reference}"
     )
@@ -190,18 +215,18 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
     folder.open_workdir(workdir, config, write=parallel.is_main_process())
     if _is_finished(workdir, num_steps) and (workdir / folder.PACK).exists():
         return
-    _say(f"Training the recogniser '{config.name}' on {train} for {num_steps:,} steps in {workdir}")
+    say(f"Training the recogniser '{config.name}' on {train} for {num_steps:,} steps in {workdir}")
 
     key = jax.random.key(config.seed)
     state = parallel.replicate(create_cnn_state(recogniser, key, train.image_shape), plan)
     network, batch_size = recogniser.network, config.evaluation.batch_size
-    with _Session(config, workdir, state, num_steps) as session:
+    with Session(config, workdir, state, num_steps) as session:
 
-        def evaluate(step: int, state: Any) -> tuple[dict[str, float], float | None]:
+        def evaluate(step: int, state: Any) -> loop.Evaluation:
             variables = parallel.local_copy(state.ema)
             result = evaluation.recognise(network, variables, test, batch_size=batch_size)
             session.progress.update(step, {"test accuracy": f"{result.accuracy:.2%}"})
-            return {"eval/accuracy": result.accuracy}, 1.0 - result.accuracy
+            return loop.Evaluation({"eval/accuracy": result.accuracy}, 1.0 - result.accuracy)
 
         state = session.fit(
             key,
@@ -237,7 +262,7 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
             history=read_history(workdir),
             environment=describe_environment(),
         )
-        _say(
+        say(
             f"Recogniser {extractor.stamp}: {result.accuracy:.2%} of {len(test):,} test images "
             f"right; pack and report in {workdir}"
         )
@@ -264,79 +289,8 @@ def _is_finished(workdir: pathlib.Path, num_steps: int) -> bool:
         return False
     if folder.read_json(path).get("protocol", {}).get("step") != num_steps:
         return False
-    _say(
+    say(
         f"{workdir} is finished at step {num_steps:,}: nothing to do. See {workdir / folder.REPORT}"
         f" (to train longer raise config.num_steps; to begin anew give another --workdir)."
     )
     return True
-
-
-class _Session:
-    """The open files of a run: checkpoints, logs, the progress line."""
-
-    def __init__(
-        self, config: ConfigDict, workdir: pathlib.Path, state: Any, num_steps: int
-    ) -> None:
-        self._config, self._num_steps = config, num_steps
-        check_space(workdir, state, keep=config.checkpoint.keep)
-        self._checkpoints = Checkpoints(workdir / folder.CHECKPOINTS, keep=config.checkpoint.keep)
-        restored = self._checkpoints.restore(state)
-        self._start, self._state = restored or (0, state)
-        if self._start > num_steps:
-            raise InputError(
-                f"'{workdir}' is at step {self._start:,}, past the {num_steps:,} steps asked for: "
-                "raise config.num_steps or give another --workdir."
-            )
-        if self._start:
-            _say(f"Resuming from the checkpoint of step {self._start:,}")
-        main = parallel.is_main_process()
-        self.logger = RunLogger(workdir, enabled=main, resume_step=self._start)
-        self.progress = ProgressLine(num_steps, self._start, enabled=main)
-
-    def __enter__(self) -> _Session:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.progress.close()
-        self.logger.close()
-        self._checkpoints.close()
-
-    def fit(
-        self, key: Any, *, plan: parallel.Plan, dataset: Dataset, step: Any, **rest: Any
-    ) -> Any:
-        """Trains to the last step from where the folder stands."""
-        config, watch = self._config, loop.Stopwatch()
-        feed = make_feed(
-            dataset,
-            plan,
-            batch_size=config.batch_size,
-            steps_per_call=config.steps_per_call,
-            seed=config.seed,
-        )
-        state = loop.fit(
-            self._state,
-            parallel.replicate(key, plan),
-            start=self._start,
-            schedule=loop.Schedule(
-                num_steps=self._num_steps,
-                batch_size=config.batch_size,
-                log_every=config.log_every,
-                checkpoint_every=config.checkpoint.every,
-                evaluate_every=config.evaluation.every,
-            ),
-            compiled=parallel.compile_steps(step, feed.fetch, plan),
-            feed=feed,
-            checkpoints=self._checkpoints,
-            logger=self.logger,
-            progress=self.progress,
-            watch=watch,
-            **rest,
-        )
-        if self._start < self._num_steps:
-            self.progress.write(f"Time: {watch.describe()}")
-        return state
-
-
-def _say(text: str) -> None:
-    if parallel.is_main_process():
-        print(text, flush=True)
