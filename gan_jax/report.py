@@ -37,6 +37,20 @@ _MEANING = {
     "confidence": "Mean probability of the recogniser's best guess, from 0 to 1. Higher is better.",
     "class_kl": "How far the mix of classes is from the real one, in nats. 0 is the same mix; "
     "losing one class of ten costs about 0.1.",
+    "modes": "Classes that the recogniser finds at least once.",
+    "precision": "Share of the images that lie among real ones. Higher is better.",
+    "recall": "Share of real images that lie among the generated ones. Higher is better.",
+    "density": "How densely real images surround the generated ones; about 1 for real ones.",
+    "coverage": "Share of real images with a generated one nearby. Near 0 is collapse.",
+    "vendi": "How many different images there are, in effect. 1 is one image over and over.",
+    "kernel_distance": "Kernel distance (KID): unbiased, 0 for real images. Lower is better.",
+    "fd_all": "Fréchet distance over all images of both sides, as other libraries print it; it "
+    "depends on n.",
+    "fd_infinity": "The same extrapolated to infinitely many generated images.",
+    "sliced_wasserstein": "Mean transport distance along random directions. Lower is better.",
+    "auth_pct": "Percentage of images that are no copies of training images; near 0 they are.",
+    "data_copying": "Z of distances to training images, against held-out ones: below -5 copies, "
+    "far above 0 a poor fit, about 0 as new as real images.",
 }
 
 
@@ -189,7 +203,7 @@ def _metrics(report: GANReport) -> str:
             [
                 name,
                 webpage.number(entry.get("value")),
-                webpage.number(entry.get("floor")),
+                webpage.number(entry.get("floor", entry.get("real"))),
                 _ratio(entry) or "–",
                 f"{webpage.number(ci[0])} to {webpage.number(ci[1])}" if ci else "–",
                 f"{entry['n']:,}" if entry.get("n") else "–",
@@ -198,16 +212,36 @@ def _metrics(report: GANReport) -> str:
         )
     if not rows:
         return ""
-    heads = ["", "value", "floor", "value / floor", "95 % interval", "n images", ""]
+    heads = ["", "value", "real images", "value / real", "95 % interval", "n images", ""]
     return webpage.section(
         "How good",
-        "The floor is what real images score when they stand in for the generated ones, at the "
-        "same n: a value at its floor cannot be told from real by this measure.",
+        "The second column is what real images score when they stand in for the generated ones, at "
+        "the same n: for a distance it is the floor, and a value at its floor cannot be told from "
+        "real by this measure.",
         webpage.table(heads, rows, full=True),
+        _other_judges(report),
         "<h3>How it was measured</h3>" + webpage.facts(report.evaluation["protocol"])
         if report.evaluation.get("protocol")
         else "",
     )
+
+
+def _other_judges(report: GANReport) -> str:
+    """The distances by all judges side by side, where there are several."""
+    others = report.evaluation.get("judges", [])
+    if not others:
+        return ""
+    rows = []
+    for part in (report.evaluation, *others):
+        protocol, metrics = part["protocol"], part["metrics"]
+        control = protocol["extractor_accuracy"] is None
+        row = [protocol["extractor"], "untrained" if control else "trained", protocol["gate"]]
+        for name in ("fd_semantic", "fd_texture"):
+            entry = metrics.get(name)
+            row.append(f"{webpage.number(entry['value'])} ({_ratio(entry)})" if entry else "–")
+        rows.append(row)
+    heads = ["judge", "", "gate", "fd_semantic (of its floor)", "fd_texture (of its floor)"]
+    return "<h3>By several judges</h3>" + webpage.table(heads, rows, full=True)
 
 
 def _classes(report: GANReport) -> str:

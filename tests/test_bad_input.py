@@ -37,7 +37,7 @@ def refused(config, folder, message):
         ("train.py", ["--config.batch_size=abc"], "batch_size"),
         ("train.py", ["--config.loss=hinged"], "'hinged' is not known"),
         ("train.py", ["--config.batch_size=0"], "config.batch_size is 0"),
-        ("eval.py", [], "either --workdir"),
+        ("eval.py", [], "one of --workdir"),
         ("eval.py", ["--samples=x"], "needs --reference"),
     ],
 )

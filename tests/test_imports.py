@@ -30,10 +30,11 @@ _LAYERS = (
     },
     {"curves", "extractor", "feed", "recogniser_report", "state", "statistics", "workdir"},
     {"collapse", "controls", "inception", "passes", "report", "results", "rollback"},
-    {"collapse_guard", "comparison", "extractor_choice", "sampling", "steps", "suite"},
+    {"comparison", "extractor_choice", "sampling", "steps", "suite"},
     {"comparison_report", "factory", "gate", "judge", "loop"},
-    {"evaluation", "session"},
-    {"sample_evaluation", "training"},
+    {"collapse_guard", "evaluation"},
+    {"sample_evaluation", "session"},
+    {"training"},
 )
 _RANK = {name: rank for rank, names in enumerate(_LAYERS) for name in names}
 
