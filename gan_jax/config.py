@@ -268,6 +268,26 @@ def plain(config: ConfigDict) -> dict[str, Any]:
     return json.loads(json.dumps(config.to_dict()))
 
 
+def with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
+    """A plain config as it was saved, with the defaults of fields that came later."""
+
+    def fill(part: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
+        filled = dict(default) | part
+        for name, value in part.items():
+            if isinstance(value, dict) and isinstance(default.get(name), dict):
+                filled[name] = fill(value, default[name])
+        return filled
+
+    kinds = {"gan": gan_config, "cnn": cnn_config}
+    if saved.get("kind") not in kinds:
+        return saved
+    filled = fill(saved, plain(kinds[saved["kind"]]()))
+    trained = filled.get("judge", {}).get("train")
+    if trained:
+        filled["judge"]["train"] = with_defaults(trained)
+    return filled
+
+
 def differences(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
     """What keeps a run of config `saved` from being resumed with `current`, a line a field."""
     found = []

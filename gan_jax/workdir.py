@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gan_jax.config import differences, plain
+from gan_jax.config import differences, plain, with_defaults
 from gan_jax.errors import InputError
 
 CONFIG = "config.json"
@@ -28,7 +28,7 @@ def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = Tru
     """
     path = workdir / CONFIG
     if path.exists():
-        found = differences(read_json(path), plain(config))
+        found = differences(with_defaults(read_json(path)), plain(config))
         if found:
             listed = "; ".join(found[:6]) + ("; ..." if len(found) > 6 else "")
             raise InputError(
@@ -63,7 +63,7 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
             f"'{workdir}' is not the folder of a run (there is no {CONFIG} in it): give the "
             "--workdir that train.py wrote to."
         )
-    return _with_tuples(read_json(path))
+    return _with_tuples(with_defaults(read_json(path)))
 
 
 def _with_tuples(saved: dict[str, Any]) -> ConfigDict:

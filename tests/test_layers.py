@@ -1,5 +1,6 @@
 """Every form of the convolutions equals XLA's own, derivatives included."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +9,7 @@ from jax import lax
 
 from gan_jax.errors import InputError
 from gan_jax.models.convolution import conv, conv_transpose
-from gan_jax.models.layers import BatchNorm, Conv, ConvTranspose, Dropout, initializer
+from gan_jax.models.layers import BatchNorm, Conv, ConvTranspose, Dropout, initializer, max_pool
 
 NUMBERS = ("NHWC", "HWIO", "NHWC")
 FUNCTIONS = {"conv": conv, "conv_transpose": conv_transpose}
@@ -200,6 +201,20 @@ def test_dropout_draws_the_same_masks_for_a_split_batch():
 
     split = jax.vmap(lambda x: apply(x, "data"), axis_name="data")(x.reshape(3, 2, 5, 5, 3))
     np.testing.assert_array_equal(split.reshape(x.shape), apply(x, None))
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 6, 2), (2, 7, 5, 3), (1, 2, 3, 1)])
+def test_max_pool_is_flax_s_in_value_and_gradient(shape):
+    x = jnp.float32(np.random.default_rng(0).permutation(int(np.prod(shape))).reshape(shape))
+    expected, pull = jax.vjp(lambda x: nn.max_pool(x, (2, 2), (2, 2)), x)
+    found, own = jax.vjp(max_pool, x)
+    np.testing.assert_array_equal(found, expected)
+    weights = jnp.float32(np.random.default_rng(1).normal(size=expected.shape))
+    np.testing.assert_array_equal(own(weights)[0], pull(weights)[0])
+    # A gradient is given away once, however many are largest.
+    np.testing.assert_allclose(
+        jax.grad(lambda x: max_pool(x).sum())(jnp.zeros(shape)).sum(), expected.size, rtol=1e-6
+    )
 
 
 def test_errors_name_the_value():

@@ -1,5 +1,6 @@
 """Whole runs: what they leave behind, stopping and resuming, judging again."""
 
+import json
 import os
 import pathlib
 import random
@@ -214,6 +215,19 @@ def test_judging_a_run_again(tiny_run, tmp_path):
         evaluation.evaluate_run(folder, checkpoint="7")
     with pytest.raises(InputError, match="not the folder of a run"):
         evaluation.evaluate_run(tmp_path / "nowhere")
+
+
+def test_a_run_of_an_earlier_version_lacks_fields_and_is_read_all_the_same(tiny_run, tmp_path):
+    folder = tmp_path / "gan"
+    shutil.copytree(tiny_run[0], folder)
+    config = json.loads((folder / "config.json").read_text())
+    del config["collapse"], config["augment"]["translation"], config["judge"]["train"]["augment"]
+    (folder / "config.json").write_text(json.dumps(config))
+    result = evaluation.evaluate_run(folder, families=["frechet"], out=tmp_path / "again")
+    assert (
+        result["metrics"]["fd_semantic"] == runs.evaluation(tiny_run[0])["metrics"]["fd_semantic"]
+    )
+    training.run(runs.tiny_config(tiny_run[1]), folder)  # finished: nothing to do, nothing refused
 
 
 @pytest.fixture(scope="module")

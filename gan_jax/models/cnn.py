@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.errors import InputError
-from gan_jax.models.layers import BatchNorm, Conv, Dropout
+from gan_jax.models.layers import BatchNorm, Conv, Dropout, max_pool
 
 # Kaiming: the right gain under ReLU and batch normalisation (He et al. 2015).
 _KERNEL_INIT = nn.initializers.he_normal()
@@ -68,7 +68,7 @@ class CNN(nn.Module):
                 x = normalise(x)
             outputs[f"block{number}"] = x
             if min(x.shape[1:3]) >= 2:
-                x = nn.max_pool(x, (2, 2), (2, 2))
+                x = max_pool(x)
         x = x.reshape(len(x), -1)
         x = nn.Dense(self.dense, use_bias=False, kernel_init=_KERNEL_INIT, dtype=self.dtype)(x)
         x = normalise(x)
