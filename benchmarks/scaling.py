@@ -91,7 +91,7 @@ def find_collectives(program: str) -> Collectives:
 def communication_seconds(collectives: Collectives, chips: int, chip: Chip) -> float:
     """Time of all reductions by ring, one after another, nothing hidden behind arithmetic.
 
-    A ring sends 2 (n - 1) / n times the bytes through each link (Patarasu and Yuan 2009).
+    A ring sends 2 (n - 1) / n times the bytes through each link (Patarasuk and Yuan 2009).
     """
     if chips == 1:
         return 0.0

@@ -205,16 +205,12 @@ def test_dropout_draws_the_same_masks_for_a_split_batch():
 
 @pytest.mark.parametrize("shape", [(3, 4, 6, 2), (2, 7, 5, 3), (1, 2, 3, 1)])
 def test_max_pool_is_flax_s_in_value_and_gradient(shape):
-    x = jnp.float32(np.random.default_rng(0).permutation(int(np.prod(shape))).reshape(shape))
+    x = jnp.float32(np.random.default_rng(0).integers(0, 3, shape))  # with ties
     expected, pull = jax.vjp(lambda x: nn.max_pool(x, (2, 2), (2, 2)), x)
     found, own = jax.vjp(max_pool, x)
     np.testing.assert_array_equal(found, expected)
     weights = jnp.float32(np.random.default_rng(1).normal(size=expected.shape))
     np.testing.assert_array_equal(own(weights)[0], pull(weights)[0])
-    # A gradient is given away once, however many are largest.
-    np.testing.assert_allclose(
-        jax.grad(lambda x: max_pool(x).sum())(jnp.zeros(shape)).sum(), expected.size, rtol=1e-6
-    )
 
 
 def test_errors_name_the_value():
