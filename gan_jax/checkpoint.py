@@ -56,13 +56,13 @@ class Checkpoints:
                 ),
             ]
         )
-        options = ocp.CheckpointManagerOptions(
-            preservation_policy=policy,
-            create=not read_only,
-            enable_async_checkpointing=not read_only,
-            read_only=read_only,
-        )
         with _without_notices() if read_only else contextlib.nullcontext():
+            options = ocp.CheckpointManagerOptions(
+                preservation_policy=policy,
+                create=not read_only,
+                enable_async_checkpointing=not read_only,
+                read_only=read_only,
+            )
             self._manager = ocp.CheckpointManager(
                 self._folder, options=options, item_names=("state", "check")
             )

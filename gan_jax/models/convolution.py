@@ -19,7 +19,6 @@ All agree up to rounding, in every derivative.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -108,8 +107,7 @@ def _conv_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
         return "direct"
     if strides == (1, 1):
         return "spectral" if _spectral_pays(x, kernel) else "direct"
-    maps = [-(-n // s) for n, s in zip(x.shape[1:3], strides)]
-    return _scatter_form(kernel.shape[2], maps)
+    return _scatter_form(kernel.shape[2])
 
 
 def _transpose_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
@@ -117,12 +115,11 @@ def _transpose_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
         return "direct"
     if strides == (1, 1):
         return "spectral" if _spectral_pays(x, kernel) else "direct"
-    return _scatter_form(kernel.shape[3], x.shape[1:3])
+    return _scatter_form(kernel.shape[3])
 
 
-def _scatter_form(features: int, maps: Sequence[int]) -> str:
-    """Columns cost memory for every tap, sub-pixels arithmetic at the border: see benchmarks."""
-    return "columns" if features <= 4 or maps[0] * maps[1] <= 16 else "subpixel"
+def _scatter_form(features: int) -> str:
+    return "columns" if features <= 4 else "subpixel"
 
 
 def _spectral_pays(x: Array, kernel: Array) -> bool:
