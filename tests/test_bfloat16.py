@@ -42,7 +42,9 @@ def _train(name, dtype, update):
     return state, np.array(losses)
 
 
-@pytest.mark.parametrize("update", [gan_step, simultaneous_step])
+@pytest.mark.parametrize(
+    "update", [gan_step, pytest.param(simultaneous_step, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", ["article", "dcgan", "dcgan_r1"])
 def test_training_stays_close_to_float32(name, update):
     state, losses = _train(name, jnp.bfloat16, update)

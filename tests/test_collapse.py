@@ -311,6 +311,7 @@ def test_a_rollback_goes_on_from_the_best_checkpoint_otherwise(stopped, rolled_b
     assert after[later] != before[later], "the same random numbers would fail the same way"
 
 
+@pytest.mark.slow
 def test_a_rollback_cut_short_is_carried_out_on_resuming(stopped, rolled_back, tiny_run, tmp_path):
     """Killed before the order was written, before a checkpoint was removed, and well after."""
     (entry,) = json.loads((rolled_back / "collapse.json").read_text())["rollbacks"]
