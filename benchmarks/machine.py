@@ -8,12 +8,14 @@ import platform
 import re
 from typing import Any
 
+from gan_jax.environment import processor_name
+
 
 def describe_machine() -> dict[str, Any]:
     """Processor, cores, memory in bytes, system and the load of the last minute."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
@@ -49,12 +51,3 @@ def process_seconds(pid: int) -> float:
 def slug(text: str) -> str:
     """Lower-case words joined by hyphens, for a file name."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-
-
-def _processor() -> str:
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.errors import InputError
-from gan_jax.extraction import checked_images, digest_of
+from gan_jax.extraction import checked_images, digest_of, shape_text
 from gan_jax.extractor import Extractor, Features, make_record
 from gan_jax.metrics import Moments
 from gan_jax.models.cnn import CNN
@@ -138,9 +138,9 @@ class PixelExtractor:
         """Raises InputError unless images have this (h, w, c)."""
         if tuple(shape) != self.image_shape:
             raise InputError(
-                f"the images are {_by(shape)} and the extractor {self.stamp} was made for "
-                f"{_by(self.image_shape)} (height x width x channels): resize or convert them, or "
-                "make one for such images."
+                f"the images are {shape_text(shape)} and the extractor {self.stamp} was made for "
+                f"{shape_text(self.image_shape)} (height x width x channels): resize or "
+                "convert them, or make one for such images."
             )
 
     def features(
@@ -180,8 +180,9 @@ def pixel_extractor(image_shape: tuple[int, int, int]) -> PixelExtractor:
     shape = _checked_shape(image_shape)
     if math.prod(shape) > MOST_FEATURES:
         raise InputError(
-            f"images of {_by(shape)} have {math.prod(shape)} numbers each, and plain pixels serve "
-            f"as features up to {MOST_FEATURES}: take a PCA of them, or smaller images."
+            f"images of {shape_text(shape)} have {math.prod(shape)} numbers each, and plain "
+            f"pixels serve as features up to {MOST_FEATURES}: take a PCA of them, or smaller "
+            "images."
         )
     record = _record("pixels", shape)
     return PixelExtractor(record, digest_of(record, {}))
@@ -207,13 +208,13 @@ def pca_extractor(reference: np.ndarray, num_components: int = 64) -> PixelExtra
     size = math.prod(shape)
     if min(count, size) > MOST_FEATURES:
         raise InputError(
-            f"a PCA of {count} images of {_by(shape)} would take too long: give at most "
+            f"a PCA of {count} images of {shape_text(shape)} would take too long: give at most "
             f"{MOST_FEATURES} reference images, or images of at most that many numbers."
         )
     if not 1 <= num_components <= min(count - 1, size):
         raise InputError(
-            f"num_components is {num_components}; a PCA of {count} images of {_by(shape)} has from "
-            f"1 to {min(count - 1, size)}."
+            f"num_components is {num_components}; a PCA of {count} images of {shape_text(shape)} "
+            f"has from 1 to {min(count - 1, size)}."
         )
     variances, axes, mean = _principal_axes(reference)
     rank = int(np.sum(variances > variances[0] * len(variances) * np.finfo(np.float64).eps))
@@ -279,7 +280,3 @@ def _checked_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(shape) != 3 or min(shape) < 1:
         raise InputError(f"image_shape is {shape}; expected (height, width, channels), each >= 1.")
     return shape
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(str(side) for side in shape)

@@ -26,12 +26,13 @@ def describe_environment() -> dict[str, str]:
     return library_versions() | {
         "devices": f"{jax.device_count()} x {device.device_kind}",
         "processes": str(jax.process_count()),
-        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "processor": f"{processor_name()}, {os.cpu_count()} cores",
         "system": f"{platform.system()} {platform.machine()}",
     }
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """What the machine calls its processor."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -50,3 +50,8 @@ def checked_images(images: np.ndarray) -> np.ndarray:
             "none of them 0. Grey images need a last axis of 1: images[..., None]."
         )
     return images
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """An image's shape as messages name it, such as '28x28x1'."""
+    return "x".join(str(side) for side in shape)

@@ -19,7 +19,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from gan_jax.errors import InputError
-from gan_jax.extraction import checked_images, digest_of
+from gan_jax.extraction import checked_images, digest_of, shape_text
 from gan_jax.models.cnn import CNN
 from gan_jax.parallel import map_batches
 from gan_jax.pixels import to_float
@@ -101,8 +101,8 @@ class Extractor:
         """Raises InputError unless images of this (h, w, c) are what the network was trained on."""
         if shape != self.image_shape:
             raise InputError(
-                f"the images are {_by(shape)} and the extractor {self.stamp} was "
-                f"trained on {_by(self.image_shape)} (height x width x channels): resize or "
+                f"the images are {shape_text(shape)} and the extractor {self.stamp} was "
+                f"trained on {shape_text(self.image_shape)} (height x width x channels): resize or "
                 "convert them, or take a pack trained on such images."
             )
 
@@ -277,7 +277,3 @@ def _golden(extractor: Extractor) -> dict[str, list[list[float]]]:
         "texture": np.float64(features.texture).round(7).tolist(),
         "probabilities": np.float64(features.probabilities).round(7).tolist(),
     }
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(str(side) for side in shape)

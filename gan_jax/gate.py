@@ -229,26 +229,6 @@ def save_gate(pack: str | pathlib.Path, gate: Gate) -> None:
     temporary.replace(path)
 
 
-def load_gate(pack: str | pathlib.Path, digest: str) -> Gate | None:
-    """What the gate found for the pack of this digest; None if it was not run on it."""
-    path = pathlib.Path(pack).expanduser() / GATE_RECORD
-    if not path.is_file():
-        return None
-    try:
-        content = json.loads(path.read_text())
-        rows = tuple(
-            Row(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
-            for row in content["rows"]
-        )
-        gate = Gate(rows, content["protocol"])
-        return gate if gate.protocol["extractor_sha256"] == digest else None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"'{path}' is damaged ({error}): remove it, or run the gate again with "
-            f"python eval.py --gate {pack} --reference DATA."
-        ) from error
-
-
 def gate_table(gate: Gate) -> str:
     """The gate's findings as a Markdown table, and its verdict."""
     protocol = gate.protocol

@@ -117,7 +117,9 @@ class Judge:
         features = self._features_of(images)
         copied = None
         if training is not None and (families is None or "copying" in families):
-            copied = self._features_of(_seeded(training, _TRAINING_LIMIT, self.seed))
+            copied = self._features_of(
+                training.take(_rows(len(training), _TRAINING_LIMIT, self.seed))
+            )
         sides = Sides(
             reference=lambda: self.features,
             reference_moments=self._reference_moments,
@@ -213,20 +215,16 @@ def make_judge(
             "for a Frechet distance with a floor, and hundreds for one that means something."
         )
     extractor.check_shape(reference.image_shape)  # before a large set is read
-    images = _seeded(reference, _REFERENCE_LIMIT, seed)
-    if len(images) < len(reference):
-        order = _order(len(reference), _REFERENCE_LIMIT, seed)
+    order = _rows(len(reference), _REFERENCE_LIMIT, seed)
+    images = reference.take(order)
+    if len(order) < len(reference):
         labels = None if reference.labels is None else reference.labels[order]
         reference = dataclasses.replace(reference, images=images, source=None, labels=labels)
     return Judge(extractor, reference, images, seed, batch_size, cache, progress)
 
 
-def _seeded(dataset: Dataset, most: int, seed: int) -> np.ndarray:
-    """All images of a set as they stand, or `most` of them in a seeded order."""
-    if len(dataset) <= most:
-        return dataset.take(np.arange(len(dataset)))
-    return dataset.take(_order(len(dataset), most, seed))
-
-
-def _order(count: int, most: int, seed: int) -> np.ndarray:
+def _rows(count: int, most: int, seed: int) -> np.ndarray:
+    """All rows as they stand, or `most` of them in a seeded order."""
+    if count <= most:
+        return np.arange(count)
     return np.random.Generator(np.random.Philox(seed)).permutation(count)[:most]

@@ -63,7 +63,9 @@ def evaluate_samples(
             samples, reference, extractors, out, split=reference_split, batch_size=batch_size
         )
     real = read_images(reference, split=reference_split)
-    options = _resizing(open_extractors(extractors.split(",")[0], real)[0], resize)
+    options: dict[str, Any] = {}
+    if resize:  # to the size that the headline extractor takes
+        options = _resizing(open_extractors(extractors.split(",")[0], real)[0], resize)
     if options:
         real = read_images(reference, split=reference_split, **options)
     opened = open_extractors(extractors, real)
@@ -109,7 +111,7 @@ def _protocol(judged: Dataset, resize: str) -> dict[str, Any]:
 
 def _resizing(extractor: Any, resize: str) -> dict[str, Any]:
     """Data options that bring images to the extractor's size; one without a size resizes itself."""
-    if not resize or extractor.image_shape is None:
+    if extractor.image_shape is None:
         return {}
     height, width, channels = extractor.image_shape
     return {"image_size": (height, width), "resize": resize, "channels": channels}

@@ -87,8 +87,9 @@ def _frechet(sides: Sides) -> dict[str, Entry]:
         real, fake = getattr(sides.real, layer), getattr(sides.fake, layer)
         if real is None:
             continue
+        reference = standardise(real, layer)
         result = metrics.frechet_with_floor(
-            standardise(real, layer),
+            reference,
             standardise(fake, layer, by=real),
             num_splits=NUM_SPLITS,
             num_bootstrap=sides.num_bootstrap,
@@ -99,9 +100,7 @@ def _frechet(sides: Sides) -> dict[str, Entry]:
             "floor": result.floor,
             "ci": None if result.ci is None else list(result.ci),
             "n": result.n,
-            "effective_rank": metrics.effective_rank(
-                metrics.Moments.of(standardise(real, layer)).covariance()
-            ),
+            "effective_rank": metrics.effective_rank(metrics.Moments.of(reference).covariance()),
         }
     return entries
 
