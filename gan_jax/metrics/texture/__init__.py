@@ -1,0 +1,1 @@
+"""Statistics of textures: a vector an image, without any trained network."""

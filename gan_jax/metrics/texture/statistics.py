@@ -1,0 +1,20 @@
+"""What every family of texture statistics gives: a named vector an image."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TextureStatistics:
+    """Statistics of n images.
+
+    Attributes:
+        names: one a column, such as 'contrast_d1'.
+        values: float64 [n, d], finite.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
