@@ -15,7 +15,18 @@ _PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "gan_jax"
 # A module imports from the layers above it only; inside data, metrics and models there is no order.
 _LAYERS = (
     {"errors"},
-    {"augment", "axis", "checkpoint", "cli", "config", "data", "environment", "figures", "images"},
+    {
+        "augment",
+        "axis",
+        "checkpoint",
+        "cli",
+        "config",
+        "data",
+        "environment",
+        "figures",
+        "images",
+        "memory",
+    },
     {"degradations", "extraction", "resize"},
     {
         "logs",
@@ -60,7 +71,8 @@ _CLOSED = {
     "state": {"axis", "losses", "penalties"},
     "passes": {"axis", "penalties", "state"},
     "steps": {"axis", "passes", "state"},
-    "parallel": {"errors"},
+    "memory": set(),
+    "parallel": {"errors", "memory"},
     "checkpoint": {"errors"},
 }
 
