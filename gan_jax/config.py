@@ -90,12 +90,19 @@ def gan_config() -> ConfigDict:
             dtype="float32",  # or bfloat16, for GPU and TPU
         )
     )
-    config.loss = "non_saturating"  # or minimax
+    # minimax, non_saturating, least_squares, hinge, wasserstein or relativistic
+    config.loss = "non_saturating"
     # alternating: the discriminator, then the generator on new latents; or simultaneous: both at
     # once on the same generated images, which saves a third of the arithmetic.
     config.updates = "alternating"
     config.accumulation = 1  # parts of a batch whose gradients are averaged, to save memory
-    config.r1_weight = 0.0  # gamma of R1; needs discriminator_norm 'none'
+    # Penalties on the discriminator; those of gradients need discriminator_norm 'none'.
+    config.r1_weight = 0.0  # gamma: on real images
+    config.r2_weight = 0.0  # gamma: on generated images
+    config.gradient_penalty_weight = 0.0  # between real and generated, as in WGAN-GP
+    config.dragan_weight = 0.0  # around real images
+    config.lecam_weight = 0.0  # on logits, for little data
+    config.penalty_interval = 1  # steps from one update with gradient penalties to the next
     config.generator_optimizer = _optimizer(2e-4, 0.5, 0.999)
     config.discriminator_optimizer = _optimizer(2e-4, 0.5, 0.999)
     config.augment = _augment()  # seen by the discriminator on real and generated images
