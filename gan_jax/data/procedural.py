@@ -297,10 +297,11 @@ def _voronoi(frame: _Frame, draws: _Draws) -> np.ndarray:
     for du, dv in away:
         squared = du * du + dv * dv
         closer = squared < least
-        least[closer], own_u[closer], own_v[closer] = squared[closer], du[closer], dv[closer]
+        for kept, new in ((least, squared), (own_u, du), (own_v, dv)):
+            np.copyto(kept, new, where=closer)
     to_border = np.full_like(least, np.inf)  # distance to the line halfway to each other point
     for du, dv in away:
-        between = np.hypot(du - own_u, dv - own_v)
+        between = np.sqrt((du - own_u) ** 2 + (dv - own_v) ** 2)
         distance = (du * du + dv * dv - least) / np.where(between > 0, 2 * between, np.nan)
         to_border = np.fmin(to_border, distance)
     half_border = max(_HALF_BORDER * frame.period, 0.5)
