@@ -169,12 +169,12 @@ def finish_discriminator(
 ) -> GANState:
     """The state after the discriminator's optimiser, and the averages that its loss follows."""
     net = apply_gradients(state.discriminator, grads, collections, gan.discriminator_optimizer)
-    averages = dict(state.averages)
-    if gan.lecam is not None:
-        averages["lecam"] = gan.lecam.update(
-            averages["lecam"], metrics["logits/real"], metrics["logits/fake"]
-        )
-    return state.replace(discriminator=net, averages=averages)
+    state = state.replace(discriminator=net)
+    if gan.lecam is None:
+        return state
+    means = (metrics["logits/real"], metrics["logits/fake"])
+    lecam = gan.lecam.update(state.averages["lecam"], *means)
+    return state.replace(averages=state.averages | {"lecam": lecam})
 
 
 def finish_generator(

@@ -105,14 +105,22 @@ class GANState(flax.struct.PyTreeNode):
         step: int32, generator updates done.
         generator, discriminator: the two networks.
         ema: moving average of the generator's variables (parameters and batch statistics).
-        averages: scalars that the loss follows, by who follows them; empty for most GANs.
     """
 
     step: Array
     generator: NetState
     discriminator: NetState
     ema: dict[str, Any]
-    averages: dict[str, Any] = flax.struct.field(default_factory=dict)
+
+
+class FollowingGANState(GANState):
+    """A GAN whose loss follows what it sees: a class of its own, so that others save no more.
+
+    Attributes:
+        averages: scalars by who follows them, such as 'lecam'.
+    """
+
+    averages: dict[str, Any]
 
 
 class CNNState(flax.struct.PyTreeNode):
@@ -148,10 +156,10 @@ def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) ->
         named_key(key, "discriminator"),
     )
     ema = jax.tree.map(jnp.copy, generator.variables())
-    averages = {}
-    if gan.lecam is not None:
-        averages["lecam"] = {"real": jnp.zeros(()), "fake": jnp.zeros(())}
-    return GANState(jnp.zeros((), jnp.int32), generator, discriminator, ema, averages)
+    parts = (jnp.zeros((), jnp.int32), generator, discriminator, ema)
+    if gan.lecam is None:
+        return GANState(*parts)
+    return FollowingGANState(*parts, {"lecam": {"real": jnp.zeros(()), "fake": jnp.zeros(())}})
 
 
 def create_cnn_state(

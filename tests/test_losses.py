@@ -138,7 +138,5 @@ def test_names():
     assert adversarial_loss("non_saturating") is NON_SATURATING
     with pytest.raises(InputError, match="'non_saturated'.*did you mean 'non_saturating'.*minimax"):
         adversarial_loss("non_saturated")
-    with pytest.raises(
-        InputError, match="'xyz' is not known: choices: minimax, non_saturating"
-    ):
+    with pytest.raises(InputError, match="'xyz' is not known: choices: minimax, non_saturating"):
         adversarial_loss("xyz")

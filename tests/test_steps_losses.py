@@ -70,7 +70,7 @@ def test_lazy_penalties_count_for_the_steps_between():
 def test_lecam_is_added_and_its_averages_go_along(update):
     gan = make_gan(lecam=LeCam(0.5, decay=0.9))
     state = make_state(gan)
-    assert jax.tree.leaves(make_state(make_gan()).averages) == []
+    assert not hasattr(make_state(make_gan()), "averages")
     state = state.replace(averages={"lecam": {"real": jnp.float64(2), "fake": jnp.float64(-2)}})
     new, metrics = jitted(update, gan=gan)(state, make_batch(), KEY)
     for side, before in (("real", 2.0), ("fake", -2.0)):
@@ -78,6 +78,6 @@ def test_lecam_is_added_and_its_averages_go_along(update):
         np.testing.assert_allclose(new.averages["lecam"][side], expected, rtol=1e-9)
     # Logits near 0: each side lies about 2 beyond the other's average.
     np.testing.assert_allclose(metrics["penalty/lecam"], 0.5 * (4 + 4), rtol=0.5)
-    without, _ = jitted(update, gan=make_gan())(state, make_batch(), KEY)
+    without, _ = jitted(update, gan=make_gan())(make_state(make_gan()), make_batch(), KEY)
     leaves = (jax.tree.leaves(s.discriminator.params) for s in (new, without))
     assert not all(map(np.array_equal, *leaves))

@@ -35,12 +35,12 @@ def make_gan(discriminator=None, **fields):
 
 
 def make_state(gan):
-    return double(_created(gan.discriminator))
+    return double(_created(gan.discriminator, gan.lecam))
 
 
 @functools.cache
-def _created(discriminator):
-    return create_gan_state(make_gan(discriminator), KEY, SHAPE)
+def _created(discriminator, lecam):
+    return create_gan_state(make_gan(discriminator, lecam=lecam), KEY, SHAPE)
 
 
 @functools.cache
