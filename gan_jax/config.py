@@ -123,7 +123,8 @@ def gan_config() -> ConfigDict:
     config.discriminator_optimizer = _optimizer(2e-4, 0.5, 0.999)
     config.augment = _augment()  # seen by the discriminator on real and generated images
     config.ema_half_life = 10_000.0  # in images; 0 for no average
-    # The CNN that judges: a pack, and the CNN config that makes it if it is not there.
+    # The CNN that judges: a pack ('' for none), and the CNN config that makes it where it is not
+    # there yet.
     config.judge = ConfigDict(dict(pack="", train=ConfigDict()))
     config.evaluation = ConfigDict(
         dict(
@@ -226,13 +227,8 @@ def check_config(config: ConfigDict) -> None:
                 f"config.evaluation.num_samples is {config.evaluation.num_samples}; the Frechet "
                 "distance needs at least 4 samples, and hundreds to mean something."
             )
-        if config.judge.train and not config.judge.pack:
-            raise InputError(
-                "config.judge.train is given but config.judge.pack is empty; name the folder of "
-                "the pack, such as 'runs/cnn_mnist5k/pack'."
-            )
         _check_collapse(config)
-        if config.judge.train:
+        if config.judge.train and config.judge.pack:
             check_config(config.judge.train)
 
 
