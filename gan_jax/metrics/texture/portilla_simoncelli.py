@@ -38,10 +38,11 @@ def portilla_simoncelli(
 
     With the defaults there are 529, whatever the size. In the names, o is an orientation, s a scale
     (0 the finest; the last 'lowpass' one is the residual), and y and x are shifts in that scale's
-    pixels. An image is cropped at its centre to sides that are multiples of 2^num_scales. Everything
-    is float64, on the default device, or on the host if that is a TPU, which has no float64
-    transform. Images go through in blocks of one shape, so the memory does not grow with n but for
-    the result, and one program is compiled a size.
+    pixels. An image is cropped at its centre to sides that are multiples of 2^num_scales.
+
+    Everything is float64, on the default device, or on the host if that is a TPU, which has no
+    float64 transform. Images go through in blocks of one shape, so the memory does not grow with n
+    but for the result, and one program is compiled a size.
 
     Args:
       images: uint8 [n, h, w, c]; sides at least 2^num_scales x max(width, 4), 56 by default.
@@ -116,7 +117,10 @@ def _names(num_scales: int, num_orientations: int, width: int) -> tuple[str, ...
     ]
     names += [f"lowpass_deviation_s{s}" for s in range(num_scales + 1)]
     names += [
-        f"magnitude_correlation_o{a}_o{b}_s{s}" for a in orientations for b in range(a) for s in scales
+        f"magnitude_correlation_o{a}_o{b}_s{s}"
+        for a in orientations
+        for b in range(a)
+        for s in scales
     ]
     names += [f"magnitude_deviation_o{o}_s{s}" for o in orientations for s in scales]
     for kind, parts in (("magnitude", ("",)), ("phase", ("real_", "imaginary_"))):

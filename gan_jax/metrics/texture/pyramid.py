@@ -102,7 +102,7 @@ def _polar_frequencies(height: int, width: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def _radial_gains(octave: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gains above and below the cut 2^-scale; their squares sum to 1 everywhere.
+    """Gains above and below the cut 2^-scale; their squares sum to 1, to 1e-5.
 
     The cut is a quarter of a cosine over the octave below 2^-scale.
     """
