@@ -94,6 +94,27 @@ def test_a_wave_has_the_statistics_of_a_wave():
     assert _named(statistics, "highpass_variance")[0] < 1e-5  # grey levels are rounded
 
 
+def test_phases_are_seen_where_the_spectrum_is_the_same():
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:64, :64]
+    edges = np.where((x + rng.integers(8) + 3 * (y > 30)) % 16 < 5, 1.0, 0.0)
+    edges[20:40, 10:30] = 1.0
+    spectrum = np.fft.fft2(edges - edges.mean())
+    noise = np.fft.fft2(rng.normal(size=edges.shape))
+    scrambled = np.fft.ifft2(np.abs(spectrum) * noise / np.abs(noise)).real
+    both = np.stack([edges - edges.mean(), scrambled])[..., None]
+    images = np.rint(128 + 120 * both / np.abs(both).max()).astype(np.uint8)
+    statistics = portilla_simoncelli(images)
+    gap = np.abs(np.diff(statistics.values, axis=0)[0])
+    kinds = ("lowpass_autocorrelation", "magnitude_correlation", "phase_correlation")
+    spectral, energies, phases = (
+        gap[[name.startswith(kind) for name in statistics.names]] for kind in kinds
+    )
+    assert spectral.max() < 0.01  # round-off to grey levels
+    assert energies.max() > 0.2 and phases.max() > 0.2
+    assert np.ptp(_named(statistics, "lowpass_kurtosis_s0")) > 0.5
+
+
 def test_contrast_scales_deviations_and_leaves_correlations():
     low = (_frozen()["texture"] // 2).astype(np.uint8)
     full = (2 * low.astype(np.int32)).astype(np.uint8)
