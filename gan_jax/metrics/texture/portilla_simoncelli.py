@@ -8,7 +8,8 @@ that agree in all of them look alike.
 
 Definitions and the order of the columns follow the package plenoptic 2.1, with two exceptions.
 Where a variance is zero but for round-off, a correlation is 0, a skewness 0 and a kurtosis 3, so
-constant images and pure stripes have finite statistics. And sides need not divide evenly.
+constant images and pure stripes have finite statistics. And a lowpass residual of odd sides, as of
+72x72 at 3 scales, keeps its highest frequencies, which plenoptic halves.
 """
 
 from __future__ import annotations
