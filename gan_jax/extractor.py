@@ -254,7 +254,7 @@ def _gate(path: pathlib.Path, digest: str) -> str:
         return str(found["verdict"]) if fits else "not run"
     except FileNotFoundError:
         return "not run"
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return f"not known: {path.name} is damaged, run the gate again"
 
 
