@@ -6,8 +6,6 @@ import dataclasses
 import json
 import re
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -21,7 +19,7 @@ from gan_jax.evaluation import write_results
 from gan_jax.extractor import Features, load_pack
 from gan_jax.gate import Gate, Row, gate_table, judge_damage, run_gate, save_gate
 from gan_jax.judge import make_judge
-from tests.test_runs import ROOT, environment
+from tests.command import eval_py
 
 _SHAPE = (8, 8, 1)
 _DAMAGE = Degradation("made", "none", (1.0, 2.0, 3.0), lambda pool, strength, rng: pool.images)
@@ -362,20 +360,10 @@ def test_the_table_shows_each_row_and_the_verdict(seeing):
     assert lines[-1] == "Gate passed."
 
 
-def _eval(tmp_path, *flags):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "eval.py"), *map(str, flags)],
-        cwd=tmp_path,
-        env=environment(tmp_path) | {"JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-    )
-
-
 def test_the_command_line(pack, tmp_path):
     digits = load({"name": "mnist5k", "image_size": (16, 16)}, "test")
     np.savez(tmp_path / "digits.npz", images=digits.images[:300], labels=digits.labels[:300])
-    done = _eval(tmp_path, "--gate", pack, "--reference", "digits.npz", "--reference_split=all")
+    done = eval_py(tmp_path, "--gate", pack, "--reference", "digits.npz", "--reference_split=all")
     assert done.returncode == 0, done.stderr
     verdict = re.search(r"^Gate (passed|failed: .*)\.$", done.stdout, re.MULTILINE)[1]
     assert load_pack(pack).gate == verdict
@@ -386,7 +374,7 @@ def test_the_command_line(pack, tmp_path):
         (["--gate", pack], "--gate needs --reference too"),
         (["--gate", "nowhere", "--reference", "digits.npz"], "no extractor pack in 'nowhere'"),
     ):
-        refused = _eval(tmp_path, *flags)
+        refused = eval_py(tmp_path, *flags)
         assert refused.returncode == 2 and message in refused.stderr
         assert "Traceback" not in refused.stderr
 
