@@ -19,10 +19,11 @@ from gan_jax.config import check_config, plain
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError
-from gan_jax.extractor import Extractor, load_pack, make_record, save_pack
+from gan_jax.extractor import Extractor, assemble, load_pack, make_record, save_pack
 from gan_jax.factory import build_gan, build_recogniser, count_steps, gan_step_function
 from gan_jax.images import image_grid, save_png
 from gan_jax.judge import Judge, make_judge
+from gan_jax.layer_statistics import layer_statistics, low_rank_warning
 from gan_jax.logs import read_history
 from gan_jax.rollback import RollBack, Rollbacks
 from gan_jax.sampling import generate_images, sample_latents
@@ -252,6 +253,10 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
         versions=library_versions(),
     )
     if parallel.is_main_process():
+        measured = layer_statistics(assemble(variables, record), test)
+        if warning := low_rank_warning(measured):
+            _log.warning(warning)
+        record["layer_statistics"] = measured
         extractor = save_pack(workdir / folder.PACK, variables, record)
         evaluation.write_recogniser_results(
             workdir,

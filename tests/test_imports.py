@@ -32,9 +32,9 @@ _LAYERS = (
     {"collapse", "controls", "inception", "passes", "report", "results", "rollback"},
     {"extractor_choice", "protocol", "sampling", "steps", "suite"},
     {"factory", "gate", "judge", "judge_result", "loop"},
-    {"collapse_guard", "disagreement", "evaluation"},
-    {"comparison", "sample_evaluation", "session"},
-    {"comparison_table", "training"},
+    {"collapse_guard", "disagreement", "layer_statistics"},
+    {"comparison", "evaluation", "session"},
+    {"comparison_table", "sample_evaluation", "training"},
     {"comparison_report"},
 )
 _RANK = {name: rank for rank, names in enumerate(_LAYERS) for name in names}
