@@ -9,6 +9,7 @@ weaker, fails; its numbers are marked.
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -100,7 +101,10 @@ def gate_pack(pack: str | pathlib.Path, reference: str, *, reference_split: str 
         InputError: a pack or images that cannot be read or do not fit together, or a pack that
             cannot be written to.
     """
+    pack = pathlib.Path(pack).expanduser()
     extractor = load_pack(pack)
+    if not os.access(pack, os.W_OK):
+        raise _unwritable(pack, "it is read-only")
     real = read_images(reference, split=reference_split)
     extractor.check_shape(real.image_shape)
     training = read_images(reference, split="train")
@@ -294,10 +298,14 @@ def save_gate(pack: str | pathlib.Path, gate: Gate) -> None:
     try:
         write_json(pathlib.Path(pack).expanduser() / GATE_RECORD, content)
     except OSError as error:
-        raise InputError(
-            f"the gate's findings cannot be written into the pack '{pack}' ({error.strerror}): "
-            "copy the pack to a folder of yours, and test it there."
-        ) from error
+        raise _unwritable(pack, error.strerror) from error
+
+
+def _unwritable(pack: str | pathlib.Path, why: str) -> InputError:
+    return InputError(
+        f"the gate's findings cannot be written into the pack '{pack}' ({why}): copy the pack to a "
+        "folder of yours, and test it there."
+    )
 
 
 def gate_table(gate: Gate) -> str:

@@ -320,6 +320,13 @@ def test_a_pack_that_cannot_be_written(pack):
         save_gate(pack, _found(load_pack(pack), seen=True))
 
 
+def test_a_pack_that_is_read_only_is_told_before_the_work(pack, monkeypatch):
+    monkeypatch.setattr(gate, "run_gate", None)
+    monkeypatch.setattr(gate.os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match="into the pack '.*pack' .it is read-only.*copy the pack"):
+        gate.gate_pack(pack, "mnist5k")
+
+
 def test_a_failed_gate_marks_every_number(pack, tmp_path):
     """In the protocol, so in eval.json; in the table of the terminal; on the page."""
     save_gate(pack, _found(load_pack(pack), seen=False))

@@ -111,13 +111,17 @@ def test_a_folder_without_a_log(tmp_path):
 
 @pytest.fixture
 def collapsed(tiny_run, tmp_path):
-    """A run left at step 40 of 60, whose last reading tells of a collapse; and its config."""
+    """A run left at step 40 of 60, its readings made to tell of a collapse; and its config."""
     folder = shutil.copytree(tiny_run[0], tmp_path / "run")
     for name in ("eval.json", "report.html"):
         (folder / name).unlink()
+    good = {"eval/vendi": 9.0, "eval/coverage": 0.9, "eval/class_kl": 0.1}
+    bad = {"eval/vendi": 1.01, "eval/coverage": 0.01, "eval/class_kl": 2.3}
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    _log(folder, [row | {"eval/vendi": 1.01} if "eval/vendi" in row and row["step"] == 40 else row
-                  for row in rows])  # fmt: skip
+    for row in rows:
+        if "eval/vendi" in row:
+            row |= good if row["step"] == 20 else bad
+    _log(folder, rows)
     settings = {"num_steps": 60, "collapse.action": "stop", "collapse.patience": 1}
     return folder, runs.tiny_config(tiny_run[1], **settings)
 
