@@ -280,11 +280,10 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
         splits={"train": train.fingerprint, "test": test.fingerprint},
         versions=library_versions(),
     )
+    record["layer_statistics"] = layer_statistics(assemble(variables, record), test)
     if parallel.is_main_process():
-        measured = layer_statistics(assemble(variables, record), test)
-        if warning := low_rank_warning(measured):
+        if warning := low_rank_warning(record["layer_statistics"]):
             _log.warning(warning)
-        record["layer_statistics"] = measured
         extractor = save_pack(workdir / folder.PACK, variables, record)
         evaluation.write_recogniser_results(
             workdir,
