@@ -24,8 +24,9 @@ _DIGITS = 6  # the last ones depend on the machine, and the pack's hash should n
 def layer_statistics(extractor: Extractor, test: Dataset) -> dict[str, dict[str, Any]]:
     """The statistics of both layers on real images, as a judge sees them.
 
-    All processes call it together. The images are those of a judgement by this reference (20,000 at most), and the floor is that of
-    as many generated images as half of them, so both agree with eval.json then.
+    The images are those of a judgement by this reference (20,000 at most), and the floor is that of
+    as many generated images as half of them, so both agree with eval.json then. All processes of a
+    run call it together.
 
     Args:
         extractor: of the images' shape.
