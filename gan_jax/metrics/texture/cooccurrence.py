@@ -236,13 +236,14 @@ def _counts(images: ArrayLike, distances: Sequence[int], levels: int) -> Iterato
         grey_images(images)  # says what is wrong
     pixels = images.shape[1] * images.shape[2]
     tile = max(1, min(_IMAGES, _PIXELS // pixels))
-    offsets = tuple(_offset(d, angle) for d, angle in itertools.product(distances, ANGLES))
+    offsets = [_offset(d, angle) for d, angle in itertools.product(distances, ANGLES)]
+    offsets = np.array(offsets, np.int32)
     for start in range(0, len(images), tile):
         grey = grey_images(images[start : start + tile], least_side=max(distances) + 1)
         level = (np.rint(grey * 255).astype(np.int32) * levels // 256).astype(np.uint8)
         missing = tile - len(level)  # one program a shape of image, whatever their number
         level = np.pad(level, ((0, missing), (0, 0), (0, 0)))
-        counts = np.asarray(_count_pairs(level, offsets, levels))[: tile - missing]
+        counts = np.asarray(_count_pairs(level, offsets, max(distances), levels))[: tile - missing]
         shape = (-1, len(distances), len(ANGLES), levels, levels)
         yield counts.reshape(shape).astype(np.float64)
 
@@ -252,17 +253,29 @@ def _offset(distance: int, angle: int) -> tuple[int, int]:
     return round(distance * math.sin(radians)), round(distance * math.cos(radians))
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2))
-def _count_pairs(level, offsets: tuple[tuple[int, int], ...], levels: int):
-    """Counts int32 [n, len(offsets), levels, levels] of levels uint8 [n, h, w]."""
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _count_pairs(level, offsets, reach: int, levels: int):
+    """Counts int32 [n, k, levels, levels] of levels uint8 [n, h, w] at offsets int32 [k, 2].
+
+    An offset is rows >= 0 and columns, neither beyond `reach`. One loop serves all offsets: written
+    out, they would take several times as long to compile.
+    """
     planes = lax.optimization_barrier(_bit_planes(level, levels))
-    counts = []
-    for down, right in offsets:
-        width = planes.shape[2]
-        here = planes[:, :, max(0, -right) : width - max(0, right)]
-        there = _moved_up(planes, down)[:, :, max(0, right) : width - max(0, -right)]
-        counts.append(_common_bits(here, there))
-    return jnp.transpose(jnp.stack(counts), (3, 0, 1, 2))
+    _, words, width, _ = planes.shape
+    # Empty around, so that no pair leaves the image.
+    padding = ((0, 0), (0, reach // _BITS + 1), (reach, reach), (0, 0))
+    around = lax.optimization_barrier(jnp.pad(planes, padding))
+
+    def count(offset):
+        down, right = offset
+        moved = lax.dynamic_slice_in_dim(around, reach + right, width, 2)
+        low = lax.dynamic_slice_in_dim(moved, down // _BITS, words, 1)
+        high = lax.dynamic_slice_in_dim(moved, down // _BITS + 1, words, 1)
+        bits = (down % _BITS).astype(jnp.uint32)
+        # Shifted up in two steps: by 32 at once is undefined.
+        return _common_bits(planes, (low >> bits) | ((high << 1) << (_BITS - 1 - bits)))
+
+    return jnp.transpose(lax.map(count, offsets), (3, 0, 1, 2))
 
 
 def _bit_planes(level, levels: int):
@@ -279,14 +292,6 @@ def _bit_planes(level, levels: int):
     hit = (level == jnp.arange(levels, dtype=jnp.uint8)[:, None, None, None]) & inside
     planes = jnp.sum(hit.astype(jnp.uint32) << bits, axis=3, dtype=jnp.uint32)
     return jnp.transpose(planes, (1, 2, 3, 0))
-
-
-def _moved_up(planes, rows: int):
-    """Planes whose row r is the old row r + rows; empty where that is outside."""
-    words, bits = divmod(rows, _BITS)
-    planes = jnp.pad(planes[:, words:], ((0, 0), (0, words + 1), (0, 0), (0, 0)))
-    low, high = planes[:, :-1], planes[:, 1:]
-    return (low >> bits) | (high << (_BITS - bits)) if bits else low
 
 
 def _common_bits(here, there):

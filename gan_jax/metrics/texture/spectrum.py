@@ -87,7 +87,8 @@ def polar_spectrum(images: ArrayLike) -> TextureStatistics:
     wide and centred on 22.5 o degrees: the direction in which the wave varies, 0 along a row and 90
     down a column, 45 to the lower right; a half turn is no difference. Frequency 0, which has no
     power, is in no bin. The corner (0.5, 0.5) of even sides runs both ways and is half in 'f7_45',
-    half in 'f7_135', so that a quarter turn exchanges bins exactly. Names are such as 'f3_45' for r = 3 around 45 degrees (22.5 is '22').
+    half in 'f7_135', so that a quarter turn exchanges bins exactly. Names are such as 'f3_45' for
+    r = 3 around 45 degrees (22.5 is '22').
 
     Small images have no frequency in some low bins, and these are left out with their names: 14 at
     16x16, 4 at 32x32, none at 64x64. Which ones depends on the size alone.
