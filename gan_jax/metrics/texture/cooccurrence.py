@@ -50,8 +50,8 @@ HARALICK_FEATURES = (
 )
 
 _BITS = 32
-_IMAGES = 16  # at a time: a pass over the counts then stays in a CPU's first-level cache
-_PIXELS = 2**22  # at a time, where images are large
+_IMAGES = 8  # at a time: a pass over the counts then stays in a CPU's first-level cache
+_PIXELS = 2**21  # at a time, where images are large
 _WORDS = 16  # added up in one pass over the counts
 
 
@@ -235,7 +235,7 @@ def _counts(images: ArrayLike, distances: Sequence[int], levels: int) -> Iterato
     if images.ndim != 4 or not images.size:
         grey_images(images)  # says what is wrong
     pixels = images.shape[1] * images.shape[2]
-    tile = max(1, min(_IMAGES, _PIXELS // pixels))
+    tile = max(1, min(_IMAGES, _PIXELS * LEVELS // (pixels * levels)))
     offsets = [_offset(d, angle) for d, angle in itertools.product(distances, ANGLES)]
     offsets = np.array(offsets, np.int32)
     for start in range(0, len(images), tile):
@@ -257,8 +257,8 @@ def _offset(distance: int, angle: int) -> tuple[int, int]:
 def _count_pairs(level, offsets, reach: int, levels: int):
     """Counts int32 [n, k, levels, levels] of levels uint8 [n, h, w] at offsets int32 [k, 2].
 
-    An offset is rows >= 0 and columns, neither beyond `reach`. One loop serves all offsets: written
-    out, they would take several times as long to compile.
+    An offset is rows >= 0 and columns, neither beyond `reach`. One program serves all offsets, and
+    counts them in the same loop: one by one, starting each small operation took longer than it.
     """
     planes = lax.optimization_barrier(_bit_planes(level, levels))
     _, words, width, _ = planes.shape
@@ -266,16 +266,16 @@ def _count_pairs(level, offsets, reach: int, levels: int):
     padding = ((0, 0), (0, reach // _BITS + 1), (reach, reach), (0, 0))
     around = lax.optimization_barrier(jnp.pad(planes, padding))
 
-    def count(offset):
+    def move(offset):
         down, right = offset
         moved = lax.dynamic_slice_in_dim(around, reach + right, width, 2)
         low = lax.dynamic_slice_in_dim(moved, down // _BITS, words, 1)
         high = lax.dynamic_slice_in_dim(moved, down // _BITS + 1, words, 1)
         bits = (down % _BITS).astype(jnp.uint32)
         # Shifted up in two steps: by 32 at once is undefined.
-        return _common_bits(planes, (low >> bits) | ((high << 1) << (_BITS - 1 - bits)))
+        return (low >> bits) | ((high << 1) << (_BITS - 1 - bits))
 
-    return jnp.transpose(lax.map(count, offsets), (3, 0, 1, 2))
+    return jnp.transpose(_common_bits(planes, lax.map(move, offsets)), (3, 0, 1, 2))
 
 
 def _bit_planes(level, levels: int):
@@ -295,22 +295,22 @@ def _bit_planes(level, levels: int):
 
 
 def _common_bits(here, there):
-    """int32 [levels, levels, n]: bits that a plane of `here` shares with one of `there`."""
+    """int32 [k, levels, levels, n]: bits that a plane of `here` shares with one of there[k]."""
     levels, rows, columns, n = here.shape
     words = rows * columns
-    padding = ((0, 0), (0, -words % _WORDS), (0, 0))
-    here = jnp.pad(here.reshape(levels, words, n), padding)
-    there = jnp.pad(there.reshape(levels, words, n), padding)
-    here, there = lax.optimization_barrier((here, there))
+    empty = -words % _WORDS
+    here = jnp.pad(here.reshape(levels, words, n), ((0, 0), (0, empty), (0, 0)))
+    there = there.reshape(-1, levels, words, n)
+    there = jnp.pad(there, ((0, 0), (0, 0), (0, empty), (0, 0)))
 
     def add(step, counts):
         a = lax.dynamic_slice_in_dim(here, step * _WORDS, _WORDS, 1)
-        b = lax.dynamic_slice_in_dim(there, step * _WORDS, _WORDS, 1)
+        b = lax.dynamic_slice_in_dim(there, step * _WORDS, _WORDS, 2)
         # One sum written out: XLA's reductions are not vectorised on a CPU, this is.
         for word in range(_WORDS):
-            both = a[:, None, word] & b[None, :, word]
+            both = a[:, None, word] & b[:, None, :, word]
             counts = counts + lax.population_count(both).astype(jnp.int32)
         return counts
 
-    start = jnp.zeros((levels, levels, n), jnp.int32)
-    return lax.fori_loop(0, here.shape[1] // _WORDS, add, start)
+    start = jnp.zeros((len(there), levels, levels, n), jnp.int32)
+    return lax.fori_loop(0, (words + empty) // _WORDS, add, start)
