@@ -50,7 +50,8 @@ HARALICK_FEATURES = (
 )
 
 _BITS = 32
-_IMAGES = 8  # at a time: a pass over the counts then stays in a CPU's first-level cache
+_IMAGES = 8  # in one pass over the counts, which then stays in a CPU's first-level cache
+_GROUPS = 8  # of as many images, one after the other in a call
 _PIXELS = 2**21  # at a time, where images are large
 _WORDS = 16  # added up in one pass over the counts
 
@@ -225,7 +226,7 @@ def _checked_matrices(matrices: ArrayLike) -> np.ndarray:
 
 
 def _counts(images: ArrayLike, distances: Sequence[int], levels: int) -> Iterator[np.ndarray]:
-    """Counts float64 [<= _IMAGES, distances, 4, levels, levels], one direction, part by part."""
+    """Counts float64 [<= tile, distances, 4, levels, levels], one direction, part by part."""
     if not (isinstance(levels, int) and 2 <= levels <= 256):
         raise InputError(f"levels is {levels!r}; expected a whole number from 2 to 256.")
     distances = tuple(distances)
@@ -235,7 +236,8 @@ def _counts(images: ArrayLike, distances: Sequence[int], levels: int) -> Iterato
     if images.ndim != 4 or not images.size:
         grey_images(images)  # says what is wrong
     pixels = images.shape[1] * images.shape[2]
-    tile = max(1, min(_IMAGES, _PIXELS * LEVELS // (pixels * levels)))
+    group = max(1, min(_IMAGES, _PIXELS * LEVELS // (pixels * levels)))
+    tile = group * _GROUPS
     offsets = [_offset(d, angle) for d, angle in itertools.product(distances, ANGLES)]
     offsets = np.array(offsets, np.int32)
     for start in range(0, len(images), tile):
@@ -243,9 +245,10 @@ def _counts(images: ArrayLike, distances: Sequence[int], levels: int) -> Iterato
         level = (np.rint(grey * 255).astype(np.int32) * levels // 256).astype(np.uint8)
         missing = tile - len(level)  # one program a shape of image, whatever their number
         level = np.pad(level, ((0, missing), (0, 0), (0, 0)))
-        counts = np.asarray(_count_pairs(level, offsets, max(distances), levels))[: tile - missing]
+        level = level.reshape(_GROUPS, group, *level.shape[1:])
+        counts = np.asarray(_count_pairs(level, offsets, max(distances), levels))
         shape = (-1, len(distances), len(ANGLES), levels, levels)
-        yield counts.reshape(shape).astype(np.float64)
+        yield counts.reshape(shape)[: tile - missing].astype(np.float64)
 
 
 def _offset(distance: int, angle: int) -> tuple[int, int]:
@@ -255,11 +258,15 @@ def _offset(distance: int, angle: int) -> tuple[int, int]:
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
 def _count_pairs(level, offsets, reach: int, levels: int):
-    """Counts int32 [n, k, levels, levels] of levels uint8 [n, h, w] at offsets int32 [k, 2].
+    """Counts int32 [g, n, k, levels, levels] of levels uint8 [g, n, h, w] at offsets int32 [k, 2].
 
     An offset is rows >= 0 and columns, neither beyond `reach`. One program serves all offsets, and
     counts them in the same loop: one by one, starting each small operation took longer than it.
     """
+    return lax.map(lambda group: _count_in_group(group, offsets, reach, levels), level)
+
+
+def _count_in_group(level, offsets, reach: int, levels: int):
     planes = lax.optimization_barrier(_bit_planes(level, levels))
     _, words, width, _ = planes.shape
     # Empty around, so that no pair leaves the image.
