@@ -2,9 +2,9 @@
 
 The matrix of an offset counts how often level i lies at a pixel and level j at the offset from it
 (Haralick, Shanmugam & Dinstein, "Textural features for image classification", 1973). Each level of
-an image is a plane of bits, 32 rows to a word, so a count is the population count of one plane and
-another one moved: integers, the same on every device, and nothing larger than the image in memory.
-A product of one-hot matrices gives the same counts and took ten times as long on a CPU.
+an image is a plane of bits, 32 rows to a word, so a count is the population count of what one plane
+and another one moved have in common: integers, the same on every device. A product of one-hot
+matrices gives the same counts and took ten times as long on a CPU.
 
 Grey values are rounded to 0..255 and cut into levels of equal width on that fixed range, never on
 the range of the image: contrast is part of what is to be seen. Angles and offsets are those of
@@ -233,7 +233,7 @@ def _counts(images: ArrayLike, distances: Sequence[int], levels: int) -> Iterato
     if not distances or not all(isinstance(d, int) and d >= 1 for d in distances):
         raise InputError(f"distances is {distances!r}; expected whole numbers of pixels >= 1.")
     images = np.asarray(images)
-    if images.ndim != 4 or not images.size:
+    if images.dtype != np.uint8 or images.ndim != 4 or not images.size:
         grey_images(images)  # says what is wrong
     pixels = images.shape[1] * images.shape[2]
     group = max(1, min(_IMAGES, _PIXELS * LEVELS // (pixels * levels)))

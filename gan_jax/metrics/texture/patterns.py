@@ -45,7 +45,7 @@ def binary_patterns(images: ArrayLike) -> TextureStatistics:
         InputError: other images.
     """
     images = np.asarray(images)
-    if images.ndim != 4 or not images.size:
+    if images.dtype != np.uint8 or images.ndim != 4 or not images.size:
         grey_images(images)  # says what is wrong
     height, width = images.shape[1:3]
     tile = max(1, min(256, _PIXELS // (height * width)))

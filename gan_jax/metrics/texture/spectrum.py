@@ -145,7 +145,7 @@ def radial_spectrum(images: ArrayLike) -> RadialSpectrum:
 def _polar_frequencies(images: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Radius in cycles a pixel and angle in (-pi, pi], both [h, w] in the order of the FFT."""
     images = np.asarray(images)
-    if images.ndim != 4 or not images.size:
+    if images.dtype != np.uint8 or images.ndim != 4 or not images.size:
         grey_images(images)  # says what is wrong
     down = scipy.fft.fftfreq(images.shape[1])[:, None]
     right = scipy.fft.fftfreq(images.shape[2])
