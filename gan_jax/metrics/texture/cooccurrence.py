@@ -26,7 +26,7 @@ from jax import lax
 from numpy.typing import ArrayLike
 
 from gan_jax.errors import InputError
-from gan_jax.metrics.texture.grey import grey_images
+from gan_jax.metrics.texture.grey import check_images, grey_images
 from gan_jax.metrics.texture.statistics import TextureStatistics
 
 ANGLES = (0, 45, 90, 135)
@@ -232,16 +232,14 @@ def _counts(images: ArrayLike, distances: Sequence[int], levels: int) -> Iterato
     distances = tuple(distances)
     if not distances or not all(isinstance(d, int) and d >= 1 for d in distances):
         raise InputError(f"distances is {distances!r}; expected whole numbers of pixels >= 1.")
-    images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or not images.size:
-        grey_images(images)  # says what is wrong
+    images = check_images(images, least_side=max(distances) + 1)
     pixels = images.shape[1] * images.shape[2]
     group = max(1, min(_IMAGES, _PIXELS * LEVELS // (pixels * levels)))
     tile = group * _GROUPS
     offsets = [_offset(d, angle) for d, angle in itertools.product(distances, ANGLES)]
     offsets = np.array(offsets, np.int32)
     for start in range(0, len(images), tile):
-        grey = grey_images(images[start : start + tile], least_side=max(distances) + 1)
+        grey = grey_images(images[start : start + tile])
         level = (np.rint(grey * 255).astype(np.int32) * levels // 256).astype(np.uint8)
         missing = tile - len(level)  # one program a shape of image, whatever their number
         level = np.pad(level, ((0, missing), (0, 0), (0, 0)))

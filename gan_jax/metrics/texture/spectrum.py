@@ -24,7 +24,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike
 
-from gan_jax.metrics.texture.grey import grey_images
+from gan_jax.metrics.texture.grey import check_images, grey_images
 from gan_jax.metrics.texture.statistics import TextureStatistics
 
 RADIAL_BINS = 8
@@ -144,9 +144,7 @@ def radial_spectrum(images: ArrayLike) -> RadialSpectrum:
 
 def _polar_frequencies(images: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Radius in cycles a pixel and angle in (-pi, pi], both [h, w] in the order of the FFT."""
-    images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or not images.size:
-        grey_images(images)  # says what is wrong
+    images = check_images(images, least_side=_LEAST_SIDE)
     down = scipy.fft.fftfreq(images.shape[1])[:, None]
     right = scipy.fft.fftfreq(images.shape[2])
     return np.hypot(down, right), np.arctan2(down, right)
@@ -163,7 +161,7 @@ def _power(images: ArrayLike) -> Iterator[np.ndarray]:
     window = rows[:, None] * columns
     tile = max(1, _PIXELS // (height * width))
     for start in range(0, len(images), tile):
-        grey = grey_images(images[start : start + tile], least_side=_LEAST_SIDE)
+        grey = grey_images(images[start : start + tile])
         grey -= np.tensordot(grey, window, 2)[:, None, None] / window.sum()
         amplitude = scipy.fft.fft2(grey * window)
         power = amplitude.real**2 + amplitude.imag**2
