@@ -113,6 +113,7 @@ LAYERS = [
     ("conv", 28, 5, 1, 64, 2),
     ("conv", 14, 5, 64, 128, 2),
     ("conv_transpose", 7, 5, 256, 128, 1),
+    ("conv_transpose", 4, 4, 128, 64, 2),
     ("conv_transpose", 7, 5, 128, 64, 2),
     ("conv_transpose", 14, 7, 64, 1, 2),
 ]

@@ -10,7 +10,8 @@ There the same sums are taken in another order:
   phase, then depth-to-space (Shi et al. 2016, "Is the deconvolution layer the same as a
   convolutional layer?"). It is also the input gradient of a strided convolution.
 - 'columns': a transposed convolution as one matrix product, whose columns are added where they
-  overlap (the reverse of im2col). Better for the few channels of an image.
+  overlap (the reverse of im2col). Better for the few channels of an image, and for maps so small
+  that much of 'subpixel' is border that is cropped.
 - 'shifts': a convolution of few channels as a sum of shifted images, each times one tap: too little
   work for a matrix product. Its input gradient is that of 'columns'.
 - 'spectral': a stride-1 convolution of a small image as a product of discrete Fourier transforms.
@@ -33,7 +34,8 @@ from gan_jax.errors import InputError
 
 FORMS = ("direct", "subpixel", "columns", "shifts", "spectral")
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
-_FEW_TAPS = 27  # kh * kw * i up to which 'shifts' is the fastest form (measured, see benchmarks)
+_FEW_TAPS = 27  # kh * kw * i up to which 'shifts' is the fastest form (see benchmarks)
+_SMALL_MAP = 16  # pixels up to which the overlaps of 'columns' cost less than its border
 
 
 def conv(
@@ -108,11 +110,13 @@ def _checked(form: str, strides: tuple[int, int]) -> str:
 def _conv_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
     if jax.default_backend() != "cpu":
         return "direct"
-    if math.prod(kernel.shape[:3]) <= _FEW_TAPS and _is_exact(x):
+    kh, kw, inputs, _ = kernel.shape
+    if inputs <= 3 and kh * kw * inputs <= _FEW_TAPS and _is_exact(x):
         return "shifts"
     if strides == (1, 1):
         return "spectral" if _spectral_pays(x, kernel) else "direct"
-    return _scatter_form(kernel.shape[2])
+    maps = tuple(-(-n // s) for n, s in zip(x.shape[1:3], strides))
+    return _scatter_form(maps, inputs)
 
 
 def _transpose_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
@@ -120,11 +124,12 @@ def _transpose_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
         return "direct"
     if strides == (1, 1):
         return "spectral" if _spectral_pays(x, kernel) else "direct"
-    return _scatter_form(kernel.shape[3])
+    return _scatter_form(x.shape[1:3], kernel.shape[3])
 
 
-def _scatter_form(features: int) -> str:
-    return "columns" if features <= 4 else "subpixel"
+def _scatter_form(maps: tuple[int, ...], features: int) -> str:
+    """The form of a transpose from maps of [h, w] pixels to `features` channels."""
+    return "columns" if features <= 4 or math.prod(maps) <= _SMALL_MAP else "subpixel"
 
 
 def _spectral_pays(x: Array, kernel: Array) -> bool:
@@ -143,8 +148,8 @@ def _is_exact(x: Array) -> bool:
 class _Geometry(NamedTuple):
     """A strided convolution of an image to a map, an entry an axis: out[q] meets x[q*s + j - low].
 
-    `form` says how it and its transpose are computed: 'subpixel' and 'columns' are forms of the
-    transpose, 'shifts' is one of the convolution, whose transpose is then 'columns'.
+    `form` says how its transpose is computed: 'subpixel' or 'columns'. With 'shifts' it is itself
+    a sum of shifted images, and its transpose 'columns'.
     """
 
     strides: tuple[int, int]
