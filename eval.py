@@ -47,7 +47,9 @@ _TRAINING = flags.DEFINE_string(
 _STATISTICS = flags.DEFINE_string(
     "save_statistics", "", "With --samples: an npz file for mu and sigma of the reference."
 )
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 0, "Images a call; 0 for the default.")
+_BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", 0, "Images a call at most; fewer where memory is short."
+)
 _CACHE = flags.DEFINE_string(
     "cache", "~/.cache/gan_jax/statistics", "Folder for references' statistics; '' for none."
 )

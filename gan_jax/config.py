@@ -42,14 +42,30 @@ def _common() -> ConfigDict:
     config.num_epochs = 10.0
     config.dataset = ConfigDict(
         dict(
-            name="mnist5k",  # mnist5k, idx, folder, npz or tfds
+            name="mnist5k",  # mnist5k, idx, folder, npz, tfds, textures or procedural
             path="",  # of idx, folder and npz; data folder of tfds
             tfds_name="",
-            image_size=(),  # (height, width); () keeps the stored size
+            image_size=(),  # (height, width); () keeps the stored size, 64 x 64 for textures
             resize="crop_area",
             channels=0,  # 1 grey, 3 RGB, 0 as stored
             test_fraction=0.1,  # held out where a set has no test split
             memory_limit_mb=2048.0,  # larger sets are streamed
+            # Crops of photographs: textures always, folder and tfds if crops is not ''.
+            photographs="",  # textures: such as brick,grass; '' for all
+            crops="",  # random; grid; '' for whole images (of textures: random)
+            num_crops=6000,  # random ones for training, over all classes; also procedural images
+            num_test_crops=600,
+            crop_stride=32,  # of a grid, in pixels
+            crop_flips=False,  # mirror crops at random
+            crop_rotations=False,  # turn crops by multiples of 90 degrees at random
+            held_out=0.25,  # share of each photograph for testing: textures, folder
+            seed=0,  # of crops and procedural textures
+            # Textures drawn from parameters, see `gan_jax.data.procedural`.
+            kinds="",  # such as stripes,voronoi; '' for all
+            period=8.0,  # in pixels
+            angle=0.0,  # in degrees
+            contrast=0.25,  # standard deviation of the pixels over their mean
+            jitter=0.0,  # random change of period and angle from image to image, 0 to 1
         )
     )
     config.parallel = "pmap"  # or jit
@@ -90,17 +106,25 @@ def gan_config() -> ConfigDict:
             dtype="float32",  # or bfloat16, for GPU and TPU
         )
     )
-    config.loss = "non_saturating"  # or minimax
+    # minimax, non_saturating, least_squares, hinge, wasserstein or relativistic
+    config.loss = "non_saturating"
     # alternating: the discriminator, then the generator on new latents; or simultaneous: both at
     # once on the same generated images, which saves a third of the arithmetic.
     config.updates = "alternating"
     config.accumulation = 1  # parts of a batch whose gradients are averaged, to save memory
-    config.r1_weight = 0.0  # gamma of R1; needs discriminator_norm 'none'
+    # Penalties on the discriminator; those of gradients need discriminator_norm 'none'.
+    config.r1_weight = 0.0  # gamma: on real images
+    config.r2_weight = 0.0  # gamma: on generated images
+    config.gradient_penalty_weight = 0.0  # between real and generated, as in WGAN-GP
+    config.dragan_weight = 0.0  # around real images
+    config.lecam_weight = 0.0  # on logits, for little data
+    config.penalty_interval = 1  # steps from one update with gradient penalties to the next
     config.generator_optimizer = _optimizer(2e-4, 0.5, 0.999)
     config.discriminator_optimizer = _optimizer(2e-4, 0.5, 0.999)
     config.augment = _augment()  # seen by the discriminator on real and generated images
     config.ema_half_life = 10_000.0  # in images; 0 for no average
-    # The CNN that judges: a pack, and the CNN config that makes it if it is not there.
+    # The CNN that judges: a pack ('' for none), and the CNN config that makes it where it is not
+    # there yet.
     config.judge = ConfigDict(dict(pack="", train=ConfigDict()))
     config.evaluation = ConfigDict(
         dict(
@@ -203,13 +227,8 @@ def check_config(config: ConfigDict) -> None:
                 f"config.evaluation.num_samples is {config.evaluation.num_samples}; the Frechet "
                 "distance needs at least 4 samples, and hundreds to mean something."
             )
-        if config.judge.train and not config.judge.pack:
-            raise InputError(
-                "config.judge.train is given but config.judge.pack is empty; name the folder of "
-                "the pack, such as 'runs/cnn_mnist5k/pack'."
-            )
         _check_collapse(config)
-        if config.judge.train:
+        if config.judge.train and config.judge.pack:
             check_config(config.judge.train)
 
 

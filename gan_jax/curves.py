@@ -63,7 +63,9 @@ def variety_section(history: list[dict]) -> str:
     lines = {"eval/vendi": ("generated", BLUE), "eval/vendi_real": ("real", GREY)}
     vendi = _chart(history, "Vendi score over time", "images it amounts to", lines)
     if not coverage:
-        return webpage.section("Class mix", "0 is the mix of real images.", classes)
+        return webpage.section(
+            "Class mix", "0 is the mix of real images.", webpage.columns(classes)
+        )
     return webpage.section(
         "Has it collapsed?",
         "Coverage is the share of real images that have a generated one close by, the Vendi score "

@@ -25,6 +25,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from gan_jax.errors import InputError
+from gan_jax.memory import fitting_batch_size
 
 AXIS = "data"
 MODES = ("pmap", "jit")
@@ -340,7 +341,8 @@ def map_batches(
             an example's result must not depend on the others.
         variables: any tree on one device or on the host, the same in all processes.
         inputs: a tree of numpy arrays [n, ...], the same in all processes.
-        batch_size: examples a call; rounded up to a multiple of this process's devices.
+        batch_size: examples a call, at most: halved until they fit into memory, and rounded up to
+            a multiple of the devices. Several processes take it as it is.
         progress: called by every batch with the number of examples done, in all processes together.
 
     Returns:
@@ -352,6 +354,10 @@ def map_batches(
     devices = jax.local_devices()
     mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
     split = NamedSharding(mesh, PartitionSpec(AXIS))
+    if jax.process_count() == 1:  # several might not agree on it
+        batch_size = fitting_batch_size(
+            function, variables, inputs, most=batch_size, devices=devices
+        )
     variables = jax.device_put(variables, NamedSharding(mesh, PartitionSpec()))
     batch_size = -(-batch_size // len(devices)) * len(devices)
     count = len(jax.tree.leaves(inputs)[0])

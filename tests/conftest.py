@@ -1,7 +1,15 @@
-"""Eight fake devices for the whole suite, and the CPU everywhere."""
+"""Eight fake devices for the whole suite, the CPU everywhere, and each program compiled once."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
+# Shared with the processes that tests start; new for each session, so that nothing is left over.
+_compiled = tempfile.mkdtemp(prefix="gan_jax_tests_")
+atexit.register(shutil.rmtree, _compiled, ignore_errors=True)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"

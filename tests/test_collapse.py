@@ -11,7 +11,6 @@ import sys
 import jax
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 from gan_jax import training
 from gan_jax.collapse import CollapseRule, Reading, make_meter
@@ -22,16 +21,6 @@ from gan_jax.rollback import RollBack, Rollbacks
 from tests import runs
 
 CLASSES, PER_CLASS = 5, 200
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled_once(tmp_path_factory):
-    """The runs here differ in what is watched: their programs are the same and are kept."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    compilation_cache.reset_cache()
-    yield
-    jax.config.update("jax_compilation_cache_dir", None)
-    compilation_cache.reset_cache()
 
 
 def digits(counts, seed):
