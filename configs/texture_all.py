@@ -1,5 +1,4 @@
-"""One texture GAN for brick, grass and gravel, to choose from and to mix across space.
-"""
+"""One texture GAN for brick, grass and gravel, to choose from and to mix across space."""
 
 from configs import texture_brick
 

@@ -1,6 +1,6 @@
 """A texture GAN on one photograph of a brick wall, which then draws walls of any size.
 
-    python train.py --config configs/texture_brick.py
+python train.py --config configs/texture_brick.py
 """
 
 from gan_jax.config import gan_config
@@ -14,6 +14,7 @@ def get_config():
     config.model.name = "texture"
     config.model.latent_dim = 0
     config.model.width = 32
+    config.model.discriminator_width = 16
     config.batch_size = 16
     config.updates = "simultaneous"
     config.num_steps = 4000

@@ -1,5 +1,4 @@
-"""A texture GAN on photographs of one's own.
-"""
+"""A texture GAN on photographs of one's own."""
 
 from configs import texture_brick
 

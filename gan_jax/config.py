@@ -101,6 +101,7 @@ def gan_config() -> ConfigDict:
             kernel_size=4,  # dcgan
             generator_norm="batch",  # dcgan, texture: batch or none
             discriminator_norm="batch",  # dcgan, texture: batch or none
+            discriminator_width=0,  # texture: 0 for width
             levels=4,  # texture: doublings from the noise to the image
             local_dim=16,  # texture: noise of a cell of 2^levels x 2^levels pixels
             num_textures=1,  # texture: how many the generator can choose from

@@ -160,13 +160,13 @@ def _dcgan(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
 
 def _texture(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
     common = dict(
-        width=model.width,
         levels=model.levels,
         initialization=model.initialization,
         dtype=_dtype(model.dtype),
     )
     generator = TextureGenerator(
         shape,
+        width=model.width,
         local_dim=model.local_dim,
         num_textures=model.num_textures,
         num_waves=model.num_waves,
@@ -174,7 +174,15 @@ def _texture(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
         **common,
     )
     check_texture(generator)
-    return generator, TextureDiscriminator(norm=model.discriminator_norm, **common)
+    if model.discriminator_width < 0:
+        raise InputError(
+            f"config.model.discriminator_width is {model.discriminator_width}; expected 1 or more, "
+            "or 0 for that of config.model.width."
+        )
+    discriminator = TextureDiscriminator(
+        width=model.discriminator_width or model.width, norm=model.discriminator_norm, **common
+    )
+    return generator, discriminator
 
 
 def _latent_dim(model: ConfigDict, generator: nn.Module) -> int:
