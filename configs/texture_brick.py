@@ -1,6 +1,20 @@
 """A texture GAN on one photograph of a brick wall, which then draws walls of any size.
 
-python train.py --config configs/texture_brick.py
+    python train.py --config configs/texture_brick.py
+
+It sees crops of 64 x 64 pixels only. `gan_jax.texture_sampling.sample_texture` draws any size from
+the trained generator, edges that meet included. Needs scikit-image for the photograph; other
+photographs that come with it: --config.dataset.photographs=grass, gravel.
+
+Hardware: 2 CPU cores. Two networks of 0.73 and 0.17 million parameters.
+
+Measured so far on 2 cores of an AMD EPYC that six other jobs shared, JAX 0.10.2, seed 0, random
+crops of the whole photograph and a constant learning rate: 1,720 steps in 421 s. After 580 steps
+there were upright joints of the right distance and width, and cross joints; they end here and there
+in the middle of a brick, as no pixel knows of noise farther than about 40 pixels away. After 1,720
+steps joints met more often, and a faint grain of single pixels had come that the photograph does
+not have. The learning rate therefore falls to 0 here; the whole of this recipe has not been run.
+Grass is harder: after 1,000 steps it was grain and no blades.
 """
 
 from gan_jax.config import gan_config
@@ -17,10 +31,11 @@ def get_config():
     config.model.discriminator_width = 16
     config.batch_size = 16
     config.updates = "simultaneous"
-    config.num_steps = 4000
+    config.num_steps = 3000
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         optimizer.learning_rate = 1e-3
         optimizer.b2 = 0.99
+        optimizer.schedule = "cosine"
     config.ema_half_life = 5000.0
     config.evaluation.every = 1000
     config.evaluation.num_samples = 500
