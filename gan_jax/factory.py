@@ -17,6 +17,7 @@ from gan_jax.losses import AdversarialLoss, adversarial_loss
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check_article_size
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator, num_stages
+from gan_jax.models.texture import TextureDiscriminator, TextureGenerator, check_texture
 from gan_jax.passes import Metrics
 from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam
 from gan_jax.state import GAN, Augmentation, GANState, Penalty, Recogniser
@@ -36,8 +37,6 @@ def build_gan(config: ConfigDict, image_shape: Shape, num_steps: int) -> GAN:
     model = config.model
     if model.name not in _MODELS:
         raise InputError(_unknown("config.model.name", model.name, _MODELS))
-    if model.latent_dim < 1:
-        raise InputError(f"config.model.latent_dim is {model.latent_dim}; expected 1 or more.")
     loss = adversarial_loss(config.loss)
     penalties = build_penalties(config)
     _check_stability(config, loss)
@@ -47,7 +46,7 @@ def build_gan(config: ConfigDict, image_shape: Shape, num_steps: int) -> GAN:
         discriminator=discriminator,
         generator_optimizer=build_optimizer(config.generator_optimizer, num_steps),
         discriminator_optimizer=build_optimizer(config.discriminator_optimizer, num_steps),
-        latent_dim=model.latent_dim,
+        latent_dim=_latent_dim(model, generator),
         loss=loss,
         penalties=penalties,
         penalty_interval=config.penalty_interval,
@@ -77,7 +76,7 @@ def build_penalties(config: ConfigDict) -> tuple[Penalty, ...]:
 def _check_stability(config: ConfigDict, loss: AdversarialLoss) -> None:
     """Refuses what is wrong, and warns of what is known to fail."""
     weighted = [field for field in _PENALTIES if config[field]]
-    if config.model.name == "dcgan" and config.model.discriminator_norm == "batch":
+    if config.model.name != "article" and config.model.discriminator_norm == "batch":
         if weighted:
             raise InputError(
                 f"config.{weighted[0]} is {config[weighted[0]]} with "
@@ -209,9 +208,54 @@ def _dcgan(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
     )
 
 
+def _texture(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
+    common = dict(
+        levels=model.levels,
+        initialization=model.initialization,
+        dtype=_dtype(model.dtype),
+    )
+    generator = TextureGenerator(
+        shape,
+        width=model.width,
+        local_dim=model.local_dim,
+        fine_dim=model.fine_dim,
+        num_textures=model.num_textures,
+        num_waves=model.num_waves,
+        norm=model.generator_norm,
+        **common,
+    )
+    check_texture(generator)
+    if model.discriminator_width < 0:
+        raise InputError(
+            f"config.model.discriminator_width is {model.discriminator_width}; expected 1 or more, "
+            "or 0 for that of config.model.width."
+        )
+    discriminator = TextureDiscriminator(
+        width=model.discriminator_width or model.width, norm=model.discriminator_norm, **common
+    )
+    return generator, discriminator
+
+
+def _latent_dim(model: ConfigDict, generator: nn.Module) -> int:
+    """The length of the latents: the config's, or what a texture's crop needs."""
+    if isinstance(generator, TextureGenerator):
+        if model.latent_dim not in (0, generator.latent_dim):
+            height, width = generator.image_shape[:2]
+            raise InputError(
+                f"config.model.latent_dim is {model.latent_dim}; a texture of {height}x{width} "
+                f"with these settings takes {generator.latent_dim} numbers. Set it to 0 to derive "
+                "it."
+            )
+        return generator.latent_dim
+    if model.latent_dim < 1:
+        raise InputError(f"config.model.latent_dim is {model.latent_dim}; expected 1 or more.")
+    return model.latent_dim
+
+
 _MODELS: dict[str, Callable[[ConfigDict, Shape], tuple[nn.Module, nn.Module]]] = {
     "article": _article,
     "dcgan": _dcgan,
+    "texture": _texture,
 }
 _PENALTIES: dict[str, Callable[[float], Penalty]] = {
     "r1_weight": R1,

@@ -50,7 +50,7 @@ _LAYERS = (
         "rollback",
         "stopped_report",
     },
-    {"extractor_choice", "protocol", "sampling", "steps", "suite"},
+    {"extractor_choice", "protocol", "sampling", "steps", "suite", "texture_sampling"},
     {"factory", "gate", "judge", "judge_result", "loop"},
     {"collapse_guard", "disagreement", "layer_statistics"},
     {"comparison", "evaluation", "session"},
