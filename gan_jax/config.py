@@ -20,7 +20,6 @@ RESUMABLE = (
     "num_epochs",
     "parallel",
     "num_devices",
-    "cpu_devices",
     "steps_per_call",
     "log_every",
     "compilation_cache",
@@ -71,9 +70,6 @@ def _common() -> ConfigDict:
     )
     config.parallel = "pmap"  # or jit
     config.num_devices = 0  # 0: all
-    # Without an accelerator: into how many devices the CPU's cores are divided, at most one a core.
-    # XLA keeps one core busy with a small convolution, so small networks gain from two.
-    config.cpu_devices = 1
     config.steps_per_call = 20  # steps between two looks of the host
     config.log_every = 100
     config.compilation_cache = "~/.cache/gan_jax/compiled"  # '' for none

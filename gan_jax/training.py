@@ -55,7 +55,6 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
         Interrupted: SIGTERM or Ctrl-C, after saving.
     """
     check_config(config)
-    parallel.divide_cpu(config.cpu_devices)
     workdir = pathlib.Path(workdir)
     parallel.enable_compilation_cache(config.compilation_cache)
     with loop.StopSignal() as stop:
