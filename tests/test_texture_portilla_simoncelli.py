@@ -87,10 +87,11 @@ def test_a_wave_has_the_statistics_of_a_wave():
         value = _named(statistics, f"lowpass_autocorrelation_y{y:+d}_x{x:+d}_s0")[0]
         assert value == pytest.approx(np.cos(2 * np.pi * y / 16), abs=1e-3)
     assert _named(statistics, "lowpass_kurtosis_s0")[0] == pytest.approx(1.5, abs=1e-2)
-    assert _named(statistics, "lowpass_skewness_s0")[0] == pytest.approx(0.0, abs=1e-3)
-    deviation = 120 / 255 / np.sqrt(2)
+    assert _named(statistics, "lowpass_skewness_s0")[0] == pytest.approx(0.0, abs=1e-2)
+    deviation = image.std() / 255
+    assert deviation == pytest.approx(120 / 255 / np.sqrt(2), rel=0.01)
     assert _named(statistics, "lowpass_deviation_s0")[0] == pytest.approx(deviation, rel=1e-3)
-    assert _named(statistics, "highpass_variance")[0] < 1e-6
+    assert _named(statistics, "highpass_variance")[0] < 1e-5  # grey levels are rounded
 
 
 def test_contrast_scales_deviations_and_leaves_correlations():
@@ -107,11 +108,11 @@ def test_contrast_scales_deviations_and_leaves_correlations():
         assert y == pytest.approx(factor * x, rel=1e-9, abs=1e-12), name
 
 
-@pytest.mark.parametrize("side", [64, 72])
-def test_a_circular_shift_by_the_coarsest_pixel_changes_nothing(side):
+@pytest.mark.parametrize(("side", "scales"), [(64, 3), (34, 1)])  # an even and an odd residual
+def test_a_circular_shift_by_the_coarsest_pixel_changes_nothing(side, scales):
     image = np.random.default_rng(1).integers(0, 256, size=(1, side, side, 1), dtype=np.uint8)
-    moved = np.roll(image, (8, 24), axis=(1, 2))
-    a, b = portilla_simoncelli(image).values, portilla_simoncelli(moved).values
+    moved = np.roll(image, (2**scales, 3 * 2**scales), axis=(1, 2))
+    a, b = (portilla_simoncelli(x, num_scales=scales).values for x in (image, moved))
     np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 

@@ -65,18 +65,15 @@ def portilla_simoncelli(
     filters = _filters(height, wide, num_scales, num_orientations)
     per_block = max(1, _PIXELS_AT_ONCE // (height * wide))
     values = []
-    with jax.enable_x64(True), jax.default_device(_device()):
-        filters = jax.device_put(filters)
+    device = "cpu" if jax.default_backend() == "tpu" else None
+    with jax.enable_x64(True), jax.default_device(device):
+        filters = jax.tree.map(jnp.asarray, filters)
         for start in range(0, count, per_block):
             block = np.zeros((per_block, height, wide))
             grey = grey_images(images[start : start + per_block])
             block[: len(grey)] = grey
             values.append(np.asarray(_statistics(block, filters, width=width))[: len(grey)])
     return TextureStatistics(_names(num_scales, num_orientations, width), np.concatenate(values))
-
-
-def _device() -> jax.Device | None:
-    return jax.local_devices(backend="cpu")[0] if jax.default_backend() == "tpu" else None
 
 
 def _cropped(images: np.ndarray, multiple: int) -> np.ndarray:
