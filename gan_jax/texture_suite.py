@@ -115,7 +115,7 @@ def judge_textures(
     Args:
         reference: real images that the generator was not trained on, m >= 4.
         images: generated ones, n >= 2, of the same size and channels.
-        extractor: a trained CNN for patch_fd and gram_distance; None for none.
+        extractor: a trained CNN for patch_fd and gram_distance, the family 'cnn'; None for none.
         families: names of `FAMILIES`; None for all that can be computed.
         seed: of halves, patches and resamplings.
         num_bootstrap: resamplings for intervals; 0 for none.
@@ -350,9 +350,14 @@ def feature_maps(extractor: Extractor, images: np.ndarray, *, batch_size: int = 
     """Maps float32 [n, h, w, c] of an extractor's texture layer, of images uint8 [n, h, w, c].
 
     Raises:
-        InputError: images that do not fit the extractor.
+        InputError: images that do not fit the extractor, or one that is no `Extractor`.
     """
     images = checked_images(images)
+    if not isinstance(extractor, Extractor):
+        raise InputError(
+            f"the extractor is a {type(extractor).__name__}, whose feature maps are not known; give "
+            "a CNN trained by this package, or leave the family 'cnn' out."
+        )
     extractor.check_shape(images.shape[1:])
     apply = _apply(extractor.network, extractor.record["layers"]["texture"])
     return map_batches(apply, extractor.variables, images, batch_size=batch_size)
