@@ -208,6 +208,18 @@ def test_what_cannot_work_is_said_first():
         judge_textures(images / 255.0, images)
 
 
+def test_intervals_are_as_wide_as_those_in_all_columns():
+    reference, images = _textures(60, jitter=0.2), _textures(60, seed=1, jitter=0.3)
+    judgement = judge_textures(reference, images, families=["portilla_simoncelli"], num_bootstrap=4)
+    sides = judgement.reference_statistics, judgement.statistics
+    standardiser = Standardiser.of(sides[0]["portilla_simoncelli"])
+    real, fake = (standardiser(side["portilla_simoncelli"]) for side in sides)
+    full = metrics.frechet_with_floor(real, fake, num_bootstrap=4)
+    entry = judgement.metrics["portilla_simoncelli_fd"]
+    width = entry["ci"][1] - entry["value"]
+    assert width == pytest.approx(full.ci[1] - full.value, rel=0.05)
+
+
 # What it sees
 
 
