@@ -137,6 +137,8 @@ def judge_textures(
             f"there are {len(reference)} real and {len(images)} generated images; at least 4 and 2 "
             "are needed for a distance with a floor, and hundreds for one that means something."
         )
+    if num_bootstrap < 0 or num_bootstrap == 1:
+        raise InputError(f"num_bootstrap is {num_bootstrap}; expected 0 (no interval) or >= 2.")
     if families is not None and "cnn" in families and extractor is None:
         raise InputError("the family 'cnn' needs an extractor: give one, or leave it out.")
     if extractor is not None and (families is None or "cnn" in families):

@@ -206,6 +206,8 @@ def test_what_cannot_work_is_said_first():
         judge_textures(images[:3], images)
     with pytest.raises(InputError, match="uint8"):
         judge_textures(images / 255.0, images)
+    with pytest.raises(InputError, match="num_bootstrap is 1"):
+        judge_textures(images, images, num_bootstrap=1)
 
 
 def test_intervals_are_as_wide_as_those_in_all_columns():
