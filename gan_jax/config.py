@@ -42,14 +42,30 @@ def _common() -> ConfigDict:
     config.num_epochs = 10.0
     config.dataset = ConfigDict(
         dict(
-            name="mnist5k",  # mnist5k, idx, folder, npz or tfds
+            name="mnist5k",  # mnist5k, idx, folder, npz, tfds, textures or procedural
             path="",  # of idx, folder and npz; data folder of tfds
             tfds_name="",
-            image_size=(),  # (height, width); () keeps the stored size
+            image_size=(),  # (height, width); () keeps the stored size, 64 x 64 for textures
             resize="crop_area",
             channels=0,  # 1 grey, 3 RGB, 0 as stored
             test_fraction=0.1,  # held out where a set has no test split
             memory_limit_mb=2048.0,  # larger sets are streamed
+            # Crops of photographs: textures always, folder and tfds if crops is not ''.
+            photographs="",  # textures: such as brick,grass; '' for all
+            crops="",  # random; grid; '' for whole images (of textures: random)
+            num_crops=6000,  # random ones for training, over all classes; also procedural images
+            num_test_crops=600,
+            crop_stride=32,  # of a grid, in pixels
+            crop_flips=False,  # mirror crops at random
+            crop_rotations=False,  # turn crops by multiples of 90 degrees at random
+            held_out=0.25,  # share of each photograph for testing: textures, folder
+            seed=0,  # of crops and procedural textures
+            # Textures drawn from parameters, see `gan_jax.data.procedural`.
+            kinds="",  # such as stripes,voronoi; '' for all
+            period=8.0,  # in pixels
+            angle=0.0,  # in degrees
+            contrast=0.25,  # standard deviation of the pixels over their mean
+            jitter=0.0,  # random change of period and angle from image to image, 0 to 1
         )
     )
     config.parallel = "pmap"  # or jit

@@ -6,17 +6,29 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from gan_jax.data.batches import batch_indices, stream_batches
+from gan_jax.data.crops import split_region
 from gan_jax.data.dataset import Dataset
-from gan_jax.data.folder import load_folder
+from gan_jax.data.folder import folder_parts, load_folder
 from gan_jax.data.idx import find_idx_sets, load_idx
 from gan_jax.data.mnist5k import load_mnist5k
 from gan_jax.data.npz import load_npz
 from gan_jax.data.options import SourceOptions
-from gan_jax.data.tfds_source import load_tfds
+from gan_jax.data.procedural import load_procedural
+from gan_jax.data.textures import load_textures, texture_parts
+from gan_jax.data.tfds_source import load_tfds, tfds_parts
 from gan_jax.errors import InputError, nearest
 
-__all__ = ["Dataset", "batch_indices", "load", "read_images", "stream_batches"]
+__all__ = [
+    "Dataset",
+    "batch_indices",
+    "load",
+    "load_photographs",
+    "read_images",
+    "stream_batches",
+]
 
 _LOADERS = {
     "mnist5k": load_mnist5k,
@@ -24,7 +36,11 @@ _LOADERS = {
     "folder": load_folder,
     "npz": load_npz,
     "tfds": load_tfds,
+    "textures": load_textures,
+    "procedural": load_procedural,
 }
+_PHOTOGRAPHS = {"textures": texture_parts, "folder": folder_parts, "tfds": tfds_parts}
+_BUILT_IN = ("mnist5k", "textures", "procedural")
 _SPLITS = ("train", "test", "all")
 _TFDS_PREFIX = "tfds:"
 
@@ -33,9 +49,10 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
     """Reads one split of the set that a config's `dataset` section names.
 
     Args:
-        config: `name` ('mnist5k', 'idx', 'folder', 'npz' or 'tfds') and any fields of
-            `SourceOptions`: path, tfds_name, image_size, resize, channels, test_fraction,
-            memory_limit_mb. Other fields are not looked at.
+        config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'textures' or 'procedural') and
+            any fields of `SourceOptions`, `CropOptions` and `ProceduralOptions` in
+            `gan_jax.data.options`, such as path, image_size, channels, crops, num_crops, kinds.
+            Other fields are not looked at.
         split: 'train', 'test', or 'all' for both.
 
     Returns:
@@ -44,12 +61,54 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
     Raises:
         InputError: anything that cannot work: what, and how to mend it.
     """
+    name = _checked_name(config, split)
+    options = SourceOptions.of(config)
+    if options.cut.crops and name not in _PHOTOGRAPHS:
+        raise InputError(
+            f"dataset.crops is '{options.cut.crops}', and '{name}' is not cut into crops: only "
+            f"{', '.join(_PHOTOGRAPHS)} are; give crops='' for its images as they are."
+        )
+    return _LOADERS[name](options, split)
+
+
+def load_photographs(config: Mapping[str, Any], split: str) -> dict[str, np.ndarray]:
+    """The photographs that crops are cut from, at full size: to show, or for baselines.
+
+    Args:
+        config: as in `load`, with name 'textures', 'folder' or 'tfds'; crop sizes do not matter.
+        split: 'train' or 'test' for that region (or those photographs), 'all' for whole ones.
+
+    Returns:
+        Each photograph by its name, or its file's path in the folder: uint8 [h, w, c].
+
+    Raises:
+        InputError: another source; otherwise as `load`.
+    """
+    name = _checked_name(config, split)
+    if name not in _PHOTOGRAPHS:
+        raise InputError(
+            f"dataset.name '{name}' has no photographs that crops are cut from: "
+            f"{nearest(name, _PHOTOGRAPHS)}"
+        )
+    options = SourceOptions.of(config)
+    pictures = {}
+    for part in _PHOTOGRAPHS[name](options, split):
+        for index, (title, size) in enumerate(zip(part.photographs.names, part.photographs.sizes)):
+            shown = split if part.divided else "all"
+            top, left, height, width = split_region(size, shown, options.cut.held_out)
+            picture = part.photographs.read(index)
+            pictures[title] = picture[top : top + height, left : left + width]
+    return pictures
+
+
+def _checked_name(config: Mapping[str, Any], split: str) -> str:
+    """The source's name; InputError if it or the split is unknown."""
     name = config["name"]
     if name not in _LOADERS:
         raise InputError(f"dataset.name '{name}' is unknown: {nearest(name, tuple(_LOADERS))}")
     if split not in _SPLITS:
         raise InputError(f"split '{split}' is unknown: {nearest(split, _SPLITS)}")
-    return _LOADERS[name](SourceOptions.of(config), split)
+    return name
 
 
 def read_images(path_or_name: str, *, split: str = "all", **options: Any) -> Dataset:
@@ -57,7 +116,7 @@ def read_images(path_or_name: str, *, split: str = "all", **options: Any) -> Dat
 
     Args:
         path_or_name: a folder of images or of idx files, an .npz or .npy file, a folder of .npy
-            files, 'mnist5k', or 'tfds:NAME'.
+            files, 'mnist5k', 'textures', 'procedural', or 'tfds:NAME'.
         split: 'all' for every image there is, 'train' or 'test' as `load` divides them.
         options: fields of `SourceOptions`, such as image_size=(64, 64).
 
@@ -67,14 +126,14 @@ def read_images(path_or_name: str, *, split: str = "all", **options: Any) -> Dat
     name = _recognised(path_or_name)
     if name == "tfds":
         options["tfds_name"] = path_or_name.removeprefix(_TFDS_PREFIX)
-    elif name != "mnist5k":
+    elif name not in _BUILT_IN:
         options["path"] = path_or_name
     return load({"name": name, **options}, split)
 
 
 def _recognised(path_or_name: str) -> str:
     """The loader for what `read_images` was given."""
-    if path_or_name in ("mnist5k", ""):
+    if path_or_name in (*_BUILT_IN, ""):
         return path_or_name
     if path_or_name.startswith(_TFDS_PREFIX):
         return "tfds"
@@ -91,5 +150,5 @@ def _recognised(path_or_name: str) -> str:
         return "npz" if any(path.glob("*.npy")) else "folder"
     raise InputError(
         f"'{path_or_name}' is neither a file, a folder nor a known set: "
-        f"{nearest(path_or_name, ('mnist5k', 'tfds:NAME'))}"
+        f"{nearest(path_or_name, (*_BUILT_IN, 'tfds:NAME'))}"
     )

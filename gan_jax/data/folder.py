@@ -9,10 +9,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from gan_jax.data.crops import Part, Photographs, crop_dataset
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.decode import EXTENSIONS, ImageHeader, decode_image, read_header
 from gan_jax.data.options import SourceOptions
-from gan_jax.data.preprocess import Preprocess
+from gan_jax.data.preprocess import Preprocess, convert_channels
 from gan_jax.data.sources import Source, make_dataset, map_blocks
 from gan_jax.data.split import split_indices
 from gan_jax.errors import InputError
@@ -121,20 +122,19 @@ def load_folder(options: SourceOptions, split: str) -> Dataset:
 
     With subfolders 'train' and 'test' these are the splits; otherwise each class is divided by
     `options.test_fraction`. Within that, images lie either all at the top (no labels) or all in
-    class folders, whose sorted names number the classes.
+    class folders, whose sorted names number the classes. With `options.cut.crops` they are
+    photographs that crops are cut from, see `folder_parts`.
 
     Raises:
-        InputError: missing, empty, ambiguous, of mixed sizes, or with unreadable images.
+        InputError: missing, empty, ambiguous, of mixed sizes, or with unreadable images; a
+            photograph too small for a crop.
     """
     root = options.existing_path("a folder of images")
-    divided = [(root / name).is_dir() for name in ("train", "test")]
-    if any(divided) and not all(divided):
-        there, absent = ("train", "test") if divided[0] else ("test", "train")
-        raise InputError(
-            f"folder '{root}' has a subfolder '{there}' but no '{absent}': add it, or give "
-            f"'{root / there}' itself as dataset.path to have dataset.test_fraction of it held out."
+    if options.cut.crops:
+        return crop_dataset(
+            folder_parts(options, split), name=_name(root), split=split, options=options
         )
-    if all(divided):
+    if _is_divided(root):
         listing, is_test = _divided_listing(root)
         chosen = {"train": ~is_test, "test": is_test, "all": is_test | True}[split]
         indices = np.flatnonzero(chosen)
@@ -153,12 +153,73 @@ def load_folder(options: SourceOptions, split: str) -> Dataset:
     )
     return make_dataset(
         source,
-        name=f"folder:{root.resolve().name}",
+        name=_name(root),
         split=split,
         labels=None if listing.labels is None else listing.labels[indices],
         class_names=listing.class_names,
         options=options,
     )
+
+
+def folder_parts(options: SourceOptions, split: str) -> list[Part]:
+    """A folder of photographs of textures, of any sizes, as the parts of a split.
+
+    With subfolders 'train' and 'test' these are the splits, and the labels are those of
+    `load_folder`. Otherwise every photograph is divided into a training and a test region, and
+    its class is its subfolder, or, where there are none, itself. Any colour makes the set RGB.
+
+    Raises:
+        InputError: as `load_folder`.
+    """
+    root = options.existing_path("a folder of photographs")
+    splits = ("train", "test") if split == "all" else (split,)
+    if _is_divided(root):
+        listing, is_test = _divided_listing(root)
+        photographs = [
+            _photographs(root, listing, np.flatnonzero(is_test == (part == "test")), options)
+            for part in splits
+        ]
+        return [Part(*part, divided=False) for part in zip(photographs, splits)]
+    listing = Listing.of(root)
+    if listing.labels is None:
+        stems = [pathlib.PurePath(file).stem for file in listing.files]
+        names = stems if len(set(stems)) == len(stems) else listing.files
+        listing = Listing(listing.files, np.arange(len(names), dtype=np.int32), tuple(names))
+    photographs = _photographs(root, listing, np.arange(len(listing.files)), options)
+    return [Part(photographs, part, divided=True) for part in splits]
+
+
+def _photographs(
+    root: pathlib.Path, listing: Listing, indices: np.ndarray, options: SourceOptions
+) -> Photographs:
+    """Some files of a listing; their channels are decided over all of it."""
+    headers = _read_headers(root, listing.files)
+    channels = options.channels or max(header.channels for header in headers)
+    files = [listing.files[index] for index in indices]
+    return Photographs(
+        names=files,
+        sizes=[headers[index][:2] for index in indices],
+        channels=channels,
+        read=lambda index: convert_channels(decode_image(root / files[index]), channels),
+        labels=None if listing.labels is None else listing.labels[indices],
+        class_names=listing.class_names,
+    )
+
+
+def _name(root: pathlib.Path) -> str:
+    return f"folder:{root.resolve().name}"
+
+
+def _is_divided(root: pathlib.Path) -> bool:
+    """Whether a folder has subfolders 'train' and 'test'; InputError if only one of them."""
+    divided = [(root / name).is_dir() for name in ("train", "test")]
+    if any(divided) and not all(divided):
+        there, absent = ("train", "test") if divided[0] else ("test", "train")
+        raise InputError(
+            f"folder '{root}' has a subfolder '{there}' but no '{absent}': add it, or give "
+            f"'{root / there}' itself as dataset.path to have dataset.test_fraction of it held out."
+        )
+    return all(divided)
 
 
 def _divided_listing(root: pathlib.Path) -> tuple[Listing, np.ndarray]:
@@ -191,12 +252,7 @@ def _common_shape(
     """
     if preprocess.image_size and preprocess.channels:
         return (*preprocess.image_size, preprocess.channels)
-    headers: list[ImageHeader | None] = [None] * len(files)
-
-    def fill(start: int, stop: int) -> None:
-        headers[start:stop] = [read_header(root / file) for file in files[start:stop]]
-
-    map_blocks(fill, len(files), "reading image headers")
+    headers = _read_headers(root, files)
     size = preprocess.image_size
     if not size:
         size = headers[0][:2]
@@ -208,3 +264,14 @@ def _common_shape(
                     "dataset.image_size=(height, width) to resize them all."
                 )
     return (*size, preprocess.channels or max(header.channels for header in headers))
+
+
+def _read_headers(root: pathlib.Path, files: list[str]) -> list[ImageHeader]:
+    """The header of each file; InputError names one that is no image."""
+    headers: list[ImageHeader | None] = [None] * len(files)
+
+    def fill(start: int, stop: int) -> None:
+        headers[start:stop] = [read_header(root / file) for file in files[start:stop]]
+
+    map_blocks(fill, len(files), "reading image headers")
+    return headers

@@ -10,8 +10,68 @@ from typing import Any
 from gan_jax.data.preprocess import RESIZE_METHODS, Preprocess
 from gan_jax.errors import InputError, nearest
 
-SOURCES = ("mnist5k", "idx", "folder", "npz", "tfds")
-SPLITS = ("train", "test", "all")
+CROP_MODES = ("random", "grid")
+
+
+@dataclasses.dataclass(frozen=True)
+class CropOptions:
+    """How crops are cut out of photographs of textures.
+
+    Attributes:
+        crops: '' for whole images (where photographs are not always cut), 'random' for a fixed
+            number at random places, 'grid' for all at every `crop_stride` pixels.
+        num_crops: how many for training if random, over all classes; also how many images
+            'procedural' draws.
+        num_test_crops: the same of the test split.
+        crop_stride: pixels between neighbours of a grid.
+        crop_flips: whether each crop is mirrored left to right with probability 1/2.
+        crop_rotations: whether each crop is turned by 0, 90, 180 or 270 degrees at random.
+        held_out: the share of each photograph that is kept for the test split, in (0, 1).
+        seed: of everything random here, in [0, 2**63); the test split does not depend on it.
+
+    Raises:
+        InputError: a value that cannot work.
+    """
+
+    crops: str = ""
+    num_crops: int = 6000
+    num_test_crops: int = 600
+    crop_stride: int = 32
+    crop_flips: bool = False
+    crop_rotations: bool = False
+    held_out: float = 0.25
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.crops and self.crops not in CROP_MODES:
+            raise InputError(
+                f"dataset.crops '{self.crops}' is unknown: {nearest(self.crops, CROP_MODES)} Or '' "
+                "for whole images."
+            )
+        for name in ("num_crops", "num_test_crops", "crop_stride"):
+            if getattr(self, name) < 1:
+                raise InputError(
+                    f"dataset.{name} is {getattr(self, name)!r}: expected 1 or more, such as "
+                    f"{getattr(CropOptions, name)}."
+                )
+        if not 0 < self.held_out < 1:
+            raise InputError(
+                f"dataset.held_out is {self.held_out!r}: give the share of each photograph kept "
+                "for testing, above 0 and below 1, such as 0.25."
+            )
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"dataset.seed is {self.seed!r}: expected 0 or more, below 2**63.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ProceduralOptions:
+    """What 'procedural' draws; checked by `gan_jax.data.procedural`, which says what they mean."""
+
+    kinds: str = ""
+    period: float = 8.0
+    angle: float = 0.0
+    contrast: float = 0.25
+    jitter: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +86,9 @@ class SourceOptions:
         channels: 1 for grey, 3 for RGB, 0 for as stored.
         test_fraction: the part of each class held out where a set has no test split, in [0, 1).
         memory_limit_mb: a set whose uint8 images take more MiB than this is streamed.
+        photographs: of 'textures': names with commas between them, '' for all.
+        cut: how crops are cut out of photographs.
+        procedural: what 'procedural' draws.
 
     Raises:
         InputError: a value that cannot work.
@@ -38,6 +101,9 @@ class SourceOptions:
     channels: int = 0
     test_fraction: float = 0.1
     memory_limit_mb: float = 2048.0
+    photographs: str = ""
+    cut: CropOptions = CropOptions()
+    procedural: ProceduralOptions = ProceduralOptions()
 
     def __post_init__(self) -> None:
         size = self.image_size
@@ -72,8 +138,11 @@ class SourceOptions:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> SourceOptions:
         """Takes the fields it knows from a `dataset` section; fields left out keep defaults."""
-        names = [field.name for field in dataclasses.fields(cls)]
-        return cls(**{name: config[name] for name in names if name in config})
+        return cls(
+            **_known(cls, config),
+            cut=CropOptions(**_known(CropOptions, config)),
+            procedural=ProceduralOptions(**_known(ProceduralOptions, config)),
+        )
 
     @property
     def preprocess(self) -> Preprocess:
@@ -103,3 +172,27 @@ class SourceOptions:
         if not self.path:
             raise InputError(f"dataset.path is empty: give {kind}.")
         return pathlib.Path(self.path).expanduser()
+
+
+def _known(options: type, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The items of a flat section that are plain fields of an options class."""
+    names = [field.name for field in dataclasses.fields(options)]
+    return {name: config[name] for name in names if name in config}
+
+
+def split_names(names: str, known: tuple[str, ...], field: str) -> tuple[str, ...]:
+    """'a,b' as ('a', 'b'), each known and once; '' as all that are known.
+
+    Raises:
+        InputError: an unknown name, or one that comes twice; names the field.
+    """
+    chosen = tuple(name.strip() for name in names.split(",")) if names else known
+    for name in chosen:
+        if name not in known:
+            raise InputError(
+                f"dataset.{field}: '{name}' is unknown: {nearest(name, known)} Give one, several "
+                "with commas between them, or '' for all."
+            )
+        if chosen.count(name) > 1:
+            raise InputError(f"dataset.{field} is '{names}': '{name}' comes twice; name it once.")
+    return chosen

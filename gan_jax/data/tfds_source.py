@@ -5,18 +5,22 @@ TensorFlow Datasets is imported only when a set is asked for.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import hashlib
 import importlib.util
+import io
 import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from gan_jax.data.crops import Part, Photographs, crop_dataset
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.options import SourceOptions
-from gan_jax.data.preprocess import Preprocess
+from gan_jax.data.preprocess import Preprocess, convert_channels
 from gan_jax.data.sources import Source, make_dataset, map_blocks
 from gan_jax.data.split import split_indices
 from gan_jax.errors import InputError
@@ -77,11 +81,65 @@ def load_tfds(options: SourceOptions, split: str) -> Dataset:
     """A TFDS set with an 'image' and, if it is classified, a 'label'.
 
     The test split is 'test', or 'validation' where there is no 'test', or else
-    `options.test_fraction` of each class of 'train'. `options.path` is TFDS's data folder.
+    `options.test_fraction` of each class of 'train'. `options.path` is TFDS's data folder. With
+    `options.cut.crops` each image is a photograph that crops are cut from, see `tfds_parts`.
 
     Raises:
-        InputError: unknown name; not prepared and TensorFlow is missing; no uint8 images.
+        InputError: unknown name; not prepared and TensorFlow is missing; no uint8 images; an image
+            too small for a crop.
     """
+    name = f"tfds:{options.tfds_name}"
+    if options.cut.crops:
+        return crop_dataset(tfds_parts(options, split), name=name, split=split, options=options)
+    chosen = _choose(_image_builder(options), options, split)
+    source = TfdsSource(
+        chosen.records,
+        chosen.image_shape,
+        indices=chosen.indices,
+        preprocess=options.preprocess,
+        title=chosen.title,
+    )
+    return make_dataset(
+        source,
+        name=name,
+        split=split,
+        labels=chosen.labels,
+        class_names=chosen.class_names,
+        options=options,
+    )
+
+
+def tfds_parts(options: SourceOptions, split: str) -> list[Part]:
+    """A TFDS set of photographs of textures, such as 'dtd', as the parts of a split.
+
+    Whole photographs are for training or for testing, divided as in `load_tfds`.
+
+    Raises:
+        InputError: as `load_tfds`.
+    """
+    builder = _image_builder(options)
+    splits = ("train", "test") if split == "all" else (split,)
+    return [
+        Part(_photographs(builder, _choose(builder, options, part), options), part, divided=False)
+        for part in splits
+    ]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Chosen:
+    """The records of one split: those at `indices`, with their labels int32 [k] or None."""
+
+    records: Any
+    indices: np.ndarray
+    labels: np.ndarray | None
+    class_names: tuple[str, ...] | None
+    image_shape: tuple[int | None, ...]
+    tfds_split: str
+    title: str
+
+
+def _image_builder(options: SourceOptions) -> Any:
+    """The prepared builder of a set that has images and a split 'train'."""
     name = options.tfds_name
     if not name:
         raise InputError("dataset.tfds_name is empty: give a TFDS name, such as 'mnist'.")
@@ -93,12 +151,18 @@ def load_tfds(options: SourceOptions, split: str) -> Dataset:
             f"TFDS set '{name}' has no feature 'image' of type uint8 [h, w, c]; it has "
             f"{info.features}."
         )
+    if "train" not in info.splits:
+        raise InputError(f"TFDS set '{name}' has no split 'train', only {', '.join(info.splits)}.")
+    return builder
+
+
+def _choose(builder: Any, options: SourceOptions, split: str) -> _Chosen:
+    """The records of a split."""
+    info = builder.info
     held_out = next((part for part in ("test", "validation") if part in info.splits), None)
     tfds_split = {"train": "train", "test": held_out or "train"}.get(split)
     if split == "all":
         tfds_split = f"train+{held_out}" if held_out else "train"
-    if "train" not in info.splits:
-        raise InputError(f"TFDS set '{name}' has no split 'train', only {', '.join(info.splits)}.")
     labels, class_names = _labels(builder, tfds_split)
     records = builder.as_data_source(tfds_split)
     indices = split_indices(
@@ -107,21 +171,57 @@ def load_tfds(options: SourceOptions, split: str) -> Dataset:
         split="all" if held_out else split,
         test_fraction=options.test_fraction,
     )
-    source = TfdsSource(
-        records,
-        image.shape,
+    return _Chosen(
+        records=records,
         indices=indices,
-        preprocess=options.preprocess,
-        title=f"tfds {info.full_name} {tfds_split}",
-    )
-    return make_dataset(
-        source,
-        name=f"tfds:{name}",
-        split=split,
         labels=None if labels is None else labels[indices],
         class_names=class_names,
-        options=options,
+        image_shape=_feature(info, "image").shape,
+        tfds_split=tfds_split,
+        title=f"tfds {info.full_name} {tfds_split}",
     )
+
+
+def _photographs(builder: Any, chosen: _Chosen, options: SourceOptions) -> Photographs:
+    """Records as photographs, their sizes read without decoding."""
+    stored = chosen.image_shape[2]
+    if not (options.channels or stored):
+        raise InputError(
+            f"the images of {chosen.title} vary in channels: give dataset.channels, 1 or 3, to "
+            "bring them to one number."
+        )
+    channels = Preprocess(channels=options.channels).output_shape(chosen.image_shape)[2]
+    indices = chosen.indices.tolist()
+    return Photographs(
+        names=[f"{chosen.title}/{index}" for index in indices],
+        sizes=_sizes(builder, chosen),
+        channels=channels,
+        read=lambda i: convert_channels(chosen.records[indices[i]]["image"], channels),
+        labels=chosen.labels,
+        class_names=chosen.class_names,
+    )
+
+
+def _sizes(builder: Any, chosen: _Chosen) -> list[tuple[int, int]]:
+    """(height, width) of each chosen image, as TFDS decodes it."""
+    height, width, _ = chosen.image_shape
+    if height and width:
+        return [(height, width)] * len(chosen.indices)
+    import tensorflow_datasets as tfds
+
+    decoders = {"image": tfds.decode.SkipDecoding()}
+    records = builder.as_data_source(chosen.tfds_split, decoders=decoders)
+    sizes = [(0, 0)] * len(chosen.indices)
+
+    def fill(start: int, stop: int) -> None:
+        for row, example in enumerate(
+            records.__getitems__(chosen.indices[start:stop].tolist()), start
+        ):
+            with Image.open(io.BytesIO(example["image"])) as picture:
+                sizes[row] = picture.size[::-1]  # TFDS does not look at EXIF orientation
+
+    map_blocks(fill, len(sizes), "reading image headers", block=_BLOCK)
+    return sizes
 
 
 def _prepared_builder(name: str, options: SourceOptions) -> Any:

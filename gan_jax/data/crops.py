@@ -1,0 +1,294 @@
+"""Crops out of photographs of textures, with train and test parts that share no pixel."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gan_jax.data.dataset import Dataset
+from gan_jax.data.options import CropOptions, SourceOptions
+from gan_jax.data.sources import JoinedSource, Source, make_dataset
+from gan_jax.errors import InputError
+
+CROP_SIZE = (64, 64)  # where no dataset.image_size is given
+TEST_SEED = 2**63  # beyond a user's seeds: the test split never depends on them
+
+
+class Region(NamedTuple):
+    """A rectangle of pixels: rows [top, top + height), columns [left, left + width)."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Photographs:
+    """Photographs of any sizes, decoded one at a time.
+
+    Attributes:
+        names: one a photograph, for messages and the fingerprint.
+        sizes: (height, width) of each in pixels.
+        channels: of all, 1 or 3.
+        read: decodes photograph i to uint8 [h, w, channels]; safe to call from several threads.
+        labels: int32 [m] class of each, or None.
+        class_names: one name a class, or None.
+    """
+
+    names: Sequence[str]
+    sizes: Sequence[tuple[int, int]]
+    channels: int
+    read: Callable[[int], np.ndarray]
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+class Part(NamedTuple):
+    """Photographs of one split.
+
+    `split` is 'train' or 'test'. If `divided`, only that split's region of each photograph belongs
+    to it; otherwise all of each does.
+    """
+
+    photographs: Photographs
+    split: str
+    divided: bool
+
+
+def split_region(size: tuple[int, int], split: str, held_out: float) -> Region:
+    """The part of a photograph that belongs to a split.
+
+    It is divided across its longer side (the width of a square one): the last `held_out` of it,
+    rounded to whole pixels, is for the test, all before for training.
+
+    Args:
+        size: (height, width) in pixels.
+        split: 'train', 'test' or 'all'.
+        held_out: in (0, 1).
+    """
+    height, width = size
+    if split == "all":
+        return Region(0, 0, height, width)
+    longer = max(size)
+    held = round(held_out * longer)
+    start, stop = (0, longer - held) if split == "train" else (longer - held, longer)
+    if width >= height:
+        return Region(0, start, height, stop - start)
+    return Region(start, 0, stop - start, width)
+
+
+def random_windows(
+    region: Region, size: tuple[int, int], count: int, draws: np.ndarray
+) -> np.ndarray:
+    """Places of crops: one at random in each of `count` equal parts of all places in row order.
+
+    So they cover the region evenly, and no two are the same while there are enough places.
+
+    Args:
+        region: what the crops lie wholly inside; not smaller than a crop.
+        size: (height, width) of a crop.
+        count: k.
+        draws: random uint64 [k].
+
+    Returns:
+        int64 [k, 2]: top and left of each crop in the photograph.
+    """
+    rows, columns = region.height - size[0] + 1, region.width - size[1] + 1
+    bounds = [index * rows * columns // max(count, 1) for index in range(count + 1)]
+    first, widths = np.array(bounds[:-1]), np.maximum(np.diff(bounds), 1)
+    places = first + (draws % widths.astype(np.uint64)).astype(np.int64)
+    return np.stack([region.top + places // columns, region.left + places % columns], axis=1)
+
+
+def grid_windows(region: Region, size: tuple[int, int], stride: int) -> np.ndarray:
+    """All places a multiple of `stride` pixels from the region's corner: int64 [k, 2]."""
+    tops = region.top + np.arange(0, region.height - size[0] + 1, stride)
+    lefts = region.left + np.arange(0, region.width - size[1] + 1, stride)
+    return np.stack(np.meshgrid(tops, lefts, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+class CropSource(Source):
+    """Crops of photographs, each cut when it is asked for.
+
+    Args:
+        photographs: what is cut.
+        rows: int64 [n, 4]: photograph, top, left, and orientation: quarter turns, plus 4 for a
+            mirror image.
+        size: (height, width) of a crop.
+        memory_limit: bytes of decoded photographs that may be kept; a few are in any case.
+    """
+
+    def __init__(
+        self,
+        photographs: Photographs,
+        rows: np.ndarray,
+        *,
+        size: tuple[int, int],
+        memory_limit: int,
+    ) -> None:
+        self.image_shape = (*size, photographs.channels)
+        self._photographs, self._rows = photographs, rows
+        largest = max(math.prod(shape) for shape in photographs.sizes) * photographs.channels
+        self._read = functools.lru_cache(max(self.threads, memory_limit // largest))(self._decode)
+
+    def _decode(self, index: int) -> np.ndarray:
+        picture = self._photographs.read(index)
+        expected = (*self._photographs.sizes[index], self.image_shape[2])
+        if picture.shape != expected:  # changed since the headers were read
+            raise InputError(
+                f"photograph '{self._photographs.names[index]}' has shape {picture.shape} when "
+                f"decoded, and not {expected} as its header said: save it anew."
+            )
+        return picture
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        photograph, top, left, orientation = self._rows[index].tolist()
+        height, width, _ = self.image_shape
+        crop = self._read(photograph)[top : top + height, left : left + width]
+        crop = np.rot90(crop, orientation % 4)
+        return crop[:, ::-1] if orientation >= 4 else crop
+
+    def listing(self) -> Iterable[str]:
+        yield f"crops {self.image_shape}"
+        for name, size in zip(self._photographs.names, self._photographs.sizes):
+            yield f"{name} {size}"
+        yield f"rows {hashlib.sha256(self._rows.astype('<i8')).hexdigest()}"
+
+
+def crop_dataset(
+    parts: Sequence[Part], *, name: str, split: str, options: SourceOptions
+) -> Dataset:
+    """The crops of one or two parts as a dataset, class after class as the photographs come.
+
+    Random crops are divided evenly among the classes and within each among its photographs (to
+    within one); a grid gives as many as fit. Crops of a photograph's test region share no pixel
+    with those of its training region, but overlap each other.
+
+    Raises:
+        InputError: a photograph too small; more classes than crops; turns of crops not square.
+    """
+    size = crop_size(options)
+    if options.cut.crop_rotations and size[0] != size[1]:
+        raise InputError(
+            f"dataset.crop_rotations turns crops by 90 degrees, and dataset.image_size {size} is "
+            "not square: give a square size, or crop_rotations=False."
+        )
+    sources, labels = [], []
+    for part in parts:
+        rows = _rows(part, size, options.cut)
+        sources.append(
+            CropSource(part.photographs, rows, size=size, memory_limit=options.memory_limit)
+        )
+        if part.photographs.labels is not None:
+            labels.append(part.photographs.labels[rows[:, 0]])
+    return make_dataset(
+        sources[0] if len(sources) == 1 else JoinedSource(sources),
+        name=name,
+        split=split,
+        labels=np.concatenate(labels) if labels else None,
+        class_names=parts[0].photographs.class_names,
+        options=options,
+    )
+
+
+def crop_size(options: SourceOptions) -> tuple[int, int]:
+    """(height, width) of a crop: `image_size`, or CROP_SIZE where none is given."""
+    return options.image_size or CROP_SIZE
+
+
+def _rows(part: Part, size: tuple[int, int], cut: CropOptions) -> np.ndarray:
+    """Which crops there are: int64 [n, 4], as `CropSource` takes them."""
+    photographs = part.photographs
+    for name, shape in zip(photographs.names, photographs.sizes):
+        _check_size(name, shape, size, cut.held_out if part.divided else None)
+    shown = part.split if part.divided else "all"
+    regions = [split_region(shape, shown, cut.held_out) for shape in photographs.sizes]
+    grid = cut.crops == "grid"
+    total = cut.num_crops if part.split == "train" else cut.num_test_crops
+    counts = None if grid else _counts(photographs, total, part.split)
+    rows = []
+    for index, region in enumerate(regions):
+        seed = cut.seed if part.split == "train" else TEST_SEED
+        stream = np.random.Philox(key=[seed, index])
+        if grid:
+            places = grid_windows(region, size, cut.crop_stride)
+        else:
+            places = random_windows(
+                region, size, counts[index], stream.random_raw(counts[index]).astype(np.uint64)
+            )
+        bits = stream.random_raw(len(places)).astype(np.uint64)
+        turns = bits % 4 if cut.crop_rotations else 0 * bits
+        mirrored = bits // 4 % 2 if cut.crop_flips else 0 * bits
+        orientation = (turns + 4 * mirrored).astype(np.int64)
+        which = np.full(len(places), index)
+        rows.append(np.column_stack([which, places, orientation]))
+    return np.concatenate(rows).astype(np.int64)
+
+
+def _counts(photographs: Photographs, total: int, split: str) -> list[int]:
+    """How many random crops each photograph gives; evenly over classes, then within each."""
+    labels = photographs.labels
+    if labels is None:
+        labels = np.zeros(len(photographs.names), np.int32)
+    classes = np.unique(labels)
+    if total < len(classes):
+        field = "num_crops" if split == "train" else "num_test_crops"
+        raise InputError(
+            f"dataset.{field} is {total}, and there are {len(classes)} classes: expected at least "
+            f"one crop a class; give {len(classes)} or more."
+        )
+    counts = np.zeros(len(labels), np.int64)
+    for number, label in enumerate(classes):
+        members = np.flatnonzero(labels == label)
+        counts[members] = _shares(_shares(total, len(classes))[number], len(members))
+    return counts.tolist()
+
+
+def _shares(total: int, parts: int) -> np.ndarray:
+    """`total` in `parts` that differ by at most one, the larger spread evenly: int64 [parts]."""
+    return np.diff(np.arange(parts + 1) * total // parts)
+
+
+def _check_size(
+    name: str, shape: tuple[int, int], size: tuple[int, int], held_out: float | None
+) -> None:
+    """Raises InputError unless a crop fits into the photograph, or into both of its parts."""
+    splits = ("all",) if held_out is None else ("train", "test")
+    regions = [split_region(shape, split, held_out or 0.0) for split in splits]
+    if all(region.height >= size[0] and region.width >= size[1] for region in regions):
+        return
+    needed, parts = list(size), ""
+    if held_out is not None:
+        axis = int(shape[1] >= shape[0])
+        needed[axis] = _least_side(size[axis], held_out)
+        parts = " and ".join(
+            f"{region.height}x{region.width} for the {split} split"
+            for region, split in zip(regions, ("training", "test"))
+        )
+        parts = f", of which dataset.held_out {held_out} leaves {parts}"
+    raise InputError(
+        f"photograph '{name}' is {shape[0]}x{shape[1]} (height x width){parts}: crops of "
+        f"{size[0]}x{size[1]} need {'both parts of' if parts else ''} that size, so a photograph "
+        f"of at least {needed[0]}x{needed[1]}; give a smaller dataset.image_size"
+        f"{', another dataset.held_out' if parts else ''} or a larger photograph, or remove it."
+    )
+
+
+def _least_side(crop: int, held_out: float) -> int:
+    """The shortest longer side, in pixels, of which both parts hold a crop."""
+    for side in itertools.count(2 * crop):
+        regions = [split_region((1, side), split, held_out) for split in ("train", "test")]
+        if min(region.width for region in regions) >= crop:
+            return side
+    raise AssertionError("unreachable: parts grow with the side")

@@ -1,0 +1,388 @@
+"""Textures drawn from known parameters, so that what was learned can be checked against the truth.
+
+Every image is a function of (kind, parameters, seed, index) alone. `KINDS`, with u along the angle
+and v across it, both in periods:
+
+    stripes         light and dark bands of half a period each, across the angle. The spectrum
+                    peaks at frequency 1 / period and the angle.
+    checks          squares of half a period, their sides along u and v. It peaks at
+                    sqrt(2) / period and the angle + and - 45 degrees.
+    blobs           light discs of radius 0.3 periods, one at a random place in the middle quarter
+                    of each lattice cell. It peaks at 1 / period, the angle and the angle + 90.
+    voronoi         dark borders between the Voronoi cells of points, one at a random place in each
+                    lattice cell: one cell to period**2 pixels on average. The angle hardly shows.
+    noise           Gaussian noise of frequencies about 1 / period (a Gaussian in frequency of
+                    relative width 0.2), equal in all directions: the angle has no effect.
+    oriented_noise  the same within about 10 degrees (standard deviation) of the angle.
+    quasi_periodic  five cosine waves of frequency 1 / period at the angle + 0, 36, 72, 108, 144
+                    degrees: ordered, and never repeating.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from gan_jax.data.crops import TEST_SEED, crop_size
+from gan_jax.data.dataset import Dataset
+from gan_jax.data.options import SourceOptions, split_names
+from gan_jax.data.preprocess import convert_channels
+from gan_jax.data.sources import Source, make_dataset
+from gan_jax.errors import InputError, nearest
+
+KINDS = ("stripes", "checks", "blobs", "voronoi", "noise", "oriented_noise", "quasi_periodic")
+
+_MEAN = 127.5
+_DISC_RADIUS = 0.3  # in periods, as the next two
+_DISC_SCATTER = 0.25
+_HALF_BORDER = 0.08
+_BANDWIDTH = 0.2  # of noise: standard deviation over the middle frequency
+_ANGLE_WIDTH = np.deg2rad(10.0)  # of oriented noise
+_MARGIN = 4  # periods by which noise is made too large, so that opposite edges do not match
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TextureParameters:
+    """What each of n images was drawn with.
+
+    Attributes:
+        period: float64 [n], pixels.
+        angle: float64 [n], degrees from the direction of columns (to the right) towards that of
+            rows (down).
+        phase: float64 [n, 2] in [0, 1): u and v at the first pixel, in periods; of noise and
+            quasi_periodic the phases are further draws.
+        contrast: of all: the standard deviation of the pixels over their mean, which is 127.5.
+    """
+
+    period: np.ndarray
+    angle: np.ndarray
+    phase: np.ndarray
+    contrast: float
+
+
+def procedural_textures(
+    kind: str,
+    count: int,
+    *,
+    size: tuple[int, int] = (64, 64),
+    period: float = 8.0,
+    angle: float = 0.0,
+    contrast: float = 0.25,
+    jitter: float = 0.0,
+    seed: int = 0,
+    first: int = 0,
+) -> np.ndarray:
+    """Draws textures, each at a random phase.
+
+    Args:
+        kind: one of KINDS, which the module describes.
+        count: n, how many.
+        size: (height, width) in pixels.
+        period: in pixels, at least 2, at most half the shorter side.
+        angle: in degrees, see `TextureParameters`.
+        contrast: RMS contrast (Peli 1990): each image has mean 127.5 and standard deviation
+            127.5 * contrast, before values are cut to 0..255 and rounded; in (0, 1]. Cutting shows
+            in noise above about 0.3, in voronoi and blobs somewhat later.
+        jitter: 0 for one period and angle; j for periods from 2**-j to 2**j times `period` (uniform
+            in the exponent) and angles within 90 * j degrees of `angle`; in [0, 1].
+        seed: in [0, 2**63].
+        first: the index of the first image: image i is the same whatever `first` and `count`.
+
+    Returns:
+        uint8 [n, h, w, 1]. Edges are smoothed over one pixel, not jagged.
+
+    Raises:
+        InputError: a value that cannot work.
+    """
+    parameters = procedural_parameters(
+        kind, count, size=size, period=period, angle=angle, contrast=contrast, jitter=jitter,
+        seed=seed, first=first,
+    )  # fmt: skip
+    images = np.empty((count, *size, 1), np.uint8)
+    for row in range(count):
+        images[row, ..., 0] = _image(kind, size, parameters, row, seed, first + row)
+    return images
+
+
+def procedural_parameters(
+    kind: str,
+    count: int,
+    *,
+    size: tuple[int, int] = (64, 64),
+    period: float = 8.0,
+    angle: float = 0.0,
+    contrast: float = 0.25,
+    jitter: float = 0.0,
+    seed: int = 0,
+    first: int = 0,
+) -> TextureParameters:
+    """The parameters of what `procedural_textures` draws for the same arguments.
+
+    Raises:
+        InputError: a value that cannot work.
+    """
+    _check(kind, count, size, period, angle, contrast, jitter, seed, first)
+    draws = np.stack([_Draws(seed, first + row, kind).uniform(4) for row in range(count)])
+    spread = 2 * draws[:, 2:] - 1
+    return TextureParameters(
+        period=period * 2.0 ** (jitter * spread[:, 0]),
+        angle=angle + 90.0 * jitter * spread[:, 1],
+        phase=draws[:, :2],
+        contrast=contrast,
+    )
+
+
+def load_procedural(options: SourceOptions, split: str) -> Dataset:
+    """Drawn textures, a class a kind, as many of each (to within one).
+
+    `options.procedural` gives kinds (names with commas between them, '' for all) and parameters;
+    `options.cut` the number of images (`num_crops`, `num_test_crops`) and the seed, on which the
+    test split does not depend. uint8 [n, h, w, 1], 64 x 64 where no size is given; with
+    `options.channels` 3 the channels are equal.
+
+    Raises:
+        InputError: an unknown kind, fewer images than kinds, or a parameter that cannot work.
+    """
+    drawn = options.procedural
+    kinds = split_names(drawn.kinds, KINDS, "kinds")
+    parts = ("train", "test") if split == "all" else (split,)
+    rows, labels = [], []
+    for part in parts:
+        train = part == "train"
+        total = options.cut.num_crops if train else options.cut.num_test_crops
+        if total < len(kinds):
+            raise InputError(
+                f"dataset.{'num_crops' if train else 'num_test_crops'} is {total}, and there are "
+                f"{len(kinds)} kinds: expected at least one image a kind; give {len(kinds)} or "
+                "more."
+            )
+        seed = options.cut.seed if train else TEST_SEED
+        part_labels = np.arange(total) % len(kinds)
+        labels.append(part_labels)
+        rows += [_Row(kinds[label], seed, i // len(kinds)) for i, label in enumerate(part_labels)]
+    return make_dataset(
+        _ProceduralSource(rows, options),
+        name="procedural",
+        split=split,
+        labels=np.concatenate(labels).astype(np.int32),
+        class_names=kinds,
+        options=options,
+    )
+
+
+class _Row(NamedTuple):
+    """Which image it is."""
+
+    kind: str
+    seed: int
+    index: int
+
+
+class _ProceduralSource(Source):
+    """Images drawn when they are asked for."""
+
+    threads = 1  # drawing is many small operations, which threads slow down
+
+    def __init__(self, rows: list[_Row], options: SourceOptions) -> None:
+        drawn = options.procedural
+        self._rows, self._channels = rows, options.channels
+        self._parameters = {
+            "size": crop_size(options),
+            "period": drawn.period,
+            "angle": drawn.angle,
+            "contrast": drawn.contrast,
+            "jitter": drawn.jitter,
+        }
+        self.image_shape = (*self._parameters["size"], options.channels or 1)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        kind, seed, number = self._rows[index]
+        images = procedural_textures(kind, 1, seed=seed, first=number, **self._parameters)
+        return convert_channels(images[0], self._channels)
+
+    def listing(self) -> Iterable[str]:
+        yield f"procedural {self._parameters}, channels {self._channels}"
+        for row in self._rows:
+            yield f"{row.kind} {row.seed} {row.index}"
+
+
+class _Draws:
+    """The random numbers of one image, in the order they are asked for."""
+
+    def __init__(self, seed: int, index: int, kind: str) -> None:
+        # Raw Philox numbers are the part of NumPy's random streams that never changes.
+        key, counter = np.zeros(2, np.uint64), np.zeros(4, np.uint64)
+        key[:], counter[3] = (seed, index), KINDS.index(kind)
+        self._stream = np.random.Philox(key=key, counter=counter)
+
+    def uniform(self, *shape: int) -> np.ndarray:
+        """float64 in [0, 1)."""
+        raw = np.asarray(self._stream.random_raw(int(np.prod(shape))), np.uint64)
+        return (raw >> np.uint64(11)).reshape(shape) * 2.0**-53
+
+    def normal(self, *shape: int) -> np.ndarray:
+        """float64, mean 0 and variance 1, by Box and Muller."""
+        radius = np.sqrt(-2 * np.log1p(-self.uniform(*shape)))
+        return radius * np.cos(2 * np.pi * self.uniform(*shape))
+
+
+class _Frame(NamedTuple):
+    """Where the pixels are: u and v in periods, float64 [h, w]; and the period in pixels."""
+
+    u: np.ndarray
+    v: np.ndarray
+    period: float
+
+
+def _image(
+    kind: str,
+    size: tuple[int, int],
+    parameters: TextureParameters,
+    row: int,
+    seed: int,
+    index: int,
+) -> np.ndarray:
+    """One image, uint8 [h, w]."""
+    draws = _Draws(seed, index, kind)
+    draws.uniform(4)  # those of the parameters
+    period, angle = parameters.period[row], np.deg2rad(parameters.angle[row])
+    if kind in ("noise", "oriented_noise"):
+        field = _noise(size, period, angle if kind == "oriented_noise" else None, draws)
+    else:
+        y, x = np.mgrid[: size[0], : size[1]] / period
+        u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+        frame = _Frame(u + parameters.phase[row, 0], v + parameters.phase[row, 1], period)
+        field = _PATTERNS[kind](frame, draws)
+    field = field - field.mean()
+    field *= _MEAN * parameters.contrast / field.std()
+    return np.rint(np.clip(_MEAN + field, 0, 255)).astype(np.uint8)
+
+
+def _covered(distance: np.ndarray) -> np.ndarray:
+    """How much of a pixel lies inside an edge, by its distance inwards in pixels: 0 to 1."""
+    return np.clip(0.5 + distance, 0.0, 1.0)
+
+
+def _bands(u: np.ndarray, period: float) -> np.ndarray:
+    """A square wave, -1 to 1."""
+    return 2 * _covered(period * (0.25 - np.abs(u % 1 - 0.5))) - 1
+
+
+def _stripes(frame: _Frame, draws: _Draws) -> np.ndarray:
+    return _bands(frame.u, frame.period)
+
+
+def _checks(frame: _Frame, draws: _Draws) -> np.ndarray:
+    return _bands(frame.u, frame.period) * _bands(frame.v, frame.period)
+
+
+def _blobs(frame: _Frame, draws: _Draws) -> np.ndarray:
+    away = _neighbours(frame, draws, scatter=_DISC_SCATTER, reach=1)
+    nearest_centre = np.sqrt((away**2).sum(axis=-1).min(axis=0))
+    return _covered((_DISC_RADIUS - nearest_centre) * frame.period)
+
+
+def _voronoi(frame: _Frame, draws: _Draws) -> np.ndarray:
+    away = _neighbours(frame, draws, scatter=0.5, reach=2)  # [k, h, w, 2]
+    squared = (away**2).sum(axis=-1)
+    own = squared.argmin(axis=0)[None]
+    own_squared = np.take_along_axis(squared, own, axis=0)
+    own_away = np.take_along_axis(away, own[..., None], axis=0)
+    between = np.sqrt(((away - own_away) ** 2).sum(axis=-1))
+    to_border = np.full(squared.shape, np.inf)  # distance to the line halfway to each other point
+    np.divide(squared - own_squared, 2 * between, out=to_border, where=between > 0)
+    half_border = max(_HALF_BORDER * frame.period, 0.5)
+    return _covered(to_border.min(axis=0) * frame.period - half_border)
+
+
+def _neighbours(frame: _Frame, draws: _Draws, *, scatter: float, reach: int) -> np.ndarray:
+    """From each pixel to the points of the lattice cells around it, in periods.
+
+    A cell's point lies within `scatter` of its middle in u and in v, uniformly.
+
+    Returns:
+        float64 [(2 reach + 1)**2, h, w, 2].
+    """
+    place = np.stack([frame.u, frame.v], axis=-1)
+    cell = np.floor(place).astype(np.int64)
+    low = cell.min(axis=(0, 1)) - reach
+    shape = cell.max(axis=(0, 1)) + reach - low + 1
+    points = np.indices(shape).transpose(1, 2, 0) + low + 0.5
+    points += scatter * (2 * draws.uniform(*shape, 2) - 1)
+    offsets = np.indices((2 * reach + 1,) * 2).reshape(2, -1).T - reach
+    cells = cell - low + offsets[:, None, None, :]
+    return points[cells[..., 0], cells[..., 1]] - place
+
+
+def _quasi_periodic(frame: _Frame, draws: _Draws) -> np.ndarray:
+    waves = zip(np.arange(5) * np.pi / 5, draws.uniform(5))
+    return sum(
+        np.cos(2 * np.pi * (frame.u * np.cos(turn) + frame.v * np.sin(turn) + phase))
+        for turn, phase in waves
+    )
+
+
+_PATTERNS: dict[str, Callable[[_Frame, _Draws], np.ndarray]] = {
+    "stripes": _stripes,
+    "checks": _checks,
+    "blobs": _blobs,
+    "voronoi": _voronoi,
+    "quasi_periodic": _quasi_periodic,
+}
+
+
+def _noise(size: tuple[int, int], period: float, angle: float | None, draws: _Draws) -> np.ndarray:
+    """Filtered Gaussian noise, float64 [h, w]; an angle (in radians) of None means all of them."""
+    height, width = (side + int(np.ceil(_MARGIN * period)) for side in size)
+    spectrum = np.fft.fft2(draws.normal(height, width))
+    along_y, along_x = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None]
+    gain = np.exp(-0.5 * ((np.hypot(along_x, along_y) * period - 1) / _BANDWIDTH) ** 2)
+    if angle is not None:
+        off = np.arctan2(along_y, along_x) - angle
+        off = (off + np.pi / 2) % np.pi - np.pi / 2  # opposite directions are one wave
+        gain = gain * np.exp(-0.5 * (off / _ANGLE_WIDTH) ** 2)
+    return np.fft.ifft2(spectrum * gain).real[: size[0], : size[1]]
+
+
+def _check(
+    kind: str,
+    count: int,
+    size: tuple[int, int],
+    period: float,
+    angle: float,
+    contrast: float,
+    jitter: float,
+    seed: int,
+    first: int,
+) -> None:
+    """Raises InputError for arguments of `procedural_textures` that cannot work."""
+    if kind not in KINDS:
+        raise InputError(f"kind '{kind}' of texture is unknown: {nearest(kind, KINDS)}")
+    if count < 1:
+        raise InputError(f"count is {count}: expected 1 or more images.")
+    if len(size) != 2 or min(size) < 4:
+        raise InputError(f"size is {size}: expected (height, width), each 4 pixels or more.")
+    if not 0 <= jitter <= 1:
+        raise InputError(f"jitter is {jitter}: expected 0 (none) to 1 (period halved to doubled).")
+    low, high = 2.0 * 2**jitter, min(size) / 2 / 2**jitter
+    if not low <= period <= high:
+        raise InputError(
+            f"period is {period}: for images of {size[0]}x{size[1]} and jitter {jitter}, expected "
+            f"{low:g} to {high:g} pixels (2 pixels to half the shorter side, within what jitter "
+            "adds); give another period, a larger size or less jitter."
+        )
+    if not np.isfinite(angle):
+        raise InputError(f"angle is {angle}: expected a number of degrees, such as 45.")
+    if not 0 < contrast <= 1:
+        raise InputError(
+            f"contrast is {contrast}: expected a standard deviation over the mean, above 0 and at "
+            "most 1, such as 0.25."
+        )
+    if not 0 <= seed <= TEST_SEED or first < 0:
+        raise InputError(f"seed {seed}, first {first}: expected 0 or more, a seed at most 2**63.")

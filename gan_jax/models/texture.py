@@ -1,0 +1,332 @@
+"""Texture GAN: a generator without borders, from a grid of noise, and a discriminator of patches.
+
+The spatial GAN (Jetchev et al. 2016, "Texture synthesis with spatial generative adversarial
+networks") turns a grid of noise, a cell for each 2^levels pixels, into an image by convolutions
+alone; a larger grid gives a larger image. The periodic spatial GAN (Bergmann et al. 2017, "Learning
+texture manifolds with the periodic spatial GAN") adds a part that is the same everywhere, by which
+one generator holds several textures, and plane waves of learned wave numbers.
+
+Here no layer sees zero padding. The generator takes a margin of noise around the image and crops
+each layer to what true neighbours made, so a pixel depends on the noise around it and on nothing
+else: images made in tiles fit together, see `gan_jax.texture_sampling`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gan_jax.errors import InputError, nearest
+from gan_jax.models.layers import BatchNorm, Conv, ConvTranspose, initializer
+
+_SLOPE = 0.2
+_WIDEST = 8  # channels never exceed this multiple of `width`
+_MOST_LEVELS = 7
+NORMS = ("batch", "none")
+
+
+class Span(NamedTuple):
+    """Cells [start, stop) of a level along one axis; cell 0 begins at the image's first pixel."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        """The number of cells."""
+        return self.stop - self.start
+
+
+def spans(side: int, levels: int) -> tuple[Span, ...]:
+    """The cells that an image of `side` pixels needs along one axis, a span a level.
+
+    Level l has cells of 2^(levels - l) pixels. Entry 0 is the noise, with the margin of the first
+    convolution; entry 1 is level 0 after it; entry l + 1 is level l, so the last one is the image.
+    Pixel r of a level is made from the pixels floor((r - 1) / 2) to floor((r + 1) / 2) of the level
+    below, by a kernel of 4 and a stride of 2.
+    """
+    found = [Span(0, side)]
+    for _ in range(levels):
+        above = found[0]
+        found.insert(0, Span((above.start - 1) // 2, -(-(above.stop + 1) // 2)))
+    found.insert(0, Span(found[0].start - 1, found[0].stop + 1))
+    return tuple(found)
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    """The noise of n images.
+
+    Attributes:
+        local: float [n, gh, gw, local_dim], standard normal: an entry a cell and its margin.
+        textures: float [n, h, w, num_textures] for each of the levels 0 to levels - 1 (after the
+            first convolution): shares of the textures, which sum to 1; h and w are those of
+            `spans`, or 1 where all cells are alike.
+        phases: float [n, num_textures, num_waves], in radians, at the image's first pixel.
+    """
+
+    local: Array
+    textures: tuple[Array, ...]
+    phases: Array
+
+
+class TextureGenerator(nn.Module):
+    """Latents float [n, latent_dim] to images [n, h, w, c] in [-1, 1].
+
+    A standard normal latent vector is read as three parts:
+
+    - `num_textures` numbers, of which the largest says which texture it is; none if there is one
+      texture only. Training has no labels: what each choice draws is found by the training, and two
+      may come to draw the same.
+    - `num_waves` phases, uniform in [0, 2 pi) by the normal distribution function.
+    - the local noise, [gh, gw, local_dim] row by row.
+
+    Level 0 takes the local noise through one 3x3 convolution; transposed convolutions of stride 2
+    double it `levels` times. Each level is also told the texture and the waves, by a linear map:
+    sin(k . x + phase) at the centres of its cells (Bergmann et al. 2017, eq. 3 and 4, where they
+    enter below only, so that no wave can be shorter than two cells of noise). The wave numbers k
+    belong to the texture. They come from a table, which is what the paper's network of the global
+    part amounts to where that part is a choice.
+
+    Fields:
+        image_shape: (h, w, c), h and w at least 2^levels.
+        width: channels of the last hidden layer; they double towards the noise, up to 8 x width.
+        levels: doublings; a cell of noise has 2^levels pixels.
+        local_dim: length of a cell's noise.
+        num_textures: how many textures can be chosen.
+        num_waves: plane waves a texture.
+        norm: 'batch' or 'none'.
+        initialization: name of the kernel initialiser, see `layers.initializer`.
+        axis_name: mapped axis over which batch statistics are shared, or None.
+        dtype: dtype of the computation; None for float32.
+
+    Raises:
+        InputError: for fields outside these, or latents of another length than `latent_dim`.
+    """
+
+    image_shape: tuple[int, int, int]
+    width: int = 32
+    levels: int = 4
+    local_dim: int = 16
+    num_textures: int = 1
+    num_waves: int = 4
+    norm: str = "batch"
+    initialization: str = "normal"
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @property
+    def cell(self) -> int:
+        """Pixels along the side of a cell of noise."""
+        return 2**self.levels
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Cells of local noise, margin included, for an image of `image_shape`."""
+        height, width = (spans(side, self.levels)[0].length for side in self.image_shape[:2])
+        return height, width
+
+    @property
+    def latent_dim(self) -> int:
+        """The length of the latent vector of an image of `image_shape`."""
+        height, width = self.grid
+        return self._choice_dim + self.num_waves + height * width * self.local_dim
+
+    @property
+    def _choice_dim(self) -> int:
+        return self.num_textures if self.num_textures > 1 else 0
+
+    def __call__(self, latents: Array, *, train: bool) -> Array:
+        return self.paint(self.noise(latents), train=train)
+
+    def noise(self, latents: Array) -> Noise:
+        """The parts of latents float [n, latent_dim]."""
+        check_texture(self)
+        if latents.shape[-1] != self.latent_dim:
+            height, width = self.image_shape[:2]
+            raise InputError(
+                f"the latents have {latents.shape[-1]} numbers; a texture of {height}x{width} "
+                f"takes {self.latent_dim}. Set config.model.latent_dim=0 to derive it."
+            )
+        choice, phases, local = jnp.split(
+            latents, [self._choice_dim, self._choice_dim + self.num_waves], axis=-1
+        )
+        chosen = jnp.argmax(choice, -1) if self._choice_dim else jnp.zeros(len(latents), int)
+        textures = jax.nn.one_hot(chosen, self.num_textures)[:, None, None]
+        phases = 2 * math.pi * jax.scipy.stats.norm.cdf(phases)
+        phases = jnp.broadcast_to(
+            phases[:, None], (len(latents), self.num_textures, self.num_waves)
+        )
+        local = local.reshape(len(latents), *self.grid, self.local_dim)
+        return Noise(local, (textures,) * self.levels, phases)
+
+    @nn.compact
+    def paint(self, noise: Noise, wave_numbers: Array | None = None, *, train: bool) -> Array:
+        """Images float [n, h, w, c] from their noise.
+
+        Args:
+            noise: see `Noise`.
+            wave_numbers: float [num_textures, num_waves, 2] in radians a pixel, in place of those
+                that were learned.
+            train: whether batch statistics are those of this batch.
+        """
+        height, width, channels = self.image_shape
+        rows, columns = spans(height, self.levels), spans(width, self.levels)
+        kernel_init = initializer(self.initialization)
+        biased = self.norm != "batch"
+        if self.num_waves and wave_numbers is None:
+            shape = (self.num_textures, self.num_waves, 2)
+            table = self.param("wave_numbers", _init_waves, shape, jnp.float32)
+            wave_numbers = table / self.cell
+
+        def told(level: int) -> list[Array]:
+            """What a level learns of texture and waves, each [n, h, w, *]."""
+            size = rows[level + 1].length, columns[level + 1].length
+            shares = noise.textures[level]
+            shares = jnp.broadcast_to(shares, (len(shares), *size, self.num_textures))
+            found = [shares] if self.num_textures > 1 else []
+            if self.num_waves:
+                places = (
+                    centres(span[level + 1], 2 ** (self.levels - level)) for span in (rows, columns)
+                )
+                found.append(_waves(wave_numbers, noise.phases, shares, *places))
+            return found
+
+        def finish(x: Array, level: int) -> Array:
+            if parts := told(level):
+                x += nn.Dense(x.shape[-1], False, kernel_init=kernel_init, dtype=self.dtype)(
+                    jnp.concatenate(parts, -1)
+                )
+            if self.norm == "batch":
+                scale_init = _scale_init(self.initialization)
+                x = BatchNorm(axis_name=self.axis_name, dtype=self.dtype, scale_init=scale_init)(
+                    x, use_running_average=not train
+                )
+            return nn.relu(x)
+
+        features = [self.width * min(2**i, _WIDEST) for i in range(self.levels)][::-1]
+        x = Conv(features[0], (3, 3), 1, biased, kernel_init=kernel_init, dtype=self.dtype)(
+            noise.local
+        )
+        x = finish(x[:, 1:-1, 1:-1], 0)
+        for level, count in enumerate([*features[1:], channels], start=1):
+            last = level == self.levels
+            x = ConvTranspose(
+                count, (4, 4), 2, biased or last, kernel_init=kernel_init, dtype=self.dtype
+            )(x)
+            x = _crop(x, (rows[level], columns[level]), (rows[level + 1], columns[level + 1]))
+            x = jnp.tanh(x) if last else finish(x, level)
+        return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+class TextureDiscriminator(nn.Module):
+    """Images float [n, h, w, c] in [-1, 1] to logits [n]: high for real.
+
+    Convolutions of stride 2 end in a map, a logit for each 2^levels pixels; the image's logit is
+    the mean of the map, so images of any size give logits of the same scale. With norm 'batch' the
+    first layer has none; 'none' is needed by gradient penalties. Fields as in `TextureGenerator`.
+    """
+
+    width: int = 32
+    levels: int = 4
+    norm: str = "batch"
+    initialization: str = "normal"
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, images: Array, *, train: bool) -> Array:
+        _check_norm(self.norm)
+        kernel_init = initializer(self.initialization)
+        x = images
+        for level in range(self.levels):
+            normed = self.norm == "batch" and level > 0
+            count = self.width * min(2**level, _WIDEST)
+            x = Conv(count, (4, 4), 2, not normed, kernel_init=kernel_init, dtype=self.dtype)(x)
+            if normed:
+                x = BatchNorm(
+                    axis_name=self.axis_name,
+                    dtype=self.dtype,
+                    scale_init=_scale_init(self.initialization),
+                )(x, use_running_average=not train)
+            x = nn.leaky_relu(x, _SLOPE)
+        logits = nn.Dense(1, kernel_init=kernel_init, dtype=self.dtype)(x)
+        logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+        return jnp.mean(logits, (1, 2, 3))
+
+
+def check_texture(generator: TextureGenerator) -> None:
+    """Raises InputError for fields outside what `TextureGenerator` can work with."""
+    for name, least in (("width", 1), ("local_dim", 1), ("num_textures", 1), ("num_waves", 0)):
+        if getattr(generator, name) < least:
+            raise InputError(
+                f"config.model.{name} is {getattr(generator, name)}; a texture's generator needs "
+                f"{least} or more."
+            )
+    if not 1 <= generator.levels <= _MOST_LEVELS:
+        raise InputError(
+            f"config.model.levels is {generator.levels}; expected 1 to {_MOST_LEVELS} doublings "
+            "from the noise to the image, such as 4."
+        )
+    _check_norm(generator.norm)
+    height, width = generator.image_shape[:2]
+    if min(height, width) < generator.cell:
+        raise InputError(
+            f"crops of {height}x{width} are smaller than a cell of noise, {generator.cell} pixels "
+            "at config.model.levels "
+            f"{generator.levels}: set fewer levels, or larger crops by config.dataset.image_size."
+        )
+
+
+def _check_norm(norm: str) -> None:
+    if norm not in NORMS:
+        raise InputError(f"norm {norm!r} is not known: {nearest(norm, NORMS)}")
+
+
+def centres(span: Span, spacing: int) -> np.ndarray:
+    """Positions in pixels of the centres of a level's cells of `spacing` pixels, float32."""
+    return (np.arange(span.start, span.stop, dtype=np.float32) + np.float32(0.5)) * spacing
+
+
+def _waves(
+    numbers: Array, phases: Array, shares: Array, rows: np.ndarray, columns: np.ndarray
+) -> Array:
+    """The textures' waves mixed by their shares [n, h, w, num_textures]: [n, h, w, num_waves].
+
+    A mixture fades one texture's waves into the other's. Wave numbers that changed from place to
+    place would give waves of any length in between, the more so the farther from the origin.
+    """
+    angles = (
+        numbers[:, None, None, :, 0] * rows[:, None, None]
+        + numbers[:, None, None, :, 1] * columns[:, None]
+    )
+    waves = jnp.sin(angles + phases[:, :, None, None])
+    return jnp.einsum("nhwt,nthwp->nhwp", shares, waves)
+
+
+def _crop(x: Array, below: tuple[Span, Span], above: tuple[Span, Span]) -> Array:
+    """Of a doubled map that began at 2 x `below`, the part that `above` names."""
+    top, left = (a.start - 2 * b.start for a, b in zip(above, below))
+    return x[:, top : top + above[0].length, left : left + above[1].length]
+
+
+def _init_waves(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Wave numbers of all directions, in radians a cell, from one to eight cells a period."""
+    directions, lengths = jax.random.split(key)
+    angle = 2 * math.pi * jax.random.uniform(directions, shape[:2], dtype)
+    length = 2 * math.pi * 2.0 ** -jax.random.uniform(lengths, shape[:2], dtype, -1, 2)
+    return length[..., None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1)
+
+
+def _scale_init(init: str):
+    """N(1, 0.02^2) beside N(0, 0.02^2) kernels; else ones."""
+    if init != "normal":
+        return nn.initializers.ones
+    return lambda key, shape, dtype: 1 + nn.initializers.normal(0.02)(key, shape, dtype)
