@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.data.batches import batch_indices, stream_batches
-from gan_jax.data.crops import split_region
+from gan_jax.data.crops import split_regions
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.folder import folder_parts, load_folder
 from gan_jax.data.idx import find_idx_sets, load_idx
@@ -71,15 +71,17 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
     return _LOADERS[name](options, split)
 
 
-def load_photographs(config: Mapping[str, Any], split: str) -> dict[str, np.ndarray]:
+def load_photographs(config: Mapping[str, Any], split: str) -> dict[str, list[np.ndarray]]:
     """The photographs that crops are cut from, at full size: to show, or for baselines.
 
     Args:
         config: as in `load`, with name 'textures', 'folder' or 'tfds'; crop sizes do not matter.
-        split: 'train' or 'test' for that region (or those photographs), 'all' for whole ones.
+        split: 'train', 'test', or 'all' for both.
 
     Returns:
-        Each photograph by its name, or its file's path in the folder: uint8 [h, w, c].
+        By the photograph's name (its file's path in a folder) a list of uint8 [h, w, c]: of a
+        divided photograph the regions that belong to the split (two of 'train', above and below
+        the one of 'test'); else the one whole photograph.
 
     Raises:
         InputError: another source; otherwise as `load`.
@@ -95,9 +97,11 @@ def load_photographs(config: Mapping[str, Any], split: str) -> dict[str, np.ndar
     for part in _PHOTOGRAPHS[name](options, split):
         for index, (title, size) in enumerate(zip(part.photographs.names, part.photographs.sizes)):
             shown = split if part.divided else "all"
-            top, left, height, width = split_region(size, shown, options.cut.held_out)
             picture = part.photographs.read(index)
-            pictures[title] = picture[top : top + height, left : left + width]
+            pictures[title] = [
+                picture[top : top + height, left : left + width]
+                for top, left, height, width in split_regions(size, shown, options.cut.held_out)
+            ]
     return pictures
 
 

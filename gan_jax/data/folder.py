@@ -165,8 +165,8 @@ def folder_parts(options: SourceOptions, split: str) -> list[Part]:
     """A folder of photographs of textures, of any sizes, as the parts of a split.
 
     With subfolders 'train' and 'test' these are the splits, and the labels are those of
-    `load_folder`. Otherwise every photograph is divided into a training and a test region, and
-    its class is its subfolder, or, where there are none, itself. Any colour makes the set RGB.
+    `load_folder`. Otherwise every photograph is divided into training and test regions, and its
+    class is its subfolder, or, where there are none, itself. Any colour makes the set RGB.
 
     Raises:
         InputError: as `load_folder`.

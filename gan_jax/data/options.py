@@ -26,7 +26,8 @@ class CropOptions:
         crop_stride: pixels between neighbours of a grid.
         crop_flips: whether each crop is mirrored left to right with probability 1/2.
         crop_rotations: whether each crop is turned by 0, 90, 180 or 270 degrees at random.
-        held_out: the share of each photograph that is kept for the test split, in (0, 1).
+        held_out: the share of each photograph (a band of rows in its middle) that is kept for the
+            test split, in (0, 1).
         seed: of everything random here, in [0, 2**63); the test split does not depend on it.
 
     Raises:

@@ -21,7 +21,9 @@ and v across it, both in periods:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -284,40 +286,48 @@ def _checks(frame: _Frame, draws: _Draws) -> np.ndarray:
 
 def _blobs(frame: _Frame, draws: _Draws) -> np.ndarray:
     away = _neighbours(frame, draws, scatter=_DISC_SCATTER, reach=1)
-    nearest_centre = np.sqrt((away**2).sum(axis=-1).min(axis=0))
-    return _covered((_DISC_RADIUS - nearest_centre) * frame.period)
+    squared = functools.reduce(np.minimum, (du * du + dv * dv for du, dv in away))
+    return _covered((_DISC_RADIUS - np.sqrt(squared)) * frame.period)
 
 
 def _voronoi(frame: _Frame, draws: _Draws) -> np.ndarray:
-    away = _neighbours(frame, draws, scatter=0.5, reach=2)  # [k, h, w, 2]
-    squared = (away**2).sum(axis=-1)
-    own = squared.argmin(axis=0)[None]
-    own_squared = np.take_along_axis(squared, own, axis=0)
-    own_away = np.take_along_axis(away, own[..., None], axis=0)
-    between = np.sqrt(((away - own_away) ** 2).sum(axis=-1))
-    to_border = np.full(squared.shape, np.inf)  # distance to the line halfway to each other point
-    np.divide(squared - own_squared, 2 * between, out=to_border, where=between > 0)
+    away = list(_neighbours(frame, draws, scatter=0.5, reach=2))
+    least = np.full(frame.u.shape, np.inf)
+    own_u, own_v = np.zeros_like(least), np.zeros_like(least)  # from the pixel to its own point
+    for du, dv in away:
+        squared = du * du + dv * dv
+        closer = squared < least
+        for kept, new in ((least, squared), (own_u, du), (own_v, dv)):
+            np.copyto(kept, new, where=closer)
+    to_border = np.full_like(least, np.inf)  # distance to the line halfway to each other point
+    for du, dv in away:
+        between = np.sqrt((du - own_u) ** 2 + (dv - own_v) ** 2)
+        distance = (du * du + dv * dv - least) / np.where(between > 0, 2 * between, np.nan)
+        to_border = np.fmin(to_border, distance)
     half_border = max(_HALF_BORDER * frame.period, 0.5)
-    return _covered(to_border.min(axis=0) * frame.period - half_border)
+    return _covered(to_border * frame.period - half_border)
 
 
-def _neighbours(frame: _Frame, draws: _Draws, *, scatter: float, reach: int) -> np.ndarray:
-    """From each pixel to the points of the lattice cells around it, in periods.
+def _neighbours(
+    frame: _Frame, draws: _Draws, *, scatter: float, reach: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """From each pixel to the points of the (2 reach + 1)**2 lattice cells around it, in periods.
 
     A cell's point lies within `scatter` of its middle in u and in v, uniformly.
 
-    Returns:
-        float64 [(2 reach + 1)**2, h, w, 2].
+    Yields:
+        Along u and along v, float64 [h, w] each, for one cell after the other.
     """
-    place = np.stack([frame.u, frame.v], axis=-1)
-    cell = np.floor(place).astype(np.int64)
-    low = cell.min(axis=(0, 1)) - reach
-    shape = cell.max(axis=(0, 1)) + reach - low + 1
-    points = np.indices(shape).transpose(1, 2, 0) + low + 0.5
-    points += scatter * (2 * draws.uniform(*shape, 2) - 1)
-    offsets = np.indices((2 * reach + 1,) * 2).reshape(2, -1).T - reach
-    cells = cell - low + offsets[:, None, None, :]
-    return points[cells[..., 0], cells[..., 1]] - place
+    cell_u, cell_v = (np.floor(place).astype(np.int64) for place in (frame.u, frame.v))
+    low_u, low_v = cell_u.min() - reach, cell_v.min() - reach
+    shape = (cell_u.max() + reach - low_u + 1, cell_v.max() + reach - low_v + 1)
+    moved = scatter * (2 * draws.uniform(*shape, 2) - 1) + 0.5
+    points_u = moved[..., 0] + np.arange(low_u, low_u + shape[0])[:, None]
+    points_v = moved[..., 1] + np.arange(low_v, low_v + shape[1])
+    index = (cell_u - low_u) * shape[1] + cell_v - low_v
+    for step_u, step_v in itertools.product(range(-reach, reach + 1), repeat=2):
+        near = index + (step_u * shape[1] + step_v)
+        yield points_u.take(near) - frame.u, points_v.take(near) - frame.v
 
 
 def _quasi_periodic(frame: _Frame, draws: _Draws) -> np.ndarray:
