@@ -26,8 +26,8 @@ _MEANING = {
     "texture_fd": "The headline: Fréchet distance between all statistics together.",
     "spectrum_fd": "How much there is of each frequency in each direction: wrong where strokes are "
     "too fine, too coarse, turned, or where the picture is blurred or noisy.",
-    "cooccurrence_fd": "Which grey values lie side by side, at 1 to 8 pixels: wrong where contrast, "
-    "evenness or sharpness is.",
+    "cooccurrence_fd": "Which grey values lie side by side, at 1 to 8 pixels: wrong where "
+    "contrast, evenness or sharpness is.",
     "portilla_simoncelli_fd": "How lines, edges and corners of several sizes go together (Portilla "
     "& Simoncelli 2000): wrong where the structure is, even if all frequencies are right.",
     "patterns_fd": "Diagnostic only. Local binary patterns: they see noise and blur, and neither "

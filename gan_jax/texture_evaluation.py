@@ -1,0 +1,231 @@
+"""Judges textures by statistics of their crops: photographs, sets of images, and runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gan_jax import workdir as folder
+from gan_jax.data import Dataset
+from gan_jax.data.progress import progress_bar
+from gan_jax.environment import describe_environment, library_versions
+from gan_jax.extractor_choice import open_extractors
+from gan_jax.metrics.texture.spectrum import radial_spectrum
+from gan_jax.texture_crops import (
+    MOST_CROPS,
+    Cutting,
+    TextureSide,
+    check_channels,
+    crop_size,
+    cut_crops,
+    describe_crops,
+    open_side,
+    seeded_rows,
+    usual_split,
+)
+from gan_jax.texture_report import (
+    Outliers,
+    Spectra,
+    TextureReport,
+    texture_verdict,
+    write_texture_report,
+)
+from gan_jax.texture_suite import TextureJudgement, judge_textures
+
+NUM_BOOTSTRAP = 100
+_OUTLIERS = 6
+_NEAREST = 2
+_SHOWN = 200
+_AS_THEY_ARE = Cutting()
+
+
+def evaluate_textures(
+    samples: str,
+    reference: str,
+    out: str | pathlib.Path,
+    *,
+    reference_split: str = "",
+    extractor: str = "",
+    families: Sequence[str] | None = None,
+    cutting: Cutting = _AS_THEY_ARE,
+) -> dict[str, Any]:
+    """Compares one texture, or set of textures, with another; returns what eval.json then holds.
+
+    Args:
+        samples: a photograph's file, a folder of images, an npz or npy file, a folder of idx files,
+            or a set's name. 'textures:brick' and 'procedural:stripes' name parts of those sets.
+        reference: likewise, of real textures.
+        out: where eval.json and report.html go.
+        reference_split: 'train', 'test' or 'all'; '' for 'test' of a named set and 'all' of a file
+            or folder.
+        extractor: see `gan_jax.extractor_choice`; '' for none, which leaves out what needs one.
+        families: of texture metrics, see `gan_jax.texture_suite`; None for all.
+        cutting: how both sides are cut into crops.
+
+    Raises:
+        InputError: images that cannot be read, do not fit together or are too few or too small.
+    """
+    out = pathlib.Path(out)
+    sides = (
+        open_side(samples, "all", cutting),
+        open_side(reference, reference_split or usual_split(reference), cutting),
+    )
+    check_channels(sides)
+    size = crop_size(sides, cutting)
+    images, real = (cut_crops(side, size, cutting) for side in sides)
+    judge = None
+    if extractor:
+        judge = open_extractors(extractor, Dataset(sides[1].name, sides[1].split, images=real))[0]
+    judgement = _judge(real, images, judge, families, cutting.seed)
+    protocol = {
+        **judgement.protocol,
+        **_side_protocol("samples", sides[0], images),
+        **_side_protocol("reference", sides[1], real),
+        "reference_split": sides[1].split,
+        "crop": f"{size[0]} x {size[1]}",
+        "crops": describe_crops(sides, size, cutting),
+        "grey": cutting.grey,
+        "seed": cutting.seed,
+        "versions": library_versions(),
+    }
+    content = {"metrics": judgement.metrics, "protocol": protocol}
+    out.mkdir(parents=True, exist_ok=True)
+    report = make_report(
+        f"{sides[0].name} against {sides[1].name}", content, judgement, real, images
+    )
+    write_texture_report(out / folder.REPORT, report)
+    folder.write_json(out / folder.EVALUATION, content)
+    return content
+
+
+def evaluation_text(content: dict[str, Any]) -> str:
+    """The lines below the table of numbers: the verdict, and what was compared."""
+    protocol = content["protocol"]
+    return (
+        f"{texture_verdict(content)}\n"
+        f"samples {protocol['samples']} ({protocol['samples_images']} crops), reference "
+        f"{protocol['reference']} ({protocol['reference_split']}, {protocol['reference_images']} "
+        f"crops); {protocol['crop']}, {protocol['crops']}"
+    )
+
+
+def judge_run(
+    images: np.ndarray,
+    reference: Dataset,
+    *,
+    families: Sequence[str] | None = None,
+    extractor: Any = None,
+    seed: int = 0,
+) -> tuple[TextureJudgement, np.ndarray]:
+    """A run's images uint8 [n, h, w, c] against held-out ones: the judgement, and those looked at.
+
+    Of more than 5,000 images of a side, as many are taken in a seeded order.
+
+    Raises:
+        InputError: images too few or too small.
+    """
+    real = reference.take(seeded_rows(len(reference), MOST_CROPS, seed))
+    images = images[seeded_rows(len(images), MOST_CROPS, seed)]
+    judgement = _judge(real, images, extractor, families, seed)
+    side = {
+        "reference": reference.name,
+        "reference_split": reference.split,
+        "reference_fingerprint": reference.fingerprint,
+        "reference_images": len(real),
+        "seed": seed,
+        "versions": library_versions(),
+    }
+    return dataclasses.replace(judgement, protocol=judgement.protocol | side), real
+
+
+def make_report(
+    title: str,
+    content: dict[str, Any],
+    judgement: TextureJudgement,
+    real: np.ndarray,
+    samples: np.ndarray,
+    **more: Any,
+) -> TextureReport:
+    """The page's content for a judgement of `samples` against `real`, both uint8 [n, h, w, c].
+
+    Args:
+        title: of the page.
+        content: of eval.json.
+        judgement: that of these images, in this order.
+        more: other fields of `TextureReport`.
+    """
+    curves = [radial_spectrum(side) for side in (real, samples)]
+    return TextureReport(
+        title=title,
+        evaluation=content,
+        real=_shuffled(real),
+        samples=_shuffled(samples),
+        spectra=Spectra(curves[0].frequencies, *(curve.log_power for curve in curves)),
+        real_properties=judgement.reference_statistics.get("cooccurrence"),
+        properties=judgement.statistics.get("cooccurrence"),
+        outliers=_outliers(judgement, real, samples),
+        environment=describe_environment(),
+        **more,
+    )
+
+
+def _side_protocol(name: str, side: TextureSide, crops: np.ndarray) -> dict[str, Any]:
+    compared = Dataset(side.name, side.split, images=crops)
+    return {
+        name: side.name,
+        f"{name}_fingerprint": compared.fingerprint,
+        f"{name}_pictures": len(side.pictures.names),
+        f"{name}_images": len(crops),
+    }
+
+
+def _judge(
+    real: np.ndarray,
+    images: np.ndarray,
+    extractor: Any,
+    families: Sequence[str] | None,
+    seed: int,
+) -> TextureJudgement:
+    with progress_bar("statistics", 0, " images") as bar:
+
+        def progress(done: int) -> None:
+            bar.n = done
+            bar.refresh()
+
+        return judge_textures(
+            real,
+            images,
+            extractor=extractor,
+            families=families,
+            seed=seed,
+            num_bootstrap=NUM_BOOTSTRAP,
+            progress=progress,
+        )
+
+
+def _outliers(
+    judgement: TextureJudgement, real: np.ndarray, samples: np.ndarray
+) -> Outliers | None:
+    """The worst crops, each beside the real ones of the most similar statistics."""
+    distances = np.asarray(judgement.distances)
+    worst = np.argsort(-distances, kind="stable")[:_OUTLIERS]
+    if not judgement.statistics:
+        return None
+    apart = np.zeros((len(worst), len(real)))
+    for family, statistics in judgement.statistics.items():
+        reference = judgement.reference_statistics[family].values
+        scale = reference.std(0)
+        scale = np.maximum(scale, 1e-6 * max(float(scale.max()), 1e-12))
+        for row, values in zip(apart, statistics.values[worst]):
+            row += np.mean(((reference - values) / scale) ** 2, axis=1)
+    nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEAREST]
+    return Outliers(samples[worst], distances[worst], real[nearest], float(np.median(distances)))
+
+
+def _shuffled(images: np.ndarray) -> np.ndarray:
+    """Images to show, in a random order: neighbours in a file are often neighbours in a picture."""
+    return images[np.random.default_rng(0).permutation(len(images))[:_SHOWN]]
