@@ -119,6 +119,7 @@ def main(arguments: list[str]) -> None:
             families=_METRICS.value or None,
             batch_size=_BATCH_SIZE.value,
             cache=_CACHE.value,
+            textures=_TEXTURE.value,
         )
     else:
         for name, flag in (("reference", _REFERENCE), ("extractor", _EXTRACTOR), ("out", _OUT)):

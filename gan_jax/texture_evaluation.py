@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import flax.linen as nn
 import numpy as np
 
 from gan_jax import workdir as folder
@@ -15,6 +16,7 @@ from gan_jax.data.progress import progress_bar
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.extractor_choice import open_extractors
 from gan_jax.metrics.texture.spectrum import radial_spectrum
+from gan_jax.models.texture import TextureGenerator
 from gan_jax.texture_crops import (
     MOST_CROPS,
     Cutting,
@@ -34,12 +36,15 @@ from gan_jax.texture_report import (
     texture_verdict,
     write_texture_report,
 )
+from gan_jax.texture_sampling import sample_texture
 from gan_jax.texture_suite import TextureJudgement, judge_textures
 
 NUM_BOOTSTRAP = 100
 _OUTLIERS = 6
 _NEAREST = 2
 _SHOWN = 200
+_LARGE_SAMPLES = 4
+_LARGEST_CROP = 128
 _AS_THEY_ARE = Cutting()
 
 
@@ -113,33 +118,76 @@ def evaluation_text(content: dict[str, Any]) -> str:
     )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class RunTextures:
+    """A run's images as textures.
+
+    Attributes:
+        judgement: of `samples`.
+        real: what they were compared with, uint8 [m, h, w, c].
+        samples: uint8 [n, h, w, c].
+        large: textures larger than these, each uint8 [H, W, c]; none of a generator of one size.
+    """
+
+    judgement: TextureJudgement
+    real: np.ndarray
+    samples: np.ndarray
+    large: list[np.ndarray]
+
+
 def judge_run(
     images: np.ndarray,
     reference: Dataset,
+    generator: nn.Module,
+    variables: Any,
     *,
     families: Sequence[str] | None = None,
     extractor: Any = None,
     seed: int = 0,
-) -> tuple[TextureJudgement, np.ndarray]:
-    """A run's images uint8 [n, h, w, c] against held-out ones: the judgement, and those looked at.
+) -> RunTextures:
+    """A run's images uint8 [n, h, w, c] against held-out ones.
 
     Of more than 5,000 images of a side, as many are taken in a seeded order.
+
+    Args:
+        images: what the generator made.
+        reference: real images of the same size.
+        generator: the module.
+        variables: its parameters, for large samples.
+        families: of texture metrics; None for all.
+        extractor: the run's judge, or None.
+        seed: of halves and large samples.
 
     Raises:
         InputError: images too few or too small.
     """
     real = reference.take(seeded_rows(len(reference), MOST_CROPS, seed))
-    images = images[seeded_rows(len(images), MOST_CROPS, seed)]
-    judgement = _judge(real, images, extractor, families, seed)
-    side = {
+    samples = images[seeded_rows(len(images), MOST_CROPS, seed)]
+    judgement = _judge(real, samples, extractor, families, seed)
+    protocol = judgement.protocol | {
         "reference": reference.name,
         "reference_split": reference.split,
         "reference_fingerprint": reference.fingerprint,
         "reference_images": len(real),
+        "samples_images": len(samples),
         "seed": seed,
         "versions": library_versions(),
     }
-    return dataclasses.replace(judgement, protocol=judgement.protocol | side), real
+    judgement = dataclasses.replace(judgement, protocol=protocol)
+    return RunTextures(judgement, real, samples, _large_samples(generator, variables, seed))
+
+
+def _large_samples(generator: nn.Module, variables: Any, seed: int) -> list[np.ndarray]:
+    """One of each texture that the generator holds, up to four; 8 crops of the training wide."""
+    if not isinstance(generator, TextureGenerator):
+        return []
+    height, width = (min(side, _LARGEST_CROP) for side in generator.image_shape[:2])
+    count = min(generator.num_textures, _LARGE_SAMPLES)
+    size = (4 * height, 8 * width) if count == 1 else (4 * height, 4 * width)
+    return [
+        sample_texture(generator, variables, size, seed=seed, texture=texture)
+        for texture in range(count)
+    ]
 
 
 def make_report(

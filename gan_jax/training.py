@@ -124,6 +124,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         train=train,
         latents=latents,
         batch_size=config.evaluation.batch_size,
+        textures=test if config.evaluation.textures else None,
     )
     parallel.wait_for_all("report")
     if parallel.is_main_process():
