@@ -95,12 +95,17 @@ def gan_config() -> ConfigDict:
     config.kind = "gan"
     config.model = ConfigDict(
         dict(
-            name="dcgan",  # dcgan or article
-            latent_dim=64,
-            width=64,  # dcgan
+            name="dcgan",  # dcgan, article or texture
+            latent_dim=64,  # of a texture it follows from the crop: 0, or that number
+            width=64,  # dcgan, texture
             kernel_size=4,  # dcgan
-            generator_norm="batch",  # dcgan: batch or none
-            discriminator_norm="batch",  # dcgan: batch or none
+            generator_norm="batch",  # dcgan, texture: batch or none
+            discriminator_norm="batch",  # dcgan, texture: batch or none
+            discriminator_width=0,  # texture: 0 for width
+            levels=4,  # texture: doublings from the noise to the image
+            local_dim=16,  # texture: noise of a cell of 2^levels x 2^levels pixels
+            num_textures=1,  # texture: how many the generator can choose from
+            num_waves=4,  # texture: plane waves a texture
             initialization="normal",  # normal: N(0, 0.02); or xavier
             dropout_rate=0.3,  # article
             dtype="float32",  # or bfloat16, for GPU and TPU

@@ -16,6 +16,7 @@ from gan_jax.losses import adversarial_loss
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check_article_size
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator, num_stages
+from gan_jax.models.texture import TextureDiscriminator, TextureGenerator, check_texture
 from gan_jax.passes import Metrics
 from gan_jax.penalties import R1
 from gan_jax.state import GAN, Augmentation, GANState, Recogniser
@@ -34,11 +35,9 @@ def build_gan(config: ConfigDict, image_shape: Shape, num_steps: int) -> GAN:
     model = config.model
     if model.name not in _MODELS:
         raise InputError(_unknown("config.model.name", model.name, _MODELS))
-    if model.latent_dim < 1:
-        raise InputError(f"config.model.latent_dim is {model.latent_dim}; expected 1 or more.")
     if config.r1_weight < 0:
         raise InputError(f"config.r1_weight is {config.r1_weight}; expected 0 or more.")
-    if config.r1_weight and model.name == "dcgan" and model.discriminator_norm == "batch":
+    if config.r1_weight and model.name != "article" and model.discriminator_norm == "batch":
         raise InputError(
             f"config.r1_weight is {config.r1_weight} with config.model.discriminator_norm 'batch': "
             "R1 is the gradient of one example's logit, which batch normalisation mixes with the "
@@ -50,7 +49,7 @@ def build_gan(config: ConfigDict, image_shape: Shape, num_steps: int) -> GAN:
         discriminator=discriminator,
         generator_optimizer=build_optimizer(config.generator_optimizer, num_steps),
         discriminator_optimizer=build_optimizer(config.discriminator_optimizer, num_steps),
-        latent_dim=model.latent_dim,
+        latent_dim=_latent_dim(model, generator),
         loss=adversarial_loss(config.loss),
         penalties=(R1(config.r1_weight),) if config.r1_weight else (),
         augment=build_augmentation(config.augment),
@@ -159,9 +158,53 @@ def _dcgan(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
     )
 
 
+def _texture(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
+    common = dict(
+        levels=model.levels,
+        initialization=model.initialization,
+        dtype=_dtype(model.dtype),
+    )
+    generator = TextureGenerator(
+        shape,
+        width=model.width,
+        local_dim=model.local_dim,
+        num_textures=model.num_textures,
+        num_waves=model.num_waves,
+        norm=model.generator_norm,
+        **common,
+    )
+    check_texture(generator)
+    if model.discriminator_width < 0:
+        raise InputError(
+            f"config.model.discriminator_width is {model.discriminator_width}; expected 1 or more, "
+            "or 0 for that of config.model.width."
+        )
+    discriminator = TextureDiscriminator(
+        width=model.discriminator_width or model.width, norm=model.discriminator_norm, **common
+    )
+    return generator, discriminator
+
+
+def _latent_dim(model: ConfigDict, generator: nn.Module) -> int:
+    """The length of the latents: the config's, or what a texture's crop needs."""
+    if isinstance(generator, TextureGenerator):
+        if model.latent_dim not in (0, generator.latent_dim):
+            height, width = generator.image_shape[:2]
+            raise InputError(
+                f"config.model.latent_dim is {model.latent_dim}; a texture of {height}x{width} "
+                f"with these settings takes {generator.latent_dim} numbers. Set it to 0 to derive "
+                "it."
+            )
+        return generator.latent_dim
+    if model.latent_dim < 1:
+        raise InputError(f"config.model.latent_dim is {model.latent_dim}; expected 1 or more.")
+    return model.latent_dim
+
+
 _MODELS: dict[str, Callable[[ConfigDict, Shape], tuple[nn.Module, nn.Module]]] = {
     "article": _article,
     "dcgan": _dcgan,
+    "texture": _texture,
 }
 _SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
     "constant": lambda rate, steps: optax.constant_schedule(rate),

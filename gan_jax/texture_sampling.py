@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -114,9 +113,12 @@ def _painter(generator: TextureGenerator) -> Callable[..., Array]:
             own = jax.random.fold_in(jax.random.fold_in(key, row), column)
             return jax.random.normal(own, (generator.local_dim,))
 
-        local = jax.vmap(lambda row: jax.vmap(lambda column: draw(row, column))(
-            place(first[1] + columns.start, columns.length, period[1])
-        ))(place(first[0] + rows.start, rows.length, period[0]))  # fmt: skip
+        grid = jnp.meshgrid(
+            place(first[0] + rows.start, rows.length, period[0]),
+            place(first[1] + columns.start, columns.length, period[1]),
+            indexing="ij",
+        )
+        local = jax.vmap(jax.vmap(draw))(*grid)
         noise = Noise(local[None], tuple(s[None] for s in shares), phases[None])
         images = generator.apply(
             variables, noise, numbers, train=False, method=TextureGenerator.paint
@@ -138,9 +140,8 @@ def _insert(image: np.ndarray, pixels: np.ndarray, corner: np.ndarray) -> None:
 
 def _checked_pair(name: str, pair: Any, least: int | None = None) -> tuple[int, int]:
     values = np.asarray(pair)
-    if values.shape != (2,) or values.dtype.kind not in "iu" or (
-        least is not None and values.min() < least
-    ):  # fmt: skip
+    whole = values.shape == (2,) and values.dtype.kind in "iu"
+    if not whole or (least is not None and values.min() < least):
         bound = "" if least is None else f" of {least} or more"
         raise InputError(f"{name} is {pair!r}; expected two whole numbers{bound}, (height, width).")
     return int(values[0]), int(values[1])

@@ -41,7 +41,7 @@ _LAYERS = (
     },
     {"curves", "extractor", "feed", "recogniser_report", "state", "statistics", "workdir"},
     {"collapse", "controls", "inception", "passes", "report", "results", "rollback"},
-    {"comparison", "extractor_choice", "sampling", "steps", "suite"},
+    {"comparison", "extractor_choice", "sampling", "steps", "suite", "texture_sampling"},
     {"comparison_report", "factory", "gate", "judge", "loop"},
     {"collapse_guard", "evaluation"},
     {"sample_evaluation", "session"},

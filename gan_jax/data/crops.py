@@ -17,6 +17,7 @@ from gan_jax.data.sources import JoinedSource, Source, make_dataset
 from gan_jax.errors import InputError
 
 CROP_SIZE = (64, 64)  # where no dataset.image_size is given
+_LISTED_CROPS = 64  # crops that stand for the content of a streamed set
 TEST_SEED = 2**63  # beyond a user's seeds: the test split never depends on them
 
 
@@ -91,22 +92,23 @@ def random_windows(
 ) -> np.ndarray:
     """Places of crops: one at random in each of `count` equal parts of all places in row order.
 
-    So they cover the regions evenly, and no two are the same while there are enough places.
+    So they cover the regions evenly, and no two are the same.
 
     Args:
         regions: each crop lies wholly inside one; none is smaller than a crop.
         size: (height, width) of a crop.
-        count: k.
-        draws: random uint64 [k].
+        count: k; where there are fewer places than that, each is taken once.
+        draws: random uint64 [count].
 
     Returns:
         int64 [k, 2]: top and left of each crop in the photograph.
     """
     shapes = [(part.height - size[0] + 1, part.width - size[1] + 1) for part in regions]
     total = sum(rows * columns for rows, columns in shapes)
+    count = min(count, total)
     bounds = np.array([index * total // max(count, 1) for index in range(count + 1)])
-    widths = np.maximum(np.diff(bounds), 1)
-    places = bounds[:-1] + (draws % widths.astype(np.uint64)).astype(np.int64)
+    widths = np.diff(bounds).astype(np.uint64)
+    places = bounds[:-1] + (draws[:count] % widths).astype(np.int64)
     windows = np.empty((count, 2), np.int64)
     first = 0
     for region, (rows, columns) in zip(regions, shapes):
@@ -176,6 +178,8 @@ class CropSource(Source):
         for name, size in zip(self._photographs.names, self._photographs.sizes):
             yield f"{name} {size}"
         yield f"rows {hashlib.sha256(self._rows.astype('<i8')).hexdigest()}"
+        for row in np.linspace(0, len(self) - 1, _LISTED_CROPS).astype(int):
+            yield hashlib.sha256(np.ascontiguousarray(self[row])).hexdigest()
 
 
 def crop_dataset(
@@ -184,7 +188,8 @@ def crop_dataset(
     """The crops of one or two parts as a dataset, class after class as the photographs come.
 
     Random crops are divided evenly among the classes and within each among its photographs (to
-    within one); a grid gives as many as fit. Crops of a photograph's test region share no pixel
+    within one, and but for photographs so small that they have fewer different crops); a grid gives
+    as many as fit. Nothing is resized. Crops of a photograph's test region share no pixel
     with those of its training region, but overlap each other.
 
     Raises:

@@ -50,9 +50,10 @@ class CropOptions:
                 "for whole images."
             )
         for name in ("num_crops", "num_test_crops", "crop_stride"):
-            if getattr(self, name) < 1:
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
                 raise InputError(
-                    f"dataset.{name} is {getattr(self, name)!r}: expected 1 or more, such as "
+                    f"dataset.{name} is {value!r}: expected a whole number, 1 or more, such as "
                     f"{getattr(CropOptions, name)}."
                 )
         if not 0 < self.held_out < 1:
