@@ -391,7 +391,7 @@ def evaluate_run(
         others=judges[1:],
         families=families,
         train=train,
-        latents=sample_latents(config.seed, count, config.model.latent_dim),
+        latents=sample_latents(config.seed, count, gan.latent_dim),
         batch_size=batch_size,
         history_of=workdir,
         textures=reference if textures else None,

@@ -74,7 +74,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     judge = _obtain_judge(config, extractor, test, stop)
     say(f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in {workdir}")
 
-    latents = sample_latents(config.seed, config.evaluation.num_samples, config.model.latent_dim)
+    latents = sample_latents(config.seed, config.evaluation.num_samples, gan.latent_dim)
     guard = _make_guard(config, judge, num_steps)
 
     def evaluate(session: Session, step: int, state: GANState) -> loop.Evaluation:
