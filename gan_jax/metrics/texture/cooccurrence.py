@@ -50,7 +50,7 @@ HARALICK_FEATURES = (
 )
 
 _BITS = 32
-_IMAGES = 64  # at a time; with these the words in work stay in a CPU's second-level cache
+_IMAGES = 16  # at a time: a pass over the counts then stays in a CPU's first-level cache
 _PIXELS = 2**22  # at a time, where images are large
 _WORDS = 16  # added up in one pass over the counts
 

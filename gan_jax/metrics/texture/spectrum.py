@@ -1,0 +1,156 @@
+"""Power spectra of images: by frequency and orientation, and the radial curve.
+
+Each grey image loses its mean and is multiplied by a Hann window, which keeps the edges, where the
+periodic continuation jumps, out of the spectrum. The power at a frequency is
+
+    |FFT(window (grey - mean))|^2 / sum(window^2),
+
+so that its mean over all frequencies is the variance of the image under the window squared. The
+mean is that under the window, which makes the power at frequency 0 exactly nothing: the curve need
+not drop it, nor does it leak into its neighbours. Frequencies are those of `numpy.fft.fftfreq` in
+cycles a pixel, along both axes, so orientations are true ones in images of any shape.
+
+The FFT is scipy's, in float64: 30 microseconds for 64x64, against 20 in float32 under XLA on the
+same CPU, and less than it takes to bring the images to another device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import scipy.fft
+from numpy.typing import ArrayLike
+
+from gan_jax.metrics.texture.grey import grey_images
+from gan_jax.metrics.texture.statistics import TextureStatistics
+
+RADIAL_BINS = 8
+ORIENTATION_BINS = 8
+FLOOR = 1e-8
+"""Added to a power before its logarithm is taken.
+
+Rounding to 8 bits alone has the power 1 / (12 * 255^2) = 1.3e-6 at every frequency, so what is
+below the floor is not in the images.
+"""
+
+_LEAST_SIDE = 8
+_PIXELS = 2**20  # transformed at a time
+_HIGHEST = 0.5
+
+
+class RadialSpectrum(NamedTuple):
+    """Curves of n images.
+
+    frequencies: float64 [b], centres of the bins in cycles a pixel, rising.
+    log_power: float64 [n, b], natural logarithm of the mean power in the bin plus `FLOOR`.
+    """
+
+    frequencies: np.ndarray
+    log_power: np.ndarray
+
+
+class _Bins(NamedTuple):
+    """Which frequencies go where: the order that groups them, each bin's start and size."""
+
+    order: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
+
+    @classmethod
+    def of(cls, numbers: np.ndarray) -> _Bins:
+        """Bins of numbers int [k], in rising order; those that do not occur are left out."""
+        order = np.argsort(numbers, kind="stable")
+        _, starts, sizes = np.unique(numbers[order], return_index=True, return_counts=True)
+        return cls(order, starts, sizes)
+
+    def log_mean(self, power: np.ndarray) -> np.ndarray:
+        """Float64 [n, bins] of power [n, k]."""
+        return np.log(
+            np.add.reduceat(power[:, self.order], self.starts, axis=1) / self.sizes + FLOOR
+        )
+
+
+def polar_spectrum(images: ArrayLike) -> TextureStatistics:
+    """Natural log of the mean power in 8 bins of frequency x 8 of orientation.
+
+    Bin r of frequency holds r/16 <= f < (r + 1)/16 cycles a pixel; the last one also holds all
+    above, up to the corner at 0.707, where checkerboards are. Bin o of orientation is 22.5 degrees
+    wide and centred on 22.5 o degrees: the direction in which the wave varies, 0 along a row and 90
+    down a column, 45 to the lower right; a half turn is no difference. Frequency 0, which has no
+    power, is in no bin. Names are such as 'f3_45' for r = 3 around 45 degrees (22.5 is '22').
+
+    Small images have no frequency in some low bins, and these are left out with their names: 14 at
+    16x16, 4 at 32x32, none at 64x64. Which ones depends on the size alone.
+
+    Args:
+        images: uint8 [n, h, w, c], at least 8x8. A mean power below `FLOOR` counts as that.
+
+    Raises:
+        InputError: other images.
+    """
+    radius, angle = _polar_frequencies(images)
+    radial = np.floor(radius * (2 * RADIAL_BINS) + 1e-9).astype(int).clip(max=RADIAL_BINS - 1)
+    step = np.pi / ORIENTATION_BINS
+    oriented = np.floor(angle / step + 0.5).astype(int) % ORIENTATION_BINS
+    numbers = (radial * ORIENTATION_BINS + oriented).ravel()
+    numbers[0] = -1  # frequency 0, first in order
+    bins = _Bins.of(numbers)
+    values = np.concatenate([bins.log_mean(power)[:, 1:] for power in _power(images)])
+    names = tuple(
+        f"f{number // ORIENTATION_BINS}_{number % ORIENTATION_BINS * 180 // ORIENTATION_BINS}"
+        for number in numbers[bins.order][bins.starts][1:]
+    )
+    return TextureStatistics(names, values)
+
+
+def radial_spectrum(images: ArrayLike) -> RadialSpectrum:
+    """The radial curve: log mean power in rings one frequency step wide, for plots.
+
+    With s = max(h, w), ring k holds the frequencies nearest to k / s, for k = 1 to s / 2: the first
+    point is one cycle an image, the last one 0.5 cycles a pixel or just below it. Frequency 0 has
+    no power and is not shown; the corners beyond 0.5 are not either, as no ring there is whole.
+
+    Args:
+        images: uint8 [n, h, w, c], at least 8x8.
+
+    Raises:
+        InputError: other images.
+    """
+    radius, _ = _polar_frequencies(images)
+    longest = max(radius.shape)
+    rings = np.floor(radius * longest + 0.5).astype(int).ravel()
+    last = longest // 2
+    shown = (rings >= 1) & (rings <= last)
+    bins = _Bins.of(np.where(shown, rings, 0))
+    log_power = np.concatenate([bins.log_mean(power)[:, 1:] for power in _power(images)])
+    return RadialSpectrum(rings[bins.order][bins.starts][1:] / longest, log_power)
+
+
+def _polar_frequencies(images: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Radius in cycles a pixel and angle in (-pi, pi], both [h, w] in the order of the FFT."""
+    images = np.asarray(images)
+    if images.ndim != 4 or not images.size:
+        grey_images(images)  # says what is wrong
+    down = scipy.fft.fftfreq(images.shape[1])[:, None]
+    right = scipy.fft.fftfreq(images.shape[2])
+    return np.hypot(down, right), np.arctan2(down, right)
+
+
+def _power(images: ArrayLike) -> Iterator[np.ndarray]:
+    """Power float64 [<= tile, h w] of images, part by part, all frequencies of the FFT."""
+    images = np.asarray(images)
+    height, width = images.shape[1:3]
+    # Hann's window sampled between its zeros, so that a mirrored image has a mirrored spectrum.
+    rows, columns = (
+        np.sin(np.pi * (np.arange(side) + 0.5) / side) ** 2 for side in (height, width)
+    )
+    window = rows[:, None] * columns
+    tile = max(1, _PIXELS // (height * width))
+    for start in range(0, len(images), tile):
+        grey = grey_images(images[start : start + tile], least_side=_LEAST_SIDE)
+        grey -= np.tensordot(grey, window, 2)[:, None, None] / window.sum()
+        amplitude = scipy.fft.fft2(grey * window)
+        power = amplitude.real**2 + amplitude.imag**2
+        yield power.reshape(len(grey), -1) / np.sum(window**2)
