@@ -112,9 +112,9 @@ def evaluation_text(content: dict[str, Any]) -> str:
     protocol = content["protocol"]
     return (
         f"{texture_verdict(content)}\n"
-        f"samples {protocol['samples']} ({protocol['samples_images']} crops), reference "
+        f"samples {protocol['samples']} ({protocol['samples_images']} images), reference "
         f"{protocol['reference']} ({protocol['reference_split']}, {protocol['reference_images']} "
-        f"crops); {protocol['crop']}, {protocol['crops']}"
+        f"images); {protocol['crop']}, {protocol['crops']}"
     )
 
 
