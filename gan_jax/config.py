@@ -104,6 +104,7 @@ def gan_config() -> ConfigDict:
             discriminator_width=0,  # texture: 0 for width
             levels=4,  # texture: doublings from the noise to the image
             local_dim=16,  # texture: noise of a cell of 2^levels x 2^levels pixels
+            fine_dim=2,  # texture: noise of each cell of finer levels, for grain
             num_textures=1,  # texture: how many the generator can choose from
             num_waves=4,  # texture: plane waves a texture
             initialization="normal",  # normal: N(0, 0.02); or xavier

@@ -168,6 +168,7 @@ def _texture(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
         shape,
         width=model.width,
         local_dim=model.local_dim,
+        fine_dim=model.fine_dim,
         num_textures=model.num_textures,
         num_waves=model.num_waves,
         norm=model.generator_norm,

@@ -101,25 +101,29 @@ def sample_texture(
 @functools.lru_cache(maxsize=8)
 def _painter(generator: TextureGenerator) -> Callable[..., Array]:
     """Compiles (variables, key, first cell, period, shares, phases, wave numbers) to a tile."""
-    rows, columns = (spans(side, generator.levels)[0] for side in generator.image_shape[:2])
+    # A level's noise starts at the first entry of `spans` for level 0, else after the convolution.
+    rows, columns = (spans(side, generator.levels) for side in generator.image_shape[:2])
 
     @jax.jit
     def paint(variables, key, first, period, shares, phases, numbers):
-        def place(start, count, period):
-            cells = start + jnp.arange(count)
-            return jnp.where(period > 0, cells % jnp.maximum(period, 1), cells)
+        def draw(level):
+            own = jax.random.fold_in(key, level)
+            (_, _, dim), place = generator.grids[level], level + 1 if level else 0
 
-        def draw(row, column):
-            own = jax.random.fold_in(jax.random.fold_in(key, row), column)
-            return jax.random.normal(own, (generator.local_dim,))
+            def cells(axis, span):
+                found = first[axis] * 2**level + jnp.arange(span.start, span.stop)
+                around = period[axis] * 2**level
+                return jnp.where(around > 0, found % jnp.maximum(around, 1), found)
 
-        grid = jnp.meshgrid(
-            place(first[0] + rows.start, rows.length, period[0]),
-            place(first[1] + columns.start, columns.length, period[1]),
-            indexing="ij",
-        )
-        local = jax.vmap(jax.vmap(draw))(*grid)
-        noise = Noise(local[None], tuple(s[None] for s in shares), phases[None])
+            def normal(row, column):
+                cell = jax.random.fold_in(jax.random.fold_in(own, row), column)
+                return jax.random.normal(cell, (dim,))
+
+            grid = jnp.meshgrid(cells(0, rows[place]), cells(1, columns[place]), indexing="ij")
+            return jax.vmap(jax.vmap(normal))(*grid)[None]
+
+        local = tuple(draw(level) for level in range(len(generator.grids)))
+        noise = Noise(local, tuple(s[None] for s in shares), phases[None])
         images = generator.apply(
             variables, noise, numbers, train=False, method=TextureGenerator.paint
         )

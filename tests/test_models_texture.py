@@ -20,7 +20,7 @@ from gan_jax.steps import simultaneous_step
 
 # Cells of 4 pixels; Glorot's kernels, so that an untrained net draws with contrast.
 _GENERATOR = TextureGenerator(
-    (16, 16, 1), width=4, levels=2, local_dim=3, num_textures=2, num_waves=2,
+    (16, 16, 1), width=4, levels=2, local_dim=3, fine_dim=1, num_textures=2, num_waves=2,
     initialization="xavier",
 )  # fmt: skip
 
@@ -97,12 +97,14 @@ def test_a_part_of_an_image_is_made_of_its_part_of_the_noise():
     """So that tiles fit together exactly."""
     whole = _GENERATOR.clone(image_shape=(32, 48, 1))
     variables = _variables(_GENERATOR)
-    height, width = whole.grid
-    local, phases = _normal(1, height, width, 3), _normal(1, 2, 2)
+    local = tuple(_normal(1, *grid) for grid in whole.grids)
+    phases = _normal(1, 2, 2)
     shares = (jnp.array([0.3, 0.7])[None, None, None],) * 2
     expected = _paint(whole, variables, (local, shares, phases))[:, 8:24, 20:36]
-    rows, columns = 8 // 4, 20 // 4
-    part = local[:, rows : rows + _GENERATOR.grid[0], columns : columns + _GENERATOR.grid[1]]
+    part = tuple(
+        noise[:, 8 // cell :, 20 // cell :][:, : grid[0], : grid[1]]
+        for noise, grid, cell in zip(local, _GENERATOR.grids, (4, 2))
+    )
     numbers = variables["params"]["wave_numbers"] / 4
     noise = (part, shares, phases + numbers @ jnp.array([8.0, 20.0]))
     np.testing.assert_allclose(_paint(_GENERATOR, variables, noise), expected, atol=2e-6)
@@ -142,14 +144,16 @@ def test_latents_are_choice_phases_and_local_noise():
     np.testing.assert_array_equal(phases[:, 0], phases[:, 1])
     uniform = stats.kstest(phases[:, 0, 0], stats.uniform(0, 2 * math.pi).cdf)
     assert uniform.pvalue > 1e-3 and 0 <= phases.min() and phases.max() <= 2 * math.pi
-    assert noise.local.shape == (2000, *_GENERATOR.grid, 3)
-    np.testing.assert_array_equal(noise.local[0, 0, 0], latents[0, 4:7])
-    assert _GENERATOR.latent_dim == 2 + 2 + _GENERATOR.grid[0] * _GENERATOR.grid[1] * 3
+    # Level 0 with a margin of 2 cells on each side, level 1 with one.
+    assert [x.shape[1:] for x in noise.local] == [(8, 8, 3), (10, 10, 1)]
+    np.testing.assert_array_equal(noise.local[0][0, 0, 0], latents[0, 4:7])
+    np.testing.assert_array_equal(noise.local[1][0, -1, -1], latents[0, -1:])
+    assert _GENERATOR.latent_dim == 2 + 2 + 8 * 8 * 3 + 10 * 10
 
 
 def test_one_texture_needs_no_choice():
-    single = _GENERATOR.clone(num_textures=1, num_waves=0)
-    assert single.latent_dim == single.grid[0] * single.grid[1] * 3
+    single = _GENERATOR.clone(num_textures=1, num_waves=0, fine_dim=0)
+    assert single.latent_dim == 8 * 8 * 3
     assert "wave_numbers" not in _variables(single)["params"]
     images = _images(single, _variables(single), _normal(2, single.latent_dim))
     assert float(images.std()) > 0.05
@@ -166,7 +170,7 @@ def test_the_choice_decides_and_what_was_not_chosen_does_not_matter():
 def test_waves_have_the_lengths_they_are_given():
     """Without local noise, a wave of two cells along the width repeats after eight pixels."""
     variables = _variables(_GENERATOR)
-    local = jnp.zeros((1, *_GENERATOR.grid, 3))
+    local = tuple(jnp.zeros((1, *grid)) for grid in _GENERATOR.grids)
     shares = (jnp.array([1.0, 0.0])[None, None, None],) * 2
     numbers = jnp.zeros((2, 2, 2)).at[0, :, 1].set(2 * math.pi / 8)
     image = _paint(_GENERATOR, variables, (local, shares, _normal(1, 2, 2)), numbers)[0, ..., 0]
@@ -184,6 +188,7 @@ def test_waves_have_the_lengths_they_are_given():
         ({"image_shape": (3, 16, 1)}, "3x16 are smaller than a cell of noise, 4 pixels"),
         ({"levels": 0}, "levels is 0; expected 1 to"),
         ({"local_dim": 0}, "local_dim is 0.*1 or more"),
+        ({"fine_dim": -1}, "fine_dim is -1.*0 or more"),
         ({"num_textures": 0}, "num_textures is 0.*1 or more"),
         ({"num_waves": -1}, "num_waves is -1.*0 or more"),
         ({"norm": "layer"}, "'layer' is not known: choices: batch, none"),
@@ -197,7 +202,7 @@ def test_impossible_fields(change, message):
 
 
 def test_latents_of_another_length():
-    with pytest.raises(InputError, match="have 9 numbers; a texture of 16x16 takes 196.*derive"):
+    with pytest.raises(InputError, match="have 9 numbers; a texture of 16x16 takes 296.*derive"):
         jax.eval_shape(lambda: _GENERATOR.init(jax.random.key(0), jnp.zeros((1, 9)), train=False))
 
 
@@ -285,14 +290,18 @@ def _config(**changes):
 
 def test_the_factory_derives_the_length_of_the_latents():
     gan = build_gan(_config(**{"model.num_textures": 3}), (64, 64, 1), 10)
-    assert gan.latent_dim == gan.generator.latent_dim == 3 + 4 + 8 * 8 * 16
-    assert build_gan(_config(**{"model.latent_dim": 1028}), (64, 64, 1), 10).latent_dim == 1028
+    assert (
+        gan.latent_dim
+        == gan.generator.latent_dim
+        == 3 + 4 + 8 * 8 * 16 + 2 * (10**2 + 18**2 + 34**2)
+    )
+    assert build_gan(_config(**{"model.latent_dim": 4188}), (64, 64, 1), 10).latent_dim == 4188
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model.latent_dim": 64}, "latent_dim is 64; a texture of 64x64.*takes 1028.*Set it to 0"),
+        ({"model.latent_dim": 64}, "latent_dim is 64; a texture of 64x64.*takes 4188.*Set it to 0"),
         ({"model.discriminator_width": -1}, "discriminator_width is -1; expected 1 or more, or 0"),
         ({"r1_weight": 1.0}, "batch normalisation"),
         ({"model.levels": 7}, "64x64 are smaller than a cell of noise, 128 pixels"),

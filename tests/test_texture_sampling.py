@@ -13,7 +13,7 @@ from gan_jax.texture_sampling import sample_texture
 
 # Cells of 4 pixels; Glorot's kernels, so that an untrained net draws with contrast.
 _GENERATOR = TextureGenerator(
-    (16, 16, 1), width=4, levels=2, local_dim=3, num_textures=2, num_waves=2,
+    (16, 16, 1), width=4, levels=2, local_dim=3, fine_dim=1, num_textures=2, num_waves=2,
     initialization="xavier",
 )  # fmt: skip
 

@@ -65,14 +65,16 @@ class Noise:
     """The noise of n images.
 
     Attributes:
-        local: float [n, gh, gw, local_dim], standard normal: an entry a cell and its margin.
+        local: standard normal, an entry a cell with its margin: float [n, gh, gw, local_dim] for
+            level 0, then [n, h, w, fine_dim] for each of the levels 1 to levels - 1 if `fine_dim`
+            is not 0.
         textures: float [n, h, w, num_textures] for each of the levels 0 to levels - 1 (after the
             first convolution): shares of the textures, which sum to 1; h and w are those of
             `spans`, or 1 where all cells are alike.
         phases: float [n, num_textures, num_waves], in radians, at the image's first pixel.
     """
 
-    local: Array
+    local: tuple[Array, ...]
     textures: tuple[Array, ...]
     phases: Array
 
@@ -86,20 +88,22 @@ class TextureGenerator(nn.Module):
       texture only. Training has no labels: what each choice draws is found by the training, and two
       may come to draw the same.
     - `num_waves` phases, uniform in [0, 2 pi) by the normal distribution function.
-    - the local noise, [gh, gw, local_dim] row by row.
+    - the local noise of level 0, [gh, gw, local_dim] row by row, and of each finer level, likewise.
 
-    Level 0 takes the local noise through one 3x3 convolution; transposed convolutions of stride 2
-    double it `levels` times. Each level is also told the texture and the waves, by a linear map:
-    sin(k . x + phase) at the centres of its cells (Bergmann et al. 2017, eq. 3 and 4, where they
-    enter below only, so that no wave can be shorter than two cells of noise). The wave numbers k
-    belong to the texture. They come from a table, which is what the paper's network of the global
-    part amounts to where that part is a choice.
+    Level 0 takes its noise through one 3x3 convolution; transposed convolutions of stride 2 double
+    it `levels` times. Finer levels add noise of their own by a linear map, for grain (Karras et al.
+    2019, "A style-based generator architecture", section 3.2). Each level is also told the texture
+    and the waves by that map: sin(k . x + phase) at the centres of its cells (Bergmann et al. 2017,
+    eq. 3 and 4, where they enter below only, so that no wave can be shorter than two cells of
+    noise). The wave numbers k belong to the texture. They come from a table, which is what the
+    paper's network of the global part amounts to where that part is a choice.
 
     Fields:
         image_shape: (h, w, c), h and w at least 2^levels.
         width: channels of the last hidden layer; they double towards the noise, up to 8 x width.
         levels: doublings; a cell of noise has 2^levels pixels.
         local_dim: length of a cell's noise.
+        fine_dim: length of the noise of a cell of each finer level.
         num_textures: how many textures can be chosen.
         num_waves: plane waves a texture.
         norm: 'batch' or 'none'.
@@ -115,6 +119,7 @@ class TextureGenerator(nn.Module):
     width: int = 32
     levels: int = 4
     local_dim: int = 16
+    fine_dim: int = 2
     num_textures: int = 1
     num_waves: int = 4
     norm: str = "batch"
@@ -128,16 +133,19 @@ class TextureGenerator(nn.Module):
         return 2**self.levels
 
     @property
-    def grid(self) -> tuple[int, int]:
-        """Cells of local noise, margin included, for an image of `image_shape`."""
-        height, width = (spans(side, self.levels)[0].length for side in self.image_shape[:2])
-        return height, width
+    def grids(self) -> tuple[tuple[int, int, int], ...]:
+        """The shape (h, w, dim) of each level's local noise for an image of `image_shape`."""
+        rows, columns = (spans(side, self.levels) for side in self.image_shape[:2])
+        found = [(rows[0].length, columns[0].length, self.local_dim)]
+        if self.fine_dim:
+            fine = zip(rows[2:-1], columns[2:-1])
+            found += [(row.length, column.length, self.fine_dim) for row, column in fine]
+        return tuple(found)
 
     @property
     def latent_dim(self) -> int:
         """The length of the latent vector of an image of `image_shape`."""
-        height, width = self.grid
-        return self._choice_dim + self.num_waves + height * width * self.local_dim
+        return self._choice_dim + self.num_waves + sum(math.prod(grid) for grid in self.grids)
 
     @property
     def _choice_dim(self) -> int:
@@ -155,16 +163,15 @@ class TextureGenerator(nn.Module):
                 f"the latents have {latents.shape[-1]} numbers; a texture of {height}x{width} "
                 f"takes {self.latent_dim}. Set config.model.latent_dim=0 to derive it."
             )
-        choice, phases, local = jnp.split(
-            latents, [self._choice_dim, self._choice_dim + self.num_waves], axis=-1
-        )
+        lengths = [self._choice_dim, self.num_waves, *(math.prod(grid) for grid in self.grids)]
+        choice, phases, *local = jnp.split(latents, np.cumsum(lengths)[:-1], axis=-1)
         chosen = jnp.argmax(choice, -1) if self._choice_dim else jnp.zeros(len(latents), int)
         textures = jax.nn.one_hot(chosen, self.num_textures)[:, None, None]
         phases = 2 * math.pi * jax.scipy.stats.norm.cdf(phases)
         phases = jnp.broadcast_to(
             phases[:, None], (len(latents), self.num_textures, self.num_waves)
         )
-        local = local.reshape(len(latents), *self.grid, self.local_dim)
+        local = tuple(x.reshape(len(latents), *grid) for x, grid in zip(local, self.grids))
         return Noise(local, (textures,) * self.levels, phases)
 
     @nn.compact
@@ -187,7 +194,7 @@ class TextureGenerator(nn.Module):
             wave_numbers = table / self.cell
 
         def told(level: int) -> list[Array]:
-            """What a level learns of texture and waves, each [n, h, w, *]."""
+            """What a level is told besides the level below: texture, waves, noise, [n, h, w, *]."""
             size = rows[level + 1].length, columns[level + 1].length
             shares = noise.textures[level]
             shares = jnp.broadcast_to(shares, (len(shares), *size, self.num_textures))
@@ -197,6 +204,7 @@ class TextureGenerator(nn.Module):
                     centres(span[level + 1], 2 ** (self.levels - level)) for span in (rows, columns)
                 )
                 found.append(_waves(wave_numbers, noise.phases, shares, *places))
+            found += noise.local[level : level + 1] if level else ()
             return found
 
         def finish(x: Array, level: int) -> Array:
@@ -213,7 +221,7 @@ class TextureGenerator(nn.Module):
 
         features = [self.width * min(2**i, _WIDEST) for i in range(self.levels)][::-1]
         x = Conv(features[0], (3, 3), 1, biased, kernel_init=kernel_init, dtype=self.dtype)(
-            noise.local
+            noise.local[0]
         )
         x = finish(x[:, 1:-1, 1:-1], 0)
         for level, count in enumerate([*features[1:], channels], start=1):
@@ -264,7 +272,13 @@ class TextureDiscriminator(nn.Module):
 
 def check_texture(generator: TextureGenerator) -> None:
     """Raises InputError for fields outside what `TextureGenerator` can work with."""
-    for name, least in (("width", 1), ("local_dim", 1), ("num_textures", 1), ("num_waves", 0)):
+    for name, least in (
+        ("width", 1),
+        ("local_dim", 1),
+        ("fine_dim", 0),
+        ("num_textures", 1),
+        ("num_waves", 0),
+    ):
         if getattr(generator, name) < least:
             raise InputError(
                 f"config.model.{name} is {getattr(generator, name)}; a texture's generator needs "
