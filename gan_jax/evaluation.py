@@ -30,10 +30,8 @@ from gan_jax.recogniser_report import RecogniserReport, write_recogniser_report
 from gan_jax.report import GANReport, write_gan_report
 from gan_jax.sampling import generate_images, interpolate, sample_latents
 from gan_jax.state import GAN, create_gan_state
-from gan_jax.suite import check_families
-from gan_jax.texture_evaluation import RunTextures, judge_run, make_report
+from gan_jax.texture_evaluation import RunTextures, divide_families, judge_run, make_report
 from gan_jax.texture_report import write_texture_report
-from gan_jax.texture_suite import FAMILIES as TEXTURE_FAMILIES
 
 NUM_BOOTSTRAP = 100
 _SHOWN_SAMPLES = 100
@@ -163,7 +161,7 @@ def evaluate_gan(
             `gan_jax.texture_suite` may be among them.
         textures: held-out images to compare with as textures, or None.
     """
-    chosen, texture_families = _divided(families)
+    chosen, texture_families = divide_families(families)
     images = generate_images(gan.generator, ema, latents, batch_size=batch_size)
     walk = interpolate(latents[0], latents[1], _INTERPOLATION)
     strip = generate_images(gan.generator, ema, walk, batch_size=batch_size)
@@ -199,14 +197,6 @@ def evaluate_gan(
         interpolation=strip,
         textures=as_textures,
     )
-
-
-def _divided(families: Sequence[str] | None) -> tuple[list[str] | None, list[str] | None]:
-    """Names of `gan_jax.suite` and those of `gan_jax.texture_suite`; None for all."""
-    if families is None:
-        return None, None
-    of_textures = [name for name in families if name in TEXTURE_FAMILIES]
-    return [name for name in families if name not in of_textures], of_textures
 
 
 def judge_by_all(
@@ -348,7 +338,7 @@ def evaluate_run(
     Raises:
         InputError: no such run, checkpoint or pack.
     """
-    check_families(_divided(families)[0] or ())
+    texture_families = divide_families(families)[1]
     workdir = pathlib.Path(workdir)
     config = folder.read_config(workdir)
     if config.kind != "gan":
@@ -371,7 +361,7 @@ def evaluate_run(
     batch_size = batch_size or config.evaluation.batch_size
     choices = extractors or config.judge.pack
     judges: list[Judge] = []
-    textures = textures or config.evaluation.textures or bool(_divided(families)[1])
+    textures = textures or config.evaluation.textures or bool(texture_families)
     reference = load(config.dataset, "test") if choices or textures else None
     if choices:
         judges = [

@@ -9,12 +9,17 @@ from typing import Any
 
 import flax.linen as nn
 import numpy as np
+from scipy.spatial.distance import cdist
 
+from gan_jax import suite
 from gan_jax import workdir as folder
 from gan_jax.data import Dataset
 from gan_jax.data.progress import progress_bar
 from gan_jax.environment import describe_environment, library_versions
+from gan_jax.errors import InputError, nearest
+from gan_jax.extractor import Extractor
 from gan_jax.extractor_choice import open_extractors
+from gan_jax.metrics.texture.headline import HEADLINE, Standardiser
 from gan_jax.metrics.texture.spectrum import radial_spectrum
 from gan_jax.models.texture import TextureGenerator
 from gan_jax.texture_crops import (
@@ -37,7 +42,12 @@ from gan_jax.texture_report import (
     write_texture_report,
 )
 from gan_jax.texture_sampling import sample_texture
-from gan_jax.texture_suite import TextureJudgement, judge_textures
+from gan_jax.texture_suite import (
+    FAMILIES,
+    TextureJudgement,
+    check_texture_families,
+    judge_textures,
+)
 
 NUM_BOOTSTRAP = 100
 _OUTLIERS = 6
@@ -74,6 +84,7 @@ def evaluate_textures(
     Raises:
         InputError: images that cannot be read, do not fit together or are too few or too small.
     """
+    check_texture_families(families or ())
     out = pathlib.Path(out)
     sides = (
         open_side(samples, "all", cutting),
@@ -82,9 +93,7 @@ def evaluate_textures(
     check_channels(sides)
     size = crop_size(sides, cutting)
     images, real = (cut_crops(side, size, cutting) for side in sides)
-    judge = None
-    if extractor:
-        judge = open_extractors(extractor, Dataset(sides[1].name, sides[1].split, images=real))[0]
+    judge = _open_cnn(extractor, Dataset(sides[1].name, sides[1].split, images=real))
     judgement = _judge(real, images, judge, families, cutting.seed)
     protocol = {
         **judgement.protocol,
@@ -107,12 +116,24 @@ def evaluate_textures(
     return content
 
 
+def _open_cnn(choice: str, reference: Dataset) -> Extractor | None:
+    if not choice:
+        return None
+    found = open_extractors(choice, reference)
+    if len(found) > 1 or not isinstance(found[0], Extractor):
+        raise InputError(
+            f"--extractor={choice}: textures are judged by the feature maps of one CNN; give a "
+            "pack's folder or random, or leave it out."
+        )
+    return found[0]
+
+
 def evaluation_text(content: dict[str, Any]) -> str:
     """The lines below the table of numbers: the verdict, and what was compared."""
     protocol = content["protocol"]
     return (
         f"{texture_verdict(content)}\n"
-        f"samples {protocol['samples']} ({protocol['samples_images']} images), reference "
+        f"samples {protocol['samples']} ({protocol['images']} images), reference "
         f"{protocol['reference']} ({protocol['reference_split']}, {protocol['reference_images']} "
         f"images); {protocol['crop']}, {protocol['crops']}"
     )
@@ -155,7 +176,7 @@ def judge_run(
         generator: the module.
         variables: its parameters, for large samples.
         families: of texture metrics; None for all.
-        extractor: the run's judge, or None.
+        extractor: the run's judge, or None; used if it is a CNN.
         seed: of halves and large samples.
 
     Raises:
@@ -163,13 +184,13 @@ def judge_run(
     """
     real = reference.take(seeded_rows(len(reference), MOST_CROPS, seed))
     samples = images[seeded_rows(len(images), MOST_CROPS, seed)]
-    judgement = _judge(real, samples, extractor, families, seed)
+    cnn = extractor if isinstance(extractor, Extractor) else None
+    judgement = _judge(real, samples, cnn, families, seed)
     protocol = judgement.protocol | {
         "reference": reference.name,
         "reference_split": reference.split,
         "reference_fingerprint": reference.fingerprint,
         "reference_images": len(real),
-        "samples_images": len(samples),
         "seed": seed,
         "versions": library_versions(),
     }
@@ -188,6 +209,24 @@ def _large_samples(generator: nn.Module, variables: Any, seed: int) -> list[np.n
         sample_texture(generator, variables, size, seed=seed, texture=texture)
         for texture in range(count)
     ]
+
+
+def divide_families(
+    families: Sequence[str] | None,
+) -> tuple[list[str] | None, list[str] | None]:
+    """Names of `gan_jax.suite` and those of `gan_jax.texture_suite`; None for all.
+
+    Raises:
+        InputError: a name of neither.
+    """
+    if families is None:
+        return None, None
+    known = (*suite.FAMILIES, *FAMILIES)
+    for name in families:
+        if name not in known:
+            raise InputError(f"--metrics: {name!r} is not known: {nearest(name, known)}")
+    parts = suite.FAMILIES, FAMILIES
+    return tuple([name for name in families if name in part] for part in parts)
 
 
 def make_report(
@@ -227,7 +266,6 @@ def _side_protocol(name: str, side: TextureSide, crops: np.ndarray) -> dict[str,
         name: side.name,
         f"{name}_fingerprint": compared.fingerprint,
         f"{name}_pictures": len(side.pictures.names),
-        f"{name}_images": len(crops),
     }
 
 
@@ -244,7 +282,7 @@ def _judge(
             bar.n = done
             bar.refresh()
 
-        return judge_textures(
+        judgement = judge_textures(
             real,
             images,
             extractor=extractor,
@@ -253,24 +291,28 @@ def _judge(
             num_bootstrap=NUM_BOOTSTRAP,
             progress=progress,
         )
+    if not judgement.metrics:
+        reasons = "; ".join(judgement.protocol.get("skipped", {}).values())
+        raise InputError(f"no texture metric can be computed: {reasons}")
+    return judgement
 
 
 def _outliers(
     judgement: TextureJudgement, real: np.ndarray, samples: np.ndarray
 ) -> Outliers | None:
     """The worst crops, each beside the real ones of the most similar statistics."""
-    distances = np.asarray(judgement.distances)
-    worst = np.argsort(-distances, kind="stable")[:_OUTLIERS]
-    if not judgement.statistics:
+    distances = judgement.distances
+    if not judgement.statistics or not np.isfinite(distances).all():
         return None
-    apart = np.zeros((len(worst), len(real)))
-    for family, statistics in judgement.statistics.items():
-        reference = judgement.reference_statistics[family].values
-        scale = reference.std(0)
-        scale = np.maximum(scale, 1e-6 * max(float(scale.max()), 1e-12))
-        for row, values in zip(apart, statistics.values[worst]):
-            row += np.mean(((reference - values) / scale) ** 2, axis=1)
-    nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEAREST]
+    worst = np.argsort(-distances, kind="stable")[:_OUTLIERS]
+    squared = np.zeros((len(worst), len(real)))
+    chosen = [name for name in HEADLINE if name in judgement.statistics]
+    for family in chosen or judgement.statistics:
+        reference = judgement.reference_statistics[family]
+        standardised = Standardiser.of(reference)
+        generated = standardised(judgement.statistics[family])[worst]
+        squared += cdist(generated, standardised(reference), "sqeuclidean")
+    nearest = np.argsort(squared, axis=1, kind="stable")[:, :_NEAREST]
     return Outliers(samples[worst], distances[worst], real[nearest], float(np.median(distances)))
 
 

@@ -59,7 +59,8 @@ class Outliers:
 
     Attributes:
         images: uint8 [q, h, w, c].
-        distances: of each from the reference as a whole, float [q].
+        distances: of each from the nearest real crop, in the median of that distance among real
+            crops, float [q].
         nearest: the real crops most like each by their statistics, uint8 [q, k, h, w, c].
         usual: the middle one of all generated crops' distances.
     """
@@ -329,9 +330,10 @@ def _outliers(report: TextureReport) -> str:
     return webpage.section(
         "Farthest from the reference",
         "The generated crops whose statistics lie farthest from those of the reference, each "
-        "beside the real crops most like it by the same statistics. Distances are in standard "
-        f"deviations of real crops; the middle one of all is {webpage.number(found.usual)}. Good: "
-        "even these look like the reference.",
+        "beside the real crops most like it by the same statistics. At a distance of 1 a crop is as "
+        "far from the nearest real one as real crops are from one another; the middle one of all "
+        f"generated crops is at {webpage.number(found.usual)}. Good: even these look like the "
+        "reference.",
         f'<div class="neighbours">{"".join(rows)}</div>',
     )
 

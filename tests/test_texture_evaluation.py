@@ -66,7 +66,7 @@ def quick_judge(monkeypatch):
         metrics = {"texture_fd": entry, "cooccurrence_fd": entry}
         return TextureJudgement(
             metrics=metrics,
-            protocol={"families": ["cooccurrence"]},
+            protocol={"images": len(images), "reference_images": len(reference)},
             reference_statistics={"cooccurrence": real},
             statistics={"cooccurrence": fake},
             distances=distances,
@@ -128,7 +128,7 @@ def test_one_photograph_against_another(tmp_path):
     assert f"texture_fd {entry['value']:.3g}"[:12] in done.stdout and "× the floor" in done.stdout
     assert protocol["samples"] == "photograph:fake.png"
     assert protocol["reference"] == "photograph:real.png"
-    assert (protocol["samples_images"], protocol["reference_images"]) == (20, 25)
+    assert (protocol["images"], protocol["reference_images"]) == (20, 25)
     assert (protocol["crop"], protocol["crops"]) == ("32 x 32", "crops on a grid, none overlapping")
     assert len(protocol["reference_fingerprint"]) == 64 and protocol["seed"] == 0
     assert {"jax", "numpy", "python", "gan_jax"} <= set(protocol["versions"])
@@ -351,7 +351,7 @@ def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch
     assert content["protocol"]["step"] == 1
     protocol = content["protocol"]["textures"]
     assert (protocol["reference"], protocol["reference_split"]) == ("procedural", "test")
-    assert (protocol["reference_images"], protocol["samples_images"]) == (12, 10)
+    assert (protocol["reference_images"], protocol["images"]) == (12, 10)
     assert [image.shape for image in reports[0].large] == [(64, 128, 1)]
     assert reports[0].samples.shape == (10, 16, 16, 1) and reports[0].history
     with Image.open(tmp_path / "run" / "samples" / "large_0.png") as picture:
@@ -360,7 +360,7 @@ def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch
 
     eval_py("--workdir", tmp_path / "run", "--num_samples=6", "--out", tmp_path / "again")
     again = evaluation(tmp_path / "again")["protocol"]["textures"]
-    assert again == protocol | {"samples_images": 6}
+    assert again == protocol | {"images": 6}
 
 
 def test_a_run_that_does_not_ask_is_not(quick_judge, tiny_run, eval_py, tmp_path):
