@@ -102,8 +102,8 @@ def random_patches(
     height, width, channels = photograph.shape
     if not 1 <= patch <= min(height, width):
         raise InputError(
-            f"patch is {patch}; expected 1 to {min(height, width)} pixels, the photograph's shorter "
-            "side."
+            f"patch is {patch}; expected 1 to {min(height, width)} pixels, the shorter side of the "
+            "photograph."
         )
     rows, columns = (-(-side // patch) for side in size)
     rng = np.random.default_rng(seed)
@@ -131,8 +131,8 @@ def _check(photograph: np.ndarray, count: int, size: tuple[int, int]) -> None:
         )
     if count < 1 or min(size) < 1:
         raise InputError(
-            f"{count} crops of {size[0]}x{size[1]} were asked for; expected at least one crop of at "
-            "least one pixel."
+            f"{count} crops of {size[0]}x{size[1]} were asked for; expected at least one crop of "
+            "at least one pixel."
         )
     if photograph.shape[0] < size[0] or photograph.shape[1] < size[1]:
         raise InputError(

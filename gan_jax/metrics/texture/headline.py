@@ -1,0 +1,101 @@
+"""One number for a texture: the Fréchet distance over statistics that can be named.
+
+Three families make it: the polar power spectrum (which waves), co-occurrence (which grey levels lie
+side by side), and Portilla & Simoncelli's statistics (how waves of different places, scales and
+directions go together). `docs/textures.md` holds what each of them sees and overlooks.
+
+Statistics have units of their own, so each is standardised: the reference's mean is taken from it
+and it is divided by the reference's standard deviation. A family of k statistics is then divided by
+sqrt(k), and several together by the square root of their number. So every family has the same say,
+the reference's total variance is 1, and a distance of 1 is a shift by one standard deviation in
+everything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from gan_jax.errors import InputError
+from gan_jax.metrics.texture.statistics import TextureStatistics
+
+HEADLINE = ("spectrum", "cooccurrence", "portilla_simoncelli")
+_ROUND_OFF = 1e-9
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Standardiser:
+    """How the statistics of a family are brought to one scale.
+
+    Attributes:
+        names: of the k statistics that vary over the reference.
+        left_out: names of those that do not, such as the kurtosis of a pure wave. They have no
+            scale to be measured by, so they are not compared.
+        mean: float64 [k], the reference's.
+        deviation: float64 [k], the reference's, > 0.
+    """
+
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, reference: TextureStatistics) -> Standardiser:
+        """By the moments of a reference's statistics.
+
+        A statistic varies if its deviation is above 1e-9 of its largest magnitude: below that it is
+        round-off.
+
+        Raises:
+            InputError: no statistic varies.
+        """
+        mean, deviation = reference.values.mean(axis=0), reference.values.std(axis=0)
+        varies = deviation > _ROUND_OFF * np.abs(reference.values).max(axis=0)
+        if not varies.any():
+            raise InputError(
+                f"none of the {len(reference.names)} statistics ({reference.names[0]}, ...) varies "
+                "over the reference; expected different images. Give more real images."
+            )
+        return cls(
+            names=tuple(name for name, kept in zip(reference.names, varies) if kept),
+            left_out=tuple(name for name, kept in zip(reference.names, varies) if not kept),
+            mean=mean[varies],
+            deviation=deviation[varies],
+        )
+
+    def __call__(self, statistics: TextureStatistics) -> np.ndarray:
+        """Standardised statistics float64 [n, k], over sqrt(k).
+
+        Raises:
+            InputError: other statistics than those of the reference.
+        """
+        if set(statistics.names) != {*self.names, *self.left_out}:
+            raise InputError(
+                f"there are {len(statistics.names)} statistics and the reference has "
+                f"{len(self.names) + len(self.left_out)}; take the same of images of the same size."
+            )
+        columns = [statistics.names.index(name) for name in self.names]
+        centred = (statistics.values[:, columns] - self.mean) / self.deviation
+        return centred / np.sqrt(len(self.names))
+
+
+def headline_features(
+    statistics: Mapping[str, TextureStatistics], standardisers: Mapping[str, Standardiser]
+) -> np.ndarray:
+    """What `texture_fd` compares: float64 [n, d], the families of `HEADLINE` side by side.
+
+    Args:
+        statistics: by family, of the same n images; others than those of `HEADLINE` are passed by.
+        standardisers: of the reference, by family.
+
+    Raises:
+        InputError: a family is missing.
+    """
+    missing = [name for name in HEADLINE if name not in statistics or name not in standardisers]
+    if missing:
+        raise InputError(f"texture_fd needs {', '.join(HEADLINE)}; missing: {', '.join(missing)}.")
+    parts = [standardisers[name](statistics[name]) for name in HEADLINE]
+    return np.hstack(parts) / np.sqrt(len(parts))
