@@ -19,7 +19,7 @@ from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 
 CROP = 64  # side of a crop in pixels where both sides are photographs and none is given
-MOST_CROPS = 5000  # a side
+MOST_CROPS = 2000  # a side
 _FEWEST = 4
 _BUILT_IN = {"textures": "photographs", "procedural": "kinds"}
 
@@ -125,7 +125,7 @@ def crop_size(sides: Sequence[TextureSide], cutting: Cutting) -> tuple[int, int]
 
 
 def cut_crops(side: TextureSide, size: tuple[int, int], cutting: Cutting) -> np.ndarray:
-    """Crops of a side, uint8 [n, *size, c], picture after picture; at most 5,000, seeded.
+    """Crops of a side, uint8 [n, *size, c], picture after picture; at most 2,000, seeded.
 
     Raises:
         InputError: fewer than four.

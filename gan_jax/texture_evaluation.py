@@ -49,7 +49,7 @@ from gan_jax.texture_suite import (
     judge_textures,
 )
 
-NUM_BOOTSTRAP = 100
+NUM_BOOTSTRAP = 30
 _OUTLIERS = 6
 _NEAREST = 2
 _SHOWN = 200
@@ -168,7 +168,7 @@ def judge_run(
 ) -> RunTextures:
     """A run's images uint8 [n, h, w, c] against held-out ones.
 
-    Of more than 5,000 images of a side, as many are taken in a seeded order.
+    Of more than 2,000 images of a side, as many are taken in a seeded order.
 
     Args:
         images: what the generator made.
