@@ -177,6 +177,7 @@ def evaluate_gan(
         as_textures = judge_run(
             images,
             textures,
+            train,
             gan.generator,
             ema,
             families=texture_families,

@@ -96,14 +96,13 @@ def evaluate_textures(
     judge = _open_cnn(extractor, Dataset(sides[1].name, sides[1].split, images=real))
     judgement = _judge(real, images, judge, families, cutting.seed)
     protocol = {
-        **judgement.protocol,
         **_side_protocol("samples", sides[0], images),
         **_side_protocol("reference", sides[1], real),
         "reference_split": sides[1].split,
         "crop": f"{size[0]} x {size[1]}",
         "crops": describe_crops(sides, size, cutting),
         "grey": cutting.grey,
-        "seed": cutting.seed,
+        **judgement.protocol,
         "versions": library_versions(),
     }
     content = {"metrics": judgement.metrics, "protocol": protocol}
@@ -159,6 +158,7 @@ class RunTextures:
 def judge_run(
     images: np.ndarray,
     reference: Dataset,
+    training: Dataset,
     generator: nn.Module,
     variables: Any,
     *,
@@ -168,11 +168,16 @@ def judge_run(
 ) -> RunTextures:
     """A run's images uint8 [n, h, w, c] against held-out ones.
 
-    Of more than 2,000 images of a side, as many are taken in a seeded order.
+    Of more than 2,000 images of a side, as many are taken in a seeded order. As many training
+    images as generated ones are judged in the same way, and each entry has their number under
+    'training': held-out crops of a photograph overlap one another, which brings the floor down, and
+    they show another part of it than the generator has seen. A generator as good as its training
+    images reaches their number, and not the floor.
 
     Args:
         images: what the generator made.
-        reference: real images of the same size.
+        reference: held-out images of the same size.
+        training: what the generator was trained on.
         generator: the module.
         variables: its parameters, for large samples.
         families: of texture metrics; None for all.
@@ -186,15 +191,21 @@ def judge_run(
     samples = images[seeded_rows(len(images), MOST_CROPS, seed)]
     cnn = extractor if isinstance(extractor, Extractor) else None
     judgement = _judge(real, samples, cnn, families, seed)
-    protocol = judgement.protocol | {
+    seen = training.take(seeded_rows(len(training), len(samples), seed))
+    control = judge_textures(real, seen, extractor=cnn, families=families, seed=seed)
+    numbers = {
+        name: entry | {"training": control.metrics[name]["value"]}
+        for name, entry in judgement.metrics.items()
+    }
+    protocol = {
         "reference": reference.name,
         "reference_split": reference.split,
         "reference_fingerprint": reference.fingerprint,
-        "reference_images": len(real),
-        "seed": seed,
+        **judgement.protocol,
+        "training_images": len(seen),
         "versions": library_versions(),
     }
-    judgement = dataclasses.replace(judgement, protocol=protocol)
+    judgement = dataclasses.replace(judgement, metrics=numbers, protocol=protocol)
     return RunTextures(judgement, real, samples, _large_samples(generator, variables, seed))
 
 

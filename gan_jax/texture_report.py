@@ -148,9 +148,13 @@ def texture_verdict(evaluation: Mapping[str, Any]) -> str:
     if ratio is None:
         return f"{line} at n = {entry['n']:,}; the reference has no floor to compare with."
     line += f" = {webpage.number(ratio, 2)} × the floor of real against real at n = {entry['n']:,}"
+    if entry.get("training"):
+        line += f" (training images {webpage.number(entry['training'] / entry['floor'], 2)} ×)"
     ci = entry.get("ci")
     if ratio <= _CLOSE or (ci and ci[0] <= entry["floor"]):
         return f"{line}: by these statistics as good as real."
+    if entry.get("training") and entry["value"] <= entry["training"]:
+        return f"{line}: by these statistics as good as its training images."
     parts = {
         name: ratio_of(part)
         for name, part in metrics.items()
@@ -229,8 +233,11 @@ def _metrics(report: TextureReport) -> str:
     known = [name for name in _MEANING if name in metrics]
     others = [name for name in metrics if name not in _MEANING]
     heads = ["", "value", "real images", "value / real", "95 % interval", "n images", ""]
-    tables = [webpage.table(heads, _rows(metrics, known), full=True)] if known else []
-    if rows := _rows(metrics, others):
+    seen = any("training" in metrics[name] for name in known)
+    if seen:
+        heads.insert(4, "training images")
+    tables = [webpage.table(heads, _rows(metrics, known, seen), full=True)] if known else []
+    if rows := _rows(metrics, others, seen):
         tables.append("<h3>By the recogniser</h3>" + webpage.table(heads, rows, full=True))
     if not tables:
         return ""
@@ -239,13 +246,20 @@ def _metrics(report: TextureReport) -> str:
         "How good",
         "The second column is what real crops score when they stand in for the generated ones, at "
         "the same n: it is the floor, and a value at its floor cannot be told from real by this "
-        "measure. Lower is better everywhere, unless a line says otherwise.",
+        "measure. Lower is better."
+        + (
+            " Training images score more than the floor where held-out crops overlap or show "
+            "another part of a photograph: a generator can be expected to reach their number."
+            if seen
+            else ""
+        ),
         *tables,
         "<h3>How it was measured</h3>" + webpage.facts(_flat(protocol)) if protocol else "",
     )
 
 
-def _rows(metrics: Mapping[str, Any], names: Sequence[str]) -> list[list[str]]:
+def _rows(metrics: Mapping[str, Any], names: Sequence[str], seen: bool) -> list[list[str]]:
+    """A line a metric; `seen` is whether there is a column for training images."""
     rows = []
     for name in names:
         entry = metrics[name]
@@ -258,6 +272,7 @@ def _rows(metrics: Mapping[str, Any], names: Sequence[str]) -> list[list[str]]:
                 webpage.number(entry["value"]),
                 webpage.number(entry.get("floor", entry.get("real"))),
                 "–" if ratio is None else f"{webpage.number(ratio, 2)} ×",
+                *([webpage.number(entry.get("training"))] if seen else []),
                 f"{webpage.number(ci[0])} to {webpage.number(ci[1])}" if ci else "–",
                 f"{entry['n']:,}" if entry.get("n") else "–",
                 _MEANING.get(name, ""),
@@ -268,7 +283,9 @@ def _rows(metrics: Mapping[str, Any], names: Sequence[str]) -> list[list[str]]:
 
 def _flat(protocol: Mapping[str, Any]) -> dict[str, Any]:
     """A protocol with the one of textures, which a run's eval.json keeps in it, spelled out."""
-    return {k: v for k, v in protocol.items() if k != "textures"} | protocol.get("textures", {})
+    whole = {k: v for k, v in protocol.items() if k != "textures"} | protocol.get("textures", {})
+    left_out = ("versions", "gan_jax")  # under Setup
+    return {k: v for k, v in whole.items() if k not in left_out and v not in ({}, [], "")}
 
 
 def _spectra(report: TextureReport) -> str:
@@ -330,9 +347,9 @@ def _outliers(report: TextureReport) -> str:
     return webpage.section(
         "Farthest from the reference",
         "The generated crops whose statistics lie farthest from those of the reference, each "
-        "beside the real crops most like it by the same statistics. At a distance of 1 a crop is as "
-        "far from the nearest real one as real crops are from one another; the middle one of all "
-        f"generated crops is at {webpage.number(found.usual)}. Good: even these look like the "
+        "beside the real crops most like it by the same statistics. At a distance of 1 a crop is "
+        "as far from the nearest real one as real crops are from one another; the middle one of "
+        f"all generated crops is at {webpage.number(found.usual)}. Good: even these look like the "
         "reference.",
         f'<div class="neighbours">{"".join(rows)}</div>',
     )

@@ -348,6 +348,8 @@ def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch
     training.run(_tiny_run(), tmp_path / "run")
     content = evaluation(tmp_path / "run")
     assert content["metrics"]["texture_fd"]["value"] == 4.0
+    assert content["metrics"]["texture_fd"]["training"] == 4.0
+    assert [len(call["images"]) for call in quick_judge] == [10, 10]
     assert content["protocol"]["step"] == 1
     protocol = content["protocol"]["textures"]
     assert (protocol["reference"], protocol["reference_split"]) == ("procedural", "test")

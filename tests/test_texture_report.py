@@ -106,6 +106,13 @@ def test_parts_without_data_are_left_out(tmp_path):
         assert part not in text, part
 
 
+def test_training_images_have_a_column_where_they_were_judged(tmp_path):
+    assert "training images" not in _written(tmp_path / "p.html", _report()).text
+    metrics = {"texture_fd": _entry(9.0, 2.0) | {"training": 6.125}}
+    text = _written(tmp_path / "p.html", _report(evaluation=_evaluation(**metrics))).text
+    assert "training images" in text and "6.12" in text
+
+
 @pytest.mark.parametrize(("side", "magnified"), [(16, 8), (24, 5), (64, 2), (100, 1), (128, 1)])
 def test_both_sides_are_shown_pixel_for_pixel_at_one_scale(side, magnified, tmp_path):
     real, samples = _images(12, side, side, seed=1), _images(12, side, side, seed=2)
@@ -171,6 +178,8 @@ def test_one_picture_a_side(tmp_path):
         ({"texture_fd": _entry(9.0, 0.0)}, "no floor to compare with"),
         ({"texture_fd": _entry(9.0, None)}, "no floor to compare with"),
         ({"spectrum_fd": _entry(9.0, 1.0)}, "texture_fd was not computed"),
+        ({"texture_fd": _entry(9.0, 2.0) | {"training": 6.0}}, "n = 50 (training images 3.0 ×)."),
+        ({"texture_fd": _entry(9.0, 2.0) | {"training": 9.5}}, "as good as its training images"),
     ],
 )
 def test_the_verdict(metrics, message):
