@@ -105,6 +105,7 @@ def main(arguments: list[str]) -> None:
         return
     _check_texture_flags()
     from gan_jax import cli, evaluation, sample_evaluation
+    from gan_jax.texture_report import texture_verdict
 
     if _TEXTURE.value and _SAMPLES.value:
         print(_compare_textures())
@@ -139,7 +140,10 @@ def main(arguments: list[str]) -> None:
             statistics=_STATISTICS.value,
         )
     out = pathlib.Path(_OUT.value or _WORKDIR.value)
-    print(json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result))
+    text = json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result)
+    if not _JSON.value and "textures" in result["protocol"]:
+        text += f"\n{texture_verdict(result)}"
+    print(text)
     print(f"Report: {out / 'report.html'}", file=sys.stderr)
 
 

@@ -25,6 +25,8 @@ def spectrum_chart(
         generated: the same, [n, b].
     """
     figure, axes = _figure(title, 5.4, 3.2)
+    ends = [np.percentile(curves, (LOW, HIGH), axis=0) for curves in (real, generated)]
+    axes.set_ylim(np.exp(np.min(ends) - 0.3), np.exp(np.max(ends) + 0.3))
     for name, curves, colour, style in (
         ("real", real, GREY, "--"),
         ("generated", generated, BLUE, "-"),

@@ -12,6 +12,7 @@ import numpy as np
 from gan_jax import webpage
 from gan_jax.curves import training_section
 from gan_jax.errors import InputError
+from gan_jax.metrics.texture.headline import HEADLINE as PARTS
 from gan_jax.metrics.texture.statistics import TextureStatistics
 from gan_jax.texture_figures import excess_chart, histogram_panels, spectrum_chart
 
@@ -20,6 +21,7 @@ DIAGNOSTIC = ("patterns_fd",)
 _SHOWN_DISTANCES = (1, 4)  # of co-occurrence, in pixels
 _GRID_WIDTH = 520
 _TILE = 128
+_ENOUGH = 50  # images a side
 _CLOSE = 1.2  # a ratio that real crops reach among themselves by chance
 
 _MEANING = {
@@ -142,7 +144,8 @@ def texture_verdict(evaluation: Mapping[str, Any]) -> str:
     metrics = evaluation["metrics"]
     entry = metrics.get(HEADLINE)
     if entry is None:
-        return f"{HEADLINE} was not computed."
+        reason = _missing(_flat(evaluation.get("protocol", {})).get("skipped", {}))
+        return f"{HEADLINE} was not computed{f': {reason}' if reason else '.'}"
     ratio = ratio_of(entry)
     line = f"{HEADLINE} {webpage.number(entry['value'])}"
     if ratio is None:
@@ -152,7 +155,8 @@ def texture_verdict(evaluation: Mapping[str, Any]) -> str:
         line += f" (training images {webpage.number(entry['training'] / entry['floor'], 2)} ×)"
     ci = entry.get("ci")
     if ratio <= _CLOSE or (ci and ci[0] <= entry["floor"]):
-        return f"{line}: by these statistics as good as real."
+        few = "" if entry["n"] >= _ENOUGH else ", but so few images show large differences only"
+        return f"{line}: by these statistics as good as real{few}."
     if entry.get("training") and entry["value"] <= entry["training"]:
         return f"{line}: by these statistics as good as its training images."
     parts = {
@@ -168,6 +172,11 @@ def texture_verdict(evaluation: Mapping[str, Any]) -> str:
     if best != worst:
         line += f", nearest in {best} ({webpage.number(parts[best], 2)} ×)"
     return f"{line}."
+
+
+def _missing(skipped: Mapping[str, str]) -> str:
+    """Why the headline is missing: the first of its parts that could not be computed."""
+    return next((skipped[name] for name in PARTS if name in skipped), skipped.get(HEADLINE, ""))
 
 
 def ratio_of(entry: Mapping[str, Any]) -> float | None:

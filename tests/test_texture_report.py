@@ -91,7 +91,7 @@ def test_a_page_of_every_part(tmp_path):
         "grass against brick", "Real and generated", "One large sample", "192 × 96", "How good",
         "texture_fd", "4.0 ×", "7.00 to 9.00", "Diagnostic only", "By the recogniser", "crop",
         "24 x 24", "Frequencies", "Power spectrum", "Grey values side by side", "At 1 pixel",
-        "At 4 pixels", "correlation", "Farthest from the reference", "distance 3.50", "is 1.25",
+        "At 4 pixels", "correlation", "Farthest from the reference", "distance 3.50", "is at 1.25",
         "Training", "Setup", "batch_size",
     ):  # fmt: skip
         assert part in text, part
@@ -184,6 +184,18 @@ def test_one_picture_a_side(tmp_path):
 )
 def test_the_verdict(metrics, message):
     assert message in texture_verdict(_evaluation(**metrics))
+
+
+def test_the_verdict_says_why_there_is_no_headline():
+    skipped = {"laplacian": "too small", "texture_fd": "missing", "cooccurrence": "all constant."}
+    evaluation = {"metrics": {}, "protocol": {"skipped": skipped}}
+    assert texture_verdict(evaluation) == "texture_fd was not computed: all constant."
+
+
+def test_few_images_are_no_proof():
+    entry = _entry(2.0, 2.0, n=20)
+    assert "so few images" in texture_verdict(_evaluation(texture_fd=entry))
+    assert "few" not in texture_verdict(_evaluation(texture_fd=entry | {"n": 200}))
 
 
 def test_the_diagnostic_is_never_the_verdict():
