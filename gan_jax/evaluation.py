@@ -30,7 +30,13 @@ from gan_jax.recogniser_report import RecogniserReport, write_recogniser_report
 from gan_jax.report import GANReport, write_gan_report
 from gan_jax.sampling import generate_images, interpolate, sample_latents
 from gan_jax.state import GAN, create_gan_state
-from gan_jax.texture_evaluation import RunTextures, divide_families, judge_run, make_report
+from gan_jax.texture_evaluation import (
+    RunTextures,
+    check_run,
+    divide_families,
+    judge_run,
+    make_report,
+)
 from gan_jax.texture_report import write_texture_report
 
 NUM_BOOTSTRAP = 100
@@ -364,6 +370,8 @@ def evaluate_run(
     judges: list[Judge] = []
     textures = textures or config.evaluation.textures or bool(texture_families)
     reference = load(config.dataset, "test") if choices or textures else None
+    if textures:
+        check_run(reference)
     if choices:
         judges = [
             make_judge(extractor, reference, batch_size=batch_size, cache=cache)

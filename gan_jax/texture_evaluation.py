@@ -47,9 +47,11 @@ from gan_jax.texture_suite import (
     TextureJudgement,
     check_texture_families,
     judge_textures,
+    portilla_simoncelli_scales,
 )
 
 NUM_BOOTSTRAP = 30
+_FEWEST = 4
 _OUTLIERS = 6
 _NEAREST = 2
 _SHOWN = 200
@@ -136,6 +138,17 @@ def evaluation_text(content: dict[str, Any]) -> str:
         f"{protocol['reference']} ({protocol['reference_split']}, {protocol['reference_images']} "
         f"images); {protocol['crop']}, {protocol['crops']}"
     )
+
+
+def check_run(reference: Dataset) -> None:
+    """Raises InputError if held-out images are too small or too few for `texture_fd`."""
+    portilla_simoncelli_scales(*reference.image_shape[:2])  # the most demanding family
+    if len(reference) < _FEWEST:
+        raise InputError(
+            f"config.evaluation.textures: {reference.name} has {len(reference)} held-out images, "
+            f"and at least {_FEWEST} are needed, hundreds to mean something: hold out more, or set "
+            "it to False."
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

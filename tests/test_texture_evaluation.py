@@ -386,6 +386,21 @@ def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch
     assert again == protocol | {"images": 6, "training_images": 6}
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image_size": (12, 12), "period": 4.0}, "12x12.*at least 14x14"),
+        ({"num_test_crops": 3}, "3 held-out images, and at least 4"),
+    ],
+)
+def test_a_run_is_refused_before_it_trains(changes, message, tmp_path):
+    config = _tiny_run()
+    config.dataset.update(changes)
+    with pytest.raises(InputError, match=message):
+        training.run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_that_does_not_ask_is_not(quick_judge, tiny_run, eval_py, tmp_path):
     assert "texture_fd" not in evaluation(tiny_run[0])["metrics"]
     options = ("--workdir", tiny_run[0], "--out", tmp_path / "o", "--num_samples=20")
