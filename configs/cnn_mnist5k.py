@@ -16,6 +16,7 @@ def get_config():
     config.model.widths = (16, 32, 64)
     config.num_epochs = 8.0
     config.batch_size = 64
+    config.cpu_devices = 2
     config.evaluation.every = 125
     config.optimizer.learning_rate = 3e-3
     config.optimizer.schedule = "cosine"

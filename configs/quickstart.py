@@ -17,6 +17,7 @@ def get_config():
     config = gan_config()
     config.model.width = 32
     config.num_steps = 8000
+    config.cpu_devices = 2
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         optimizer.learning_rate = 1e-3
         optimizer.b2 = 0.99

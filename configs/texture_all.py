@@ -6,7 +6,7 @@ The generator picks one of three codes from its latents, and a code holds for al
 networks see no labels: which code draws which photograph is up to the training, and it may give a
 photograph two codes or mix two in one. Look at all three (`texture=0`, 1, 2 of
 `gan_jax.texture_sampling.sample_texture`) before you rely on them. Model and hardware are those of
-configs/texture_brick.py.
+configs/texture_brick.py. Not measured: only a few steps of it were run.
 """
 
 from configs import texture_brick

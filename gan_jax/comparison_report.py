@@ -1,38 +1,39 @@
-"""What a comparison of runs leaves behind: a table for the terminal, a JSON file and a page."""
+"""What a comparison of runs leaves behind: a JSON file and a page."""
 
 from __future__ import annotations
 
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 from gan_jax import webpage, workdir
-from gan_jax.comparison import (
-    JUDGED_BY_ALL,
-    MAY_DIFFER,
-    Comparison,
-    Disagreement,
-    Entry,
-    JudgeResult,
-    Metric,
-    Opinion,
-    compare,
+from gan_jax.comparison import Comparison, compare
+from gan_jax.comparison_table import (
+    AGREEMENT,
+    ALIKE,
+    LEGEND,
+    STARRED,
+    agreement_rows,
+    best_first,
+    judge_line,
+    number_cells,
+    rank_mark,
+    ranks_by_judge,
+    reasons,
 )
+from gan_jax.comparison_table import comparison_table as comparison_table
 from gan_jax.errors import InputError
 from gan_jax.figures import interval_chart
-from gan_jax.results import COMPARISON, listed
+from gan_jax.judge_result import JUDGED_BY_ALL, Entry
+from gan_jax.protocol import MAY_DIFFER
+from gan_jax.results import COMPARISON, listed, shortened
 
 PAGE = "comparison.html"
-_LISTED = 8
+_LONGEST_CELL = 24
 _BEST = {"lower": "the lowest", "higher": "the highest"}
-_AGREEMENT = "Kendall’s tau / Spearman’s rho of each two judges"
-_LEGEND = (
-    "~ the 95 % interval overlaps with that of another run: their order is not certain. "
-    "? without intervals: how certain the order is, is not known."
+_GATE = (
+    "A judge whose gate failed overlooks a kind of damage to real images, or calls more of it less."
 )
-_STARRED = "* marks a judge whose 95 % intervals of the two runs do not overlap."
-_ALIKE = "The trained judges order all runs alike."
 _INTERVALS = (
     "Intervals are over the images judged. Another training of the same config, with another seed, "
     "can differ by more."
@@ -66,31 +67,6 @@ def compare_runs(
     return comparison
 
 
-def comparison_table(comparison: Comparison) -> str:
-    """The comparison as text for a terminal: every metric, the judges beside each other, notes."""
-    head = comparison.judges[0]
-    rows = [["metric", "rank", "run", "value", "ratio", "95 % interval", "n"]]
-    for metric in head.metrics:
-        for place, index in enumerate(_order(metric, comparison)):
-            entry = metric.entries[index]
-            first = metric.name if place == 0 else ""
-            rows.append([first, _mark(entry), comparison.runs[index].name, *_cells(entry)])
-    parts = [_aligned(rows), _judge_line(comparison), _LEGEND]
-    parts += [
-        f"{metric.name} has no ranks: {metric.unranked}."
-        for metric in head.metrics
-        if metric.unranked
-    ]
-    if len(comparison.judges) > 1:
-        for name in JUDGED_BY_ALL:
-            ranks = _ranks_by_judge(comparison, name)
-            if len(ranks[0]) > 2:
-                parts += ["", f"Ranks by {name}, one column a judge", _aligned(ranks)]
-                parts += ["", f"{_AGREEMENT} by {name}", _aligned(_agreement(comparison, name))]
-        parts += ["", *_disagreement_lines(comparison)] if comparison.pairs else []
-    return "\n".join([*parts, *comparison.notes])
-
-
 def write_comparison(path: str | os.PathLike, comparison: Comparison) -> None:
     """Writes the comparison as one HTML file that needs nothing else."""
     content = [
@@ -110,7 +86,7 @@ def _header(comparison: Comparison) -> str:
     for metric in head.metrics:
         if metric.unranked:
             continue
-        best = _order(metric, comparison)[0]
+        best = best_first(metric, comparison)[0]
         entry, name = metric.entries[best], comparison.runs[best].name
         if not numbers:
             verdict = f"{name} ranks first in {metric.name}, {_certainty(entry)}."
@@ -124,7 +100,7 @@ def _header(comparison: Comparison) -> str:
         numbers.append((str(beyond), "times trained judges disagree on two runs beyond chance"))
     warnings = " ".join(note for note in comparison.notes if note.startswith("Warning"))
     title = f"{len(comparison.runs)} runs compared"
-    return webpage.header(title, verdict, f"{_judge_line(comparison)} {warnings}".strip(), numbers)
+    return webpage.header(title, verdict, f"{judge_line(comparison)} {warnings}".strip(), numbers)
 
 
 def _certainty(entry: Entry) -> str:
@@ -137,7 +113,7 @@ def _certainty(entry: Entry) -> str:
 
 def _overview(comparison: Comparison) -> str:
     head = comparison.judges[0]
-    order = _order(head.metrics[0], comparison)
+    order = best_first(head.metrics[0], comparison)
     rows = []
     for metric in head.metrics:
         entries = [metric.entries[index] for index in order]
@@ -145,18 +121,18 @@ def _overview(comparison: Comparison) -> str:
         rows.append([metric.name, *cells])
     return webpage.section(
         "At a glance",
-        f"Value and, in brackets, rank: 1 is the best. {_LEGEND}",
+        f"Value and, in brackets, rank: 1 is the best. {LEGEND}",
         webpage.table(["", *(comparison.runs[index].name for index in order)], rows),
     )
 
 
 def _in_brackets(entry: Entry) -> str:
-    return f" ({_mark(entry)})" if entry.rank is not None else ""
+    return f" ({rank_mark(entry)})" if entry.rank is not None else ""
 
 
 def _charts(comparison: Comparison) -> str:
     head = comparison.judges[0]
-    order = _order(head.metrics[0], comparison)
+    order = best_first(head.metrics[0], comparison)
     names = [comparison.runs[index].name for index in order]
     charts = []
     for metric in head.metrics:
@@ -186,12 +162,12 @@ def _metrics(comparison: Comparison) -> str:
     parts = []
     for metric in comparison.judges[0].metrics:
         rows = []
-        for index in _order(metric, comparison):
+        for index in best_first(metric, comparison):
             entry = metric.entries[index]
             others = entry.not_separated_from
             near = "not known" if others is None else ", ".join(others) or "–"
             near = "–" if entry.rank is None else near
-            rows.append([comparison.runs[index].name, _mark(entry), *_cells(entry), near])
+            rows.append([comparison.runs[index].name, rank_mark(entry), *number_cells(entry), near])
         why = (
             f"No ranks: {metric.unranked}."
             if metric.unranked
@@ -214,83 +190,28 @@ def _judges(comparison: Comparison) -> str:
         return ""
     parts = []
     for name in JUDGED_BY_ALL:
-        ranks = _ranks_by_judge(comparison, name)
+        ranks = ranks_by_judge(comparison, name)
         if len(ranks[0]) > 2:
             parts.append(f"<h3>Ranks by {webpage.escape(name)}, one column a judge</h3>")
             parts.append(webpage.table(ranks[0], ranks[1:]))
-            agreement = _agreement(comparison, name)
-            parts.append(f"<h3>{_AGREEMENT}</h3>")
+            agreement = agreement_rows(comparison, name)
+            parts.append(f"<h3>{AGREEMENT}</h3>")
             parts.append(webpage.table(agreement[0], agreement[1:]))
     if comparison.pairs:
         parts.append("<h3>Disagreements</h3>")
         rows = [
-            [f"{found.first} before {found.second}", found.metric, _sides(found)]
+            [f"{found.first} before {found.second}", found.metric, reasons(found)]
             for found in comparison.disagreements
         ]
         columns = ["order", "metric", ""]
-        parts.append(webpage.table(columns, rows, full=True) if rows else f"<p>{_ALIKE}</p>")
+        parts.append(webpage.table(columns, rows, full=True) if rows else f"<p>{ALIKE}</p>")
     return webpage.section(
         "Judges",
         "Does the order depend on the network that looks? 1 is the same order, -1 the reverse. A "
         "control has learnt nothing: it shows how much of the order needs no learning. "
-        f"{_STARRED}",
+        f"{STARRED} {_GATE}",
         *parts,
     )
-
-
-def _side(opinions: Sequence[Opinion]) -> str:
-    return ", ".join(
-        f"{one.judge}{' (control)' if one.control else ''}{'*' if one.separated else ''}"
-        for one in opinions
-    )
-
-
-def _weight(found: Disagreement) -> str:
-    if any(one.separated is None for one in (*found.for_first, *found.for_second)):
-        weight = "Without intervals, how certainly is not known"
-    elif found.beyond_chance:
-        weight = "Beyond chance: on both sides the intervals are apart"
-    else:
-        weight = "May be chance: not on both sides are the intervals apart"
-    return weight if found.trained else f"{weight}; only controls are on one side"
-
-
-def _sides(found: Disagreement) -> str:
-    return (
-        f"So say {_side(found.for_first)}; the reverse says {_side(found.for_second)}. "
-        f"{_weight(found)}."
-    )
-
-
-def _disagreement_lines(comparison: Comparison) -> list[str]:
-    """Where trained judges disagree, in sentences, and how often a control disagrees with them."""
-    trained = [found for found in comparison.disagreements if found.trained]
-    lines = [
-        f"{found.metric}: {found.first} before {found.second}. {_sides(found)}"
-        for found in trained[:_LISTED]
-    ] or [_ALIKE]
-    if trained:
-        lines.append(_STARRED)
-    if len(trained) > _LISTED:
-        lines.append(f"{len(trained) - _LISTED} more disagreements are in {COMPARISON}.")
-    others = len(comparison.disagreements) - len(trained)
-    if others:
-        lines.append(f"Controls order {others} pairs of runs otherwise: see {COMPARISON}.")
-    return lines
-
-
-def _agreement(comparison: Comparison, name: str) -> list[list[str]]:
-    """A heading and one row a judge: how far it agrees with each other judge."""
-    judges = [judge.name for judge in comparison.judges if judge.ranks_by(name)]
-    found = {pair.judges: pair.agreement for pair in comparison.pairs if pair.metric == name}
-    rows = [["", *(_name(comparison, judge) for judge in judges[1:])]]
-    for one in judges[:-1]:
-        cells = [found.get((one, other)) for other in judges[1:]]
-        rows.append(
-            [_name(comparison, one)]
-            + [f"{_signed(a.kendall)} / {_signed(a.spearman)}" if a else "" for a in cells]
-        )
-    return rows
 
 
 def _stamps(comparison: Comparison) -> str:
@@ -300,86 +221,18 @@ def _stamps(comparison: Comparison) -> str:
         if len({str(run.record.get(field)) for run in comparison.runs}) > 1
     ]
     rows = [
-        [run.name, *(_short(run.record.get(field, "–")) for field in fields)]
+        [run.name, *(shortened(str(run.record.get(field, "–")), _LONGEST_CELL) for field in fields)]
         for run in comparison.runs
     ]
+    head = comparison.judges[0]
     notes = "".join(f"<p>{webpage.escape(note)}</p>" for note in comparison.notes)
     return webpage.section(
         "What was compared",
         "All runs agree in what their numbers depend on. What differs is listed with the reason "
         "why it may.",
-        webpage.facts(comparison.judges[0].protocol),
+        webpage.facts(head.protocol | {"gate of the judge": head.gate}),
         webpage.table(["run", *fields], rows) if fields else "",
         webpage.facts({field: MAY_DIFFER[field] for field in fields}),
         notes,
         webpage.folded(f"All of it, as in {COMPARISON}", comparison.to_dict()),
     )
-
-
-def _ranks_by_judge(comparison: Comparison, name: str) -> list[list[str]]:
-    """A heading and one row a run: its rank by each judge that ranks by this metric."""
-    judges = [judge for judge in comparison.judges if judge.ranks_by(name)]
-    if not judges:
-        return [["run"]]
-    rows = [["run", *(_name(comparison, judge.name) for judge in judges)]]
-    for index in _order(judges[0].metric(name), comparison):
-        ranks = [_mark(judge.metric(name).entries[index]) for judge in judges]
-        rows.append([comparison.runs[index].name, *ranks])
-    return rows
-
-
-def _name(comparison: Comparison, judge: str) -> str:
-    found: JudgeResult = next(one for one in comparison.judges if one.name == judge)
-    return f"{judge} (control)" if found.control else judge
-
-
-def _judge_line(comparison: Comparison) -> str:
-    head = comparison.judges[0]
-    known: dict[str, Any] = head.protocol
-    return (
-        f"Judge {_name(comparison, head.name)}, reference {known.get('reference', '')} "
-        f"({known.get('reference_split', '')}), {known['frechet_n']:,} images a side of each "
-        "Fréchet distance."
-    )
-
-
-def _order(metric: Metric, comparison: Comparison) -> list[int]:
-    """Indices of the runs, best first; as they were given where there are no ranks."""
-    indices = range(len(comparison.runs))
-    return sorted(indices, key=lambda index: metric.entries[index].rank or 0)
-
-
-def _mark(entry: Entry) -> str:
-    """The rank, with ~ where another run is not separated and ? where that is not known."""
-    if entry.rank is None:
-        return "–"
-    if entry.not_separated_from is None:
-        return f"{entry.rank} ?"
-    return f"{entry.rank} ~" if entry.not_separated_from else str(entry.rank)
-
-
-def _cells(entry: Entry) -> list[str]:
-    low_high = "–"
-    if entry.interval is not None:
-        low_high = " to ".join(webpage.number(end, 4) for end in entry.interval)
-    return [
-        webpage.number(entry.value, 4),
-        "–" if entry.ratio is None else f"{webpage.number(entry.ratio)} ×",
-        low_high,
-        "–" if entry.n is None else f"{entry.n:,}",
-    ]
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 24 else text[:12] + "…"
-
-
-def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)

@@ -20,6 +20,7 @@ RESUMABLE = (
     "num_epochs",
     "parallel",
     "num_devices",
+    "cpu_devices",
     "steps_per_call",
     "log_every",
     "compilation_cache",
@@ -70,6 +71,9 @@ def _common() -> ConfigDict:
     )
     config.parallel = "pmap"  # or jit
     config.num_devices = 0  # 0: all
+    # Without an accelerator: into how many devices the CPU's cores are divided, at most one a core.
+    # XLA keeps one core busy with a small convolution, so small networks gain from two.
+    config.cpu_devices = 1
     config.steps_per_call = 20  # steps between two looks of the host
     config.log_every = 100
     config.compilation_cache = "~/.cache/gan_jax/compiled"  # '' for none
@@ -112,17 +116,25 @@ def gan_config() -> ConfigDict:
             dtype="float32",  # or bfloat16, for GPU and TPU
         )
     )
-    config.loss = "non_saturating"  # or minimax
+    # minimax, non_saturating, least_squares, hinge, wasserstein or relativistic
+    config.loss = "non_saturating"
     # alternating: the discriminator, then the generator on new latents; or simultaneous: both at
     # once on the same generated images, which saves a third of the arithmetic.
     config.updates = "alternating"
     config.accumulation = 1  # parts of a batch whose gradients are averaged, to save memory
-    config.r1_weight = 0.0  # gamma of R1; needs discriminator_norm 'none'
+    # Penalties on the discriminator; those of gradients need discriminator_norm 'none'.
+    config.r1_weight = 0.0  # gamma: on real images
+    config.r2_weight = 0.0  # gamma: on generated images
+    config.gradient_penalty_weight = 0.0  # between real and generated, as in WGAN-GP
+    config.dragan_weight = 0.0  # around real images
+    config.lecam_weight = 0.0  # on logits, for little data
+    config.penalty_interval = 1  # steps from one update with gradient penalties to the next
     config.generator_optimizer = _optimizer(2e-4, 0.5, 0.999)
     config.discriminator_optimizer = _optimizer(2e-4, 0.5, 0.999)
     config.augment = _augment()  # seen by the discriminator on real and generated images
     config.ema_half_life = 10_000.0  # in images; 0 for no average
-    # The CNN that judges: a pack, and the CNN config that makes it if it is not there.
+    # The CNN that judges: a pack ('' for none), and the CNN config that makes it where it is not
+    # there yet.
     config.judge = ConfigDict(dict(pack="", train=ConfigDict()))
     config.evaluation = ConfigDict(
         dict(
@@ -226,13 +238,8 @@ def check_config(config: ConfigDict) -> None:
                 f"config.evaluation.num_samples is {config.evaluation.num_samples}; the Frechet "
                 "distance needs at least 4 samples, and hundreds to mean something."
             )
-        if config.judge.train and not config.judge.pack:
-            raise InputError(
-                "config.judge.train is given but config.judge.pack is empty; name the folder of "
-                "the pack, such as 'runs/cnn_mnist5k/pack'."
-            )
         _check_collapse(config)
-        if config.judge.train:
+        if config.judge.train and config.judge.pack:
             check_config(config.judge.train)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
+from gan_jax.errors import InputError
+
 _PATCHES = 4
 
 
@@ -37,7 +39,8 @@ class Degradation:
         name: of the row in a table.
         unit: what a strength counts.
         strengths: five, ascending.
-        apply: (pool, strength, rng) to uint8 images of the pool's shape.
+        apply: (pool, strength, rng) to new uint8 images of the pool's shape; the pool stays as it
+            is. Raises InputError where a class is to be dropped and there is only one.
     """
 
     name: str
@@ -106,6 +109,11 @@ def _shuffle(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarra
 
 def _drop_class(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
     """A share of one class's images, of a random class, replaced by images of the others."""
+    if len(np.unique(pool.labels)) < 2:
+        raise InputError(
+            f"all {len(pool.labels)} images are of one class, which cannot be dropped: give images "
+            "of at least two."
+        )
     dropped = rng.choice(np.unique(pool.labels))
     members = np.flatnonzero(pool.labels == dropped)
     others = np.flatnonzero(pool.labels != dropped)

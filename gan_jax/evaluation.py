@@ -23,6 +23,7 @@ from gan_jax.extractor_choice import open_extractors
 from gan_jax.factory import build_gan, count_steps
 from gan_jax.images import image_grid, save_png
 from gan_jax.judge import Judge, Judgement, make_judge
+from gan_jax.layer_statistics import low_rank_warning
 from gan_jax.logs import read_history
 from gan_jax.metrics import class_histogram, nearest_neighbours
 from gan_jax.pixels import to_float
@@ -112,6 +113,8 @@ def write_recogniser_results(
             mistakes=test.take(wrong) if len(wrong) else None,
             mistake_labels=test.labels[wrong],
             mistake_predictions=result.predictions[wrong],
+            layers=extractor.layer_statistics,
+            layer_warning=low_rank_warning(extractor.layer_statistics),
             environment=environment,
         ),
     )

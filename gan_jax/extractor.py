@@ -1,7 +1,10 @@
 """The judge: a trained CNN, its preprocessing and layer names, saved as a hashed pack.
 
 A pack is a folder: `weights.safetensors` and `pack.json`. Its identity is a SHA-256 over both, so a
-number stamped `cnn-mnist5k@1a2b3c4d` says exactly which network gave it.
+number stamped `cnn-mnist5k@1a2b3c4d` says exactly which network gave it. The hash is over all that
+`pack.json` says, what was measured once included: the accuracy, the features of golden images, and
+the statistics of the layers, which packs made before there were any do not have. What may be found
+out later, such as the verdict of the degradation gate, lies beside them and is not part of it.
 """
 
 from __future__ import annotations
@@ -76,6 +79,11 @@ class Extractor:
     def image_shape(self) -> tuple[int, int, int]:
         """(h, w, c) of the images it takes."""
         return tuple(self.record["image_shape"])
+
+    @property
+    def layer_statistics(self) -> dict[str, dict[str, Any]]:
+        """By layer, as `gan_jax.layer_statistics` measured it; {} of a pack that does not say."""
+        return self.record.get("layer_statistics", {})
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -174,18 +182,28 @@ def make_record(
     }
 
 
+def assemble(variables: Any, record: dict[str, Any]) -> Extractor:
+    """The extractor that a record and weights describe, before it is saved: without a digest.
+
+    Args:
+        variables: as `save_pack` takes them.
+        record: from `make_record`.
+    """
+    return Extractor(_network(record), variables, record, "")
+
+
 def save_pack(folder: str | pathlib.Path, variables: Any, record: dict[str, Any]) -> Extractor:
     """Writes a pack, with a golden vector of its own features, and returns it.
 
     Args:
         folder: made if it is not there.
         variables: {'params': ..., 'batch_stats': ...}, on one device or the host.
-        record: from `make_record`.
+        record: from `make_record`; its 'layer_statistics' may have been added.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     variables = jax.tree.map(np.asarray, variables)
-    extractor = Extractor(_network(record), variables, record, "")
+    extractor = assemble(variables, record)
     record = record | {"golden": _golden(extractor)}
     flat = flax.traverse_util.flatten_dict(variables, sep="/")
     temporary = folder / (_WEIGHTS + ".new")
@@ -254,7 +272,7 @@ def _gate(path: pathlib.Path, digest: str) -> str:
         return str(found["verdict"]) if fits else "not run"
     except FileNotFoundError:
         return "not run"
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return f"not known: {path.name} is damaged, run the gate again"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 
@@ -12,17 +13,18 @@ from ml_collections import ConfigDict
 
 from gan_jax.augment import Affine, Sequence, Translation
 from gan_jax.errors import InputError, nearest
-from gan_jax.losses import adversarial_loss
+from gan_jax.losses import AdversarialLoss, adversarial_loss
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check_article_size
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator, num_stages
 from gan_jax.models.texture import TextureDiscriminator, TextureGenerator, check_texture
 from gan_jax.passes import Metrics
-from gan_jax.penalties import R1
-from gan_jax.state import GAN, Augmentation, GANState, Recogniser
+from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam
+from gan_jax.state import GAN, Augmentation, GANState, Penalty, Recogniser
 from gan_jax.steps import gan_step, simultaneous_step
 
 Shape = tuple[int, int, int]
+_log = logging.getLogger(__name__)
 
 
 def build_gan(config: ConfigDict, image_shape: Shape, num_steps: int) -> GAN:
@@ -35,14 +37,9 @@ def build_gan(config: ConfigDict, image_shape: Shape, num_steps: int) -> GAN:
     model = config.model
     if model.name not in _MODELS:
         raise InputError(_unknown("config.model.name", model.name, _MODELS))
-    if config.r1_weight < 0:
-        raise InputError(f"config.r1_weight is {config.r1_weight}; expected 0 or more.")
-    if config.r1_weight and model.name != "article" and model.discriminator_norm == "batch":
-        raise InputError(
-            f"config.r1_weight is {config.r1_weight} with config.model.discriminator_norm 'batch': "
-            "R1 is the gradient of one example's logit, which batch normalisation mixes with the "
-            "others'. Set config.model.discriminator_norm='none', or config.r1_weight=0."
-        )
+    loss = adversarial_loss(config.loss)
+    penalties = build_penalties(config)
+    _check_stability(config, loss)
     generator, discriminator = _MODELS[model.name](model, image_shape)
     return GAN(
         generator=generator,
@@ -50,12 +47,65 @@ def build_gan(config: ConfigDict, image_shape: Shape, num_steps: int) -> GAN:
         generator_optimizer=build_optimizer(config.generator_optimizer, num_steps),
         discriminator_optimizer=build_optimizer(config.discriminator_optimizer, num_steps),
         latent_dim=_latent_dim(model, generator),
-        loss=adversarial_loss(config.loss),
-        penalties=(R1(config.r1_weight),) if config.r1_weight else (),
+        loss=loss,
+        penalties=penalties,
+        penalty_interval=config.penalty_interval,
+        lecam=LeCam(config.lecam_weight) if config.lecam_weight else None,
         augment=build_augmentation(config.augment),
         ema_half_life=config.ema_half_life,
         accumulation=config.accumulation,
     )
+
+
+def build_penalties(config: ConfigDict) -> tuple[Penalty, ...]:
+    """The gradient penalties whose weight is above 0.
+
+    Raises:
+        InputError: a weight below 0, or an interval below 1.
+    """
+    for field in (*_PENALTIES, "lecam_weight"):
+        if not config[field] >= 0:
+            raise InputError(f"config.{field} is {config[field]}; expected 0 or more.")
+    if config.penalty_interval < 1:
+        raise InputError(
+            f"config.penalty_interval is {config.penalty_interval}; expected 1 or more steps."
+        )
+    return tuple(make(config[field]) for field, make in _PENALTIES.items() if config[field])
+
+
+def _check_stability(config: ConfigDict, loss: AdversarialLoss) -> None:
+    """Refuses what is wrong, and warns of what is known to fail."""
+    weighted = [field for field in _PENALTIES if config[field]]
+    if config.model.name != "article" and config.model.discriminator_norm == "batch":
+        if weighted:
+            raise InputError(
+                f"config.{weighted[0]} is {config[weighted[0]]} with "
+                "config.model.discriminator_norm 'batch': the penalty is on the gradient of one "
+                "example's logit, which batch normalisation mixes with the others'. Set "
+                f"config.model.discriminator_norm='none', or config.{weighted[0]}=0."
+            )
+        if loss.relativistic:
+            raise InputError(
+                f"config.loss is '{loss.name}' with config.model.discriminator_norm 'batch': the "
+                "loss compares logits of real and generated images, which batch normalisation "
+                "centres apart. Set config.model.discriminator_norm='none', or another loss."
+            )
+    if loss.relativistic and not {"r1_weight", "r2_weight"} <= set(weighted):
+        _log.warning(
+            "The relativistic loss diverges without R1 and R2 (Huang et al. 2024, section 2.2): "
+            "set config.r1_weight and config.r2_weight."
+        )
+    if loss.relativistic and weighted and config.penalty_interval > 1:
+        _log.warning(
+            "With the relativistic loss, penalties at every %d steps are known to fail; set "
+            "config.penalty_interval=1.",
+            config.penalty_interval,
+        )
+    if loss.name == "wasserstein" and not weighted:
+        _log.warning(
+            "The Wasserstein loss is unbounded: without a penalty the logits run away. Set "
+            "config.gradient_penalty_weight=10 or config.r1_weight."
+        )
 
 
 def gan_step_function(name: str) -> Callable[..., tuple[GANState, Metrics]]:
@@ -206,6 +256,12 @@ _MODELS: dict[str, Callable[[ConfigDict, Shape], tuple[nn.Module, nn.Module]]] =
     "article": _article,
     "dcgan": _dcgan,
     "texture": _texture,
+}
+_PENALTIES: dict[str, Callable[[float], Penalty]] = {
+    "r1_weight": R1,
+    "r2_weight": R2,
+    "gradient_penalty_weight": GradientPenalty,
+    "dragan_weight": DRAGAN,
 }
 _SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
     "constant": lambda rate, steps: optax.constant_schedule(rate),

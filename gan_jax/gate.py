@@ -9,9 +9,9 @@ weaker, fails; its numbers are marked.
 from __future__ import annotations
 
 import dataclasses
-import json
+import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,10 @@ from gan_jax.data import Dataset, read_images
 from gan_jax.data.progress import progress_bar
 from gan_jax.degradations import DEGRADATIONS, Degradation, Pool
 from gan_jax.errors import InputError
+from gan_jax.extraction import shape_text
 from gan_jax.extractor import GATE_RECORD, Extractor, load_pack
 from gan_jax.suite import LAYERS, standardise
+from gan_jax.workdir import write_json
 
 _MOST_IMAGES = 4_000
 _FEWEST_IMAGES = 40
@@ -38,9 +40,10 @@ class Row:
         degradation: its name.
         layer: 'semantic' or 'texture'.
         strengths: ascending.
-        ratios: mean over seeds of the distance over the floor, one a strength.
+        ratios: mean over seeds of the distance over the floor, one a strength; 1 of a layer that is
+            the same for all real images, which sees nothing.
         spreads: standard deviations over seeds, likewise.
-        monotone: no ratio falls below the one before by more than their spreads.
+        monotone: no ratio falls below the one before by more than the larger of their spreads.
         seen: the strongest damage lies above the floor by three of the floor's spreads.
     """
 
@@ -58,7 +61,7 @@ class Gate:
     """What the gate found.
 
     Attributes:
-        rows: two a degradation, one a layer.
+        rows: one a degradation and layer; two a degradation, or one of an extractor without layers.
         protocol: extractor, reference, n, seeds, spread of the floor by layer.
     """
 
@@ -95,9 +98,13 @@ def gate_pack(pack: str | pathlib.Path, reference: str, *, reference_split: str 
         reference_split: which part of them is damaged.
 
     Raises:
-        InputError: a pack or images that cannot be read or do not fit together.
+        InputError: a pack or images that cannot be read or do not fit together, or a pack that
+            cannot be written to.
     """
+    pack = pathlib.Path(pack).expanduser()
     extractor = load_pack(pack)
+    if not os.access(pack, os.W_OK):
+        raise _unwritable(pack, "it is read-only")
     real = read_images(reference, split=reference_split)
     extractor.check_shape(real.image_shape)
     training = read_images(reference, split="train")
@@ -125,45 +132,49 @@ def run_gate(
     """Damages the reference in every way, strength and seed, and measures what is seen.
 
     Args:
-        extractor: under test.
+        extractor: under test; a control serves too, and then needs labels in the reference.
         reference: real images that it was not trained on; of more than 4,000 a seeded 4,000.
         training: uint8 [m, h, w, c], images for a copying generator to copy.
-        num_seeds: random halves and random damage.
+        num_seeds: random halves and random damage, at least 2.
         batch_size: images a call.
         progress: told each damage before it is tried.
 
     Raises:
-        InputError: images that do not fit the extractor, too few, or of one class.
+        InputError: images that do not fit the extractor, too few, without classes or of so few that
+            a half has only one, or fewer than two seeds.
     """
-    if len(reference) < _FEWEST_IMAGES:
-        raise InputError(
-            f"the reference {reference.name} has {len(reference)} images; the gate compares random "
-            f"halves and needs at least {_FEWEST_IMAGES}, and a thousand to mean something."
-        )
-    extractor.check_shape(reference.image_shape)
+    _check(extractor, reference, training, num_seeds)
     order = np.random.default_rng(0).permutation(len(reference))[:_MOST_IMAGES]
     images = reference.take(order)
+    halves = [_halves(len(images), seed) for seed in range(num_seeds)]
+    if reference.labels is not None:
+        _check_classes(reference.labels[order], halves, reference.name)
     clean = extractor.features(images, batch_size=batch_size)
-    labels = np.argmax(clean.probabilities, -1)
     if reference.labels is not None:
         labels = reference.labels[order]
-    if len(np.unique(labels)) < 2:
+    elif clean.probabilities is not None:
+        labels = np.argmax(clean.probabilities, -1)
+        _check_classes(labels, halves, reference.name)
+    else:
         raise InputError(
-            f"the reference {reference.name} is of one class: a class cannot be dropped from it. "
-            "Give one with at least two."
+            f"neither the reference {reference.name} has labels nor knows the extractor "
+            f"{extractor.stamp} classes, and the gate drops one: give images with labels."
         )
-    features = {layer: standardise(getattr(clean, layer), layer) for layer in LAYERS}
     scales = {layer: getattr(clean, layer) for layer in LAYERS}
-    halves = [_halves(len(images), seed) for seed in range(num_seeds)]
+    scales = {layer: values for layer, values in scales.items() if values is not None}
+    features = {layer: standardise(values, layer) for layer, values in scales.items()}
     floors = {
         layer: np.array([metrics.frechet_distance(f[a], f[b]) for a, b in halves])
         for layer, f in features.items()
     }
+    for layer, values in scales.items():
+        if _is_constant(values):
+            floors[layer] = np.zeros(num_seeds)
     rows = []
     for degradation in DEGRADATIONS:
         if progress:
             progress(degradation.name)
-        values = {layer: np.zeros((num_seeds, len(degradation.strengths))) for layer in LAYERS}
+        values = {layer: np.zeros((num_seeds, len(degradation.strengths))) for layer in scales}
         for column, strength in enumerate(degradation.strengths):
             for seed, (kept, damaged) in enumerate(halves):
                 rng = np.random.default_rng([seed, column])
@@ -171,12 +182,12 @@ def run_gate(
                 changed = extractor.features(
                     degradation.apply(pool, strength, rng), batch_size=batch_size
                 )
-                for layer in LAYERS:
+                for layer in scales:
                     seen = standardise(getattr(changed, layer), layer, by=scales[layer])
                     values[layer][seed, column] = metrics.frechet_distance(
                         features[layer][kept], seen
                     )
-        rows += [_row(degradation, layer, values[layer], floors[layer]) for layer in LAYERS]
+        rows += [judge_damage(degradation, layer, values[layer], floors[layer]) for layer in scales]
     return Gate(
         tuple(rows),
         {
@@ -188,11 +199,58 @@ def run_gate(
             "n": len(halves[0][0]),
             "seeds": num_seeds,
             "floors": {layer: float(values.mean()) for layer, values in floors.items()},
-            "floor_spreads": {
-                layer: float(values.std(ddof=1) / values.mean()) for layer, values in floors.items()
-            },
+            "floor_spreads": {layer: _spread(values) for layer, values in floors.items()},
         },
     )
+
+
+def _check(extractor: Extractor, reference: Dataset, training: np.ndarray, num_seeds: int) -> None:
+    if num_seeds < 2:
+        raise InputError(
+            f"num_seeds is {num_seeds}; the gate needs at least 2 for a spread, and 5 or more for "
+            "one that means something."
+        )
+    if len(reference) < _FEWEST_IMAGES:
+        raise InputError(
+            f"the reference {reference.name} has {len(reference)} images; the gate compares random "
+            f"halves and needs at least {_FEWEST_IMAGES}, and a thousand to mean something."
+        )
+    extractor.check_shape(reference.image_shape)
+    if (
+        training.dtype != np.uint8
+        or not len(training)
+        or training.shape[1:] != reference.image_shape
+    ):
+        shape = shape_text(reference.image_shape)
+        raise InputError(
+            f"the training images are {training.dtype} {list(training.shape)}; copies of them "
+            f"stand in for images of the reference: give at least one, uint8 and {shape}."
+        )
+
+
+def _check_classes(
+    labels: np.ndarray, halves: Sequence[tuple[np.ndarray, np.ndarray]], name: str
+) -> None:
+    """Raises InputError unless every half to be damaged is of two classes or more."""
+    fewest = min(len(np.unique(labels[damaged])) for _, damaged in halves)
+    if fewest < 2:
+        classes, counts = np.unique(labels, return_counts=True)
+        found = "of one class" if len(classes) == 1 else f"of {counts.max()} of one class in all"
+        raise InputError(
+            f"the reference {name} is {found} (of {len(labels)} images), and the gate drops a "
+            "class from a random half: give images of at least two classes, dozens of each."
+        )
+
+
+def _is_constant(features: np.ndarray) -> bool:
+    """Whether features [n, d] are the same for all images, up to round-off."""
+    return bool(np.ptp(features, axis=0).max() <= 1e-6 * np.abs(features).max())
+
+
+def _spread(floors: np.ndarray) -> float:
+    """Standard deviation of the floors over their mean; 0 of a layer that is constant."""
+    mean = floors.mean()
+    return float(floors.std(ddof=1) / mean) if mean > 0 else 0.0
 
 
 def _halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -200,9 +258,19 @@ def _halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return order[: count // 2], order[count // 2 : count // 2 * 2]
 
 
-def _row(degradation: Degradation, layer: str, values: np.ndarray, floors: np.ndarray) -> Row:
-    floor, spread = floors.mean(), floors.std(ddof=1) / floors.mean()
-    ratios = values / floor
+def judge_damage(
+    degradation: Degradation, layer: str, distances: np.ndarray, floors: np.ndarray
+) -> Row:
+    """What one layer says of one kind of damage.
+
+    Args:
+        degradation: the damage; its k strengths count.
+        layer: 'semantic' or 'texture'.
+        distances: of the damaged from the undamaged half, [seeds, k].
+        floors: of the halves undamaged, [seeds]; all 0 of a layer that is constant.
+    """
+    floor = floors.mean()
+    ratios = distances / floor if floor > 0 else np.ones_like(distances)
     means, spreads = ratios.mean(0), ratios.std(0, ddof=1)
     drops = means[:-1] - means[1:]
     return Row(
@@ -212,21 +280,32 @@ def _row(degradation: Degradation, layer: str, values: np.ndarray, floors: np.nd
         ratios=tuple(means.tolist()),
         spreads=tuple(spreads.tolist()),
         monotone=bool(np.all(drops <= np.maximum(spreads[:-1], spreads[1:]))),
-        seen=bool(means[-1] > 1 + 3 * spread),
+        seen=bool(means[-1] > 1 + 3 * _spread(floors)),
     )
 
 
 def save_gate(pack: str | pathlib.Path, gate: Gate) -> None:
-    """Stores what the gate found beside the pack's weights; the pack's hash does not change."""
+    """Stores what the gate found beside the pack's weights; the pack's hash does not change.
+
+    Raises:
+        InputError: a pack that cannot be written to.
+    """
     content = {
         "rows": [dataclasses.asdict(row) for row in gate.rows],
         "protocol": gate.protocol,
         "verdict": gate.verdict,
     }
-    path = pathlib.Path(pack) / GATE_RECORD
-    temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
-    temporary.replace(path)
+    try:
+        write_json(pathlib.Path(pack).expanduser() / GATE_RECORD, content)
+    except OSError as error:
+        raise _unwritable(pack, error.strerror) from error
+
+
+def _unwritable(pack: str | pathlib.Path, why: str) -> InputError:
+    return InputError(
+        f"the gate's findings cannot be written into the pack '{pack}' ({why}): copy the pack to a "
+        "folder of yours, and test it there."
+    )
 
 
 def gate_table(gate: Gate) -> str:

@@ -92,6 +92,24 @@ def initialise_processes(coordinator: str, num_processes: int, process_id: int) 
     jax.distributed.initialize(coordinator, num_processes, process_id)
 
 
+def divide_cpu(num_devices: int) -> None:
+    """Makes `num_devices` devices of the CPU, at most one a core; nothing once JAX is in use.
+
+    Where XLA_FLAGS say how many there are, that stands.
+
+    Raises:
+        InputError: fewer than one.
+    """
+    if num_devices < 1:
+        raise InputError(f"config.cpu_devices is {num_devices}; expected 1 or more.")
+    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+        return
+    try:
+        jax.config.update("jax_num_cpu_devices", min(num_devices, os.cpu_count() or 1))
+    except RuntimeError:  # its devices are there already
+        return
+
+
 def make_plan(mode: str, batch_size: int, num_devices: int = 0) -> Plan:
     """The plan for this machine.
 

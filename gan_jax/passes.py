@@ -122,22 +122,59 @@ def accumulate(
     return grads, metrics, collections
 
 
-def discriminator_metrics(loss: Array, real_logits: Array, fake_logits: Array) -> Metrics:
-    """The discriminator's loss, and its mean logits on either side."""
-    return {
+def total_penalty(
+    gan: GAN, logits_fn: LogitsFn, real: Array, fake: Array, keys: Array, step: Array
+) -> tuple[Array, Metrics]:
+    """The sum of the gradient penalties' means, and each by name; 0 between their steps."""
+
+    def compute() -> Metrics:
+        return {
+            f"penalty/{penalty.name}": gan.penalty_interval
+            * jnp.mean(penalty(logits_fn, real, fake, keys))
+            for penalty in gan.penalties
+        }
+
+    if gan.penalty_interval == 1 or not gan.penalties:
+        values = compute()
+    else:
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(compute))
+        values = lax.cond(step % gan.penalty_interval == 0, compute, lambda: zeros)
+    return sum(values.values(), jnp.zeros(())), values
+
+
+def discriminator_loss(
+    gan: GAN, state: GANState, real_logits: Array, fake_logits: Array
+) -> tuple[Array, Metrics]:
+    """The mean loss of logits [n] of real and generated images, and its parts by name."""
+    loss = jnp.mean(gan.loss.discriminator(real_logits, fake_logits))
+    metrics = {
         "loss/discriminator": loss,
         "logits/real": jnp.mean(real_logits),
         "logits/fake": jnp.mean(fake_logits),
     }
+    if gan.lecam is None:
+        return loss, metrics
+    penalty = jnp.mean(gan.lecam(real_logits, fake_logits, state.averages["lecam"]))
+    return loss + penalty, metrics | {"penalty/lecam": penalty}
 
 
-def total_penalty(gan: GAN, logits_fn: LogitsFn, real: Array, fake: Array) -> tuple[Array, Metrics]:
-    """The sum of the penalties' means, and each by name."""
-    values = {
-        f"penalty/{penalty.name}": jnp.mean(penalty(logits_fn, real, fake))
-        for penalty in gan.penalties
-    }
-    return sum(values.values(), jnp.zeros(())), values
+def generator_loss(gan: GAN, real_logits: Array | None, fake_logits: Array) -> Array:
+    """The mean loss of logits [n]; those of real images are needed by relativistic losses only."""
+    pair = (real_logits, fake_logits) if gan.loss.relativistic else (fake_logits,)
+    return jnp.mean(gan.loss.generator(*pair))
+
+
+def finish_discriminator(
+    state: GANState, grads: Any, collections: Any, metrics: Metrics, gan: GAN
+) -> GANState:
+    """The state after the discriminator's optimiser, and the averages that its loss follows."""
+    net = apply_gradients(state.discriminator, grads, collections, gan.discriminator_optimizer)
+    state = state.replace(discriminator=net)
+    if gan.lecam is None:
+        return state
+    means = (metrics["logits/real"], metrics["logits/fake"])
+    lecam = gan.lecam.update(state.averages["lecam"], *means)
+    return state.replace(averages=state.averages | {"lecam": lecam})
 
 
 def finish_generator(

@@ -32,6 +32,8 @@ class RecogniserReport:
       mistakes: test images named wrongly, uint8 [m, h, w, c].
       mistake_labels: their true classes, integers [m].
       mistake_predictions: what they were taken for, integers [m].
+      layers: what its layers say of real images, by name, as `Extractor.layer_statistics`.
+      layer_warning: what is to be feared of them, '' if nothing.
       environment: versions and device, name to value.
     """
 
@@ -44,6 +46,8 @@ class RecogniserReport:
     mistakes: np.ndarray | None = None
     mistake_labels: np.ndarray | None = None
     mistake_predictions: np.ndarray | None = None
+    layers: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    layer_warning: str = ""
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -59,6 +63,7 @@ def write_recogniser_report(path, report: RecogniserReport) -> None:
         _confusion(report),
         _curves(report.history),
         _mistakes(report),
+        _layers(report),
         webpage.section(
             "Setup",
             "What to repeat to get this page again.",
@@ -227,6 +232,30 @@ def _mistakes(report: RecogniserReport) -> str:
         f"Test images named wrongly{more}: the true class in bold. Good: images that a person "
         "would hesitate over too.",
         webpage.tiles(report.mistakes[:shown], captions),
+    )
+
+
+def _layers(report: RecogniserReport) -> str:
+    rows = [
+        [
+            name,
+            f"{entry['features']:,}",
+            webpage.number(entry["effective_rank"]),
+            webpage.number(entry["floor"]),
+            f"{entry['n']:,}",
+        ]
+        for name, entry in report.layers.items()
+    ]
+    if not rows:
+        return ""
+    warning = f"<p><b>Warning.</b> {webpage.escape(report.layer_warning)}</p>"
+    return webpage.section(
+        "As a judge",
+        "What real test images look like in the layers that generated ones will be compared in. "
+        "The effective rank is how many directions the features really use; near 1, a Fréchet "
+        "distance sees little. The floor is that distance between real images and real ones.",
+        warning if report.layer_warning else "",
+        webpage.table(["layer", "features", "effective rank", "floor", "n a side"], rows),
     )
 
 

@@ -140,7 +140,8 @@ def _check(report: GANReport) -> None:
 
 def _header(report: GANReport) -> str:
     metrics = report.evaluation.get("metrics", {})
-    judge = report.evaluation.get("protocol", {}).get("extractor")
+    protocol = report.evaluation.get("protocol", {})
+    judge, gate = protocol.get("extractor"), protocol.get("gate", "")
     numbers = []
     verdict = "Not evaluated."
     for name in ("fd_semantic", "fd_texture"):
@@ -155,6 +156,8 @@ def _header(report: GANReport) -> str:
             if entry.get("n"):
                 verdict += f" at n = {entry['n']:,}"
             verdict += f", judged by {judge}." if judge else "."
+            if gate.startswith("failed"):
+                verdict += f" The judge did not pass its degradation gate ({gate})."
         if ratio:
             numbers.append((ratio, f"the floor of real images in {name}; 1 × is the goal"))
         else:

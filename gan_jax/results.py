@@ -106,6 +106,11 @@ def listed(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - 6} more" if len(names) > 6 else shown
 
 
+def shortened(text: str, most: int) -> str:
+    """The beginning of a text that is longer than `most` characters, with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def _read(folder: pathlib.Path) -> dict[str, Any]:
     content = workdir.read_json(folder / workdir.EVALUATION)
     if not _well_formed(content):

@@ -15,12 +15,12 @@ from jax import Array
 
 from gan_jax.axis import named_key
 from gan_jax.losses import NON_SATURATING, AdversarialLoss
-from gan_jax.penalties import LogitsFn
+from gan_jax.penalties import LeCam, LogitsFn
 
 Params = Any
 Collections = dict[str, Any]
 Augmentation = Callable[[Array, Array], Array]
-Penalty = Callable[[LogitsFn, Array, Array], Array]
+Penalty = Callable[[LogitsFn, Array, Array, Array], Array]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +33,12 @@ class GAN:
         generator_optimizer, discriminator_optimizer: optax transformations.
         latent_dim: length of the standard normal latents.
         loss: the pair of adversarial losses.
-        penalties: added to the discriminator's loss, each with a `name`; they look at single
-            examples, so they need a discriminator without batch normalisation.
+        penalties: of gradients, added to the discriminator's loss, each with a `name`; they look
+            at single examples, so they need a discriminator without batch normalisation.
+        penalty_interval: steps from one update with the penalties to the next; they then count
+            that many times (Karras et al. 2020, "Analyzing and improving the image quality of
+            StyleGAN", section 3.1).
+        lecam: a penalty on logits against their own moving averages, or None.
         augment: (images, keys [n]) to images, before the discriminator on real and generated
             images in both updates, or None.
         ema_half_life: images after which a parameter's weight in the moving average has halved;
@@ -53,6 +57,8 @@ class GAN:
     latent_dim: int
     loss: AdversarialLoss = NON_SATURATING
     penalties: tuple[Penalty, ...] = ()
+    penalty_interval: int = 1
+    lecam: LeCam | None = None
     augment: Augmentation | None = None
     ema_half_life: float = 10_000.0
     ema_rampup: float = 0.05
@@ -107,6 +113,16 @@ class GANState(flax.struct.PyTreeNode):
     ema: dict[str, Any]
 
 
+class FollowingGANState(GANState):
+    """A GAN whose loss follows what it sees: a class of its own, so that others save no more.
+
+    Attributes:
+        averages: scalars by who follows them, such as 'lecam'.
+    """
+
+    averages: dict[str, Any]
+
+
 class CNNState(flax.struct.PyTreeNode):
     """A recogniser in training: updates done, the network, and the average of its variables."""
 
@@ -140,7 +156,10 @@ def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) ->
         named_key(key, "discriminator"),
     )
     ema = jax.tree.map(jnp.copy, generator.variables())
-    return GANState(jnp.zeros((), jnp.int32), generator, discriminator, ema)
+    parts = (jnp.zeros((), jnp.int32), generator, discriminator, ema)
+    if gan.lecam is None:
+        return GANState(*parts)
+    return FollowingGANState(*parts, {"lecam": {"real": jnp.zeros(()), "fake": jnp.zeros(())}})
 
 
 def create_cnn_state(

@@ -18,16 +18,18 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from gan_jax.axis import bind_axis, global_count, named_key, pmean
+from gan_jax.axis import bind_axis, example_keys, global_count, named_key, pmean
 from gan_jax.passes import (
     Batch,
     Metrics,
     accumulate,
     apply_gradients,
-    discriminator_metrics,
+    discriminator_loss,
     draw_latents,
+    finish_discriminator,
     finish_generator,
     generate,
+    generator_loss,
     global_index,
     make_augmenter,
     make_judge,
@@ -57,13 +59,14 @@ def discriminator_update(
             # Two passes, as batch statistics must not mix real and generated images.
             logits, after = judge(params, collections, augment(real, "real"), "real")
             fake_logits, after = judge(params, after, augment(fake, "fake"), "fake")
-            loss = jnp.mean(gan.loss.discriminator(logits, fake_logits))
-            metrics = discriminator_metrics(loss, logits, fake_logits)
+            loss, metrics = discriminator_loss(gan, state, logits, fake_logits)
             penalty, values = total_penalty(
                 gan,
-                lambda images: judge(params, collections, augment(images, "real"), "real")[0],
+                lambda images, kind: judge(params, collections, augment(images, kind), kind)[0],
                 real,
                 fake,
+                example_keys(named_key(key, "penalty"), index),
+                state.step,
             )
             return loss + penalty, (metrics | values, after)
 
@@ -73,8 +76,7 @@ def discriminator_update(
     batch = batch | {"index": global_index(batch, axis_name)}
     results = accumulate(gradients, batch, state.discriminator.collections, key, gan.accumulation)
     grads, metrics, collections = pmean(results, axis_name)
-    net = apply_gradients(state.discriminator, grads, collections, gan.discriminator_optimizer)
-    return state.replace(discriminator=net), metrics
+    return finish_discriminator(state, grads, collections, metrics, gan), metrics
 
 
 def generator_update(
@@ -84,7 +86,7 @@ def generator_update(
 
     Writes the generator's parameters, collections and optimiser state, `ema` and `step`. The
     discriminator runs in training mode, but nothing of it is written. Of the batch only its
-    size and its indices are used.
+    size and its indices are used, unless the loss is relativistic.
     """
     key = named_key(jax.random.fold_in(key, state.step), "generator")
     discriminator = state.discriminator
@@ -95,22 +97,27 @@ def generator_update(
         augment = make_augmenter(gan.augment, key, index)
         net = state.generator.replace(collections=collections)
         latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
+        real_logits = None
+        if gan.loss.relativistic:
+            real = augment(batch["images"], "real")
+            real_logits, _ = judge(discriminator.params, discriminator.collections, real, "real")
 
         def loss_fn(params: Any) -> tuple[Array, Any]:
             fake, after = generate(params, net, latents, own, gan, axis_name)
             fake = augment(fake, "fake")
             logits, _ = judge(discriminator.params, discriminator.collections, fake, "fake")
-            return jnp.mean(gan.loss.generator(logits)), after
+            return generator_loss(gan, real_logits, logits), after
 
         (loss, after), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.generator.params)
         return grads, {"loss/generator": loss}, after
 
-    index = global_index(batch, axis_name)
-    results = accumulate(
-        gradients, {"index": index}, state.generator.collections, key, gan.accumulation
-    )
+    used = {"index": global_index(batch, axis_name)}
+    if gan.loss.relativistic:
+        used["images"] = batch["images"]
+    results = accumulate(gradients, used, state.generator.collections, key, gan.accumulation)
     grads, metrics, collections = pmean(results, axis_name)
-    return finish_generator(state, grads, collections, len(index), gan, axis_name), metrics
+    count = len(used["index"])
+    return finish_generator(state, grads, collections, count, gan, axis_name), metrics
 
 
 def gan_step(
@@ -155,9 +162,11 @@ def simultaneous_step(
             logits, after = judge(params, collections[1], augment(real, "real"), "real")
             penalty, values = total_penalty(
                 gan,
-                lambda images: judge(params, collections[1], augment(images, "real"), "real")[0],
+                lambda images, kind: judge(params, collections[1], augment(images, kind), kind)[0],
                 real,
                 fake,
+                example_keys(named_key(key, "penalty"), index),
+                state.step,
             )
             return (logits, penalty), (values, after)
 
@@ -169,28 +178,23 @@ def simultaneous_step(
             judge_real, params, has_aux=True
         )
         fake_logits, fake_vjp, after = jax.vjp(judge_fake, params, fake, has_aux=True)
-        loss, (on_real, on_fake) = jax.value_and_grad(
-            lambda *pair: jnp.mean(gan.loss.discriminator(*pair)), (0, 1)
+        (_, metrics), (on_real, on_fake) = jax.value_and_grad(
+            lambda *pair: discriminator_loss(gan, state, *pair), (0, 1), has_aux=True
         )(logits, fake_logits)
-        generator_loss, on_generated = jax.value_and_grad(
-            lambda logits: jnp.mean(gan.loss.generator(logits))
+        metrics["loss/generator"], on_generated = jax.value_and_grad(
+            lambda fake_logits: generator_loss(gan, logits, fake_logits)
         )(fake_logits)
         discriminator_grads = jax.tree.map(
             jnp.add, real_vjp((on_real, jnp.ones_like(penalty)))[0], fake_vjp(on_fake)[0]
         )
         generator_grads = generator_vjp(fake_vjp(on_generated)[1])[0]
-        metrics = discriminator_metrics(loss, logits, fake_logits) | values
-        metrics["loss/generator"] = generator_loss
-        return (generator_grads, discriminator_grads), metrics, (after_generator, after)
+        return (generator_grads, discriminator_grads), metrics | values, (after_generator, after)
 
     batch = batch | {"index": global_index(batch, axis_name)}
     collections = (state.generator.collections, state.discriminator.collections)
     results = accumulate(gradients, batch, collections, key, gan.accumulation)
     grads, metrics, collections = pmean(results, axis_name)
-    net = apply_gradients(
-        state.discriminator, grads[1], collections[1], gan.discriminator_optimizer
-    )
-    state = state.replace(discriminator=net)
+    state = finish_discriminator(state, grads[1], collections[1], metrics, gan)
     count = len(batch["index"])
     return finish_generator(state, grads[0], collections[0], count, gan, axis_name), metrics
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -18,17 +20,19 @@ from gan_jax.collapse_guard import CollapseGuard
 from gan_jax.config import check_config, plain
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment, library_versions
-from gan_jax.errors import InputError
-from gan_jax.extractor import Extractor, load_pack, make_record, save_pack
+from gan_jax.errors import InputError, TrainingDiverged
+from gan_jax.extractor import Extractor, assemble, load_pack, make_record, save_pack
 from gan_jax.factory import build_gan, build_recogniser, count_steps, gan_step_function
 from gan_jax.images import image_grid, save_png
 from gan_jax.judge import Judge, make_judge
+from gan_jax.layer_statistics import layer_statistics, low_rank_warning
 from gan_jax.logs import read_history
 from gan_jax.rollback import RollBack, Rollbacks
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.session import Session, say
 from gan_jax.state import GAN, GANState, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update
+from gan_jax.stopped_report import write_stopped_report
 from gan_jax.texture_evaluation import check_run
 
 _log = logging.getLogger(__name__)
@@ -52,6 +56,7 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
         Interrupted: SIGTERM or Ctrl-C, after saving.
     """
     check_config(config)
+    parallel.divide_cpu(config.cpu_devices)
     workdir = pathlib.Path(workdir)
     parallel.enable_compilation_cache(config.compilation_cache)
     with loop.StopSignal() as stop:
@@ -98,23 +103,24 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         return loop.Evaluation(numbers, score, end=session.check(guard, step))
 
     key, state = jax.random.key(config.seed), None
-    while state is None:
-        start = parallel.replicate(create_gan_state(gan, key, train.image_shape), plan)
-        try:
-            with Session(config, workdir, start, num_steps) as session:
-                if guard is not None:
-                    session.resume_guard(guard)
-                state = session.fit(
-                    key,
-                    plan=plan,
-                    dataset=train,
-                    stop=stop,
-                    evaluate=functools.partial(evaluate, session),
-                    step=functools.partial(step_function, gan=gan),
-                )
-        except RollBack as request:
-            _log.warning("The generator has collapsed: %s", request)
-            Rollbacks(workdir).order(request)
+    with _reported_if_stopped(workdir, config, f"{config.model.name} on {train.name}", num_steps):
+        while state is None:
+            start = parallel.replicate(create_gan_state(gan, key, train.image_shape), plan)
+            try:
+                with Session(config, workdir, start, num_steps) as session:
+                    if guard is not None:
+                        session.resume_guard(guard)
+                    state = session.fit(
+                        key,
+                        plan=plan,
+                        dataset=train,
+                        stop=stop,
+                        evaluate=functools.partial(evaluate, session),
+                        step=functools.partial(step_function, gan=gan),
+                    )
+            except RollBack as request:
+                _log.warning("The generator has collapsed: %s", request)
+                Rollbacks(workdir).order(request)
     say("Evaluating, and writing the report ...")
     ema = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
     evaluation.evaluate_gan(
@@ -133,6 +139,30 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     if parallel.is_main_process():
         say(metric_table(folder.read_json(workdir / folder.EVALUATION)))
         say(f"Report: {workdir / folder.REPORT}")
+
+
+@contextlib.contextmanager
+def _reported_if_stopped(
+    workdir: pathlib.Path, config: ConfigDict, title: str, num_steps: int
+) -> Iterator[None]:
+    """Leaves a page behind when a collapse or a divergence ends the run."""
+    try:
+        yield
+    except TrainingDiverged as reason:
+        if parallel.is_main_process():
+            try:
+                report = write_stopped_report(
+                    workdir,
+                    str(reason),
+                    title=title,
+                    num_steps=num_steps,
+                    config=plain(config),
+                    environment=describe_environment(),
+                )
+                say(f"Report: {report}")
+            except OSError as error:  # why the run was stopped must not be lost for it
+                _log.warning("The report cannot be written (%s).", error)
+        raise
 
 
 def _make_guard(config: ConfigDict, judge: Judge | None, num_steps: int) -> CollapseGuard | None:
@@ -255,7 +285,10 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
         splits={"train": train.fingerprint, "test": test.fingerprint},
         versions=library_versions(),
     )
+    record["layer_statistics"] = layer_statistics(assemble(variables, record), test)
     if parallel.is_main_process():
+        if warning := low_rank_warning(record["layer_statistics"]):
+            _log.warning(warning)
         extractor = save_pack(workdir / folder.PACK, variables, record)
         evaluation.write_recogniser_results(
             workdir,

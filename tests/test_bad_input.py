@@ -90,7 +90,6 @@ def test_unknown_and_impossible_fields():
         ({"num_epochs": 0.0}, "num_epochs"),
         ({"evaluation.num_samples": 3}, "num_samples is 3"),
         ({"seed": -1}, "seed is -1"),
-        ({"judge.train": cnn_config()}, "judge.pack is empty"),
     ]:
         config = gan_config()
         config.update_from_flattened_dict(change)
@@ -100,6 +99,11 @@ def test_unknown_and_impossible_fields():
         ({"model.name": "dcgn"}, "did you mean 'dcgan'"),
         ({"loss": "non_saturated"}, "did you mean 'non_saturating'"),
         ({"r1_weight": 1.0}, "batch normalisation"),
+        ({"dragan_weight": 10.0}, "dragan_weight is 10.0.*batch normalisation"),
+        ({"r2_weight": -1.0}, "r2_weight is -1.0; expected 0 or more"),
+        ({"lecam_weight": -1.0}, "lecam_weight is -1.0"),
+        ({"penalty_interval": 0}, "penalty_interval is 0; expected 1 or more"),
+        ({"loss": "relativistic"}, "centres apart.*discriminator_norm='none'"),
         ({"model.dtype": "float61"}, "float61"),
         ({"generator_optimizer.schedule": "cosin"}, "cosine"),
         ({"generator_optimizer.learning_rate": 0.0}, "learning_rate is 0"),
@@ -268,3 +272,27 @@ def test_the_newest_and_the_best_are_kept(tmp_path):
     with Checkpoints(tmp_path, keep=2) as checkpoints:
         assert {20, 50, 60} <= set(checkpoints.steps())
         assert checkpoints.best_step() == 20
+
+
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        ({"loss": "relativistic", "r1_weight": 1.0}, "diverges without R1 and R2"),
+        (
+            {"loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0, "penalty_interval": 4},
+            "every 4 steps are known to fail",
+        ),
+        ({"loss": "wasserstein"}, "logits run away"),
+        ({"loss": "relativistic", "r1_weight": 1.0, "r2_weight": 1.0}, None),
+        ({"loss": "wasserstein", "gradient_penalty_weight": 10.0}, None),
+        ({"loss": "hinge", "lecam_weight": 0.1, "dragan_weight": 1.0}, None),
+    ],
+)
+def test_pairs_that_are_known_to_fail_are_warned_about(changes, warning, caplog):
+    config = gan_config()
+    config.model.discriminator_norm = "none"
+    config.update_from_flattened_dict(changes)
+    gan = build_gan(config, (28, 28, 1), 100)
+    assert gan.loss.name == changes["loss"]
+    assert len(gan.penalties) == len(set(changes) - {"loss", "penalty_interval", "lecam_weight"})
+    assert (warning in caplog.text) if warning else not caplog.records

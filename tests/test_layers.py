@@ -33,6 +33,13 @@ CASES = [
             (3, 3, "columns"),
             (7, 3, "columns"),
             (5, 1, "columns"),
+            (1, 1, "shifts"),
+            (2, 1, "shifts"),
+            (3, 1, "shifts"),
+            (1, 2, "shifts"),
+            (4, 2, "shifts"),
+            (5, 2, "shifts"),
+            (2, 3, "shifts"),
             (1, 1, "spectral"),
             (2, 1, "spectral"),
             (3, 1, "spectral"),
@@ -46,6 +53,7 @@ CASES = [
     ("subpixel", (5, 2), (2, 1), (1, 4)),
     ("columns", (3, 4), (1, 2), (6, 1)),
     ("columns", (5, 5), (2, 2), (8, 7)),
+    ("shifts", (3, 4), (1, 2), (6, 1)),
     ("spectral", (3, 4), (1, 1), (4, 7)),
     ("spectral", (7, 2), (1, 1), (2, 5)),
 ]
@@ -98,11 +106,14 @@ def test_forms_agree(name, form, kernel_size, strides, size):
             np.testing.assert_allclose(a, b, atol=1e-12 * scale, rtol=0)
 
 
-# The article's layers: (function, image side, kernel side, channels in and out, stride).
+# Layers of the networks: (function, image side, kernel side, channels in and out, stride).
 LAYERS = [
+    ("conv", 28, 3, 1, 16, 1),
+    ("conv", 32, 3, 3, 32, 1),
     ("conv", 28, 5, 1, 64, 2),
     ("conv", 14, 5, 64, 128, 2),
     ("conv_transpose", 7, 5, 256, 128, 1),
+    ("conv_transpose", 4, 4, 128, 64, 2),
     ("conv_transpose", 7, 5, 128, 64, 2),
     ("conv_transpose", 14, 7, 64, 1, 2),
 ]
@@ -130,7 +141,9 @@ def test_chosen_forms_are_as_exact_in_float32_as_the_direct_ones(
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.parametrize(("form", "stride"), [("subpixel", 2), ("columns", 2), ("spectral", 1)])
+@pytest.mark.parametrize(
+    ("form", "stride"), [("subpixel", 2), ("columns", 2), ("shifts", 1), ("spectral", 1)]
+)
 def test_forms_agree_in_float32_under_scan_and_vmap(name, form, stride):
     rng = np.random.default_rng(1)
     xs = jnp.asarray(rng.normal(size=(3, 2, 7, 7, 4)), jnp.float32)

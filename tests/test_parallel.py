@@ -2,6 +2,9 @@
 
 import dataclasses
 import functools
+import os
+import subprocess
+import sys
 import warnings
 
 import flax.linen as nn
@@ -348,3 +351,24 @@ def test_map_batches_uses_every_device():
 def test_map_batches_of_nothing():
     with pytest.raises(InputError, match="no examples"):
         parallel.map_batches(lambda _, x: x, (), np.zeros((0, 3)), batch_size=16)
+
+
+@pytest.mark.parametrize(("asked", "flags", "expected"), [
+    (2, "", min(2, os.cpu_count())),
+    (4096, "", os.cpu_count()),
+    (2, "--xla_force_host_platform_device_count=3", 3),
+])  # fmt: skip
+def test_the_cpu_is_divided_before_jax_is_used(asked, flags, expected):
+    code = (
+        "import jax; from gan_jax.parallel import divide_cpu; "
+        f"divide_cpu({asked}); print(jax.device_count()); divide_cpu(1)"
+    )
+    environment = os.environ | {"XLA_FLAGS": flags}
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert int(printed.stdout) == expected
+
+
+def test_a_cpu_of_no_devices():
+    with pytest.raises(InputError, match="cpu_devices is 0; expected 1 or more"):
+        parallel.divide_cpu(0)

@@ -1,11 +1,11 @@
-"""Gradient penalties on discriminators whose gradients are known."""
+"""Penalties on discriminators whose gradients are known."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.penalties import R1, squared_gradient_norm
+from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam, squared_gradient_norm
 
 _SHAPE = (5, 3, 4, 2)
 
@@ -20,6 +20,9 @@ def _float64():
 @pytest.fixture
 def random():
     return np.random.default_rng(0)
+
+
+_KEYS = jax.random.split(jax.random.key(1), 5)
 
 
 def _flat(images):
@@ -64,22 +67,83 @@ def test_finite_differences(random):
     np.testing.assert_allclose(values, expected, rtol=1e-5)
 
 
-def test_r1_is_half_the_weight_on_real_images_only(random):
-    real, fake = jnp.asarray(random.normal(size=_SHAPE)), jnp.full(_SHAPE, jnp.nan)
+def _square(x, kind):
+    """Its gradient is 2x."""
+    return jnp.sum(x**2, (1, 2, 3))
 
-    def discriminator(x):
-        return jnp.sum(x**2, (1, 2, 3))  # gradient 2x
+
+@pytest.mark.parametrize(("penalty", "side"), [(R1, 0), (R2, 1)])
+def test_r1_and_r2_are_half_the_weight_on_their_own_images_only(random, penalty, side):
+    images = [jnp.full(_SHAPE, jnp.nan)] * 2
+    images[side] = jnp.asarray(random.normal(size=_SHAPE))
+    kinds = []
+
+    def discriminator(x, kind):
+        kinds.append(kind)
+        return _square(x, kind)
 
     for weight in (0.1, 1.0, 10.0):
-        values = R1(weight)(discriminator, real, fake)
-        expected = 0.5 * weight * 4 * np.sum(np.asarray(real) ** 2, (1, 2, 3))
+        values = penalty(weight)(discriminator, *images, _KEYS)
+        expected = 0.5 * weight * 4 * np.sum(np.asarray(images[side]) ** 2, (1, 2, 3))
         np.testing.assert_allclose(values, expected, rtol=1e-12)
+    assert set(kinds) == {("real", "fake")[side]}
 
 
 def test_r1_trains_the_discriminator(random):
     """For D(x) = <w, x> the mean penalty is weight/2 |w|^2, whose gradient is weight * w."""
     real, w = jnp.asarray(random.normal(size=_SHAPE)), jnp.asarray(random.normal(size=_SHAPE[1:]))
     gradient = jax.grad(
-        lambda w: jnp.mean(R1(3.0)(lambda x: jnp.sum(x * w, (1, 2, 3)), real, real))
+        lambda w: jnp.mean(R1(3.0)(lambda x, _: jnp.sum(x * w, (1, 2, 3)), real, real, _KEYS))
     )(w)
     np.testing.assert_allclose(gradient, 3.0 * w, rtol=1e-12)
+
+
+def test_gradient_penalty_lies_between_the_images(random):
+    """For D(x) = |x|^2 the gradient's length gives the length of the point it is taken at."""
+    real = jnp.ones(_SHAPE)
+    values = GradientPenalty(10.0)(_square, real, 3 * real, _KEYS)
+    lengths = (np.sqrt(np.asarray(values) / 10) + 1) / 2
+    places = lengths / np.sqrt(24)
+    assert np.all((places > 1) & (places < 3)) and np.ptp(places) > 0.2
+    again = GradientPenalty(10.0)(_square, real, 3 * real, _KEYS[::-1])
+    np.testing.assert_allclose(again, values[::-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("penalty", [GradientPenalty(2.0), DRAGAN(2.0)])
+def test_two_sided_penalties_want_gradients_of_length_one(random, penalty):
+    real, fake = (jnp.asarray(random.normal(size=_SHAPE)) for _ in range(2))
+    w = random.normal(size=_SHAPE[1:])
+    for length in (0.0, 0.5, 1.0, 3.0):
+        slope = jnp.asarray(length * w / np.linalg.norm(w))
+
+        def mean(slope):
+            return jnp.mean(penalty(lambda x, _: jnp.sum(x * slope, (1, 2, 3)), real, fake, _KEYS))
+
+        value, gradient = jax.value_and_grad(mean)(slope)
+        np.testing.assert_allclose(value, 2 * (length - 1) ** 2, rtol=1e-5, atol=1e-10)
+        assert np.isfinite(gradient).all()
+
+
+def test_dragan_looks_close_to_real_images(random):
+    real = jnp.asarray(random.normal(size=_SHAPE))
+    noise = jax.vmap(lambda key: jax.random.uniform(key, _SHAPE[1:], real.dtype))(_KEYS)
+    moved = np.asarray(real) + 0.5 * np.std(np.asarray(real)) * np.asarray(noise)
+    values = DRAGAN(1.0, spread=0.5)(_square, real, jnp.full(_SHAPE, jnp.nan), _KEYS)
+    expected = (2 * np.sqrt(np.sum(moved**2, (1, 2, 3))) - 1) ** 2
+    np.testing.assert_allclose(values, expected, rtol=1e-9)
+
+
+def test_lecam_is_zero_until_a_side_passes_the_others_average():
+    lecam, averages = LeCam(0.5), {"real": jnp.float64(1.0), "fake": jnp.float64(-1.0)}
+    real, fake = jnp.array([-2.0, -1.0, 0.0, 2.0]), jnp.array([2.0, 1.0, 0.0, -3.0])
+    np.testing.assert_allclose(
+        lecam(real, fake, averages), [0, 0, 0.5 * (1 + 1), 0.5 * (9 + 16)], rtol=1e-12
+    )
+
+
+def test_lecam_follows_the_means():
+    lecam, averages = LeCam(1.0, decay=0.9), {"real": 0.0, "fake": 0.0}
+    for _ in range(3):
+        averages = lecam.update(averages, 2.0, -4.0)
+    assert averages["real"] == pytest.approx(2 * (1 - 0.9**3))
+    assert averages["fake"] == pytest.approx(-4 * (1 - 0.9**3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import html.parser
 import io
 import re
@@ -222,6 +223,16 @@ def test_gan_page_leads_with_a_verdict_made_of_the_numbers(tmp_path):
     assert "The rarest class, dog, makes up 30.0 % of the samples." in text
     assert "2.0 × the floor of real images in fd_texture" in text
     assert "93.1 % how sure the recogniser is" in text and "2 of 2 classes are drawn" in text
+
+
+def test_gan_page_says_first_that_its_judge_failed(tmp_path):
+    report = _full_report()
+    for gate, said in (("failed: blur is not seen", True), ("passed", False)):
+        protocol = report.evaluation["protocol"] | {"gate": gate}
+        evaluation = report.evaluation | {"protocol": protocol}
+        page = _written(tmp_path / "r.html", dataclasses.replace(report, evaluation=evaluation))
+        message = "did not pass its degradation gate (failed: blur is not seen)"
+        assert (message in page.text) == said
 
 
 def test_gan_page_shows_every_part(tmp_path):

@@ -10,7 +10,10 @@ There the same sums are taken in another order:
   phase, then depth-to-space (Shi et al. 2016, "Is the deconvolution layer the same as a
   convolutional layer?"). It is also the input gradient of a strided convolution.
 - 'columns': a transposed convolution as one matrix product, whose columns are added where they
-  overlap (the reverse of im2col). Better for the few channels of an image.
+  overlap (the reverse of im2col). Better for the few channels of an image, and for maps so small
+  that much of 'subpixel' is border that is cropped.
+- 'shifts': a convolution of few channels as a sum of shifted images, each times one tap: too little
+  work for a matrix product. Its input gradient is that of 'columns'.
 - 'spectral': a stride-1 convolution of a small image as a product of discrete Fourier transforms.
 
 All agree up to rounding, in every derivative.
@@ -19,6 +22,7 @@ All agree up to rounding, in every derivative.
 from __future__ import annotations
 
 import functools
+import math
 from typing import NamedTuple
 
 import jax
@@ -28,8 +32,10 @@ from jax import Array, lax
 
 from gan_jax.errors import InputError
 
-FORMS = ("direct", "subpixel", "columns", "spectral")
+FORMS = ("direct", "subpixel", "columns", "shifts", "spectral")
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+_FEW_TAPS = 27  # kh * kw * i up to which 'shifts' is the fastest form (see benchmarks)
+_SMALL_MAP = 16  # pixels up to which the overlaps of 'columns' cost less than its border
 
 
 def conv(
@@ -42,8 +48,7 @@ def conv(
         kernel: [kh, kw, i, o], the dtype of `x`.
         strides: one for both axes, or one an axis.
         form: one of `FORMS`, or None for the fastest one on the default back end. 'subpixel' and
-            'columns' differ from 'direct' in the gradient of a strided convolution only; 'spectral'
-            needs strides of 1.
+            'columns' differ from 'direct' in the gradient only; 'spectral' needs strides of 1.
 
     Returns:
         [n, ceil(h/s), ceil(w/s), o], the dtype of `x`. May be differentiated any number of times
@@ -105,9 +110,13 @@ def _checked(form: str, strides: tuple[int, int]) -> str:
 def _conv_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
     if jax.default_backend() != "cpu":
         return "direct"
+    kh, kw, inputs, _ = kernel.shape
+    if inputs <= 3 and kh * kw * inputs <= _FEW_TAPS and _is_exact(x):
+        return "shifts"
     if strides == (1, 1):
         return "spectral" if _spectral_pays(x, kernel) else "direct"
-    return _scatter_form(kernel.shape[2])
+    maps = tuple(-(-n // s) for n, s in zip(x.shape[1:3], strides))
+    return _scatter_form(maps, inputs)
 
 
 def _transpose_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
@@ -115,25 +124,32 @@ def _transpose_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
         return "direct"
     if strides == (1, 1):
         return "spectral" if _spectral_pays(x, kernel) else "direct"
-    return _scatter_form(kernel.shape[3])
+    return _scatter_form(x.shape[1:3], kernel.shape[3])
 
 
-def _scatter_form(features: int) -> str:
-    return "columns" if features <= 4 else "subpixel"
+def _scatter_form(maps: tuple[int, ...], features: int) -> str:
+    """The form of a transpose from maps of [h, w] pixels to `features` channels."""
+    return "columns" if features <= 4 or math.prod(maps) <= _SMALL_MAP else "subpixel"
 
 
 def _spectral_pays(x: Array, kernel: Array) -> bool:
     """Whether the transforms cost less than the taps that they save (measured, see benchmarks)."""
-    if jnp.result_type(x) not in (jnp.float32, jnp.float64):
+    if not _is_exact(x):
         return False
     (h, w), (kh, kw, inputs, features) = x.shape[1:3], kernel.shape
     return h * w <= 64 and kh * kw >= 9 and min(inputs, features) >= 64
 
 
+def _is_exact(x: Array) -> bool:
+    """Whether sums in the dtype of x lose nothing that matters; others are summed in float32."""
+    return jnp.result_type(x) in (jnp.float32, jnp.float64)
+
+
 class _Geometry(NamedTuple):
     """A strided convolution of an image to a map, an entry an axis: out[q] meets x[q*s + j - low].
 
-    `form` says how its transpose is computed: 'subpixel' or 'columns'.
+    `form` says how its transpose is computed: 'subpixel' or 'columns'. With 'shifts' it is itself
+    a sum of shifted images, and its transpose 'columns'.
     """
 
     strides: tuple[int, int]
@@ -148,15 +164,18 @@ def _flip(kernel: Array) -> Array:
 
 
 def _direct(x: Array, kernel: Array, geometry: _Geometry) -> Array:
-    padding = [
+    return lax.conv_general_dilated(
+        x, kernel, geometry.strides, _padding(kernel, geometry), dimension_numbers=_DIMENSIONS
+    )
+
+
+def _padding(kernel: Array, geometry: _Geometry) -> list[tuple[int, int]]:
+    return [
         (low, (m - 1) * s + k - n - low)
         for low, m, s, k, n in zip(
             geometry.low, geometry.maps, geometry.strides, kernel.shape, geometry.image
         )
     ]
-    return lax.conv_general_dilated(
-        x, kernel, geometry.strides, padding, dimension_numbers=_DIMENSIONS
-    )
 
 
 # A strided convolution (gather), its transpose in the image (scatter) and its transpose in the
@@ -167,13 +186,13 @@ def _direct(x: Array, kernel: Array, geometry: _Geometry) -> Array:
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _gather(x: Array, kernel: Array, geometry: _Geometry) -> Array:
     """out[q] = sum_j x[q*s + j - low] kernel[j]: [n, h, w, i], [kh, kw, i, o] to [n, *maps, o]."""
-    return _direct(x, kernel, geometry)
+    return (_shifts if geometry.form == "shifts" else _direct)(x, kernel, geometry)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _scatter(y: Array, kernel: Array, geometry: _Geometry) -> Array:
     """The transpose of `_gather` in x: [n, *maps, o], [kh, kw, i, o] to [n, *image, i]."""
-    return (_columns if geometry.form == "columns" else _subpixel)(y, kernel, geometry)
+    return (_subpixel if geometry.form == "subpixel" else _columns)(y, kernel, geometry)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -207,6 +226,26 @@ def _correlate_gradients(size, geometry, residuals, cotangent):
 _gather.defvjp(lambda x, k, g: (_gather(x, k, g), (x, k)), _gather_gradients)
 _scatter.defvjp(lambda y, k, g: (_scatter(y, k, g), (y, k)), _scatter_gradients)
 _correlate.defvjp(lambda x, y, s, g: (_correlate(x, y, s, g), (x, y)), _correlate_gradients)
+
+
+def _shifts(x: Array, kernel: Array, geometry: _Geometry) -> Array:
+    """`_gather` as a sum over taps and input channels of a shifted image times o numbers."""
+    kh, kw, inputs, _ = kernel.shape
+    # Negative padding crops: pixels that no tap meets.
+    x = lax.pad(
+        x,
+        jnp.zeros((), x.dtype),
+        [(0, 0, 0), *((*p, 0) for p in _padding(kernel, geometry)), (0, 0, 0)],
+    )
+    (sh, sw), (h, w) = geometry.strides, geometry.maps
+    rows, columns = (h - 1) * sh + 1, (w - 1) * sw + 1
+    total = jnp.zeros((), x.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            shifted = x[:, i : i + rows : sh, j : j + columns : sw]
+            for c in range(inputs):
+                total += shifted[..., c, None] * kernel[i, j, c]
+    return total
 
 
 def _subpixel(y: Array, kernel: Array, geometry: _Geometry) -> Array:

@@ -2,9 +2,9 @@
 
 The matrix of an offset counts how often level i lies at a pixel and level j at the offset from it
 (Haralick, Shanmugam & Dinstein, "Textural features for image classification", 1973). Each level of
-an image is a plane of bits, 32 rows to a word, so a count is the population count of one plane and
-another one moved: integers, the same on every device, and nothing larger than the image in memory.
-A product of one-hot matrices gives the same counts and took ten times as long on a CPU.
+an image is a plane of bits, 32 rows to a word, so a count is the population count of what one plane
+and another one moved have in common: integers, the same on every device. A product of one-hot
+matrices gives the same counts and took ten times as long on a CPU.
 
 Grey values are rounded to 0..255 and cut into levels of equal width on that fixed range, never on
 the range of the image: contrast is part of what is to be seen. Angles and offsets are those of
@@ -26,7 +26,7 @@ from jax import lax
 from numpy.typing import ArrayLike
 
 from gan_jax.errors import InputError
-from gan_jax.metrics.texture.grey import grey_images
+from gan_jax.metrics.texture.grey import check_images, grey_images
 from gan_jax.metrics.texture.statistics import TextureStatistics
 
 ANGLES = (0, 45, 90, 135)
@@ -50,8 +50,9 @@ HARALICK_FEATURES = (
 )
 
 _BITS = 32
-_IMAGES = 16  # at a time: a pass over the counts then stays in a CPU's first-level cache
-_PIXELS = 2**22  # at a time, where images are large
+_IMAGES = 8  # in one pass over the counts, which then stays in a CPU's first-level cache
+_GROUPS = 8  # of as many images, one after the other in a call
+_PIXELS = 2**21  # at a time, where images are large
 _WORDS = 16  # added up in one pass over the counts
 
 
@@ -225,26 +226,27 @@ def _checked_matrices(matrices: ArrayLike) -> np.ndarray:
 
 
 def _counts(images: ArrayLike, distances: Sequence[int], levels: int) -> Iterator[np.ndarray]:
-    """Counts float64 [<= _IMAGES, distances, 4, levels, levels], one direction, part by part."""
+    """Counts float64 [<= tile, distances, 4, levels, levels], one direction, part by part."""
     if not (isinstance(levels, int) and 2 <= levels <= 256):
         raise InputError(f"levels is {levels!r}; expected a whole number from 2 to 256.")
     distances = tuple(distances)
     if not distances or not all(isinstance(d, int) and d >= 1 for d in distances):
         raise InputError(f"distances is {distances!r}; expected whole numbers of pixels >= 1.")
-    images = np.asarray(images)
-    if images.ndim != 4 or not images.size:
-        grey_images(images)  # says what is wrong
+    images = check_images(images, least_side=max(distances) + 1)
     pixels = images.shape[1] * images.shape[2]
-    tile = max(1, min(_IMAGES, _PIXELS // pixels))
-    offsets = tuple(_offset(d, angle) for d, angle in itertools.product(distances, ANGLES))
+    group = max(1, min(_IMAGES, _PIXELS * LEVELS // (pixels * levels)))
+    tile = group * _GROUPS
+    offsets = [_offset(d, angle) for d, angle in itertools.product(distances, ANGLES)]
+    offsets = np.array(offsets, np.int32)
     for start in range(0, len(images), tile):
-        grey = grey_images(images[start : start + tile], least_side=max(distances) + 1)
+        grey = grey_images(images[start : start + tile])
         level = (np.rint(grey * 255).astype(np.int32) * levels // 256).astype(np.uint8)
         missing = tile - len(level)  # one program a shape of image, whatever their number
         level = np.pad(level, ((0, missing), (0, 0), (0, 0)))
-        counts = np.asarray(_count_pairs(level, offsets, levels))[: tile - missing]
+        level = level.reshape(_GROUPS, group, *level.shape[1:])
+        counts = np.asarray(_count_pairs(level, offsets, max(distances), levels))
         shape = (-1, len(distances), len(ANGLES), levels, levels)
-        yield counts.reshape(shape).astype(np.float64)
+        yield counts.reshape(shape)[: tile - missing].astype(np.float64)
 
 
 def _offset(distance: int, angle: int) -> tuple[int, int]:
@@ -252,17 +254,33 @@ def _offset(distance: int, angle: int) -> tuple[int, int]:
     return round(distance * math.sin(radians)), round(distance * math.cos(radians))
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2))
-def _count_pairs(level, offsets: tuple[tuple[int, int], ...], levels: int):
-    """Counts int32 [n, len(offsets), levels, levels] of levels uint8 [n, h, w]."""
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _count_pairs(level, offsets, reach: int, levels: int):
+    """Counts int32 [g, n, k, levels, levels] of levels uint8 [g, n, h, w] at offsets int32 [k, 2].
+
+    An offset is rows >= 0 and columns, neither beyond `reach`. One program serves all offsets, and
+    counts them in the same loop: one by one, starting each small operation took longer than it.
+    """
+    return lax.map(lambda group: _count_in_group(group, offsets, reach, levels), level)
+
+
+def _count_in_group(level, offsets, reach: int, levels: int):
     planes = lax.optimization_barrier(_bit_planes(level, levels))
-    counts = []
-    for down, right in offsets:
-        width = planes.shape[2]
-        here = planes[:, :, max(0, -right) : width - max(0, right)]
-        there = _moved_up(planes, down)[:, :, max(0, right) : width - max(0, -right)]
-        counts.append(_common_bits(here, there))
-    return jnp.transpose(jnp.stack(counts), (3, 0, 1, 2))
+    _, words, width, _ = planes.shape
+    # Empty around, so that no pair leaves the image.
+    padding = ((0, 0), (0, reach // _BITS + 1), (reach, reach), (0, 0))
+    around = lax.optimization_barrier(jnp.pad(planes, padding))
+
+    def move(offset):
+        down, right = offset
+        moved = lax.dynamic_slice_in_dim(around, reach + right, width, 2)
+        low = lax.dynamic_slice_in_dim(moved, down // _BITS, words, 1)
+        high = lax.dynamic_slice_in_dim(moved, down // _BITS + 1, words, 1)
+        bits = (down % _BITS).astype(jnp.uint32)
+        # Shifted up in two steps: by 32 at once is undefined.
+        return (low >> bits) | ((high << 1) << (_BITS - 1 - bits))
+
+    return jnp.transpose(_common_bits(planes, lax.map(move, offsets)), (3, 0, 1, 2))
 
 
 def _bit_planes(level, levels: int):
@@ -281,31 +299,23 @@ def _bit_planes(level, levels: int):
     return jnp.transpose(planes, (1, 2, 3, 0))
 
 
-def _moved_up(planes, rows: int):
-    """Planes whose row r is the old row r + rows; empty where that is outside."""
-    words, bits = divmod(rows, _BITS)
-    planes = jnp.pad(planes[:, words:], ((0, 0), (0, words + 1), (0, 0), (0, 0)))
-    low, high = planes[:, :-1], planes[:, 1:]
-    return (low >> bits) | (high << (_BITS - bits)) if bits else low
-
-
 def _common_bits(here, there):
-    """int32 [levels, levels, n]: bits that a plane of `here` shares with one of `there`."""
+    """int32 [k, levels, levels, n]: bits that a plane of `here` shares with one of there[k]."""
     levels, rows, columns, n = here.shape
     words = rows * columns
-    padding = ((0, 0), (0, -words % _WORDS), (0, 0))
-    here = jnp.pad(here.reshape(levels, words, n), padding)
-    there = jnp.pad(there.reshape(levels, words, n), padding)
-    here, there = lax.optimization_barrier((here, there))
+    empty = -words % _WORDS
+    here = jnp.pad(here.reshape(levels, words, n), ((0, 0), (0, empty), (0, 0)))
+    there = there.reshape(-1, levels, words, n)
+    there = jnp.pad(there, ((0, 0), (0, 0), (0, empty), (0, 0)))
 
     def add(step, counts):
         a = lax.dynamic_slice_in_dim(here, step * _WORDS, _WORDS, 1)
-        b = lax.dynamic_slice_in_dim(there, step * _WORDS, _WORDS, 1)
+        b = lax.dynamic_slice_in_dim(there, step * _WORDS, _WORDS, 2)
         # One sum written out: XLA's reductions are not vectorised on a CPU, this is.
         for word in range(_WORDS):
-            both = a[:, None, word] & b[None, :, word]
+            both = a[:, None, word] & b[:, None, :, word]
             counts = counts + lax.population_count(both).astype(jnp.int32)
         return counts
 
-    start = jnp.zeros((levels, levels, n), jnp.int32)
-    return lax.fori_loop(0, here.shape[1] // _WORDS, add, start)
+    start = jnp.zeros((len(there), levels, levels, n), jnp.int32)
+    return lax.fori_loop(0, (words + empty) // _WORDS, add, start)

@@ -11,13 +11,11 @@ from gan_jax.errors import InputError
 _LUMA = (0.299, 0.587, 0.114)
 
 
-def grey_images(images: ArrayLike, *, least_side: int = 1) -> np.ndarray:
-    """Grey images float64 [n, h, w] in [0, 1] of images uint8 [n, h, w, c].
-
-    Three channels are weighed to luma (ITU-R BT.601); of any other number the mean is taken.
+def check_images(images: ArrayLike, *, least_side: int = 1) -> np.ndarray:
+    """The images, uint8 [n, h, w, c], if they are that.
 
     Args:
-        images: uint8 [n, h, w, c].
+        images: anything.
         least_side: the smallest height and width that the statistic is defined for.
 
     Raises:
@@ -29,11 +27,22 @@ def grey_images(images: ArrayLike, *, least_side: int = 1) -> np.ndarray:
             f"the images are {images.dtype} {list(images.shape)}; expected uint8 [n, h, w, c] with "
             "at least one image."
         )
-    height, width, channels = images.shape[1:]
+    height, width = images.shape[1:3]
     if min(height, width) < least_side:
         raise InputError(
             f"the images are {height}x{width}; this statistic needs at least "
             f"{least_side}x{least_side}. Give larger crops."
         )
+    return images
+
+
+def grey_images(images: ArrayLike, *, least_side: int = 1) -> np.ndarray:
+    """Grey images float64 [n, h, w] in [0, 1] of images uint8 [n, h, w, c].
+
+    Three channels are weighed to luma (ITU-R BT.601); of any other number the mean is taken.
+    Arguments and errors are those of `check_images`.
+    """
+    images = check_images(images, least_side=least_side)
+    channels = images.shape[-1]
     weights = np.array(_LUMA if channels == 3 else [1 / channels] * channels)
     return images.astype(np.float64) @ weights / 255

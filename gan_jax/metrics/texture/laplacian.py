@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from gan_jax.errors import InputError
 from gan_jax.metrics.sliced import random_projections, sliced_wasserstein
-from gan_jax.metrics.texture.grey import grey_images
+from gan_jax.metrics.texture.grey import check_images
 
 _COARSEST = 16  # px
 _PIXELS_AT_ONCE = 1 << 19
@@ -93,9 +93,8 @@ def laplacian_distance(
             f"patches_per_image is {patches_per_image} and max_patches {max_patches}; expected at "
             "least 1 each."
         )
-    reference, generated = np.asarray(reference), np.asarray(generated)
-    for images in (reference, generated):
-        grey_images(images[:1], least_side=_COARSEST)
+    reference = check_images(reference, least_side=_COARSEST)
+    generated = check_images(generated, least_side=_COARSEST)
     if reference.shape[1:] != generated.shape[1:]:
         raise InputError(
             f"the reference's images are {list(reference.shape[1:])} and the generated ones "

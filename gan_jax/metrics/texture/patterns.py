@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gan_jax.metrics.texture.grey import grey_images
+from gan_jax.metrics.texture.grey import check_images, grey_images
 from gan_jax.metrics.texture.statistics import TextureStatistics
 
 _POINTS = 8
@@ -44,14 +44,12 @@ def binary_patterns(images: ArrayLike) -> TextureStatistics:
     Raises:
         InputError: other images.
     """
-    images = np.asarray(images)
-    if images.ndim != 4 or not images.size:
-        grey_images(images)  # says what is wrong
+    images = check_images(images, least_side=3)
     height, width = images.shape[1:3]
     tile = max(1, min(256, _PIXELS // (height * width)))
     counts = []
     for start in range(0, len(images), tile):
-        grey = grey_images(images[start : start + tile], least_side=3)
+        grey = grey_images(images[start : start + tile])
         missing = tile - len(grey)  # one program a shape of image, whatever their number
         grey = np.pad(np.rint(grey * 255).astype(np.int32), ((0, missing), (0, 0), (0, 0)))
         counts.append(np.asarray(_count_patterns(grey))[: tile - missing])

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gan_jax.errors import InputError
-from gan_jax.metrics.texture.grey import grey_images
+from gan_jax.metrics.texture.grey import check_images, grey_images
 from gan_jax.metrics.texture.pyramid import SteerableFilters, cut_spectrum, steerable_filters
 from gan_jax.metrics.texture.statistics import TextureStatistics
 
@@ -59,8 +59,7 @@ def portilla_simoncelli(
             f"num_scales is {num_scales}, num_orientations {num_orientations} and width {width}; "
             "expected at least 1 scale, 2 to 16 orientations, and an odd width of at least 1."
         )
-    images = np.asarray(images)
-    grey_images(images[:1], least_side=2**num_scales * max(width, 4))
+    images = check_images(images, least_side=2**num_scales * max(width, 4))
     images = _cropped(images, 2**num_scales)
     count, height, wide, _ = images.shape
     filters = _filters(height, wide, num_scales, num_orientations)

@@ -16,6 +16,7 @@ same CPU, and less than it takes to bring the images to another device.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike
 
-from gan_jax.metrics.texture.grey import grey_images
+from gan_jax.metrics.texture.grey import check_images, grey_images
 from gan_jax.metrics.texture.statistics import TextureStatistics
 
 RADIAL_BINS = 8
@@ -37,7 +38,6 @@ below the floor is not in the images.
 
 _LEAST_SIDE = 8
 _PIXELS = 2**20  # transformed at a time
-_HIGHEST = 0.5
 
 
 class RadialSpectrum(NamedTuple):
@@ -51,25 +51,32 @@ class RadialSpectrum(NamedTuple):
     log_power: np.ndarray
 
 
-class _Bins(NamedTuple):
-    """Which frequencies go where: the order that groups them, each bin's start and size."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Bins:
+    """Weighted frequencies grouped into b bins.
 
+    Attributes:
+        numbers: int [b], of the bins, rising; bins without a frequency are left out.
+        order: int [m], frequencies bin by bin; `weights` float64 [m] are theirs.
+        starts: int [b], where in `order` each bin starts.
+    """
+
+    numbers: np.ndarray
     order: np.ndarray
+    weights: np.ndarray
     starts: np.ndarray
-    sizes: np.ndarray
 
     @classmethod
-    def of(cls, numbers: np.ndarray) -> _Bins:
-        """Bins of numbers int [k], in rising order; those that do not occur are left out."""
-        order = np.argsort(numbers, kind="stable")
-        _, starts, sizes = np.unique(numbers[order], return_index=True, return_counts=True)
-        return cls(order, starts, sizes)
+    def of(cls, numbers: np.ndarray, frequencies: np.ndarray, weights: np.ndarray) -> _Bins:
+        """Bins of which numbers[k] >= 0 takes frequencies[k]; it is in none if numbers[k] < 0."""
+        order = np.argsort(numbers, kind="stable")[np.count_nonzero(numbers < 0) :]
+        present, starts = np.unique(numbers[order], return_index=True)
+        return cls(present, frequencies[order], weights[order], starts)
 
     def log_mean(self, power: np.ndarray) -> np.ndarray:
-        """Float64 [n, bins] of power [n, k]."""
-        return np.log(
-            np.add.reduceat(power[:, self.order], self.starts, axis=1) / self.sizes + FLOOR
-        )
+        """Log of the weighted mean plus `FLOOR`, float64 [n, b], of power [n, h w]."""
+        sums = np.add.reduceat(power[:, self.order] * self.weights, self.starts, axis=1)
+        return np.log(sums / np.add.reduceat(self.weights, self.starts) + FLOOR)
 
 
 def polar_spectrum(images: ArrayLike) -> TextureStatistics:
@@ -79,7 +86,9 @@ def polar_spectrum(images: ArrayLike) -> TextureStatistics:
     above, up to the corner at 0.707, where checkerboards are. Bin o of orientation is 22.5 degrees
     wide and centred on 22.5 o degrees: the direction in which the wave varies, 0 along a row and 90
     down a column, 45 to the lower right; a half turn is no difference. Frequency 0, which has no
-    power, is in no bin. Names are such as 'f3_45' for r = 3 around 45 degrees (22.5 is '22').
+    power, is in no bin. The corner (0.5, 0.5) of even sides runs both ways and is half in 'f7_45',
+    half in 'f7_135', so that a quarter turn exchanges bins exactly. Names are such as 'f3_45' for
+    r = 3 around 45 degrees (22.5 is '22').
 
     Small images have no frequency in some low bins, and these are left out with their names: 14 at
     16x16, 4 at 32x32, none at 64x64. Which ones depends on the size alone.
@@ -95,14 +104,20 @@ def polar_spectrum(images: ArrayLike) -> TextureStatistics:
     step = np.pi / ORIENTATION_BINS
     oriented = np.floor(angle / step + 0.5).astype(int) % ORIENTATION_BINS
     numbers = (radial * ORIENTATION_BINS + oriented).ravel()
-    numbers[0] = -1  # frequency 0, first in order
-    bins = _Bins.of(numbers)
-    values = np.concatenate([bins.log_mean(power)[:, 1:] for power in _power(images)])
+    numbers[0] = -1  # frequency 0
+    frequencies, weights = np.arange(numbers.size), np.ones(numbers.size)
+    height, width = radius.shape
+    if height % 2 == width % 2 == 0:
+        corner = height // 2 * width + width // 2
+        weights[corner] = 0.5
+        frequencies, weights = np.append(frequencies, corner), np.append(weights, 0.5)
+        numbers = np.append(numbers, numbers[corner] + ORIENTATION_BINS // 2)
+    bins = _Bins.of(numbers, frequencies, weights)
     names = tuple(
         f"f{number // ORIENTATION_BINS}_{number % ORIENTATION_BINS * 180 // ORIENTATION_BINS}"
-        for number in numbers[bins.order][bins.starts][1:]
+        for number in bins.numbers
     )
-    return TextureStatistics(names, values)
+    return TextureStatistics(names, np.concatenate([bins.log_mean(p) for p in _power(images)]))
 
 
 def radial_spectrum(images: ArrayLike) -> RadialSpectrum:
@@ -121,18 +136,15 @@ def radial_spectrum(images: ArrayLike) -> RadialSpectrum:
     radius, _ = _polar_frequencies(images)
     longest = max(radius.shape)
     rings = np.floor(radius * longest + 0.5).astype(int).ravel()
-    last = longest // 2
-    shown = (rings >= 1) & (rings <= last)
-    bins = _Bins.of(np.where(shown, rings, 0))
-    log_power = np.concatenate([bins.log_mean(power)[:, 1:] for power in _power(images)])
-    return RadialSpectrum(rings[bins.order][bins.starts][1:] / longest, log_power)
+    rings[(rings < 1) | (rings > longest // 2)] = -1
+    bins = _Bins.of(rings, np.arange(rings.size), np.ones(rings.size))
+    log_power = np.concatenate([bins.log_mean(power) for power in _power(images)])
+    return RadialSpectrum(bins.numbers / longest, log_power)
 
 
 def _polar_frequencies(images: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Radius in cycles a pixel and angle in (-pi, pi], both [h, w] in the order of the FFT."""
-    images = np.asarray(images)
-    if images.ndim != 4 or not images.size:
-        grey_images(images)  # says what is wrong
+    images = check_images(images, least_side=_LEAST_SIDE)
     down = scipy.fft.fftfreq(images.shape[1])[:, None]
     right = scipy.fft.fftfreq(images.shape[2])
     return np.hypot(down, right), np.arctan2(down, right)
@@ -149,7 +161,7 @@ def _power(images: ArrayLike) -> Iterator[np.ndarray]:
     window = rows[:, None] * columns
     tile = max(1, _PIXELS // (height * width))
     for start in range(0, len(images), tile):
-        grey = grey_images(images[start : start + tile], least_side=_LEAST_SIDE)
+        grey = grey_images(images[start : start + tile])
         grey -= np.tensordot(grey, window, 2)[:, None, None] / window.sum()
         amplitude = scipy.fft.fft2(grey * window)
         power = amplitude.real**2 + amplitude.imag**2

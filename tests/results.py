@@ -1,0 +1,91 @@
+"""Made results of made runs, as eval.json holds them."""
+
+import json
+
+_SHA = "0123456789abcdef" * 4
+REMOVED = object()
+
+
+def protocol(**changes):
+    """A protocol with some fields changed, or left out where they are REMOVED."""
+    fields = {
+        "extractor": "cnn-made@01234567",
+        "extractor_sha256": _SHA,
+        "extractor_accuracy": 0.98,
+        "layers": {"semantic": "penultimate", "texture": "block2"},
+        "preprocessing": "uint8 / 127.5 - 1, no resizing",
+        "reference": "made",
+        "reference_split": "test",
+        "reference_fingerprint": "f" * 64,
+        "reference_images": 1000,
+        "extractor_trained_on_reference": False,
+        "images": 2000,
+        "frechet_n": 500,
+        "frechet_halvings": 8,
+        "floor": "mean distance between random halves of the reference, at the same n",
+        "seed": 0,
+        "gan_jax": "0.1.0",
+        "step": 100,
+    }
+    return {k: v for k, v in (fields | changes).items() if v is not REMOVED}
+
+
+def distances(semantic, texture=None, *, half=1.0, floor=2.0):
+    """Metrics with fd_semantic and fd_texture, each +- half; no intervals where half is None."""
+    values = {"fd_semantic": semantic, "fd_texture": semantic if texture is None else texture}
+    return {
+        name: {
+            "value": value,
+            "floor": floor,
+            "ci": None if half is None else [value - half, value + half],
+            "n": 500,
+        }
+        for name, value in values.items()
+    }
+
+
+def write_result(root, name, metrics, *, judges=(), **changes):
+    """Writes eval.json into a folder, and returns the folder; `judges` are (metrics, changes)."""
+    content = {"metrics": metrics, "protocol": protocol(**changes)}
+    if judges:
+        content["judges"] = [
+            {"metrics": numbers, "protocol": protocol(**(changes | fields))}
+            for numbers, fields in judges
+        ]
+    folder = root / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "eval.json").write_text(json.dumps(content))
+    return folder
+
+
+def other_judge(letter, accuracy=0.97, kind="cnn"):
+    """The fields of a protocol that tell another judge."""
+    stamp = f"{kind}@{letter * 8}"
+    return {
+        "extractor": stamp,
+        "extractor_sha256": letter * 64,
+        "extractor_accuracy": accuracy,
+    }
+
+
+def three_runs(root):
+    """Headline: a < b < c. Judge 1 turns b and c, far apart; judge 2 a and b, close; a control."""
+    one, two, control = other_judge("1"), other_judge("2"), other_judge("3", None, "random-cnn-s0")
+    values = {
+        "a": (10.0, 10.0, 20.5, 30.0),
+        "b": (20.0, 30.0, 20.0, 20.0),
+        "c": (30.0, 20.0, 40.0, 10.0),
+    }
+    return [
+        write_result(
+            root,
+            name,
+            distances(own, texture=own),
+            judges=[
+                (distances(first, texture=own), one),
+                (distances(second, texture=own), two),
+                (distances(third, texture=own), control),
+            ],
+        )
+        for name, (own, first, second, third) in values.items()
+    ]

@@ -1,0 +1,399 @@
+"""The degradation gate: its rules, whom it passes and fails, and where its verdict shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from gan_jax import cli, gate
+from gan_jax.controls import pixel_extractor
+from gan_jax.data import Dataset, load
+from gan_jax.degradations import DEGRADATIONS, Degradation
+from gan_jax.errors import InputError
+from gan_jax.evaluation import write_results
+from gan_jax.extractor import Features, load_pack
+from gan_jax.gate import Gate, Row, gate_table, judge_damage, run_gate, save_gate
+from gan_jax.judge import make_judge
+from tests.command import eval_py
+
+_SHAPE = (8, 8, 1)
+_DAMAGE = Degradation("made", "none", (1.0, 2.0, 3.0), lambda pool, strength, rng: pool.images)
+_VISIBLE = [one.name for one in DEGRADATIONS if one.name != "training copies"]
+
+
+# The rules
+
+
+def _row(means, *, spread=0.0, floor_spread=0.0) -> Row:
+    """What is said of distances with these means over two seeds, floors about 1."""
+    distances = np.array([np.array(means) - spread, np.array(means) + spread])
+    floors = np.array([1.0 - floor_spread, 1.0 + floor_spread])
+    return judge_damage(_DAMAGE, "semantic", distances, floors)
+
+
+def test_ratios_and_spreads_in_closed_form():
+    distances = np.array([[2.0, 4.0, 8.0], [4.0, 4.0, 16.0]])
+    row = judge_damage(_DAMAGE, "texture", distances, np.array([1.0, 3.0]))
+    assert row.ratios == (1.5, 2.0, 6.0)
+    assert row.spreads == pytest.approx((0.5**0.5, 0.0, 8**0.5))
+    assert (row.degradation, row.layer, row.strengths) == ("made", "texture", (1.0, 2.0, 3.0))
+
+
+def test_monotone_is_no_fall_beyond_the_spread():
+    assert _row([1, 2, 3]).monotone and _row([2, 2, 2]).monotone
+    assert not _row([1, 3, 2]).monotone and not _row([3, 2, 4]).monotone
+    # Two values m -+ s have the standard deviation s * sqrt(2).
+    assert _row([1.0, 3.0, 2.0], spread=0.71).monotone
+    assert not _row([1.0, 3.0, 2.0], spread=0.70).monotone
+
+
+def test_seen_is_three_spreads_above_the_floor_at_the_strongest():
+    assert _row([1, 1, 1.01]).seen and not _row([9, 9, 1.0]).seen
+    deviation = 0.1 * 2**0.5
+    assert _row([1, 1, 1 + 3.01 * deviation], floor_spread=0.1).seen
+    assert not _row([1, 1, 1 + 2.99 * deviation], floor_spread=0.1).seen
+
+
+def test_a_layer_that_is_constant_sees_nothing():
+    for distances in (np.zeros((2, 3)), np.full((2, 3), 1e-30)):
+        row = judge_damage(_DAMAGE, "semantic", distances, np.zeros(2))
+        assert row.ratios == (1.0, 1.0, 1.0) and row.spreads == (0.0, 0.0, 0.0)
+        assert not row.seen
+
+
+def _gate(*rows) -> Gate:
+    """Of (damage, layer, monotone, seen)."""
+    found = [Row(d, layer, (1.0,), (2.0,), (0.1,), m, s) for d, layer, m, s in rows]
+    return Gate(tuple(found), {})
+
+
+def test_one_layer_that_sees_in_order_is_enough():
+    passed = _gate(
+        ("blur", "semantic", True, True),
+        ("blur", "texture", False, True),
+        ("noise", "semantic", False, False),
+        ("noise", "texture", True, True),
+        ("training copies", "semantic", False, False),
+    )
+    assert passed.failures == () and passed.verdict == "passed"
+
+
+def test_what_fails_is_named():
+    failed = _gate(
+        ("blur", "semantic", True, False),  # in order, but at the floor
+        ("blur", "texture", True, False),
+        ("noise", "semantic", False, True),
+        ("noise", "texture", True, False),
+        ("shift", "semantic", True, True),
+        ("shift", "texture", False, False),
+    )
+    assert failed.failures == ("blur is not seen", "noise is not monotone")
+    assert failed.verdict == "failed: blur is not seen, noise is not monotone"
+
+
+# Whole gates, with features that cost nothing
+
+
+@dataclasses.dataclass(frozen=True)
+class _Extractor:
+    """Features by two functions of images in [0, 1], float64 [n, h, w, c], to [n, d]."""
+
+    semantic: object
+    texture: object
+    probabilities: object = None
+    image_shape: tuple[int, int, int] = _SHAPE
+    stamp: str = "made@01234567"
+    digest: str = "01234567" * 8
+
+    def check_shape(self, shape):
+        if tuple(shape) != self.image_shape:
+            raise InputError(f"the images are {shape}")
+
+    def features(self, images, *, batch_size=500, progress=None):
+        found = [one and one(images / 255.0) for one in (self.semantic, self.texture)]
+        return Features(*found, self.probabilities and self.probabilities(images / 255.0))
+
+
+def _cells(images):
+    """Means of 2 x 2 cells, [n, 16]: the layout."""
+    return images.reshape(len(images), 4, 2, 4, 2).mean((2, 4)).reshape(len(images), 16)
+
+
+def _edges(images):
+    """Strength of differences between neighbours, [n, 3]: strokes and noise."""
+    steps = [np.abs(np.diff(images, axis=axis)).mean((1, 2, 3)) for axis in (1, 2)]
+    return np.stack([*steps, images.std((1, 2, 3))], -1)
+
+
+def _blind(images):
+    return np.full((len(images), 4), 0.3)
+
+
+def _images(seed: int, count: int, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Bars whose place is their class, their brightness by chance; and the classes."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int32) % classes
+    images = rng.normal(60, 4, (count, *_SHAPE))
+    for image, label in zip(images, labels):
+        image[1:7, 1 + 2 * label : 3 + 2 * label] += rng.normal(120, 12)
+    return np.clip(images, 0, 255).astype(np.uint8), labels
+
+
+def _reference(count=200, classes=3, *, labelled=True) -> Dataset:
+    images, labels = _images(0, count, classes)
+    return Dataset("made", "test", images, labels=labels if labelled else None)
+
+
+_TRAINING = _images(1, 100)[0]
+
+
+@pytest.fixture(scope="module")
+def seeing() -> Gate:
+    return run_gate(_Extractor(_cells, _edges), _reference(), _TRAINING)
+
+
+def test_an_extractor_that_sees_is_passed(seeing):
+    assert seeing.verdict == "passed"
+    assert len(seeing.rows) == 18
+    rows = {(row.degradation, row.layer): row for row in seeing.rows}
+    assert rows["noise", "texture"].ratios[-1] > 10 * rows["noise", "semantic"].ratios[-1]
+    # Copies of training images are real images, and no distance tells them apart.
+    assert not rows["training copies", "semantic"].seen
+    protocol = seeing.protocol
+    assert (protocol["n"], protocol["seeds"], protocol["reference"]) == (100, 5, "made")
+    assert protocol["extractor_sha256"] == "01234567" * 8
+    assert protocol["reference_fingerprint"] == _reference().fingerprint
+    assert 0 < protocol["floors"]["semantic"] and 0 < protocol["floor_spreads"]["texture"] < 1
+
+
+def test_the_same_gate_gives_the_same_numbers(seeing):
+    assert run_gate(_Extractor(_cells, _edges), _reference(), _TRAINING) == seeing
+
+
+def _round_off(images):
+    """A dead layer whose last digits depend on the image."""
+    return 0.3 + 1e-9 * images.reshape(len(images), -1)[:, :4]
+
+
+@pytest.mark.parametrize("layer", [_blind, _round_off])
+def test_a_blind_extractor_fails_in_everything(layer):
+    blind = run_gate(_Extractor(layer, layer), _reference(), _TRAINING, num_seeds=2)
+    assert blind.failures == tuple(f"{name} is not seen" for name in _VISIBLE)
+    assert {row.ratios for row in blind.rows} == {(1.0,) * 5}
+    json.dumps(blind.protocol, allow_nan=False)
+
+
+def test_an_extractor_of_the_mean_overlooks_what_keeps_it():
+    """Means of whole images know of no place, stroke or noise about the mean."""
+
+    def mean(images):
+        return images.mean((1, 2, 3))[:, None]
+
+    found = run_gate(_Extractor(mean, _blind), _reference(), _TRAINING, num_seeds=3)
+    for name in ("shuffled patches", "checkerboard", "contrast"):
+        assert f"{name} is not seen" in found.failures
+    assert "one image repeated is not seen" not in found.failures
+
+
+def test_stronger_called_weaker_is_not_monotone():
+    """A feature that rises with the noise up to half its strength, and then falls."""
+
+    def turning(images):
+        edges = np.abs(np.diff(images, axis=1)).mean((1, 2, 3))
+        return np.minimum(edges, 0.35 - edges)[:, None]
+
+    found = run_gate(_Extractor(turning, _blind), _reference(), _TRAINING, num_seeds=3)
+    noise = next(row for row in found.rows if row.degradation == "noise")
+    assert noise.seen and not noise.monotone and max(noise.ratios) > 2 * noise.ratios[-1]
+    assert "noise is not monotone" in found.failures
+
+
+def test_an_extractor_without_layers_or_labels():
+    """Pixels have one layer and know no classes: labels are needed."""
+    pixels = pixel_extractor(_SHAPE)
+    found = run_gate(pixels, _reference(), _TRAINING, num_seeds=2)
+    assert {row.layer for row in found.rows} == {"semantic"} and len(found.rows) == 9
+    with pytest.raises(InputError, match="neither the reference made has labels nor .* pixels@"):
+        run_gate(pixels, _reference(labelled=False), _TRAINING)
+
+
+def test_without_labels_the_extractor_says_the_classes():
+    def bars(images):
+        return np.stack(
+            [images[:, 1:7, 1 + 2 * k : 3 + 2 * k].mean((1, 2, 3)) for k in range(3)], -1
+        )
+
+    told = run_gate(_Extractor(_cells, None, bars), _reference(), _TRAINING, num_seeds=2)
+    seen = run_gate(
+        _Extractor(_cells, None, bars), _reference(labelled=False), _TRAINING, num_seeds=2
+    )
+    assert seen.rows == told.rows
+
+
+class _Untouched(_Extractor):
+    def features(self, *args, **kwargs):
+        raise AssertionError("features were computed before the mistake was told")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(reference=_reference(39)), "made has 39 images; .* at least 40"),
+        (dict(reference=_reference(60, classes=1)), "is of one class .of 60 images.*at least two"),
+        (dict(training=_TRAINING[:, :6]), r"training images are uint8 \[100, 6, 8, 1\].* 8x8x1"),
+        (dict(training=_TRAINING[:0]), r"uint8 \[0, 8, 8, 1\].*give at least one"),
+        (dict(training=_TRAINING / 255.0), "training images are float64"),
+        (dict(num_seeds=1), "num_seeds is 1; .* at least 2"),
+        (
+            dict(extractor=_Untouched(_cells, None, image_shape=(9, 9, 1))),
+            r"images are \(8, 8, 1\)",
+        ),
+    ],
+)
+def test_one_clear_error_before_any_work(arguments, message):
+    usual = dict(extractor=_Untouched(_cells, None), reference=_reference(60), training=_TRAINING)
+    with pytest.raises(InputError, match=message):
+        run_gate(**(usual | arguments))
+
+
+def test_a_class_so_rare_that_a_half_lacks_it():
+    images, labels = _images(0, 60)
+    rare = Dataset("made", "test", images, labels=np.int32(np.arange(60) == 7))
+    with pytest.raises(InputError, match="59 of one class.*at least two classes, dozens of each"):
+        run_gate(_Untouched(_cells, None), rare, _TRAINING)
+
+
+# What is kept, and where it shows
+
+
+@pytest.fixture
+def pack(tiny_run, tmp_path):
+    """A copy of the tiny run's pack, to write into."""
+    return shutil.copytree(tiny_run[1], tmp_path / "pack")
+
+
+def _found(extractor, *, seen: bool) -> Gate:
+    """A verdict about an extractor, without the work."""
+    protocol = {
+        "extractor": extractor.stamp,
+        "extractor_sha256": extractor.digest,
+        "reference": "made",
+        "reference_split": "test",
+        "n": 100,
+        "seeds": 5,
+    }
+    return Gate(
+        (Row("blur", "semantic", (1.0,) * 5, (2.0,) * 5, (0.1,) * 5, True, seen),), protocol
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"), [(True, "passed"), (False, "failed: blur is not seen")]
+)
+def test_a_pack_keeps_the_verdict_and_its_hash(pack, seen, verdict):
+    before = load_pack(pack)
+    assert before.gate == "not run"
+    save_gate(pack, _found(before, seen=seen))
+    after = load_pack(pack)
+    assert after.gate == verdict
+    assert after.digest == before.digest and after.record == before.record
+    content = json.loads((pack / "gate.json").read_text())
+    assert content["verdict"] == verdict
+    assert content["rows"][0]["degradation"] == "blur" and content["rows"][0]["seen"] is seen
+    assert not list(pack.glob("*.new"))
+
+
+def test_a_verdict_of_another_network_does_not_count(pack):
+    extractor = load_pack(pack)
+    save_gate(pack, _found(dataclasses.replace(extractor, digest="0" * 64), seen=True))
+    assert load_pack(pack).gate == "not run"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"verdict": "passed"}', '{"protocol": 3}'])
+def test_a_damaged_record_is_said_and_stops_nothing(pack, text):
+    (pack / "gate.json").write_text(text)
+    assert load_pack(pack).gate == "not known: gate.json is damaged, run the gate again"
+
+
+def test_a_pack_that_cannot_be_written(pack):
+    (pack / "gate.json").mkdir()
+    with pytest.raises(InputError, match="cannot be written into the pack '.*pack'"):
+        save_gate(pack, _found(load_pack(pack), seen=True))
+
+
+def test_a_pack_that_is_read_only_is_told_before_the_work(pack, monkeypatch):
+    monkeypatch.setattr(gate, "run_gate", None)
+    monkeypatch.setattr(gate.os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match="into the pack '.*pack' .it is read-only.*copy the pack"):
+        gate.gate_pack(pack, "mnist5k")
+
+
+def test_a_failed_gate_marks_every_number(pack, tmp_path):
+    """In the protocol, so in eval.json; in the table of the terminal; on the page."""
+    save_gate(pack, _found(load_pack(pack), seen=False))
+    digits = load({"name": "mnist5k", "image_size": (16, 16)}, "test")
+    judge = make_judge(load_pack(pack), dataclasses.replace(
+        digits, images=digits.images[:80], labels=digits.labels[:80]))  # fmt: skip
+    images = digits.images[100:140]
+    judgement = judge.judge(images, families=["frechet"])
+    assert judgement.protocol["gate"] == "failed: blur is not seen"
+    write_results(
+        tmp_path,
+        images=images,
+        judge=judge,
+        judgements=[judgement, judgement],
+        protocol={},
+        title="made",
+        train=None,
+        config={},
+        history=[],
+    )
+    content = json.loads((tmp_path / "eval.json").read_text())
+    assert content["protocol"]["gate"] == "failed: blur is not seen"
+    assert content["judges"][0]["protocol"]["gate"] == "failed: blur is not seen"
+    assert cli.metric_table(content).count("(gate failed: blur is not seen)") == 2
+    # On the page: beside the judges, and among the facts of how it was measured.
+    assert (tmp_path / "report.html").read_text().count("failed: blur is not seen") == 3
+
+
+def test_the_table_shows_each_row_and_the_verdict(seeing):
+    lines = gate_table(seeing).splitlines()
+    assert lines[0].startswith("made@01234567 on made (test): distance / floor at five strengths")
+    assert "n = 100 a side, 5 seeds" in lines[0]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:-2]]
+    assert {len(row) for row in cells} == {9}
+    blur = next(row for row in cells if row[:2] == ["blur", "texture"])
+    expected = next(r for r in seeing.rows if (r.degradation, r.layer) == ("blur", "texture"))
+    assert [float(value) for value in blur[2:7]] == pytest.approx(expected.ratios, rel=0.01)
+    assert lines[-1] == "Gate passed."
+
+
+def test_the_command_line(pack, tmp_path):
+    digits = load({"name": "mnist5k", "image_size": (16, 16)}, "test")
+    np.savez(tmp_path / "digits.npz", images=digits.images[:300], labels=digits.labels[:300])
+    done = eval_py(tmp_path, "--gate", pack, "--reference", "digits.npz", "--reference_split=all")
+    assert done.returncode == 0, done.stderr
+    verdict = re.search(r"^Gate (passed|failed: .*)\.$", done.stdout, re.MULTILINE)[1]
+    assert load_pack(pack).gate == verdict
+    assert done.stdout.count("\n| ") == 1 + 18
+    assert "n = 150 a side" in done.stdout
+
+    for flags, message in (
+        (["--gate", pack], "--gate needs --reference too"),
+        (["--gate", "nowhere", "--reference", "digits.npz"], "no extractor pack in 'nowhere'"),
+    ):
+        refused = eval_py(tmp_path, *flags)
+        assert refused.returncode == 2 and message in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_images_of_another_size_are_refused_before_the_work(pack, monkeypatch):
+    monkeypatch.setattr(gate, "run_gate", None)
+    with pytest.raises(InputError, match="28x28x1 .* trained on 16x16x1"):
+        gate.gate_pack(pack, "mnist5k")
+    assert not (pack / "gate.json").exists()
