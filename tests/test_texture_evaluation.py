@@ -167,6 +167,16 @@ def test_the_table_ends_with_the_verdict_and_what_was_compared(eval_py, quick_ju
     )
 
 
+def test_an_extractor_adds_its_feature_maps(tiny_run, eval_py, tmp_path):
+    real, fake = (_save_set(tmp_path / f"{n}.npz", _sets(n, 16, 16)) for n in (8, 6))
+    eval_py("--texture", "--samples", fake, "--reference", real, "--out", tmp_path / "o",
+            "--extractor", tiny_run[1], "--metrics=cnn")  # fmt: skip
+    content = evaluation(tmp_path / "o")
+    assert set(content["metrics"]) == {"patch_fd", "gram_distance"}
+    assert content["protocol"]["extractor"].startswith("cnn-smoke@")
+    assert "patch_fd" in (tmp_path / "o" / "report.html").read_text()
+
+
 # What is cut
 
 
