@@ -237,10 +237,10 @@ def usual_split(reference: str) -> str:
 
 def describe_crops(sides: Sequence[TextureSide], size: tuple[int, int], cutting: Cutting) -> str:
     """How the images compared came about, in words."""
+    if cutting.num_crops or any(side.name.startswith("textures") for side in sides):
+        return "crops at random places: where they overlap, the floor is lower than it should be"
     if all(side.whole and side.pictures.sizes[0] == size for side in sides):
         return "whole images"
-    if cutting.num_crops:
-        return "crops at random places, which may overlap"
     return "crops on a grid, none overlapping"
 
 

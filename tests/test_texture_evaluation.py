@@ -201,6 +201,13 @@ def test_random_crops_are_seeded_and_all_different(tmp_path):
     assert len(_cut(path, crop=39, num_crops=50)) == 4
 
 
+def test_crops_that_may_overlap_are_called_so(eval_py, quick_judge, tmp_path):
+    path = _save(tmp_path / "a.png", _stripes(40, 40, 7))
+    eval_py("--texture", "--samples", path, "--reference", path, "--crop=16", "--num_crops=9",
+            "--out", tmp_path / "o")  # fmt: skip
+    assert "the floor is lower" in evaluation(tmp_path / "o")["protocol"]["crops"]
+
+
 def test_photographs_take_the_size_of_the_other_side(eval_py, quick_judge, tmp_path):
     fake = _save_set(tmp_path / "fake.npz", _sets(9, 20, 24))
     real = _save(tmp_path / "real.png", _stripes(90, 100, 6))
