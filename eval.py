@@ -2,6 +2,7 @@
 
 python eval.py --workdir runs/quickstart
 python eval.py --samples DIR_OR_NPZ --reference mnist5k --extractor runs/cnn_mnist5k/pack --out DIR
+python eval.py --texture --samples PHOTO_OR_SET --reference textures:brick --out DIR
 python eval.py --gate runs/cnn_mnist5k/pack --reference mnist5k
 python eval.py --compare runs/* [--out DIR]
 """
@@ -53,6 +54,23 @@ _BATCH_SIZE = flags.DEFINE_integer(
 _CACHE = flags.DEFINE_string(
     "cache", "~/.cache/gan_jax/statistics", "Folder for references' statistics; '' for none."
 )
+_TEXTURE = flags.DEFINE_bool(
+    "texture",
+    False,
+    "Judge textures by statistics of their crops. With --samples and --reference: each a "
+    "photograph's file, or a set; no --extractor is needed. With --workdir: beside the rest.",
+)
+_CROP = flags.DEFINE_integer(
+    "crop",
+    0,
+    "With --texture: side in pixels of the square crops that all images are cut into; 0 compares "
+    "sets as they are, and cuts photographs to the size of the other side, or to 64.",
+)
+_NUM_CROPS = flags.DEFINE_integer(
+    "num_crops", 0, "With --texture: crops a side at random places; 0: a grid, none overlapping."
+)
+_GREY = flags.DEFINE_bool("grey", False, "With --texture: turn both sides to grey first.")
+_SEED = flags.DEFINE_integer("seed", 0, "With --texture: of random crops and halves.")
 _COMPARE = flags.DEFINE_bool(
     "compare", False, "Compare the runs whose folders follow: eval.py --compare runs/*."
 )
@@ -69,7 +87,6 @@ _JSON = flags.DEFINE_bool("json", False, "Print eval.json instead of a table.")
 def main(arguments: list[str]) -> None:
     logging.getLogger().setLevel(logging.WARNING)
     # Imported late, so that --help and a mistyped flag answer at once.
-    from gan_jax import cli, evaluation, sample_evaluation
     from gan_jax.errors import InputError
 
     jobs = (_WORKDIR.value, _SAMPLES.value, _GATE.value, _COMPARE.value)
@@ -86,6 +103,13 @@ def main(arguments: list[str]) -> None:
     if _GATE.value:
         print(_test_pack())
         return
+    _check_texture_flags()
+    from gan_jax import cli, evaluation, sample_evaluation
+    from gan_jax.texture_report import texture_verdict
+
+    if _TEXTURE.value and _SAMPLES.value:
+        print(_compare_textures())
+        return
     if _WORKDIR.value:
         result = evaluation.evaluate_run(
             _WORKDIR.value,
@@ -96,6 +120,7 @@ def main(arguments: list[str]) -> None:
             families=_METRICS.value or None,
             batch_size=_BATCH_SIZE.value,
             cache=_CACHE.value,
+            textures=_TEXTURE.value,
         )
     else:
         for name, flag in (("reference", _REFERENCE), ("extractor", _EXTRACTOR), ("out", _OUT)):
@@ -115,8 +140,49 @@ def main(arguments: list[str]) -> None:
             statistics=_STATISTICS.value,
         )
     out = pathlib.Path(_OUT.value or _WORKDIR.value)
-    print(json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result))
+    text = json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result)
+    if not _JSON.value and "textures" in result["protocol"]:
+        text += f"\n{texture_verdict(result)}"
+    print(text)
     print(f"Report: {out / 'report.html'}", file=sys.stderr)
+
+
+def _check_texture_flags() -> None:
+    """Refuses flags that would be ignored: of textures without --texture, and of others with it."""
+    from gan_jax.errors import InputError
+
+    alone = _TEXTURE.value and not _WORKDIR.value
+    of_crops = (_CROP, _NUM_CROPS, _GREY, _SEED)
+    for flag in (_TRAINING, _RESIZE, _STATISTICS, _BATCH_SIZE) if alone else of_crops:
+        if flag.present:
+            reason = "does not go with" if alone else "is for"
+            raise InputError(
+                f"--{flag.name} {reason} --texture --samples; see python eval.py --help."
+            )
+
+
+def _compare_textures() -> str:
+    from gan_jax import cli
+    from gan_jax.errors import InputError
+    from gan_jax.texture_crops import Cutting
+    from gan_jax.texture_evaluation import evaluate_textures, evaluation_text
+
+    for name, flag in (("reference", _REFERENCE), ("out", _OUT)):
+        if not flag.value:
+            raise InputError(f"--texture needs --{name} too; see python eval.py --help.")
+    result = evaluate_textures(
+        _SAMPLES.value,
+        _REFERENCE.value,
+        _OUT.value,
+        reference_split=_REFERENCE_SPLIT.value if _REFERENCE_SPLIT.present else "",
+        extractor=_EXTRACTOR.value,
+        families=_METRICS.value or None,
+        cutting=Cutting(_CROP.value, _NUM_CROPS.value, _GREY.value, _SEED.value),
+    )
+    print(f"Report: {pathlib.Path(_OUT.value) / 'report.html'}", file=sys.stderr)
+    if _JSON.value:
+        return json.dumps(result, indent=1)
+    return f"{cli.metric_table(result)}\n{evaluation_text(result)}"
 
 
 def _compare(folders: list[str]) -> str:

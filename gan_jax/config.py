@@ -138,6 +138,7 @@ def gan_config() -> ConfigDict:
             num_samples=2000,
             batch_size=500,
             grid=64,  # images in a grid
+            textures=False,  # judge as textures too, at the end; see `gan_jax.texture_suite`
         )
     )
     config.collapse = _collapse()

@@ -31,7 +31,14 @@ from gan_jax.recogniser_report import RecogniserReport, write_recogniser_report
 from gan_jax.report import GANReport, write_gan_report
 from gan_jax.sampling import generate_images, interpolate, sample_latents
 from gan_jax.state import GAN, create_gan_state
-from gan_jax.suite import check_families
+from gan_jax.texture_evaluation import (
+    RunTextures,
+    check_run,
+    divide_families,
+    judge_run,
+    make_report,
+)
+from gan_jax.texture_report import write_texture_report
 
 NUM_BOOTSTRAP = 100
 _SHOWN_SAMPLES = 100
@@ -144,6 +151,7 @@ def evaluate_gan(
     history_of: pathlib.Path | None = None,
     others: Sequence[Judge] = (),
     families: Sequence[str] | None = None,
+    textures: Dataset | None = None,
 ) -> None:
     """Writes eval.json, report.html and the last pictures of a GAN into `out`.
 
@@ -158,18 +166,34 @@ def evaluate_gan(
         batch_size: images a call.
         history_of: the run's folder, if it is not `out`.
         others: further judges, whose numbers stand under 'judges' in eval.json.
-        families: of metrics, see `gan_jax.suite`; None for all that can be computed.
+        families: of metrics, see `gan_jax.suite`; None for all that can be computed. Those of
+            `gan_jax.texture_suite` may be among them.
+        textures: held-out images to compare with as textures, or None.
     """
+    chosen, texture_families = divide_families(families)
     images = generate_images(gan.generator, ema, latents, batch_size=batch_size)
     walk = interpolate(latents[0], latents[1], _INTERPOLATION)
     strip = generate_images(gan.generator, ema, walk, batch_size=batch_size)
     judges = [judge, *others] if judge else []
-    judgements = judge_by_all(judges, images, families=families, training=train)
+    judgements = judge_by_all(judges, images, families=chosen, training=train)
     if not parallel.is_main_process():
         return
     samples = out / folder.SAMPLES
     save_png(samples / "final.png", image_grid(images[:_SHOWN_SAMPLES]))
     save_png(samples / "interpolation.png", image_grid(strip, columns=_INTERPOLATION))
+    as_textures = None
+    if textures is not None and texture_families != []:
+        as_textures = judge_run(
+            images,
+            textures,
+            train,
+            gan.generator,
+            ema,
+            families=texture_families,
+            extractor=judge.extractor if judge else None,
+        )
+        for index, image in enumerate(as_textures.large):
+            save_png(samples / f"large_{index}.png", image)
     write_results(
         out,
         images=images,
@@ -181,6 +205,7 @@ def evaluate_gan(
         config=config,
         history=read_history(history_of or out),
         interpolation=strip,
+        textures=as_textures,
     )
 
 
@@ -210,10 +235,12 @@ def write_results(
     config: dict[str, Any],
     history: list[dict],
     interpolation: np.ndarray | None = None,
+    textures: RunTextures | None = None,
 ) -> None:
     """The report, then eval.json: who finds the latter finds all.
 
-    The first of `judgements` is that of `judge`, for the headline.
+    The first of `judgements` is that of `judge`, for the headline. With `textures` the report is
+    the page about these, and the judge's, if there is one, goes to recogniser.html.
     """
     content: dict[str, Any] = {"metrics": {}, "protocol": protocol | {"images": len(images)}}
     if judgements:
@@ -257,7 +284,24 @@ def write_results(
             report.neighbour_queries = queries
             report.neighbours = pool[rows]
             report.neighbour_distances = distances
-    write_gan_report(out / folder.REPORT, report)
+    if textures is None:
+        write_gan_report(out / folder.REPORT, report)
+    else:
+        if judge is not None:
+            write_gan_report(out / "recogniser.html", report)
+        content["metrics"] = textures.judgement.metrics | content["metrics"]
+        content["protocol"]["textures"] = textures.judgement.protocol
+        page = make_report(
+            title,
+            content,
+            textures.judgement,
+            textures.real,
+            textures.samples,
+            large=textures.large,
+            history=history,
+            config=config,
+        )
+        write_texture_report(out / folder.REPORT, page)
     folder.write_json(out / folder.EVALUATION, content)
 
 
@@ -285,6 +329,7 @@ def evaluate_run(
     families: Sequence[str] | None = None,
     batch_size: int = 0,
     cache: str = "",
+    textures: bool = False,
 ) -> dict[str, Any]:
     """Judges a GAN's run again, and returns what eval.json then holds.
 
@@ -298,11 +343,12 @@ def evaluate_run(
         families: of metrics, see `gan_jax.suite`; None for all that can be computed.
         batch_size: images a call; 0 for as many as the config says.
         cache: folder for statistics of references; '' for none.
+        textures: whether to judge them as textures too, whatever the config says.
 
     Raises:
         InputError: no such run, checkpoint or pack.
     """
-    check_families(families or ())
+    texture_families = divide_families(families)[1]
     workdir = pathlib.Path(workdir)
     config = folder.read_config(workdir)
     if config.kind != "gan":
@@ -325,8 +371,11 @@ def evaluate_run(
     batch_size = batch_size or config.evaluation.batch_size
     choices = extractors or config.judge.pack
     judges: list[Judge] = []
+    textures = textures or config.evaluation.textures or bool(texture_families)
+    reference = load(config.dataset, "test") if choices or textures else None
+    if textures:
+        check_run(reference)
     if choices:
-        reference = load(config.dataset, "test")
         judges = [
             make_judge(extractor, reference, batch_size=batch_size, cache=cache)
             for extractor in open_extractors(choices, reference)
@@ -347,6 +396,7 @@ def evaluate_run(
         latents=sample_latents(config.seed, count, gan.latent_dim),
         batch_size=batch_size,
         history_of=workdir,
+        textures=reference if textures else None,
     )
     return folder.read_json(out / folder.EVALUATION)
 

@@ -33,6 +33,7 @@ from gan_jax.session import Session, say
 from gan_jax.state import GAN, GANState, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update
 from gan_jax.stopped_report import write_stopped_report
+from gan_jax.texture_evaluation import check_run
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +69,8 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
     train, test = load(config.dataset, "train"), load(config.dataset, "test")
     _check_same_shape(train, test)
+    if config.evaluation.textures:
+        check_run(test)
     num_steps = count_steps(config, len(train))
     gan = build_gan(config, train.image_shape, num_steps)
     step_function = gan_step_function(config.updates)
@@ -129,6 +132,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         train=train,
         latents=latents,
         batch_size=config.evaluation.batch_size,
+        textures=test if config.evaluation.textures else None,
     )
     parallel.wait_for_all("report")
     if parallel.is_main_process():
