@@ -42,4 +42,5 @@ def get_config():
     config.evaluation.every = 1000
     config.evaluation.num_samples = 500
     config.evaluation.grid = 16
+    config.evaluation.textures = True
     return config

@@ -14,13 +14,10 @@ import numpy as np
 
 from gan_jax import parallel
 from gan_jax import workdir as folder
-from gan_jax.checkpoint import Checkpoints
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment
-from gan_jax.errors import InputError
 from gan_jax.extractor import Extractor
 from gan_jax.extractor_choice import open_extractors
-from gan_jax.factory import build_gan, count_steps
 from gan_jax.images import image_grid, save_png
 from gan_jax.judge import Judge, Judgement, make_judge
 from gan_jax.layer_statistics import low_rank_warning
@@ -30,7 +27,7 @@ from gan_jax.pixels import to_float
 from gan_jax.recogniser_report import RecogniserReport, write_recogniser_report
 from gan_jax.report import GANReport, write_gan_report
 from gan_jax.sampling import generate_images, interpolate, sample_latents
-from gan_jax.state import GAN, create_gan_state
+from gan_jax.state import GAN
 from gan_jax.texture_evaluation import (
     RunTextures,
     check_run,
@@ -39,6 +36,7 @@ from gan_jax.texture_evaluation import (
     make_report,
 )
 from gan_jax.texture_report import write_texture_report
+from gan_jax.trained import read_gan
 
 NUM_BOOTSTRAP = 100
 _SHOWN_SAMPLES = 100
@@ -349,25 +347,8 @@ def evaluate_run(
         InputError: no such run, checkpoint or pack.
     """
     texture_families = divide_families(families)[1]
-    workdir = pathlib.Path(workdir)
-    config = folder.read_config(workdir)
-    if config.kind != "gan":
-        raise InputError(
-            f"'{workdir}' is the run of a recogniser, which train.py has evaluated: see "
-            f"{workdir / folder.REPORT}. Give the folder of a GAN's run."
-        )
-    parallel.enable_compilation_cache(config.compilation_cache)
-    train = load(config.dataset, "train")
-    gan = build_gan(config, train.image_shape, count_steps(config, len(train)))
-    template = create_gan_state(gan, jax.random.key(config.seed), train.image_shape)
-    if not (workdir / folder.CHECKPOINTS).is_dir():
-        raise InputError(f"'{workdir}' has no checkpoints yet: train it first.")
-    with Checkpoints(workdir / folder.CHECKPOINTS, read_only=True) as checkpoints:
-        step = _chosen_step(checkpoints, checkpoint)
-        restored = checkpoints.restore(template, step)
-    if restored is None:
-        raise InputError(f"'{workdir}' has no checkpoints yet: train it first.")
-    step, state = restored
+    trained = read_gan(workdir, checkpoint)
+    config, gan = trained.config, trained.gan
     batch_size = batch_size or config.evaluation.batch_size
     choices = extractors or config.judge.pack
     judges: list[Judge] = []
@@ -387,25 +368,15 @@ def evaluate_run(
         out,
         config=config.to_dict(),
         gan=gan,
-        ema=jax.tree.map(np.asarray, state.ema),
-        step=step,
+        ema=trained.ema,
+        step=trained.step,
         judge=judges[0] if judges else None,
         others=judges[1:],
         families=families,
-        train=train,
+        train=trained.train,
         latents=sample_latents(config.seed, count, gan.latent_dim),
         batch_size=batch_size,
-        history_of=workdir,
+        history_of=pathlib.Path(workdir),
         textures=reference if textures else None,
     )
     return folder.read_json(out / folder.EVALUATION)
-
-
-def _chosen_step(checkpoints: Checkpoints, name: str) -> int | None:
-    if name == "latest":
-        return None
-    if name == "best":
-        return checkpoints.best_step()
-    if not name.isdigit():
-        raise InputError(f"--checkpoint is {name!r}; expected 'latest', 'best' or a step.")
-    return int(name)

@@ -69,7 +69,7 @@ _LAYERS = (
         "texture_suite",
     },
     {"factory", "gate", "judge", "judge_result", "loop", "texture_evaluation", "texture_gate"},
-    {"collapse_guard", "disagreement", "layer_statistics"},
+    {"collapse_guard", "disagreement", "layer_statistics", "trained"},
     {"comparison", "evaluation", "session"},
     {"comparison_table", "sample_evaluation", "training"},
     {"comparison_report"},

@@ -317,8 +317,11 @@ def _resampled(centred: np.ndarray, mean: np.ndarray, rng: np.random.Generator) 
     count = len(centred)
     times = np.bincount(rng.integers(count, size=count), minlength=count)
     weighted = centred[times > 0]
-    weighted *= np.sqrt(times[times > 0])[:, None]
     shift = times @ centred / count
+    if len(weighted) <= weighted.shape[1]:  # singular: the rows themselves are a root
+        weighted = (weighted - shift) * np.sqrt(times[times > 0] / (count - 1))[:, None]
+        return _Gaussian(mean + shift, float(np.sum(weighted**2)), weighted)
+    weighted *= np.sqrt(times[times > 0])[:, None]
     scatter = weighted.T @ weighted - count * np.outer(shift, shift)
     return _Gaussian.of_moments(Moments(count, mean + shift, scatter))
 
