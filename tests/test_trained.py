@@ -1,0 +1,40 @@
+"""A trained GAN read back from its run's folder."""
+
+import jax
+import numpy as np
+import pytest
+
+from gan_jax.errors import InputError
+from gan_jax.sampling import generate_images, sample_latents
+from gan_jax.trained import read_gan
+from tests import runs
+
+
+def test_the_newest_checkpoint_and_one_by_its_step(tiny_run):
+    folder, _ = tiny_run
+    newest, earlier = read_gan(folder), read_gan(folder, "20")
+    assert (newest.step, earlier.step) == (40, 20)
+    saved = runs.final_state(folder)[1].ema
+    for ours, theirs in zip(jax.tree.leaves(newest.ema), jax.tree.leaves(saved), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    latents = sample_latents(0, 3, newest.gan.latent_dim)
+    images = [generate_images(t.gan.generator, t.ema, latents) for t in (newest, earlier)]
+    assert images[0].shape == (3, *newest.train.image_shape)
+    assert not np.array_equal(*images)
+
+
+def test_the_best_checkpoint(tiny_run):
+    folder, _ = tiny_run
+    rows = [row for row in runs.history(folder) if "eval/fd_semantic" in row]
+    best = min(rows, key=lambda row: row["eval/fd_semantic"])
+    assert read_gan(folder, "best").step == best["step"]
+
+
+def test_what_cannot_be_read(tiny_run, tmp_path):
+    folder, pack = tiny_run
+    with pytest.raises(InputError, match="'newest'; expected 'latest', 'best' or a step"):
+        read_gan(folder, "newest")
+    with pytest.raises(InputError, match="run of a recogniser"):
+        read_gan(pack.parent)
+    with pytest.raises(InputError, match="not the folder of a run"):
+        read_gan(tmp_path)
