@@ -64,7 +64,7 @@ th, td { text-align: right; padding: 7px 12px; border-bottom: 1px solid var(--li
   vertical-align: top; white-space: nowrap; }
 thead th { color: var(--muted); font-weight: 500; font-size: .85rem; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; }
-td.text { white-space: normal; text-align: left; min-width: 240px; color: var(--muted);
+td.text { white-space: normal; text-align: left; min-width: 180px; color: var(--muted);
   font-size: .875rem; }
 tbody tr:last-child > * { border-bottom: 0; }
 table.full { width: 100%; }

@@ -5,15 +5,19 @@ import os
 import shutil
 import tempfile
 
-# Shared with the processes that tests start; new for each session, so that nothing is left over.
-_compiled = tempfile.mkdtemp(prefix="gan_jax_tests_")
-atexit.register(shutil.rmtree, _compiled, ignore_errors=True)
-os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled
+# Shared by the workers and the processes that tests start; new for each session, so that nothing is
+# left over. The first process to come here makes it, and the others inherit it.
+if "GAN_JAX_TESTS_COMPILED" not in os.environ:
+    _compiled = tempfile.mkdtemp(prefix="gan_jax_tests_")
+    atexit.register(shutil.rmtree, _compiled, ignore_errors=True)
+    os.environ["GAN_JAX_TESTS_COMPILED"] = _compiled
+os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["GAN_JAX_TESTS_COMPILED"]
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-)
+if "xla_force_host_platform_device_count=8" not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = (
+        os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+    )
 
 import pytest  # noqa: E402 (after the environment is set)
 
