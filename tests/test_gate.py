@@ -357,8 +357,8 @@ def test_a_failed_gate_marks_every_number(pack, tmp_path):
     assert content["protocol"]["gate"] == "failed: blur is not seen"
     assert content["judges"][0]["protocol"]["gate"] == "failed: blur is not seen"
     assert cli.metric_table(content).count("(gate failed: blur is not seen)") == 2
-    # On the page: beside the judges, and among the facts of how it was measured.
-    assert (tmp_path / "report.html").read_text().count("failed: blur is not seen") == 3
+    # On the page: in its header, beside the judges, and among the facts of how it was measured.
+    assert (tmp_path / "report.html").read_text().count("failed: blur is not seen") == 4
 
 
 def test_the_table_shows_each_row_and_the_verdict(seeing):
