@@ -49,6 +49,12 @@ class Degradation:
     apply: Damage
 
 
+def random_halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two disjoint random halves of the indices below `count`; of an odd count one is left out."""
+    order = np.random.default_rng([seed, count]).permutation(count)
+    return order[: count // 2], order[count // 2 : count // 2 * 2]
+
+
 def _uint8(images: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(images), 0, 255).astype(np.uint8)
 

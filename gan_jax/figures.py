@@ -14,7 +14,7 @@ import numpy as np
 
 BLUE, ORANGE, GREY = "#3d85c6", "#dd7a2f", "#8b9099"
 
-_INK = "#012345"  # stands for the page's text colour until the SVG is written
+INK = "#012345"  # stands for the page's text colour until the SVG is written
 _BINS = 150
 
 
@@ -42,7 +42,7 @@ def line_chart(title: str, series: Sequence[Series], *, ylabel: str, percent=Fal
       percent: values are shares, shown times 100.
       log: logarithmic axis where all values are positive and span a factor of 10 or more.
     """
-    figure, axes = _figure(title, 5.4, 3.0)
+    figure, axes = new_figure(title, 5.4, 3.0)
     shown = []
     for line in series:
         steps, mean, low, high = _binned(line, 100.0 if percent else 1.0)
@@ -56,14 +56,14 @@ def line_chart(title: str, series: Sequence[Series], *, ylabel: str, percent=Fal
     values = np.concatenate(shown) if shown else np.zeros(0)
     values = values[np.isfinite(values)]
     if log and values.size and values.min() > 0 and values.max() >= 10 * values.min():
-        _logarithmic(axes.yaxis, axes.set_yscale)
+        logarithmic(axes.yaxis, axes.set_yscale)
     axes.set_xlabel("training step", parse_math=False)
     axes.set_ylabel(ylabel, parse_math=False)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.locator_params(axis="x", nbins=6)
     if len(series) > 1:
-        _legend(axes, len(series))
-    return _svg(figure, title)
+        add_legend(axes, len(series))
+    return svg(figure, title)
 
 
 def class_chart(title: str, names: Sequence[str], generated, real=None) -> str:
@@ -78,13 +78,13 @@ def class_chart(title: str, names: Sequence[str], generated, real=None) -> str:
     count = len(names)
     longest = max(map(len, names))
     turned = count * longest > 60
-    figure, axes = _figure(title, 5.4 if count <= 25 else 11.0, 3.4 if turned else 3.0)
+    figure, axes = new_figure(title, 5.4 if count <= 25 else 11.0, 3.4 if turned else 3.0)
     places = np.arange(count)
     axes.bar(places, _percent(generated), 0.7, color=BLUE, label="generated")
     if real is not None:
         half = 0.45
-        axes.hlines(_percent(real), places - half, places + half, color=_INK, lw=1.6, label="real")
-        _legend(axes, 2)
+        axes.hlines(_percent(real), places - half, places + half, color=INK, lw=1.6, label="real")
+        add_legend(axes, 2)
     axes.set_xlim(-0.7, count - 0.3)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("share of images, %", parse_math=False)
@@ -100,7 +100,7 @@ def class_chart(title: str, names: Sequence[str], generated, real=None) -> str:
         axes.tick_params(axis="x", length=0)
     else:
         axes.set_xlabel("class number", parse_math=False)
-    return _svg(figure, title)
+    return svg(figure, title)
 
 
 def interval_chart(
@@ -124,7 +124,7 @@ def interval_chart(
       xlabel: what is measured.
       floor: that of real images, drawn as a line.
     """
-    figure, axes = _figure(title, 5.4, 1.3 + 0.27 * len(names))
+    figure, axes = new_figure(title, 5.4, 1.3 + 0.27 * len(names))
     shown = [] if floor is None else [floor]
     for place, (value, interval) in enumerate(zip(values, intervals, strict=True)):
         if value is None:
@@ -137,10 +137,10 @@ def interval_chart(
         axes.plot(value, place, "o", ms=5, color=BLUE, markerfacecolor=face)
     if floor is not None:
         axes.axvline(floor, color=ORANGE, lw=1.4, ls="--", label="real against real")
-        _legend(axes, 1)
+        add_legend(axes, 1)
     if shown and min(shown) > 0 and max(shown) >= 10 * min(shown):
         wide = max(shown) >= 300 * min(shown)
-        _logarithmic(axes.xaxis, axes.set_xscale, (1.0,) if wide else (1.0, 2.0, 5.0))
+        logarithmic(axes.xaxis, axes.set_xscale, (1.0,) if wide else (1.0, 2.0, 5.0))
     else:
         axes.locator_params(axis="x", nbins=6)
     short = [name if len(name) <= 28 else "…" + name[-27:] for name in names]
@@ -152,7 +152,7 @@ def interval_chart(
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color=GREY, alpha=0.25, lw=0.6)
     axes.set_xlabel(xlabel, parse_math=False)
-    return _svg(figure, title)
+    return svg(figure, title)
 
 
 def _binned(line: Series, factor: float):
@@ -176,7 +176,7 @@ def _percent(counts) -> np.ndarray:
     return 100.0 * counts / max(counts.sum(), 1.0)
 
 
-def _figure(title: str, width: float, height: float):
+def new_figure(title: str, width: float, height: float):
     """A figure of its own, outside pyplot's global state; matplotlib loads on first use."""
     from matplotlib.figure import Figure
 
@@ -185,19 +185,20 @@ def _figure(title: str, width: float, height: float):
     axes = figure.add_subplot()
     axes.patch.set_alpha(0)
     axes.set_title(
-        title, fontsize=10, fontweight="bold", loc="left", color=_INK, parse_math=False, pad=22
+        title, fontsize=10, fontweight="bold", loc="left", color=INK, parse_math=False, pad=22
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GREY)
-    axes.tick_params(labelsize=8.5, colors=GREY, labelcolor=_INK, which="both")
-    axes.xaxis.label.set(color=_INK, fontsize=9)
-    axes.yaxis.label.set(color=_INK, fontsize=9)
+    axes.tick_params(labelsize=8.5, colors=GREY, labelcolor=INK, which="both")
+    axes.xaxis.label.set(color=INK, fontsize=9)
+    axes.yaxis.label.set(color=INK, fontsize=9)
     axes.grid(axis="y", color=GREY, alpha=0.25, lw=0.6)
     axes.set_axisbelow(True)
     return figure, axes
 
 
-def _logarithmic(axis, set_scale, subs=(1.0, 2.0, 5.0)) -> None:
+def logarithmic(axis, set_scale, subs=(1.0, 2.0, 5.0)) -> None:
+    """A logarithmic axis with plain numbers at `subs` of each power of ten."""
     from matplotlib import ticker
 
     set_scale("log")
@@ -206,14 +207,15 @@ def _logarithmic(axis, set_scale, subs=(1.0, 2.0, 5.0)) -> None:
     axis.set_minor_formatter(ticker.NullFormatter())
 
 
-def _legend(axes, columns: int) -> None:
+def add_legend(axes, columns: int) -> None:
+    """A legend above the chart's left corner."""
     legend = axes.legend(
         loc="lower left",
         bbox_to_anchor=(-0.01, 0.99),
         ncols=columns,
         frameon=False,
         fontsize=8.5,
-        labelcolor=_INK,
+        labelcolor=INK,
         borderaxespad=0.1,
         handlelength=1.6,
     )
@@ -221,7 +223,7 @@ def _legend(axes, columns: int) -> None:
         text.set_parse_math(False)
 
 
-def _svg(figure, title: str) -> str:
+def svg(figure, title: str) -> str:
     """The figure as an <svg> element that scales with the page and holds text as text."""
     import matplotlib
 
@@ -236,7 +238,7 @@ def _svg(figure, title: str) -> str:
     svg = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", svg)  # unused, and the same in every figure
     svg = re.sub(r"font-family: [^;\"]*", "font-family: system-ui, sans-serif", svg)
     svg = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 system-ui, sans-serif", svg)
-    svg = svg.replace(_INK, "currentColor")
+    svg = svg.replace(INK, "currentColor")
     head = f'<svg role="img" aria-label="{html.escape(title)}" class="chart"'
     return re.sub(r'<svg[^>]*?(viewBox="[^"]*")[^>]*>', rf"{head} \1>", svg, count=1)
 

@@ -19,7 +19,7 @@ import numpy as np
 from gan_jax import metrics
 from gan_jax.data import Dataset, read_images
 from gan_jax.data.progress import progress_bar
-from gan_jax.degradations import DEGRADATIONS, Degradation, Pool
+from gan_jax.degradations import DEGRADATIONS, Degradation, Pool, random_halves
 from gan_jax.errors import InputError
 from gan_jax.extraction import shape_text
 from gan_jax.extractor import GATE_RECORD, Extractor, load_pack
@@ -146,7 +146,7 @@ def run_gate(
     _check(extractor, reference, training, num_seeds)
     order = np.random.default_rng(0).permutation(len(reference))[:_MOST_IMAGES]
     images = reference.take(order)
-    halves = [_halves(len(images), seed) for seed in range(num_seeds)]
+    halves = [random_halves(len(images), seed) for seed in range(num_seeds)]
     if reference.labels is not None:
         _check_classes(reference.labels[order], halves, reference.name)
     clean = extractor.features(images, batch_size=batch_size)
@@ -251,11 +251,6 @@ def _spread(floors: np.ndarray) -> float:
     """Standard deviation of the floors over their mean; 0 of a layer that is constant."""
     mean = floors.mean()
     return float(floors.std(ddof=1) / mean) if mean > 0 else 0.0
-
-
-def _halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    order = np.random.default_rng([seed, count]).permutation(count)
-    return order[: count // 2], order[count // 2 : count // 2 * 2]
 
 
 def judge_damage(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gan_jax.figures import _INK, BLUE, GREY, _figure, _legend, _logarithmic, _svg
+from gan_jax.figures import BLUE, GREY, INK, add_legend, logarithmic, new_figure, svg
 
 LOW, HIGH = 10, 90  # percentiles at the edges of a band
 _BINS = 24
@@ -24,7 +24,7 @@ def spectrum_chart(
         real: natural logarithms of power, float [m, b].
         generated: the same, [n, b].
     """
-    figure, axes = _figure(title, 5.4, 3.2)
+    figure, axes = new_figure(title, 5.4, 3.2)
     ends = [np.percentile(curves, (LOW, HIGH), axis=0) for curves in (real, generated)]
     axes.set_ylim(np.exp(np.min(ends) - 0.3), np.exp(np.max(ends) + 0.3))
     for name, curves, colour, style in (
@@ -34,11 +34,11 @@ def spectrum_chart(
         low, middle, high = np.exp(np.percentile(curves, (LOW, 50, HIGH), axis=0))
         axes.fill_between(frequencies, low, high, color=colour, alpha=0.22, lw=0)
         axes.plot(frequencies, middle, style, color=colour, lw=1.6, label=name)
-    _logarithmic(axes.yaxis, axes.set_yscale, (1.0,))
+    logarithmic(axes.yaxis, axes.set_yscale, (1.0,))
     _frequency_axis(axes)
     axes.set_ylabel("power", parse_math=False)
-    _legend(axes, 2)
-    return _svg(figure, title)
+    add_legend(axes, 2)
+    return svg(figure, title)
 
 
 def excess_chart(
@@ -49,7 +49,7 @@ def excess_chart(
     A line at 0 is right; above it there is too much of that frequency, below it too little. The
     grey band holds the middle 80 % of real images.
     """
-    figure, axes = _figure(title, 5.4, 3.2)
+    figure, axes = new_figure(title, 5.4, 3.2)
     usual = np.median(real, axis=0)
     for name, curves, colour in (("real", real, GREY), ("generated", generated, BLUE)):
         low, middle, high = _DECIBELS * (np.percentile(curves, (LOW, 50, HIGH), axis=0) - usual)
@@ -58,8 +58,8 @@ def excess_chart(
         axes.plot(frequencies, middle, style, color=colour, lw=1.6, label=name)
     _frequency_axis(axes)
     axes.set_ylabel("beside the median of real, dB", parse_math=False)
-    _legend(axes, 2)
-    return _svg(figure, title)
+    add_legend(axes, 2)
+    return svg(figure, title)
 
 
 def _frequency_axis(axes) -> None:
@@ -78,14 +78,14 @@ def histogram_panels(
         columns: panels a row.
     """
     rows = -(-len(sides) // columns)
-    figure, head = _figure(title, 5.4, 0.75 + 1.3 * rows)
+    figure, head = new_figure(title, 5.4, 0.75 + 1.3 * rows)
     grid = figure.add_gridspec(rows + 1, columns, height_ratios=(0.01, *(1.0,) * rows))
     head.set_subplotspec(grid[0, :])  # an empty line that carries title and legend
     head.set_axis_off()
     for (row, column), (name, (real, generated)) in zip(np.ndindex(rows, columns), sides.items()):
         axes = figure.add_subplot(grid[row + 1, column])
         axes.patch.set_alpha(0)
-        axes.set_title(name, fontsize=8.5, loc="left", color=_INK, parse_math=False, pad=3)
+        axes.set_title(name, fontsize=8.5, loc="left", color=INK, parse_math=False, pad=3)
         edges = histogram_edges(real, generated)
         for values, colour, filled in ((real, GREY, True), (generated, BLUE, False)):
             shares = histogram_shares(values, edges)
@@ -96,12 +96,12 @@ def histogram_panels(
         axes.spines["bottom"].set_color(GREY)
         axes.set_yticks([])
         axes.set_ylim(bottom=0)
-        axes.tick_params(labelsize=7.5, colors=GREY, labelcolor=_INK, length=2.5)
+        axes.tick_params(labelsize=7.5, colors=GREY, labelcolor=INK, length=2.5)
         axes.locator_params(axis="x", nbins=3)
     for label, style in (("real", dict(lw=5, alpha=0.45)), ("generated", dict(lw=1.5))):
         head.plot([], [], color=GREY if label == "real" else BLUE, label=label, **style)
-    _legend(head, 2)
-    return _svg(figure, title)
+    add_legend(head, 2)
+    return svg(figure, title)
 
 
 def histogram_edges(real: np.ndarray, generated: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gan_jax import metrics
-from gan_jax.degradations import Degradation
+from gan_jax.degradations import Degradation, random_halves
 from gan_jax.errors import InputError
 from gan_jax.extraction import checked_images
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser, headline_features
@@ -89,7 +89,7 @@ def texture_sensitivity(
             "for two halves, and 2 seeds for a spread."
         )
     measure = _Measure(images, families)
-    halves = [_halves(len(images), seed) for seed in range(num_seeds)]
+    halves = [random_halves(len(images), seed) for seed in range(num_seeds)]
     floors = [measure(one, images[other]) for one, other in halves]
     rows = []
     for degradation in degradations:
@@ -151,11 +151,6 @@ class _Measure:
                 max_patches=_LAPLACIAN_PATCHES,
             ).mean
         return distances
-
-
-def _halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    order = np.random.default_rng([seed, count]).permutation(count)
-    return order[: count // 2], order[count // 2 : count // 2 * 2]
 
 
 def sensitivity_table(rows: Sequence[SensitivityRow]) -> str:
