@@ -2,10 +2,11 @@
 
     python train.py --config configs/quickstart.py
 
-Measured on 2 cores of an AMD EPYC, JAX 0.10.2, seed 0: 5 min 32 s in all from a fresh clone,
-installation included; 26 to 31 s train the CNN and 247 s the GAN (32 steps/s). 2,000 samples;
-Frechet distances at n = 500 a side, judge's accuracy 98.7 %: fd_semantic 9.29 (3.8 x its floor),
-fd_texture 2.24 (2.4 x), confidence 0.857, rarest digit 4.05 %, class_kl 0.076. Shifting what the
+Measured on 2 shared cores of an AMD EPYC, JAX 0.10.2, seed 0: 7 min 31 s in all from a fresh clone,
+installation included; 32 s train the CNN and 320 s the GAN (25 steps/s; 247 s at a quieter time of
+the day). 2,000 samples; Frechet distances at n = 500 a side, judge's accuracy 98.5 %: fd_semantic
+9.16 (3.7 x its floor), fd_texture 2.17 (2.3 x), confidence 0.863, rarest digit 5.55 %, class_kl
+0.054. Shifting what the
 discriminator sees (config.augment.translation) made the distances worse at 6,000 steps.
 """
 
