@@ -23,19 +23,10 @@ from jax import Array
 LogitsFn = Callable[[Array, str], Array]
 
 
-def image_gradient(logits_fn: Callable[[Array], Array], images: Array) -> Array:
-    """dD(x)/dx of each example, float [n, h, w, c]."""
-    return jax.grad(lambda x: jnp.sum(logits_fn(x)))(images)
-
-
-def squared_norm(images: Array) -> Array:
-    """Squares summed over height, width and channels, [n]."""
-    return jnp.sum(jnp.square(images), axis=tuple(range(1, images.ndim)))
-
-
 def squared_gradient_norm(logits_fn: Callable[[Array], Array], images: Array) -> Array:
-    """||dD(x)/dx||^2 of each example, [n]."""
-    return squared_norm(image_gradient(logits_fn, images))
+    """||dD(x)/dx||^2 of each example, [n]: squares summed over height, width and channels."""
+    gradient = jax.grad(lambda x: jnp.sum(logits_fn(x)))(images)
+    return jnp.sum(jnp.square(gradient), axis=tuple(range(1, images.ndim)))
 
 
 @dataclasses.dataclass(frozen=True)

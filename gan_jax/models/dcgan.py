@@ -9,12 +9,16 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from gan_jax.errors import InputError, nearest
-from gan_jax.models.layers import BatchNorm, Conv, ConvTranspose, initializer
-
-_SLOPE = 0.2
-_WIDEST = 8  # channels never exceed this multiple of `width`, as in the paper
-NORMS = ("batch", "none")
+from gan_jax.errors import InputError
+from gan_jax.models.layers import (
+    BatchNorm,
+    ConvTranspose,
+    downsample,
+    initializer,
+    is_batch,
+    scale_initializer,
+    widths,
+)
 
 
 class DCGANGenerator(nn.Module):
@@ -51,17 +55,17 @@ class DCGANGenerator(nn.Module):
         kernel_init = initializer(self.initialization)
 
         def activate(x: Array) -> Array:
-            if _is_batch(self.norm):
+            if is_batch(self.norm):
                 x = BatchNorm(
                     axis_name=self.axis_name,
                     dtype=self.dtype,
-                    scale_init=_scale_init(self.initialization),
+                    scale_init=scale_initializer(self.initialization),
                 )(x, use_running_average=not train)
             return nn.relu(x)
 
         biased = self.norm != "batch"
         base = (math.ceil(height / 2**stages), math.ceil(width / 2**stages))
-        features = _features(self.width, stages)[::-1]
+        features = widths(self.width, stages)[::-1]
         x = nn.Dense(
             base[0] * base[1] * features[0], biased, kernel_init=kernel_init, dtype=self.dtype
         )(latents)
@@ -93,20 +97,17 @@ class DCGANDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, *, train: bool) -> Array:
+        x = downsample(
+            images,
+            widths(self.width, num_stages(*images.shape[1:3])),
+            kernel_size=self.kernel_size,
+            norm=self.norm,
+            initialization=self.initialization,
+            train=train,
+            axis_name=self.axis_name,
+            dtype=self.dtype,
+        )
         kernel_init = initializer(self.initialization)
-        batch_norm = _is_batch(self.norm)
-        size = (self.kernel_size, self.kernel_size)
-        x = images
-        for stage, count in enumerate(_features(self.width, num_stages(*images.shape[1:3]))):
-            normed = batch_norm and stage > 0
-            x = Conv(count, size, 2, not normed, kernel_init=kernel_init, dtype=self.dtype)(x)
-            if normed:
-                x = BatchNorm(
-                    axis_name=self.axis_name,
-                    dtype=self.dtype,
-                    scale_init=_scale_init(self.initialization),
-                )(x, use_running_average=not train)
-            x = nn.leaky_relu(x, _SLOPE)
         logits = nn.Dense(1, kernel_init=kernel_init, dtype=self.dtype)(x.reshape(len(x), -1))
         return logits[:, 0].astype(jnp.promote_types(logits.dtype, jnp.float32))
 
@@ -124,21 +125,3 @@ def num_stages(height: int, width: int) -> int:
                 "pixels. Set config.dataset.image_size=(h, w) to resize them."
             )
     return int(math.log2(min(height, width) / 4))
-
-
-def _features(width: int, stages: int) -> list[int]:
-    """Channels after each stage of the discriminator, from the image inwards."""
-    return [width * min(2**stage, _WIDEST) for stage in range(stages)]
-
-
-def _is_batch(norm: str) -> bool:
-    if norm not in NORMS:
-        raise InputError(f"norm {norm!r} is not known: {nearest(norm, NORMS)}")
-    return norm == "batch"
-
-
-def _scale_init(init: str):
-    """N(1, 0.02^2) beside N(0, 0.02^2) kernels, as in the DCGAN code; else ones."""
-    if init != "normal":
-        return nn.initializers.ones
-    return lambda key, shape, dtype: 1 + nn.initializers.normal(0.02)(key, shape, dtype)

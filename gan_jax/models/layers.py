@@ -6,7 +6,7 @@ platform; they are re-exported here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, nearest
 from gan_jax.models.convolution import conv, conv_transpose
 
 __all__ = [
@@ -24,8 +24,16 @@ __all__ = [
     "Dropout",
     "conv",
     "conv_transpose",
+    "downsample",
     "initializer",
+    "is_batch",
+    "scale_initializer",
+    "widths",
 ]
+
+NORMS = ("batch", "none")
+_SLOPE = 0.2
+_WIDEST = 8  # channels never exceed this multiple of the narrowest layer's, as in DCGAN
 
 Initializer = Callable[..., Array]
 
@@ -45,6 +53,66 @@ def initializer(name: str) -> Initializer:
     if name == "xavier":
         return nn.initializers.xavier_uniform()
     raise InputError(f"initialisation {name!r} is not known; use 'normal' or 'xavier'")
+
+
+def scale_initializer(name: str) -> Initializer:
+    """Of batch normalisation's scales beside kernels of `initializer(name)`.
+
+    N(1, 0.02^2) beside N(0, 0.02^2) kernels, as in the DCGAN code; else ones.
+    """
+    if name != "normal":
+        return nn.initializers.ones
+    return lambda key, shape, dtype: 1 + nn.initializers.normal(0.02)(key, shape, dtype)
+
+
+def is_batch(norm: str) -> bool:
+    """Whether `norm`, 'batch' or 'none', is 'batch'.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if norm not in NORMS:
+        raise InputError(f"norm {norm!r} is not known: {nearest(norm, NORMS)}")
+    return norm == "batch"
+
+
+def widths(narrowest: int, count: int) -> list[int]:
+    """Channels of `count` layers from the image inwards: doubling, up to 8 x `narrowest`."""
+    return [narrowest * min(2**layer, _WIDEST) for layer in range(count)]
+
+
+def downsample(
+    x: Array,
+    features: Sequence[int],
+    *,
+    kernel_size: int,
+    norm: str,
+    initialization: str,
+    train: bool,
+    axis_name: str | None,
+    dtype: Any,
+) -> Array:
+    """Convolutions of stride 2 with LeakyReLU, a discriminator's trunk (Radford et al. 2016).
+
+    To be called in a compact method, whose layers they are. With norm 'batch' the first has none.
+
+    Args:
+        x: images [n, h, w, c].
+        features: channels of each convolution.
+    """
+    batch_norm = is_batch(norm)
+    for layer, count in enumerate(features):
+        normed = batch_norm and layer > 0
+        x = Conv(
+            count, (kernel_size, kernel_size), 2, not normed,
+            kernel_init=initializer(initialization), dtype=dtype,
+        )(x)  # fmt: skip
+        if normed:
+            x = BatchNorm(
+                axis_name=axis_name, dtype=dtype, scale_init=scale_initializer(initialization)
+            )(x, use_running_average=not train)
+        x = nn.leaky_relu(x, _SLOPE)
+    return x
 
 
 class Conv(nn.Module):

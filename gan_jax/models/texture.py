@@ -23,13 +23,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gan_jax.errors import InputError, nearest
-from gan_jax.models.layers import BatchNorm, Conv, ConvTranspose, initializer
+from gan_jax.errors import InputError
+from gan_jax.models.layers import (
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    downsample,
+    initializer,
+    is_batch,
+    scale_initializer,
+    widths,
+)
 
-_SLOPE = 0.2
-_WIDEST = 8  # channels never exceed this multiple of `width`
 _MOST_LEVELS = 7
-NORMS = ("batch", "none")
 
 
 class Span(NamedTuple):
@@ -213,13 +219,13 @@ class TextureGenerator(nn.Module):
                     jnp.concatenate(parts, -1)
                 )
             if self.norm == "batch":
-                scale_init = _scale_init(self.initialization)
+                scale_init = scale_initializer(self.initialization)
                 x = BatchNorm(axis_name=self.axis_name, dtype=self.dtype, scale_init=scale_init)(
                     x, use_running_average=not train
                 )
             return nn.relu(x)
 
-        features = [self.width * min(2**i, _WIDEST) for i in range(self.levels)][::-1]
+        features = widths(self.width, self.levels)[::-1]
         x = Conv(features[0], (3, 3), 1, biased, kernel_init=kernel_init, dtype=self.dtype)(
             noise.local[0]
         )
@@ -251,20 +257,17 @@ class TextureDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, *, train: bool) -> Array:
-        _check_norm(self.norm)
+        x = downsample(
+            images,
+            widths(self.width, self.levels),
+            kernel_size=4,
+            norm=self.norm,
+            initialization=self.initialization,
+            train=train,
+            axis_name=self.axis_name,
+            dtype=self.dtype,
+        )
         kernel_init = initializer(self.initialization)
-        x = images
-        for level in range(self.levels):
-            normed = self.norm == "batch" and level > 0
-            count = self.width * min(2**level, _WIDEST)
-            x = Conv(count, (4, 4), 2, not normed, kernel_init=kernel_init, dtype=self.dtype)(x)
-            if normed:
-                x = BatchNorm(
-                    axis_name=self.axis_name,
-                    dtype=self.dtype,
-                    scale_init=_scale_init(self.initialization),
-                )(x, use_running_average=not train)
-            x = nn.leaky_relu(x, _SLOPE)
         logits = nn.Dense(1, kernel_init=kernel_init, dtype=self.dtype)(x)
         logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
         return jnp.mean(logits, (1, 2, 3))
@@ -289,7 +292,7 @@ def check_texture(generator: TextureGenerator) -> None:
             f"config.model.levels is {generator.levels}; expected 1 to {_MOST_LEVELS} doublings "
             "from the noise to the image, such as 4."
         )
-    _check_norm(generator.norm)
+    is_batch(generator.norm)  # refuses one that is not known
     height, width = generator.image_shape[:2]
     if min(height, width) < generator.cell:
         raise InputError(
@@ -297,11 +300,6 @@ def check_texture(generator: TextureGenerator) -> None:
             "at config.model.levels "
             f"{generator.levels}: set fewer levels, or larger crops by config.dataset.image_size."
         )
-
-
-def _check_norm(norm: str) -> None:
-    if norm not in NORMS:
-        raise InputError(f"norm {norm!r} is not known: {nearest(norm, NORMS)}")
 
 
 def centres(span: Span, spacing: int) -> np.ndarray:
@@ -337,10 +335,3 @@ def _init_waves(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     angle = 2 * math.pi * jax.random.uniform(directions, shape[:2], dtype)
     length = 2 * math.pi * 2.0 ** -jax.random.uniform(lengths, shape[:2], dtype, -1, 2)
     return length[..., None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1)
-
-
-def _scale_init(init: str):
-    """N(1, 0.02^2) beside N(0, 0.02^2) kernels; else ones."""
-    if init != "normal":
-        return nn.initializers.ones
-    return lambda key, shape, dtype: 1 + nn.initializers.normal(0.02)(key, shape, dtype)
