@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -53,6 +53,18 @@ def random_halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Two disjoint random halves of the indices below `count`; of an odd count one is left out."""
     order = np.random.default_rng([seed, count]).permutation(count)
     return order[: count // 2], order[count // 2 : count // 2 * 2]
+
+
+def rises(ratios: Sequence[float], spreads: Sequence[float]) -> bool:
+    """Whether none of `ratios` falls below the one before by more than the larger spread of both.
+
+    Args:
+        ratios: at ascending strengths, means over seeds.
+        spreads: their standard deviations over seeds.
+    """
+    ratios, spreads = np.asarray(ratios), np.asarray(spreads)
+    drops = ratios[:-1] - ratios[1:]
+    return bool(np.all(drops <= np.maximum(spreads[:-1], spreads[1:])))
 
 
 def _uint8(images: np.ndarray) -> np.ndarray:

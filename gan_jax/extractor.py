@@ -105,6 +105,25 @@ class Extractor:
         )
         return Features(*result)
 
+    def feature_maps(self, images: np.ndarray, *, batch_size: int = 500) -> np.ndarray:
+        """Maps float32 [n, h, w, c] of the texture layer, of uint8 images [n, h, w, c].
+
+        Raises:
+            InputError: images of another dtype, size or number of channels.
+        """
+        images = checked_images(images)
+        self.check_shape(images.shape[1:])
+        apply = _apply_texture(self.network, self.record["layers"]["texture"])
+        return map_batches(apply, self.variables, images, batch_size=batch_size)
+
+    @property
+    def feature_map_bytes(self) -> int:
+        """Of one image's map."""
+        image = jax.ShapeDtypeStruct((1, *self.image_shape), np.uint8)
+        apply = _apply_texture(self.network, self.record["layers"]["texture"])
+        found = jax.eval_shape(apply, self.variables, image)
+        return found.size * found.dtype.itemsize
+
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises InputError unless images of this (h, w, c) are what the network was trained on."""
         if shape != self.image_shape:
@@ -119,10 +138,7 @@ class Extractor:
 def _apply(network: CNN, semantic: str, texture: str):
     @jax.jit
     def apply(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        # Full float32 products also where a GPU or TPU would round them: numbers must not depend on
-        # the machine.
-        with jax.default_matmul_precision("highest"):
-            outputs = network.apply(variables, to_float(images), train=False)
+        outputs = _outputs(network, variables, images)
         middle = outputs[texture].astype(jnp.float32)
         mean, std = jnp.mean(middle, (1, 2)), jnp.std(middle, (1, 2))
         return (
@@ -132,6 +148,20 @@ def _apply(network: CNN, semantic: str, texture: str):
         )
 
     return apply
+
+
+@functools.lru_cache(maxsize=8)
+def _apply_texture(network: CNN, texture: str):
+    return jax.jit(
+        lambda variables, images: _outputs(network, variables, images)[texture].astype(jnp.float32)
+    )
+
+
+def _outputs(network: CNN, variables: Any, images: jax.Array) -> dict[str, jax.Array]:
+    # Full float32 products also where a GPU or TPU would round them: numbers must not depend on the
+    # machine.
+    with jax.default_matmul_precision("highest"):
+        return network.apply(variables, to_float(images), train=False)
 
 
 def make_record(

@@ -19,7 +19,7 @@ import numpy as np
 from gan_jax import metrics
 from gan_jax.data import Dataset, read_images
 from gan_jax.data.progress import progress_bar
-from gan_jax.degradations import DEGRADATIONS, Degradation, Pool, random_halves
+from gan_jax.degradations import DEGRADATIONS, Degradation, Pool, random_halves, rises
 from gan_jax.errors import InputError
 from gan_jax.extraction import shape_text
 from gan_jax.extractor import GATE_RECORD, Extractor, load_pack
@@ -267,14 +267,13 @@ def judge_damage(
     floor = floors.mean()
     ratios = distances / floor if floor > 0 else np.ones_like(distances)
     means, spreads = ratios.mean(0), ratios.std(0, ddof=1)
-    drops = means[:-1] - means[1:]
     return Row(
         degradation=degradation.name,
         layer=layer,
         strengths=degradation.strengths,
         ratios=tuple(means.tolist()),
         spreads=tuple(spreads.tolist()),
-        monotone=bool(np.all(drops <= np.maximum(spreads[:-1], spreads[1:]))),
+        monotone=rises(means, spreads),
         seen=bool(means[-1] > 1 + 3 * _spread(floors)),
     )
 

@@ -27,7 +27,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from gan_jax.errors import InputError, nearest
-from gan_jax.extraction import checked_images, digest_of
+from gan_jax.extraction import checked_images, digest_of, shape_text
 from gan_jax.extractor import Features
 from gan_jax.models.inception import IMAGE_SIZE, NUM_OUTPUTS, FIDInception
 from gan_jax.parallel import map_batches
@@ -81,7 +81,7 @@ class InceptionExtractor:
         """Raises InputError unless images of this (h, w, c) have one channel or three."""
         if len(shape) != 3 or shape[-1] not in (1, 3):
             raise InputError(
-                f"the images are {'x'.join(str(side) for side in shape)} and the extractor "
+                f"the images are {shape_text(shape)} and the extractor "
                 f"{self.stamp} takes height x width x channels with 1 channel (repeated) or 3 "
                 "(RGB): convert them first, for instance with channels=3."
             )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gan_jax.data import Dataset, read_images
-from gan_jax.data.crops import Photographs, Region, random_windows
+from gan_jax.data.crops import Photographs, Region, even_shares, random_windows
 from gan_jax.data.decode import EXTENSIONS, decode_image
 from gan_jax.data.folder import folder_parts
 from gan_jax.data.idx import find_idx_sets
@@ -154,7 +154,7 @@ def _places(
     sizes: Sequence[tuple[int, int]], size: tuple[int, int], cutting: Cutting
 ) -> np.ndarray:
     """Picture, top and left of each crop, int64 [k, 3], in the order of the pictures."""
-    shares = np.diff(np.arange(len(sizes) + 1) * cutting.num_crops // len(sizes))
+    shares = even_shares(cutting.num_crops, len(sizes))
     found = []
     for index, (height, width) in enumerate(sizes):
         if cutting.num_crops:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gan_jax import metrics
-from gan_jax.degradations import Degradation, random_halves
+from gan_jax.degradations import Degradation, random_halves, rises
 from gan_jax.errors import InputError
 from gan_jax.extraction import checked_images
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser, headline_features
@@ -53,8 +53,7 @@ class SensitivityRow:
     @property
     def monotone(self) -> bool:
         """Whether no ratio falls below the one before by more than their spreads."""
-        steps = zip(self.ratios, self.ratios[1:], self.spreads, self.spreads[1:])
-        return all(before - after <= max(spreads) for before, after, *spreads in steps)
+        return rises(self.ratios, self.spreads)
 
 
 def texture_sensitivity(

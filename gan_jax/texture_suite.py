@@ -9,12 +9,9 @@ number sees.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy.spatial.distance import cdist
 
@@ -31,8 +28,6 @@ from gan_jax.metrics.texture.patterns import binary_patterns
 from gan_jax.metrics.texture.portilla_simoncelli import portilla_simoncelli
 from gan_jax.metrics.texture.spectrum import polar_spectrum
 from gan_jax.metrics.texture.statistics import TextureStatistics
-from gan_jax.parallel import map_batches
-from gan_jax.pixels import to_float
 
 Entry = dict[str, Any]
 
@@ -305,11 +300,16 @@ class _Session:
         return entry
 
     def _cnn(self) -> dict[str, Entry]:
-        most = max(4, _MAP_BYTES // feature_maps(self._extractor, self._sides[0][:1]).nbytes)
+        if not isinstance(self._extractor, Extractor):
+            raise InputError(
+                f"the extractor is a {type(self._extractor).__name__}, whose feature maps are not "
+                "known; give a CNN trained by this package, or leave the family 'cnn' out."
+            )
+        most = max(4, _MAP_BYTES // self._extractor.feature_map_bytes)
         sides = []
         for side in self._sides:
             order = np.random.default_rng([self._seed, len(side), 4]).permutation(len(side))
-            sides.append(feature_maps(self._extractor, side[order[:most]]))
+            sides.append(self._extractor.feature_maps(side[order[:most]]))
             self._report(len(side))
         reference, images = sides
         patches = patch_frechet_with_floor(
@@ -380,35 +380,6 @@ class _Session:
         if self._skipped:
             protocol["skipped"] = self._skipped
         return protocol
-
-
-def feature_maps(extractor: Extractor, images: np.ndarray, *, batch_size: int = 500) -> np.ndarray:
-    """Maps float32 [n, h, w, c] of an extractor's texture layer, of images uint8 [n, h, w, c].
-
-    Raises:
-        InputError: images that do not fit the extractor, or one that is no `Extractor`.
-    """
-    images = checked_images(images)
-    if not isinstance(extractor, Extractor):
-        raise InputError(
-            f"the extractor is a {type(extractor).__name__}, whose feature maps are not known; "
-            "give a CNN trained by this package, or leave the family 'cnn' out."
-        )
-    extractor.check_shape(images.shape[1:])
-    apply = _apply(extractor.network, extractor.record["layers"]["texture"])
-    return map_batches(apply, extractor.variables, images, batch_size=batch_size)
-
-
-@functools.lru_cache(maxsize=8)
-def _apply(network: Any, layer: str):
-    @jax.jit
-    def apply(variables: Any, images: jax.Array) -> jax.Array:
-        with jax.default_matmul_precision("highest"):
-            return network.apply(variables, to_float(images), train=False)[layer].astype(
-                jnp.float32
-            )
-
-    return apply
 
 
 def _entry(result: metrics.FrechetResult) -> Entry:

@@ -35,12 +35,20 @@ def tiny_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def precise_and_quickly_compiled():
+def quickly_compiled():
+    """Little optimisation."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="module")
+def precise_and_quickly_compiled(quickly_compiled):
     """float64 and little optimisation, for tests that compare to the last digits."""
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_enable_x64", False)
-    jax.config.update("jax_disable_most_optimizations", False)

@@ -4,9 +4,16 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from gan_jax.models.layers import BatchNorm, Dropout
+from gan_jax.models.texture import TextureGenerator
 
 SHAPE = (2, 2, 1)
 LATENT_DIM = 3
+
+# Cells of 4 pixels; Glorot's kernels, so that an untrained net draws with contrast.
+TEXTURE = TextureGenerator(
+    (16, 16, 1), width=4, levels=2, local_dim=3, fine_dim=1, num_textures=2, num_waves=2,
+    initialization="xavier",
+)  # fmt: skip
 
 
 class TinyGenerator(nn.Module):

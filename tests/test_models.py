@@ -15,11 +15,7 @@ from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 _LATENT = 10
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compilation():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 def _variables(module, *shape):

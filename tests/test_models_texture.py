@@ -17,19 +17,9 @@ from gan_jax.factory import build_gan
 from gan_jax.models.texture import Noise, TextureDiscriminator, TextureGenerator, spans
 from gan_jax.state import GAN, create_gan_state
 from gan_jax.steps import simultaneous_step
+from tests.networks import TEXTURE
 
-# Cells of 4 pixels; Glorot's kernels, so that an untrained net draws with contrast.
-_GENERATOR = TextureGenerator(
-    (16, 16, 1), width=4, levels=2, local_dim=3, fine_dim=1, num_textures=2, num_waves=2,
-    initialization="xavier",
-)  # fmt: skip
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compilation():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 @functools.cache
@@ -88,31 +78,35 @@ def test_spans_are_what_four_wide_kernels_reach():
 
 @pytest.mark.parametrize("shape", [(16, 16, 1), (37, 16, 3), (64, 21, 4)], ids=str)
 def test_any_crop_with_any_channels(shape):
-    generator = _GENERATOR.clone(image_shape=shape)
+    generator = TEXTURE.clone(image_shape=shape)
     assert _shapes(generator, generator.latent_dim) == ((2, *shape), jnp.float32)
     assert _shapes(TextureDiscriminator(4, 2), *shape) == ((2,), jnp.float32)
 
 
 def test_a_part_of_an_image_is_made_of_its_part_of_the_noise():
     """So that tiles fit together exactly."""
-    whole = _GENERATOR.clone(image_shape=(32, 48, 1))
-    variables = _variables(_GENERATOR)
+    whole = TEXTURE.clone(image_shape=(32, 48, 1))
+    variables = _variables(TEXTURE)
     local = tuple(_normal(1, *grid) for grid in whole.grids)
     phases = _normal(1, 2, 2)
     shares = (jnp.array([0.3, 0.7])[None, None, None],) * 2
     expected = _paint(whole, variables, (local, shares, phases))[:, 8:24, 20:36]
     part = tuple(
         noise[:, 8 // cell :, 20 // cell :][:, : grid[0], : grid[1]]
-        for noise, grid, cell in zip(local, _GENERATOR.grids, (4, 2))
+        for noise, grid, cell in zip(local, TEXTURE.grids, (4, 2))
     )
     numbers = variables["params"]["wave_numbers"] / 4
     noise = (part, shares, phases + numbers @ jnp.array([8.0, 20.0]))
-    np.testing.assert_allclose(_paint(_GENERATOR, variables, noise), expected, atol=2e-6)
+    np.testing.assert_allclose(_paint(TEXTURE, variables, noise), expected, atol=2e-6)
     assert float(expected.std()) > 0.05
 
 
 def test_pixels_at_the_border_are_distributed_as_those_inside():
-    images = _images(_GENERATOR, _variables(_GENERATOR), _normal(6000, _GENERATOR.latent_dim))
+    images = _images(
+        TEXTURE,
+        _variables(TEXTURE),
+        _normal(6000, TEXTURE.latent_dim),
+    )
     spread = np.asarray(images[..., 0].std(0))
     # In an untrained net a pixel's spread depends on its place in the cell.
     cells = spread.reshape(4, 4, 4, 4)
@@ -123,9 +117,9 @@ def test_pixels_at_the_border_are_distributed_as_those_inside():
 
 def test_all_of_the_noise_is_used_and_none_is_missing():
     def corner(latents):
-        return jnp.square(_GENERATOR.apply(_variables(_GENERATOR), latents, train=False)).sum()
+        return jnp.square(TEXTURE.apply(_variables(TEXTURE), latents, train=False)).sum()
 
-    gradient = jax.jit(jax.grad(corner))(_normal(8, _GENERATOR.latent_dim))
+    gradient = jax.jit(jax.grad(corner))(_normal(8, TEXTURE.latent_dim))
     used = np.abs(np.asarray(gradient)).max(0) > 0
     assert not used[:2].any()  # the choice of a texture is a step
     assert used[2:].all()
@@ -135,8 +129,8 @@ def test_all_of_the_noise_is_used_and_none_is_missing():
 
 
 def test_latents_are_choice_phases_and_local_noise():
-    latents = _normal(2000, _GENERATOR.latent_dim)
-    noise = _GENERATOR.apply({}, latents, method=TextureGenerator.noise)
+    latents = _normal(2000, TEXTURE.latent_dim)
+    noise = TEXTURE.apply({}, latents, method=TextureGenerator.noise)
     chosen = np.asarray(noise.textures[0])[:, 0, 0]
     np.testing.assert_array_equal(chosen.argmax(1), np.asarray(latents)[:, :2].argmax(1))
     assert set(np.unique(chosen)) == {0.0, 1.0} and (chosen.sum(1) == 1).all()
@@ -148,11 +142,11 @@ def test_latents_are_choice_phases_and_local_noise():
     assert [x.shape[1:] for x in noise.local] == [(8, 8, 3), (10, 10, 1)]
     np.testing.assert_array_equal(noise.local[0][0, 0, 0], latents[0, 4:7])
     np.testing.assert_array_equal(noise.local[1][0, -1, -1], latents[0, -1:])
-    assert _GENERATOR.latent_dim == 2 + 2 + 8 * 8 * 3 + 10 * 10
+    assert TEXTURE.latent_dim == 2 + 2 + 8 * 8 * 3 + 10 * 10
 
 
 def test_one_texture_needs_no_choice():
-    single = _GENERATOR.clone(num_textures=1, num_waves=0, fine_dim=0)
+    single = TEXTURE.clone(num_textures=1, num_waves=0, fine_dim=0)
     assert single.latent_dim == 8 * 8 * 3
     assert "wave_numbers" not in _variables(single)["params"]
     images = _images(single, _variables(single), _normal(2, single.latent_dim))
@@ -160,20 +154,20 @@ def test_one_texture_needs_no_choice():
 
 
 def test_the_choice_decides_and_what_was_not_chosen_does_not_matter():
-    latents = np.tile(_normal(1, _GENERATOR.latent_dim), (3, 1))
+    latents = np.tile(_normal(1, TEXTURE.latent_dim), (3, 1))
     latents[:, :2] = [[1, 0], [5, -5], [0, 1]]
-    first, same, other = _images(_GENERATOR, _variables(_GENERATOR), latents)
+    first, same, other = _images(TEXTURE, _variables(TEXTURE), latents)
     np.testing.assert_array_equal(first, same)
     assert float(jnp.abs(first - other).max()) > 0.05
 
 
 def test_waves_have_the_lengths_they_are_given():
     """Without local noise, a wave of two cells along the width repeats after eight pixels."""
-    variables = _variables(_GENERATOR)
-    local = tuple(jnp.zeros((1, *grid)) for grid in _GENERATOR.grids)
+    variables = _variables(TEXTURE)
+    local = tuple(jnp.zeros((1, *grid)) for grid in TEXTURE.grids)
     shares = (jnp.array([1.0, 0.0])[None, None, None],) * 2
     numbers = jnp.zeros((2, 2, 2)).at[0, :, 1].set(2 * math.pi / 8)
-    image = _paint(_GENERATOR, variables, (local, shares, _normal(1, 2, 2)), numbers)[0, ..., 0]
+    image = _paint(TEXTURE, variables, (local, shares, _normal(1, 2, 2)), numbers)[0, ..., 0]
     np.testing.assert_allclose(image[:, 8:], image[:, :8], atol=2e-6)
     np.testing.assert_allclose(image[4:], image[:-4], atol=2e-6)
     assert float(jnp.abs(image[:, 4:] - image[:, :-4]).max()) > 0.02
@@ -196,14 +190,14 @@ def test_waves_have_the_lengths_they_are_given():
     ids=str,
 )
 def test_impossible_fields(change, message):
-    generator = _GENERATOR.clone(**change)
+    generator = TEXTURE.clone(**change)
     with pytest.raises(InputError, match=message):
         jax.eval_shape(lambda: generator.init(jax.random.key(0), jnp.zeros((1, 9)), train=False))
 
 
 def test_latents_of_another_length():
     with pytest.raises(InputError, match="have 9 numbers; a texture of 16x16 takes 296.*derive"):
-        jax.eval_shape(lambda: _GENERATOR.init(jax.random.key(0), jnp.zeros((1, 9)), train=False))
+        jax.eval_shape(lambda: TEXTURE.init(jax.random.key(0), jnp.zeros((1, 9)), train=False))
 
 
 # The discriminator
@@ -238,7 +232,7 @@ def test_logits_without_batch_norm_look_at_one_image():
 
 
 def _gan(levels=1):
-    generator = _GENERATOR.clone(image_shape=(8, 8, 1), levels=levels)
+    generator = TEXTURE.clone(image_shape=(8, 8, 1), levels=levels)
     return GAN(
         generator, TextureDiscriminator(4, 2), optax.sgd(1.0), optax.sgd(1.0),
         latent_dim=generator.latent_dim, ema_half_life=0,

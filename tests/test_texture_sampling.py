@@ -8,25 +8,14 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.models.texture import TextureGenerator
 from gan_jax.texture_sampling import sample_texture
+from tests.networks import TEXTURE
 
-# Cells of 4 pixels; Glorot's kernels, so that an untrained net draws with contrast.
-_GENERATOR = TextureGenerator(
-    (16, 16, 1), width=4, levels=2, local_dim=3, fine_dim=1, num_textures=2, num_waves=2,
-    initialization="xavier",
-)  # fmt: skip
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compilation():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 @functools.cache
-def _variables(generator=_GENERATOR):
+def _variables(generator=TEXTURE):
     latents = jnp.zeros((1, generator.latent_dim))
     variables = jax.jit(lambda: generator.init(jax.random.key(0), latents, train=False))()
     # Contrast that can be seen, and textures that differ in brightness.
@@ -36,7 +25,7 @@ def _variables(generator=_GENERATOR):
     return variables | {"params": params}
 
 
-def _sample(size, generator=_GENERATOR, *, seed=0, **options):
+def _sample(size, generator=TEXTURE, *, seed=0, **options):
     return sample_texture(generator, _variables(generator), size, seed=seed, **options)
 
 
@@ -70,7 +59,7 @@ def test_windows_onto_one_texture_agree_wherever_they_lie():
 
 
 def test_channels_are_those_of_the_generator():
-    generator = _GENERATOR.clone(image_shape=(16, 16, 3), num_textures=1, num_waves=0)
+    generator = TEXTURE.clone(image_shape=(16, 16, 3), num_textures=1, num_waves=0)
     image = _sample((13, 21), generator)
     assert image.shape == (13, 21, 3) and image.std() > 5
 
@@ -104,7 +93,7 @@ def test_a_texture_that_does_not_wrap_does_not_repeat():
 
 def test_wrapping_hardly_changes_long_waves():
     """Only the wave numbers are rounded; in a large image that is a small change of length."""
-    generator = _GENERATOR.clone(num_textures=1, num_waves=1)
+    generator = TEXTURE.clone(num_textures=1, num_waves=1)
     variables = _variables(generator)
     waves = 2 * np.pi * generator.cell / np.array([[[8.0, np.inf]]])
     params = variables["params"] | {"wave_numbers": jnp.float32(waves)}

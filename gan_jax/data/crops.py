@@ -267,11 +267,11 @@ def _counts(photographs: Photographs, total: int, split: str) -> list[int]:
     counts = np.zeros(len(labels), np.int64)
     for number, label in enumerate(classes):
         members = np.flatnonzero(labels == label)
-        counts[members] = _shares(_shares(total, len(classes))[number], len(members))
+        counts[members] = even_shares(even_shares(total, len(classes))[number], len(members))
     return counts.tolist()
 
 
-def _shares(total: int, parts: int) -> np.ndarray:
+def even_shares(total: int, parts: int) -> np.ndarray:
     """`total` in `parts` that differ by at most one, the larger spread evenly: int64 [parts]."""
     return np.diff(np.arange(parts + 1) * total // parts)
 
