@@ -221,6 +221,8 @@ def _texture(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
         fine_dim=model.fine_dim,
         num_textures=model.num_textures,
         num_waves=model.num_waves,
+        coarse_layers=model.coarse_layers,
+        refined=model.refined,
         norm=model.generator_norm,
         **common,
     )
@@ -231,7 +233,10 @@ def _texture(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
             "or 0 for that of config.model.width."
         )
     discriminator = TextureDiscriminator(
-        width=model.discriminator_width or model.width, norm=model.discriminator_norm, **common
+        width=model.discriminator_width or model.width,
+        pooled=model.pooled_logits,
+        norm=model.discriminator_norm,
+        **common,
     )
     return generator, discriminator
 
