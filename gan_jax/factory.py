@@ -16,7 +16,8 @@ from gan_jax.errors import InputError, nearest
 from gan_jax.losses import AdversarialLoss, adversarial_loss
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check_article_size
 from gan_jax.models.cnn import CNN
-from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator, num_stages
+from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_jax.models.sizes import num_stages
 from gan_jax.models.texture import TextureDiscriminator, TextureGenerator, check_texture
 from gan_jax.passes import Metrics
 from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam
