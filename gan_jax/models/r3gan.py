@@ -223,9 +223,9 @@ def stage_widths(
     step = share * network.group_size // math.gcd(network.expansion, network.group_size)
     if network.width % step:
         raise InputError(
-            f"config.model.width is {network.width}; with config.model.halvings {network.halvings}, "
-            f"expansion {network.expansion} and group_size {network.group_size} it must be a "
-            f"multiple of {step}."
+            f"config.model.width is {network.width}; with halvings {network.halvings}, expansion "
+            f"{network.expansion} and group_size {network.group_size} it must be a multiple of "
+            f"{step}."
         )
     whole = stages - 1 - network.halvings
     return [network.width >> max(0, stage - whole) for stage in range(stages)]
