@@ -253,14 +253,14 @@ def test_a_class_adds_the_product_of_its_embedding_with_the_features():
     network = TextureDiscriminator(4, 2, num_classes=3, norm="none", initialization="xavier")
     image = jnp.tile(_normal(1, 16, 16, 1), (3, 1, 1, 1))
     variables = network.init(jax.random.key(0), image, jnp.arange(3), train=False)
-    table = variables["params"]["Embed_0"]["embedding"].at[1].set(0.0)
-    variables = {"params": variables["params"] | {"Embed_0": {"embedding": table}}}
+    table = variables["params"]["Embedding_0"]["embedding"].at[1].set(0.0)
+    variables = {"params": variables["params"] | {"Embedding_0": {"embedding": table}}}
     logits = network.apply(variables, image, jnp.arange(3), train=False)
     plain = network.clone(num_classes=0).apply(variables, image, train=False)
     np.testing.assert_allclose(logits[1], plain[1], rtol=1e-6)
     assert abs(float(logits[0] - logits[2])) > 1e-3
     # Linear in the embedding.
-    doubled = {"params": variables["params"] | {"Embed_0": {"embedding": 2 * table}}}
+    doubled = {"params": variables["params"] | {"Embedding_0": {"embedding": 2 * table}}}
     twice = network.apply(doubled, image, jnp.arange(3), train=False)
     np.testing.assert_allclose(twice - plain, 2 * (logits - plain), rtol=1e-4, atol=1e-6)
 
@@ -346,6 +346,8 @@ def test_the_factory_derives_the_length_of_the_latents():
         ({"model.latent_dim": 64}, "latent_dim is 64; a texture of 64x64.*takes 4188.*Set it to 0"),
         ({"model.discriminator_width": -1}, "discriminator_width is -1; expected 1 or more, or 0"),
         ({"r1_weight": 1.0}, "batch normalisation"),
+        ({"model.conditional": "auxiliary"}, "no classifier: set it to 'projection'"),
+        ({"model.conditional": "projection"}, "have 3 classes, and config.model.num_textures is 1"),
         ({"model.levels": 7}, "64x64 are smaller than a cell of noise, 128 pixels"),
         ({"model.name": "dcgan"}, "latent_dim is 0; expected 1 or more"),
     ],
@@ -353,7 +355,7 @@ def test_the_factory_derives_the_length_of_the_latents():
 )
 def test_the_factory_refuses(changes, message):
     with pytest.raises(InputError, match=message):
-        build_gan(_config(**changes), (64, 64, 1), 10)
+        build_gan(_config(**changes), (64, 64, 1), 10, num_classes=3)
 
 
 @pytest.mark.parametrize("name", ["texture_brick", "texture_all", "texture_folder"])

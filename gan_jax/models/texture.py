@@ -24,13 +24,16 @@ import numpy as np
 from jax import Array
 
 from gan_jax.errors import InputError
+from gan_jax.models.conditional import Embedding, check_labels
 from gan_jax.models.layers import (
     BatchNorm,
     Conv,
     ConvTranspose,
+    Dense,
     downsample,
     initializer,
     is_batch,
+    is_spectral,
     scale_initializer,
     widths,
 )
@@ -185,6 +188,7 @@ class TextureGenerator(nn.Module):
             )
         lengths = [self._choice_dim, self.num_waves, *(math.prod(grid) for grid in self.grids)]
         choice, phases, *local = jnp.split(latents, np.cumsum(lengths)[:-1], axis=-1)
+        check_labels(self.num_classes, labels)
         if self.num_classes:
             chosen = labels
         else:
@@ -284,8 +288,8 @@ class TextureDiscriminator(nn.Module):
     image's logit is the mean of the map, so images of any size give logits of the same scale.
     Without, logits [n, positions] are given as they are, and each position counts for itself in the
     losses, as in the papers: a mean of many is much surer than each, so that the discriminator soon
-    knows all images. With norm 'batch' the first layer has none; 'none' is needed by gradient
-    penalties. With `num_classes` it is called with labels int32 [n] too, and a position's logit is
+    knows all images. With norm 'batch' the first layer has none; gradient penalties need 'none' or
+    'spectral'. With `num_classes` it is called with labels int32 [n] too, and a position's logit is
     that of all textures plus the product of its features with an embedding of its class (projection
     discriminator, Miyato and Koyama 2018, eq. 3). Other fields as in `TextureGenerator`.
     """
@@ -301,6 +305,7 @@ class TextureDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, labels: Array | None = None, *, train: bool) -> Array:
+        check_labels(self.num_classes, labels)
         x = downsample(
             images,
             widths(self.width, self.levels),
@@ -312,12 +317,15 @@ class TextureDiscriminator(nn.Module):
             dtype=self.dtype,
         )
         kernel_init = initializer(self.initialization)
-        logits = nn.Dense(1, kernel_init=kernel_init, dtype=self.dtype)(x)
+        logits = Dense(
+            1, kernel_init=kernel_init, dtype=self.dtype, spectral_norm=is_spectral(self.norm)
+        )(x, train=train)
         if self.num_classes:
-            embed = nn.Embed(
-                self.num_classes, x.shape[-1], embedding_init=kernel_init, dtype=self.dtype
-            )
-            logits += jnp.einsum("nhwc,nc->nhw", x, embed(labels))[..., None]
+            embedded = Embedding(
+                self.num_classes, x.shape[-1], dtype=self.dtype,
+                spectral_norm=is_spectral(self.norm),
+            )(labels, train=train)  # fmt: skip
+            logits += jnp.einsum("nhwc,nc->nhw", x, embedded)[..., None]
         logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
         return jnp.mean(logits, (1, 2, 3)) if self.pooled else logits.reshape(len(x), -1)
 
