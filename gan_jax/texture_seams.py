@@ -77,9 +77,7 @@ def seam_crops(images: np.ndarray, tile: int, *, crop: int = 0) -> SeamCrops:
     )
 
 
-def judge_seams(
-    images: np.ndarray, tile: int, *, crop: int = 0, seed: int = 0
-) -> TextureJudgement:
+def judge_seams(images: np.ndarray, tile: int, *, crop: int = 0, seed: int = 0) -> TextureJudgement:
     """Crops across borders against crops from the middles of tiles, by `texture_fd` and its parts.
 
     In 'metrics' the value is the distance of n crops across borders from n others, and the floor
