@@ -10,6 +10,8 @@ from gan_jax.texture_sampling import sample_texture
 from gan_jax.texture_seams import judge_seams, seam_crops
 from tests.networks import TEXTURE
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 _TILE = 32
 
 
@@ -75,7 +77,6 @@ def test_a_seam_is_seen_where_there_is_one():
     assert broken["value"] > 2 * broken["floor"]
 
 
-@pytest.mark.usefixtures("quickly_compiled")
 def test_tiles_of_one_generated_texture_meet_without_a_seam():
     latents = jnp.zeros((1, TEXTURE.latent_dim))
     variables = jax.jit(lambda: TEXTURE.init(jax.random.key(0), latents, train=False))()
