@@ -251,7 +251,7 @@ def test_a_condition_reaches_both_networks(name, kind):
         (dict(conditional="projection"), 0, "have no classes: give a set with labels"),
         (dict(conditional="projection"), 1, "have 1 class: give a set"),
         (dict(conditional="projection", name="article"), 10, "'article' cannot be told of classes"),
-        (dict(conditional="projection", name="texture"), 10, "'texture' cannot be told"),
+        (dict(conditional="auxiliary", name="texture"), 10, "a texture's.*has no classifier"),
         (dict(conditional="auxiliary", auxiliary_weight=0.0), 10, "auxiliary_weight is 0.0"),
     ],
 )

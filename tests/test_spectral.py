@@ -15,7 +15,7 @@ from gan_jax.models.layers import Conv, Dense
 from gan_jax.models.spectral import spectral_normalise
 from gan_jax.penalties import R1, GradientPenalty
 from gan_jax.state import GAN, create_gan_state
-from gan_jax.steps import gan_step
+from gan_jax.steps import discriminator_update
 from tests.networks import LATENT_DIM, SHAPE, TinyGenerator
 from tests.tiny_gan import double
 
@@ -210,15 +210,19 @@ def test_a_kernel_of_zeros_stays_zero():
 
 def test_one_device_is_two_and_the_vectors_follow_the_steps():
     adam = optax.adam(0.05, b1=0.5)
-    gan = GAN(TinyGenerator(), _Discriminator(), adam, adam, LATENT_DIM, penalties=(R1(1.0),))
+    gan = GAN(TinyGenerator(), _Discriminator(), adam, adam, LATENT_DIM)
     key = jax.random.key(5)
     state = double(create_gan_state(gan, key, SHAPE))
-    before = state.discriminator.collections
+    # Vectors that have not settled.
+    before = jax.tree.map(
+        lambda u: jnp.ones_like(u) / len(u) ** 0.5, state.discriminator.collections
+    )
+    state = state.replace(discriminator=state.discriminator.replace(collections=before))
     batch = {"images": jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (4, *SHAPE)))}
-    one, _ = jax.jit(functools.partial(gan_step, gan=gan))(state, batch, key)
+    one, _ = jax.jit(functools.partial(discriminator_update, gan=gan))(state, batch, key)
     halves = jax.tree.map(lambda x: x.reshape(2, 2, *x.shape[1:]), batch)
     two, _ = jax.pmap(
-        functools.partial(gan_step, gan=gan, axis_name="data"),
+        functools.partial(discriminator_update, gan=gan, axis_name="data"),
         axis_name="data",
         in_axes=(None, 0, None),
         out_axes=None,
@@ -228,9 +232,10 @@ def test_one_device_is_two_and_the_vectors_follow_the_steps():
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-10)
     after = one.discriminator.collections
     assert set(after) == {"spectral"}
-    for a, b in zip(jax.tree.leaves(after), jax.tree.leaves(before), strict=True):
-        assert a.shape == (1,) or float(jnp.abs(a - b).max()) > 1e-6
+    for a in jax.tree.leaves(after):
         assert np.linalg.norm(a) == pytest.approx(1)
+    moved = after["spectral"]["Conv_0"]["u"] - before["spectral"]["Conv_0"]["u"]
+    assert float(jnp.abs(moved).max()) > 1e-2
 
 
 def test_the_discriminator_of_dcgan_holds_a_vector_a_layer_and_bounds_its_slope():
