@@ -42,7 +42,8 @@ def _common() -> ConfigDict:
     config.num_epochs = 10.0
     config.dataset = ConfigDict(
         dict(
-            name="mnist5k",  # mnist5k, idx, folder, npz, tfds, textures or procedural
+            # mnist5k, idx, folder, npz, tfds, textures, procedural or stacked_mnist
+            name="mnist5k",
             path="",  # of idx, folder and npz; data folder of tfds
             tfds_name="",
             image_size=(),  # (height, width); () keeps the stored size, 64 x 64 for textures
@@ -59,13 +60,17 @@ def _common() -> ConfigDict:
             crop_flips=False,  # mirror crops at random
             crop_rotations=False,  # turn crops by multiples of 90 degrees at random
             held_out=0.25,  # share of each photograph for testing: textures, folder
-            seed=0,  # of crops and procedural textures
+            seed=0,  # of crops, procedural textures and stacks
             # Textures drawn from parameters, see `gan_jax.data.procedural`.
             kinds="",  # such as stripes,voronoi; '' for all
             period=8.0,  # in pixels
             angle=0.0,  # in degrees
             contrast=0.25,  # standard deviation of the pixels over their mean
             jitter=0.0,  # random change of period and angle from image to image, 0 to 1
+            # Stacked MNIST, see `gan_jax.data.stacked`.
+            stack="mnist5k",  # the digits: mnist5k, idx (in path) or tfds:mnist
+            num_stacks=128_000,  # for training
+            num_test_stacks=52_000,  # twice what is judged gives the modes' floor at the same n
         )
     )
     config.parallel = "pmap"  # or jit
