@@ -141,6 +141,7 @@ def gan_config() -> ConfigDict:
         dict(
             every=1000,  # steps; 0: at the end only
             num_samples=2000,
+            num_final_samples=0,  # at the end; 0: num_samples
             batch_size=500,
             grid=64,  # images in a grid
             textures=False,  # judge as textures too, at the end; see `gan_jax.texture_suite`
@@ -239,6 +240,14 @@ def check_config(config: ConfigDict) -> None:
                 f"config.evaluation.num_samples is {config.evaluation.num_samples}; the Frechet "
                 "distance needs at least 4 samples, and hundreds to mean something."
             )
+        if (
+            config.evaluation.num_final_samples in (1, 2, 3)
+            or config.evaluation.num_final_samples < 0
+        ):
+            raise InputError(
+                f"config.evaluation.num_final_samples is {config.evaluation.num_final_samples}; "
+                "expected at least 4, or 0 for as many as config.evaluation.num_samples."
+            )
         _check_collapse(config)
         if config.judge.train and config.judge.pack:
             check_config(config.judge.train)
@@ -292,6 +301,11 @@ def _check_fields(config: ConfigDict, known: ConfigDict, path: str) -> None:
             f"{path}.{missing[0]} is missing; begin with gan_jax.config.gan_config() or "
             "cnn_config(), which have every field."
         )
+
+
+def num_final_samples(config: ConfigDict) -> int:
+    """How many images a GAN's run is judged by at its end."""
+    return config.evaluation.num_final_samples or config.evaluation.num_samples
 
 
 def plain(config: ConfigDict) -> dict[str, Any]:

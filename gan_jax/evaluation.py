@@ -14,6 +14,7 @@ import numpy as np
 
 from gan_jax import parallel
 from gan_jax import workdir as folder
+from gan_jax.config import num_final_samples
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment
 from gan_jax.extractor import Extractor
@@ -361,7 +362,7 @@ def evaluate_run(
             make_judge(extractor, reference, batch_size=batch_size, cache=cache)
             for extractor in open_extractors(choices, reference)
         ]
-    count = num_samples or config.evaluation.num_samples
+    count = num_samples or num_final_samples(config)
     out = pathlib.Path(out or workdir)
     out.mkdir(parents=True, exist_ok=True)
     evaluate_gan(

@@ -18,8 +18,9 @@ _DIRECTIONS = {
     "kernel_distance": "lower",
     "sliced_wasserstein": "lower",
     "class_kl": "lower",
-    "mode_kl": "lower",
     "modes": "higher",
+    "modes_kl": "lower",
+    "unsure_digits": "lower",
     "vendi": "higher",
     "coverage": "higher",
     "precision": "higher",
@@ -30,7 +31,7 @@ _DIRECTIONS = {
 }
 # Their expectation does not depend on how many images were judged: a mean, a U-statistic, and a
 # distance extrapolated to infinitely many.
-_UNBIASED = ("confidence", "kernel_distance", "kid", "fd_infinity")
+_UNBIASED = ("confidence", "kernel_distance", "kid", "fd_infinity", "unsure_digits")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,9 +15,10 @@ from ml_collections import ConfigDict
 
 from gan_jax import evaluation, loop, parallel
 from gan_jax import workdir as folder
+from gan_jax.channel_extractor import reading_channels
 from gan_jax.cli import metric_table
 from gan_jax.collapse_guard import CollapseGuard
-from gan_jax.config import check_config, plain
+from gan_jax.config import check_config, num_final_samples, plain
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError, TrainingDiverged
@@ -130,7 +131,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         step=num_steps,
         judge=judge,
         train=train,
-        latents=latents,
+        latents=sample_latents(config.seed, num_final_samples(config), gan.latent_dim),
         batch_size=config.evaluation.batch_size,
         textures=test if config.evaluation.textures else None,
     )
@@ -207,7 +208,7 @@ def _check_judge(config: ConfigDict, train: Dataset) -> Extractor | None:
             )
         load(config.judge.train.dataset, "train").require_classes()
         return None
-    extractor = load_pack(pack)
+    extractor = reading_channels(load_pack(pack), train)
     extractor.check_shape(train.image_shape)
     return extractor
 
@@ -223,7 +224,7 @@ def _obtain_judge(
         pack = pathlib.Path(config.judge.pack).expanduser()
         say(f"The judge is trained first: there is no pack in {pack} yet.")
         _train_recogniser(config.judge.train, pack.parent, stop)
-        extractor = load_pack(pack)
+        extractor = reading_channels(load_pack(pack), reference)
     judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
     say(
         f"Judge: {extractor.stamp}, accuracy {extractor.record['accuracy']:.2%} on "

@@ -49,6 +49,7 @@ _LAYERS = (
     },
     {"curves", "extractor", "feed", "recogniser_report", "state", "statistics", "workdir"},
     {
+        "channel_extractor",
         "collapse",
         "controls",
         "inception",
