@@ -3,8 +3,9 @@ in the discriminator.
 
     python train.py --config configs/stacked_mnist_gan_r1_r2.py
 
-What `stacked_mnist_rpgan_r1_r2.py` is compared with: only the loss differs. What is measured, and on
-which digits, says `stacked_mnist_dcgan.py`. The penalties' weight is to be tried in factors of four.
+What `stacked_mnist_rpgan_r1_r2.py` is compared with: only the loss differs. What is measured, and
+on which digits, says `stacked_mnist_dcgan.py`. The penalties' weight is to be tried in factors of
+four.
 """
 
 from configs import stacked_mnist_dcgan

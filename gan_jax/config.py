@@ -240,13 +240,11 @@ def check_config(config: ConfigDict) -> None:
                 f"config.evaluation.num_samples is {config.evaluation.num_samples}; the Frechet "
                 "distance needs at least 4 samples, and hundreds to mean something."
             )
-        if (
-            config.evaluation.num_final_samples in (1, 2, 3)
-            or config.evaluation.num_final_samples < 0
-        ):
+        final = config.evaluation.num_final_samples
+        if final and final < 4:
             raise InputError(
-                f"config.evaluation.num_final_samples is {config.evaluation.num_final_samples}; "
-                "expected at least 4, or 0 for as many as config.evaluation.num_samples."
+                f"config.evaluation.num_final_samples is {final}; expected at least 4, or 0 for as "
+                "many as config.evaluation.num_samples."
             )
         _check_collapse(config)
         if config.judge.train and config.judge.pack:

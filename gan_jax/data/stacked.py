@@ -133,9 +133,9 @@ def _digits(options: SourceOptions, split: str) -> Dataset:
     base.require_classes()
     if len(base.class_names or ()) not in range(2, _MOST_CLASSES + 1):
         raise InputError(
-            f"dataset.stack '{options.stack.stack}' has {base.num_classes} classes, and stacks have "
-            f"that number to the power of {CHANNELS}: give a set of 2 to {_MOST_CLASSES} named "
-            "classes, such as mnist5k."
+            f"dataset.stack '{options.stack.stack}' has {base.num_classes} classes, and stacks "
+            f"have that number to the power of {CHANNELS}: give a set of 2 to {_MOST_CLASSES} "
+            "named classes, such as mnist5k."
         )
     return base
 
