@@ -28,6 +28,7 @@ _LAYERS = (
         "memory",
     },
     {
+        "animation",
         "degradations",
         "extraction",
         "resize",
@@ -69,10 +70,26 @@ _LAYERS = (
         "texture_sampling",
         "texture_suite",
     },
-    {"factory", "gate", "judge", "judge_result", "loop", "texture_evaluation", "texture_gate"},
+    {
+        "factory",
+        "gate",
+        "judge",
+        "judge_result",
+        "loop",
+        "texture_evaluation",
+        "texture_gate",
+        "truncation",
+    },
     {"collapse_guard", "disagreement", "layer_statistics", "trained"},
-    {"comparison", "evaluation", "session"},
-    {"comparison_table", "sample_evaluation", "training"},
+    {"comparison", "evaluation", "generation", "session"},
+    {
+        "comparison_table",
+        "latent_walk",
+        "program_export",
+        "sample_evaluation",
+        "sample_export",
+        "training",
+    },
     {"comparison_report"},
 )
 _RANK = {name: rank for rank, names in enumerate(_LAYERS) for name in names}

@@ -126,7 +126,7 @@ class SourceOptions:
         photographs: of 'textures': names with commas between them, '' for all.
         cut: how crops are cut out of photographs.
         procedural: what 'procedural' draws.
-        stack: what 'stacked_mnist' stacks.
+        stacking: what 'stacked_mnist' stacks.
 
     Raises:
         InputError: a value that cannot work.
@@ -142,7 +142,7 @@ class SourceOptions:
     photographs: str = ""
     cut: CropOptions = CropOptions()
     procedural: ProceduralOptions = ProceduralOptions()
-    stack: StackOptions = StackOptions()
+    stacking: StackOptions = StackOptions()
 
     def __post_init__(self) -> None:
         size = self.image_size
@@ -181,7 +181,7 @@ class SourceOptions:
             **_known(cls, config),
             cut=CropOptions(**_known(CropOptions, config)),
             procedural=ProceduralOptions(**_known(ProceduralOptions, config)),
-            stack=StackOptions(**_known(StackOptions, config)),
+            stacking=StackOptions(**_known(StackOptions, config)),
         )
 
     @property

@@ -72,13 +72,13 @@ def load_stacked_mnist(options: SourceOptions, split: str) -> Dataset:
 
     The first channel is the leading digit: (1, 2, 3) is class 123, as in
     `gan_jax.metrics.stacked_classes`. 'train' stacks training digits only and is drawn from
-    `options.stack.seed`; 'test' stacks test digits only and is the same for every seed; 'all' is
+    `options.stacking.seed`; 'test' stacks test digits only and is the same for every seed; 'all' is
     both. Each channel is drawn evenly from all digits of the split, with replacement. Sizes other
     than the digits' own are made before stacking.
 
     Raises:
         InputError: a set that is not grey, has no labels or over ten classes; otherwise as the
-            loader of `options.stack.stack`.
+            loader of `options.stacking.stack`.
     """
     if options.channels not in (0, CHANNELS):
         raise InputError(
@@ -90,8 +90,8 @@ def load_stacked_mnist(options: SourceOptions, split: str) -> Dataset:
     names = bases[0].class_names
     digits, stacks, labels, first = [], [], [], 0
     for base, part in zip(bases, splits):
-        count = options.stack.num_stacks if part == "train" else options.stack.num_test_stacks
-        chosen = draw_stacks(len(base), count, seed=options.stack.seed, split=part)
+        count = options.stacking.num_stacks if part == "train" else options.stacking.num_test_stacks
+        chosen = draw_stacks(len(base), count, seed=options.stacking.seed, split=part)
         digits.append(base.take(np.arange(len(base)))[..., 0])
         stacks.append(chosen + np.int32(first))
         labels.append(_stacked_labels(base.labels[chosen], len(names)))
@@ -125,7 +125,7 @@ def draw_stacks(num_digits: int, count: int, *, seed: int, split: str) -> np.nda
 
 def _digits(options: SourceOptions, split: str) -> Dataset:
     """The set that is stacked, grey."""
-    name, _, tfds_name = options.stack.stack.partition(":")
+    name, _, tfds_name = options.stacking.stack.partition(":")
     loader = {"mnist5k": load_mnist5k, "idx": load_idx, "tfds": load_tfds}[name]
     base = loader(
         dataclasses.replace(options, channels=1, tfds_name=tfds_name or options.tfds_name), split
@@ -133,7 +133,7 @@ def _digits(options: SourceOptions, split: str) -> Dataset:
     base.require_classes()
     if len(base.class_names or ()) not in range(2, _MOST_CLASSES + 1):
         raise InputError(
-            f"dataset.stack '{options.stack.stack}' has {base.num_classes} classes, and stacks "
+            f"dataset.stack '{options.stacking.stack}' has {base.num_classes} classes, and stacks "
             f"have that number to the power of {CHANNELS}: give a set of 2 to {_MOST_CLASSES} "
             "named classes, such as mnist5k."
         )
