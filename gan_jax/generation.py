@@ -10,6 +10,7 @@ from typing import Any
 import flax.traverse_util
 import numpy as np
 
+from gan_jax.class_sampling import asked_labels
 from gan_jax.environment import library_versions
 from gan_jax.errors import InputError
 from gan_jax.extraction import digest_of
@@ -93,17 +94,18 @@ class Drawing:
         return truncated_latents(self.seed, count, dim, self.source.truncation)
 
     def labels(self, count: int) -> np.ndarray | None:
-        """int32 [count], the classes in turn: 0, 1, 2, ..., 0, 1, ...; None without classes."""
-        if not self.num_classes:
-            return None
-        return np.arange(count, dtype=np.int32) % self.num_classes
+        """int32 [count] in the mix of the training set, as those judged; None if it takes none."""
+        return asked_labels(self.trained.gan, self.trained.train, seed=self.seed, count=count)
 
     def images(self, latents: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         """uint8 [n, h, w, c] of latents [n, latent_dim] and labels [n] or None."""
         batch_size = self.source.batch_size or self.trained.config.evaluation.batch_size
-        given = () if labels is None else (labels,)
         return generate_images(
-            self.trained.gan.generator, self.trained.ema, latents, *given, batch_size=batch_size
+            self.trained.gan.generator,
+            self.trained.ema,
+            latents,
+            labels=labels,
+            batch_size=batch_size,
         )
 
     def record(self) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def write_walk(
     drawing = source.open()
     corners = drawing.latents(walks * points).reshape(walks, points, -1)
     ways = np.stack([closed_walk(corner, frames) for corner in corners])
-    labels = drawing.labels(walks)
+    labels = np.arange(walks) % drawing.num_classes if drawing.num_classes else None
     images = drawing.images(
         ways.reshape(walks * frames, -1), None if labels is None else labels.repeat(frames)
     ).reshape(walks, frames, *drawing.image_shape)

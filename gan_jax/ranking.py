@@ -28,10 +28,18 @@ _DIRECTIONS = {
     "density": "higher",
     "classifier_score": "higher",
     "confidence": "higher",
+    "class_agreement": "higher",
 }
 # Their expectation does not depend on how many images were judged: a mean, a U-statistic, and a
 # distance extrapolated to infinitely many.
-_UNBIASED = ("confidence", "kernel_distance", "kid", "fd_infinity", "unsure_digits")
+_UNBIASED = (
+    "class_agreement",
+    "confidence",
+    "fd_infinity",
+    "kernel_distance",
+    "kid",
+    "unsure_digits",
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,8 +23,8 @@ def export_samples(source: Source, count: int, out: str | pathlib.Path) -> dict[
     """Writes `count` images, and a JSON record of what made them; returns the record.
 
     The same source and count give the same bytes. Image i depends on (seed, i) and the weights
-    alone; of a conditional GAN its class is i modulo the number of classes. A texture GAN's images
-    are crops of the size that it was trained on.
+    alone; of a conditional GAN the classes are drawn in the mix of the training set. A texture
+    GAN's images are crops of the size that it was trained on.
 
     Args:
         source: the generator, and its latents.
@@ -54,7 +54,7 @@ def export_samples(source: Source, count: int, out: str | pathlib.Path) -> dict[
     record = {
         "images": count,
         "format": "npz" if packed else "png",
-        "labels": None if labels is None else f"image number modulo {drawing.num_classes}",
+        "labels": None if labels is None else "drawn in the mix of the training set",
         **drawing.record(),
         "images_sha256": images_digest(images),
     }
