@@ -42,7 +42,7 @@ _EXTRACTOR = flags.DEFINE_string(
 _METRICS = flags.DEFINE_list(
     "metrics",
     [],
-    "Families of metrics with commas: frechet, fd_all, fd_infinity, kernel, classifier, "
+    "Families of metrics with commas: frechet, fd_all, fd_infinity, kernel, classifier, modes, "
     "neighbours, vendi, sliced, copying. Default: all that can be computed.",
 )
 _TRAINING = flags.DEFINE_string(
