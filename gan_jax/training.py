@@ -75,10 +75,6 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     _check_same_shape(train, test)
     if config.evaluation.textures:
         check_run(test)
-    if config.model.conditional:
-        train.require_classes(
-            needed_by=f"a conditional GAN (config.model.conditional='{config.model.conditional}')"
-        )
     num_steps = count_steps(config, len(train))
     gan = build_gan(config, train.image_shape, num_steps, num_classes=train.num_classes or 0)
     step_function = gan_step_function(config.updates)

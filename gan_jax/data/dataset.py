@@ -140,19 +140,15 @@ class Dataset:
             return self.images[np.asarray(indices, np.intp)]
         return self.source.take(indices)
 
-    def require_classes(self, minimum: int = 2, *, needed_by: str = "a recogniser") -> None:
-        """Checks that the set can teach classes.
-
-        Args:
-            minimum: least number of classes.
-            needed_by: who is to be taught, for the message.
+    def require_classes(self, minimum: int = 2) -> None:
+        """Checks that the set can teach a recogniser.
 
         Raises:
             InputError: there are no labels, or examples of fewer than `minimum` classes.
         """
         if self.labels is None:
             raise InputError(
-                f"{self._title} has no labels, and {needed_by} needs them: use a labelled set, or "
+                f"{self._title} has no labels, and a recogniser needs them: use a labelled set, or "
                 "put the images of each class in a subfolder of their own."
             )
         present = np.unique(self.labels)
@@ -161,6 +157,6 @@ class Dataset:
                 self.class_names[label] if self.class_names else str(label) for label in present
             )
             raise InputError(
-                f"{self._title} has examples of {len(present)} class(es) only ({only}): "
-                f"{needed_by} needs at least {minimum} classes to tell apart."
+                f"{self._title} has examples of {len(present)} class(es) only ({only}): a "
+                f"recogniser needs at least {minimum} classes to tell apart."
             )
