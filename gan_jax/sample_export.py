@@ -49,6 +49,7 @@ def export_samples(source: Source, count: int, out: str | pathlib.Path) -> dict[
             f"--out '{out}' is a folder for PNGs, and these images have {channels} channels: give "
             "NAME.npz."
         )
+    _make_folder(out.parent if packed else out, out)
     images = _draw(drawing, count, None if packed else _png_writer(out, drawing, count))
     labels = drawing.labels(count)
     record = {
@@ -75,8 +76,11 @@ def _check_place(out: pathlib.Path, packed: bool) -> None:
             f"--out '{out}' holds files already, which would be taken for samples: give a new "
             "folder, or empty it."
         )
+
+
+def _make_folder(folder: pathlib.Path, out: pathlib.Path) -> None:
     try:
-        (out.parent if packed else out).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"--out '{out}' cannot be written ({error.strerror}): give another place."

@@ -184,6 +184,7 @@ def test_a_run_that_is_not_there(tmp_path):
         export_samples(Source(tmp_path / "nowhere"), 5, tmp_path / "new")
     with pytest.raises(InputError, match="--seed is -1"):
         export_samples(Source(tmp_path, seed=-1), 5, tmp_path / "newer")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
