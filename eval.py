@@ -137,7 +137,7 @@ def main(arguments: list[str]) -> None:
         print(_test_pack())
         return
     _check_drawing_flags()
-    if _EXPORT.present or _WALK.value or _PROGRAM.value:
+    if _EXPORT.present or _WALK.present or _PROGRAM.present:
         print(_draw())
         return
     _check_texture_flags()
@@ -188,8 +188,7 @@ def _check_drawing_flags() -> None:
     """Refuses flags of samples, walks and programs without these, and several of them at once."""
     from gan_jax.errors import InputError
 
-    jobs = {_EXPORT: _EXPORT.present, _WALK: bool(_WALK.value), _PROGRAM: bool(_PROGRAM.value)}
-    chosen = [flag.name for flag, given in jobs.items() if given]
+    chosen = [flag.name for flag in (_EXPORT, _WALK, _PROGRAM) if flag.present]
     if len(chosen) > 1 or (chosen and not _WORKDIR.value):
         raise InputError(
             f"--{' and --'.join(chosen)}: give one of --export, --walk and --export_program, and "
@@ -202,6 +201,8 @@ def _check_drawing_flags() -> None:
                 raise InputError(
                     f"--{flag.name} is for --{' and --'.join(fitting)}; see python eval.py --help."
                 )
+    if chosen in (["walk"], ["export_program"]) and _OUT.present:
+        raise InputError(f"--out does not go with --{chosen[0]}, which names its file itself.")
     if chosen == ["export"] and not _OUT.value:
         raise InputError("--export needs --out too: a new folder for PNGs, or NAME.npz.")
 
@@ -221,7 +222,7 @@ def _draw() -> str:
 
         export_samples(source, _EXPORT.value, _OUT.value)
         return f"{_EXPORT.value:,} samples: {_OUT.value}"
-    if _WALK.value:
+    if _WALK.present:
         from gan_jax.latent_walk import write_walk
 
         options = {flag.name: flag.value for flag in (_FRAMES, _FPS, _WALKS, _POINTS)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pathlib
 from typing import Any
@@ -33,8 +34,13 @@ def export_program(source: Source, out: str | pathlib.Path) -> dict[str, Any]:
         out: the file; NAME.json beside it says how to call it.
 
     Raises:
-        InputError: a truncation, a place that cannot be written to, or see `Source.open`.
+        InputError: flatbuffers is not installed, a truncation, a place that cannot be written to, or see `Source.open`.
     """
+    if importlib.util.find_spec("flatbuffers") is None:
+        raise InputError(
+            "--export_program needs flatbuffers, which is not installed: run pip install "
+            "flatbuffers, here and where the program is read."
+        )
     if source.truncation is not None:
         raise InputError(
             f"--truncation is {source.truncation}, and a program takes latents as they are given: "
@@ -60,6 +66,7 @@ def export_program(source: Source, out: str | pathlib.Path) -> dict[str, Any]:
     for name in ("seed", "truncation"):
         del record[name]
     record |= {
+        "needs": "jax and flatbuffers",
         "read": "program = jax.export.deserialize(bytearray(open(FILE, 'rb').read()))",
         "call": f"images = program.call(latents{', labels' if conditional else ''})",
         "takes": f"latents float32 [n, {dim}], standard normal{labels}; any n",
