@@ -34,7 +34,8 @@ def export_program(source: Source, out: str | pathlib.Path) -> dict[str, Any]:
         out: the file; NAME.json beside it says how to call it.
 
     Raises:
-        InputError: flatbuffers is not installed, a truncation, a place that cannot be written to, or see `Source.open`.
+        InputError: flatbuffers is not installed, a truncation, a place that cannot be written to,
+            or see `Source.open`.
     """
     if importlib.util.find_spec("flatbuffers") is None:
         raise InputError(

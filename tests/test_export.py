@@ -30,7 +30,6 @@ from gan_jax.truncation import truncated_latents
 from tests.command import eval_py
 from tests.networks import TEXTURE
 
-
 _needs_flatbuffers = pytest.mark.skipif(
     importlib.util.find_spec("flatbuffers") is None, reason="needs flatbuffers"
 )
