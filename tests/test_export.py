@@ -47,7 +47,7 @@ class _Conditional(nn.Module):
 def _trained(generator, image_shape, latent_dim, *inputs, **fields):
     """A GAN that was never trained, as a checkpoint would hold it."""
     latents = jnp.zeros((1, latent_dim))
-    variables = generator.init(jax.random.key(0), latents, *inputs, train=False)
+    variables = jax.jit(lambda: generator.init(jax.random.key(0), latents, *inputs, train=False))()
     config = ConfigDict({"seed": 3, "model": {"name": "made"}, "evaluation": {"batch_size": 4}})
     gan = GAN(generator, None, None, None, latent_dim, **fields)
     images = np.zeros((6, *image_shape), np.uint8)

@@ -145,19 +145,19 @@ def test_modes_and_divergences_are_those_of_plain_counts():
 
 
 def test_a_collapsed_generator_has_one_mode():
-    real = np.random.default_rng(0).integers(0, 10, (40_000, 3))
-    found = run_suite(_sides(real, np.full((20_000, 3), 7)), ["modes"])[0]
-    assert found["modes"]["value"] == 1 and found["modes"]["real"] == 1000
+    real = np.random.default_rng(0).integers(0, 10, (12_000, 3))
+    found = run_suite(_sides(real, np.full((6000, 3), 7)), ["modes"])[0]
+    assert found["modes"]["value"] == 1 and found["modes"]["real"] > 990
     assert found["modes_kl_uniform"]["value"] == pytest.approx(np.log(1000))
     assert found["modes_kl"]["value"] == pytest.approx(np.log(1000), abs=0.5)
-    assert found["modes_kl"]["floor"] < 0.08  # about 999 / n
+    assert found["modes_kl"]["floor"] == pytest.approx(999 / 6000, rel=0.2)  # of finite samples
 
 
 def test_stacks_as_good_as_real_ones_are_at_the_floor():
     rng = np.random.default_rng(1)
-    real, fake = rng.integers(0, 10, (40_000, 3)), rng.integers(0, 10, (20_000, 3))
+    real, fake = rng.integers(0, 10, (12_000, 3)), rng.integers(0, 10, (6000, 3))
     found = run_suite(_sides(real, fake), ["modes"])[0]
-    assert found["modes"]["value"] == 1000
+    assert found["modes"]["value"] > 990
     assert found["modes_kl"]["value"] == pytest.approx(found["modes_kl"]["floor"], rel=0.15)
 
 
