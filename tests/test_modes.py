@@ -149,7 +149,7 @@ def test_a_collapsed_generator_has_one_mode():
     found = run_suite(_sides(real, np.full((6000, 3), 7)), ["modes"])[0]
     assert found["modes"]["value"] == 1 and found["modes"]["real"] > 990
     assert found["modes_kl_uniform"]["value"] == pytest.approx(np.log(1000))
-    assert found["modes_kl"]["value"] == pytest.approx(np.log(1000), abs=0.5)
+    assert found["modes_kl"]["value"] == pytest.approx(np.log(1000), abs=1)
     assert found["modes_kl"]["floor"] == pytest.approx(999 / 6000, rel=0.2)  # of finite samples
 
 
