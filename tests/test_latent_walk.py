@@ -117,7 +117,7 @@ def test_an_mp4_has_its_frames(tmp_path):
 
     frames = np.repeat(np.linspace(0, 255, 20, dtype=np.uint8), 63 * 64).reshape(20, 63, 64, 1)
     save_animation(tmp_path / "walk.mp4", frames, 25)
-    found = np.stack(list(imageio.v2.get_reader(tmp_path / "walk.mp4")))
+    found = np.stack(list(imageio.v2.get_reader(tmp_path / "walk.mp4").iter_data()))
     assert found.shape == (20, 64, 64, 3)
     assert np.abs(found[:, :60].astype(int) - frames[:, :60]).mean() < 4
 
@@ -130,10 +130,10 @@ def test_a_runs_walks(tiny_run, tmp_path):
     trained = read_gan(tiny_run[0])
     latents = sample_latents(5, 6, trained.gan.latent_dim)
     first = generate_images(trained.gan.generator, trained.ema, latents[[0, 3]])
-    scale = found.shape[1] // 16
-    assert found.shape[1] % 16 == 0 and found.shape[2] == (16 * 2 + 1) * scale
-    np.testing.assert_array_equal(found[0, ::scale, : 16 * scale : scale], first[0, ..., 0])
-    np.testing.assert_array_equal(found[0, ::scale, 17 * scale :: scale], first[1, ..., 0])
+    scale = found.shape[2] // 16  # two walks stand one above the other
+    assert found.shape[2] % 16 == 0 and found.shape[1] == (16 * 2 + 1) * scale
+    np.testing.assert_array_equal(found[0, : 16 * scale : scale, ::scale], first[0, ..., 0])
+    np.testing.assert_array_equal(found[0, 17 * scale :: scale, ::scale], first[1, ..., 0])
 
 
 @pytest.mark.parametrize(
