@@ -5,6 +5,9 @@ python eval.py --samples DIR_OR_NPZ --reference mnist5k --extractor runs/cnn_mni
 python eval.py --texture --samples PHOTO_OR_SET --reference textures:brick --out DIR
 python eval.py --gate runs/cnn_mnist5k/pack --reference mnist5k
 python eval.py --compare runs/* [--out DIR]
+python eval.py --workdir runs/quickstart --export 10000 --out DIR_OR_FILE.npz
+python eval.py --workdir runs/quickstart --walk walk.gif
+python eval.py --workdir runs/quickstart --export_program digits.jax
 """
 
 import json
@@ -39,7 +42,7 @@ _EXTRACTOR = flags.DEFINE_string(
 _METRICS = flags.DEFINE_list(
     "metrics",
     [],
-    "Families of metrics with commas: frechet, fd_all, fd_infinity, kernel, classifier, "
+    "Families of metrics with commas: frechet, fd_all, fd_infinity, kernel, classifier, modes, "
     "neighbours, vendi, sliced, copying. Default: all that can be computed.",
 )
 _TRAINING = flags.DEFINE_string(
@@ -70,7 +73,12 @@ _NUM_CROPS = flags.DEFINE_integer(
     "num_crops", 0, "With --texture: crops a side at random places; 0: a grid, none overlapping."
 )
 _GREY = flags.DEFINE_bool("grey", False, "With --texture: turn both sides to grey first.")
-_SEED = flags.DEFINE_integer("seed", 0, "With --texture: of random crops and halves.")
+_SEED = flags.DEFINE_integer(
+    "seed",
+    0,
+    "With --texture: of random crops and halves. With --export and --walk: of the latents; if not "
+    "given, the run's own.",
+)
 _COMPARE = flags.DEFINE_bool(
     "compare", False, "Compare the runs whose folders follow: eval.py --compare runs/*."
 )
@@ -79,6 +87,31 @@ _GATE = flags.DEFINE_string(
 )
 _RESIZE = flags.DEFINE_string(
     "resize", "", "How to bring images to the extractor's size, such as crop_area; '': refuse."
+)
+_EXPORT = flags.DEFINE_integer(
+    "export",
+    0,
+    "With --workdir: write this many samples to --out, a new folder for PNGs or NAME.npz, with a "
+    "JSON record of what made them.",
+)
+_TRUNCATION = flags.DEFINE_float(
+    "truncation",
+    None,
+    "With --export and --walk: numbers of the latents beyond this one either way are drawn again "
+    "until they are within, such as 0.7.",
+)
+_WALK = flags.DEFINE_string(
+    "walk", "", "With --workdir: write walks through latent space as NAME.gif or NAME.mp4."
+)
+_FRAMES = flags.DEFINE_integer("frames", 120, "With --walk: frames of the loop.")
+_FPS = flags.DEFINE_float("fps", 30.0, "With --walk: frames a second.")
+_WALKS = flags.DEFINE_integer("walks", 16, "With --walk: how many side by side.")
+_POINTS = flags.DEFINE_integer("points", 4, "With --walk: latents that each passes through.")
+_PROGRAM = flags.DEFINE_string(
+    "export_program",
+    "",
+    "With --workdir: write the generator, weights included, as one file for "
+    "jax.export.deserialize, which needs nothing of this package.",
 )
 _OUT = flags.DEFINE_string("out", "", "Where eval.json and report.html go.")
 _JSON = flags.DEFINE_bool("json", False, "Print eval.json instead of a table.")
@@ -102,6 +135,10 @@ def main(arguments: list[str]) -> None:
         return
     if _GATE.value:
         print(_test_pack())
+        return
+    _check_drawing_flags()
+    if _EXPORT.present or _WALK.present or _PROGRAM.present:
+        print(_draw())
         return
     _check_texture_flags()
     from gan_jax import cli, evaluation, sample_evaluation
@@ -145,6 +182,56 @@ def main(arguments: list[str]) -> None:
         text += f"\n{texture_verdict(result)}"
     print(text)
     print(f"Report: {out / 'report.html'}", file=sys.stderr)
+
+
+def _check_drawing_flags() -> None:
+    """Refuses flags of samples, walks and programs without these, and several of them at once."""
+    from gan_jax.errors import InputError
+
+    chosen = [flag.name for flag in (_EXPORT, _WALK, _PROGRAM) if flag.present]
+    if len(chosen) > 1 or (chosen and not _WORKDIR.value):
+        raise InputError(
+            f"--{' and --'.join(chosen)}: give one of --export, --walk and --export_program, and "
+            "--workdir with it."
+        )
+    walks, samples = (_FRAMES, _FPS, _WALKS, _POINTS), (_TRUNCATION,)
+    for flags_of, fitting in ((walks, ["walk"]), (samples, ["export", "walk"])):
+        for flag in flags_of:
+            if flag.present and chosen not in [[name] for name in fitting]:
+                raise InputError(
+                    f"--{flag.name} is for --{' and --'.join(fitting)}; see python eval.py --help."
+                )
+    if chosen in (["walk"], ["export_program"]) and _OUT.present:
+        raise InputError(f"--out does not go with --{chosen[0]}, which names its file itself.")
+    if chosen == ["export"] and not _OUT.value:
+        raise InputError("--export needs --out too: a new folder for PNGs, or NAME.npz.")
+
+
+def _draw() -> str:
+    from gan_jax.generation import Source
+
+    source = Source(
+        _WORKDIR.value,
+        checkpoint=_CHECKPOINT.value,
+        seed=_SEED.value if _SEED.present else None,
+        truncation=_TRUNCATION.value,
+        batch_size=_BATCH_SIZE.value,
+    )
+    if _EXPORT.present:
+        from gan_jax.sample_export import export_samples
+
+        export_samples(source, _EXPORT.value, _OUT.value)
+        return f"{_EXPORT.value:,} samples: {_OUT.value}"
+    if _WALK.present:
+        from gan_jax.latent_walk import write_walk
+
+        options = {flag.name: flag.value for flag in (_FRAMES, _FPS, _WALKS, _POINTS)}
+        write_walk(source, _WALK.value, **options)
+        return f"Walk: {_WALK.value}"
+    from gan_jax.program_export import export_program
+
+    record = export_program(source, _PROGRAM.value)
+    return f"Program: {_PROGRAM.value}\n{record['read']}\n{record['call']}\n{record['takes']}"
 
 
 def _check_texture_flags() -> None:

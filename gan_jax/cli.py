@@ -14,6 +14,8 @@ from typing import Any
 
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
 
+_MOST_CLASSES = 100  # a longer histogram is left to the report
+
 
 def run_main(app: Any, main: Callable[[list[str]], None]) -> int:
     """Runs `main` under absl's `app`; mistakes become one line and an exit status.
@@ -100,7 +102,7 @@ def metric_table(result: dict[str, Any]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
     histogram = result["metrics"].get("class_histogram")
-    if histogram:
+    if histogram and len(histogram["value"]) <= _MOST_CLASSES:
         lines.append(f"class_histogram  {histogram['value']}")
     for part in (result, *result.get("judges", ())):
         protocol = part["protocol"]

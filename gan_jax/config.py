@@ -42,7 +42,8 @@ def _common() -> ConfigDict:
     config.num_epochs = 10.0
     config.dataset = ConfigDict(
         dict(
-            name="mnist5k",  # mnist5k, idx, folder, npz, tfds, textures or procedural
+            # mnist5k, idx, folder, npz, tfds, textures, procedural or stacked_mnist
+            name="mnist5k",
             path="",  # of idx, folder and npz; data folder of tfds
             tfds_name="",
             image_size=(),  # (height, width); () keeps the stored size, 64 x 64 for textures
@@ -59,13 +60,17 @@ def _common() -> ConfigDict:
             crop_flips=False,  # mirror crops at random
             crop_rotations=False,  # turn crops by multiples of 90 degrees at random
             held_out=0.25,  # share of each photograph for testing: textures, folder
-            seed=0,  # of crops and procedural textures
+            seed=0,  # of crops, procedural textures and stacks
             # Textures drawn from parameters, see `gan_jax.data.procedural`.
             kinds="",  # such as stripes,voronoi; '' for all
             period=8.0,  # in pixels
             angle=0.0,  # in degrees
             contrast=0.25,  # standard deviation of the pixels over their mean
             jitter=0.0,  # random change of period and angle from image to image, 0 to 1
+            # Stacked MNIST, see `gan_jax.data.stacked`.
+            stack="mnist5k",  # the digits: mnist5k, idx (in path) or tfds:mnist
+            num_stacks=128_000,  # for training
+            num_test_stacks=52_000,  # twice what is judged gives the modes' floor at the same n
         )
     )
     config.parallel = "pmap"  # or jit
@@ -148,6 +153,7 @@ def gan_config() -> ConfigDict:
         dict(
             every=1000,  # steps; 0: at the end only
             num_samples=2000,
+            num_final_samples=0,  # at the end; 0: num_samples
             batch_size=500,
             grid=64,  # images in a grid
             textures=False,  # judge as textures too, at the end; see `gan_jax.texture_suite`
@@ -246,6 +252,12 @@ def check_config(config: ConfigDict) -> None:
                 f"config.evaluation.num_samples is {config.evaluation.num_samples}; the Frechet "
                 "distance needs at least 4 samples, and hundreds to mean something."
             )
+        final = config.evaluation.num_final_samples
+        if final and final < 4:
+            raise InputError(
+                f"config.evaluation.num_final_samples is {final}; expected at least 4, or 0 for as "
+                "many as config.evaluation.num_samples."
+            )
         _check_collapse(config)
         if config.judge.train and config.judge.pack:
             check_config(config.judge.train)
@@ -299,6 +311,11 @@ def _check_fields(config: ConfigDict, known: ConfigDict, path: str) -> None:
             f"{path}.{missing[0]} is missing; begin with gan_jax.config.gan_config() or "
             "cnn_config(), which have every field."
         )
+
+
+def num_final_samples(config: ConfigDict) -> int:
+    """How many images a GAN's run is judged by at its end."""
+    return config.evaluation.num_final_samples or config.evaluation.num_samples
 
 
 def plain(config: ConfigDict) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from gan_jax import workdir as folder
 from gan_jax.class_agreement import with_agreement
 from gan_jax.class_pictures import ClassPictures, picture
 from gan_jax.class_sampling import asked_labels, class_pictures
+from gan_jax.config import num_final_samples
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment
 from gan_jax.extractor import Extractor
@@ -388,7 +389,7 @@ def evaluate_run(
             make_judge(extractor, reference, batch_size=batch_size, cache=cache)
             for extractor in open_extractors(choices, reference)
         ]
-    count = num_samples or config.evaluation.num_samples
+    count = num_samples or num_final_samples(config)
     out = pathlib.Path(out or workdir)
     out.mkdir(parents=True, exist_ok=True)
     evaluate_gan(

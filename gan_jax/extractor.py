@@ -45,11 +45,14 @@ class Features:
             None of an extractor without layers.
         probabilities: float32 [n, num_classes], p(class | image); None of an extractor that knows
             no classes.
+        channels: float32 [n, c, k], p(class | channel) where each channel is read by itself, else
+            None.
     """
 
     semantic: np.ndarray
     texture: np.ndarray | None
     probabilities: np.ndarray | None
+    channels: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)

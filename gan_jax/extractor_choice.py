@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gan_jax.channel_extractor import ChannelExtractor, reading_channels
 from gan_jax.controls import MOST_FEATURES, pca_extractor, pixel_extractor, random_extractor
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
@@ -24,18 +25,23 @@ def open_extractors(choices: str, reference: Dataset | None) -> list[Any]:
     """The extractors of a list with commas, the headline one first; see `open_extractor`."""
     found = []
     for choice in choices.split(","):
-        like = next((e for e in found if isinstance(e, Extractor)), None)
+        like = next((e for e in found if isinstance(e, Extractor | ChannelExtractor)), None)
         found.append(open_extractor(choice.strip(), reference, like=like))
     return found
 
 
-def open_extractor(choice: str, reference: Dataset | None, *, like: Extractor | None = None) -> Any:
+def open_extractor(
+    choice: str,
+    reference: Dataset | None,
+    *,
+    like: Extractor | ChannelExtractor | None = None,
+) -> Any:
     """The extractor of one choice.
 
     Args:
         choice: one of `FORMS`.
         reference: real images, whose shape the controls take, and which a PCA is of; None where
-            there are only statistics of them.
+            there are only statistics of them. A pack of one channel reads each channel of stacks.
         like: a trained extractor whose network a random one takes, as its control.
 
     Raises:
@@ -46,12 +52,21 @@ def open_extractor(choice: str, reference: Dataset | None, *, like: Extractor | 
         preprocessing = "tf1" if name == "inception" else "pytorch-fid"
         return load_inception(argument, preprocessing=preprocessing)
     if pathlib.Path(choice).expanduser().is_dir() or name not in ("random", "pixels", "pca"):
-        return load_pack(choice) if choice else _refuse(choice)
+        return reading_channels(load_pack(choice), reference) if choice else _refuse(choice)
     if reference is None:
         raise InputError(
             f"the extractor '{choice}' is made for the reference's images, and there are only "
             "statistics of them: give the images, or a pack."
         )
+    if name == "random" and isinstance(like, ChannelExtractor):
+        shape = (*reference.image_shape[:2], 1)
+        control = random_extractor(
+            shape,
+            seed=_number(choice, argument, 0),
+            network=like.extractor.network,
+            layers=like.record["layers"],
+        )
+        return reading_channels(control, reference)
     if name == "random":
         network = like.network if like is not None else CNN(num_classes=10)
         layers = like.record["layers"] if like is not None else None

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from gan_jax import parallel
-from gan_jax.data import Dataset, batch_indices, stream_batches
+from gan_jax.data import Dataset, StackedSource, batch_indices, stream_batches
 from gan_jax.pixels import to_float
 
 
@@ -35,11 +35,14 @@ def make_feed(
 ) -> Feed:
     """Keeps a set that is in memory on the devices as uint8 and streams any other.
 
+    Stacks of digits are put together there: the devices keep the digits.
+
     Calls end at multiples of `steps_per_call`, wherever they start, so that a resumed run makes the
     same calls.
     """
     local = parallel.shard_rows(batch_size, plan)
-    if dataset.images is None:
+    stacked = isinstance(dataset.source, StackedSource)
+    if dataset.images is None and not stacked:
 
         def stream(start: int, stop: int) -> Iterator[Any]:
             count = local.stop - local.start
@@ -61,7 +64,10 @@ def make_feed(
 
         return Feed(None, lambda data, rows: _as_batch(rows), stream)
 
-    arrays = {"images": dataset.images}
+    images, at = dataset.images, _rows_of
+    if stacked:
+        images, at = dataset.source.parts, StackedSource.compose
+    arrays = {"images": images}
     if dataset.labels is not None:
         arrays["labels"] = dataset.labels
 
@@ -73,9 +79,16 @@ def make_feed(
             yield rows[:, local]
 
     def fetch(data: Any, rows: Array) -> dict[str, Array]:
-        return _as_batch({name: value[rows] for name, value in data.items()})
+        batch = {"images": at(data["images"], rows)}
+        if "labels" in data:
+            batch["labels"] = data["labels"][rows]
+        return _as_batch(batch)
 
     return Feed(parallel.replicate(arrays, plan), fetch, gather)
+
+
+def _rows_of(images: Array, rows: Array) -> Array:
+    return images[rows]
 
 
 def _as_batch(rows: dict[str, Array]) -> dict[str, Array]:

@@ -15,7 +15,7 @@ from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.extractor import Extractor, Features
 from gan_jax.statistics import Origin, cached_moments
-from gan_jax.suite import NUM_SPLITS, QUICK, Entry, Sides, run_suite
+from gan_jax.suite import NUM_SPLITS, QUICK, UNSURE_BELOW, Entry, Sides, run_suite
 
 _REFERENCE_LIMIT = 20_000
 _TRAINING_LIMIT = 10_000
@@ -184,6 +184,12 @@ class Judge:
                 "frechet_halvings": NUM_SPLITS,
                 "floor": "mean distance between random halves of the reference, at the same n",
             }
+        if "modes_kl" in entries:
+            protocol |= {
+                "modes_n": entries["modes_kl"]["n"],
+                "modes_floor": "other stacks of the reference in place of generated ones",
+                "unsure_below": UNSURE_BELOW,
+            }
         return protocol
 
 
@@ -197,6 +203,8 @@ def make_judge(
     progress: Callable[[int], None] | None = None,
 ) -> Judge:
     """A judge by the reference, of whose images 20,000 are taken in a seeded order if it has more.
+
+    An extractor may say otherwise by `reference_limit`.
 
     Args:
         extractor: a CNN, or anything with its attributes and `features`.
@@ -215,7 +223,8 @@ def make_judge(
             "for a Frechet distance with a floor, and hundreds for one that means something."
         )
     extractor.check_shape(reference.image_shape)  # before a large set is read
-    order = _rows(len(reference), _REFERENCE_LIMIT, seed)
+    limit = getattr(extractor, "reference_limit", _REFERENCE_LIMIT)
+    order = _rows(len(reference), limit, seed)
     images = reference.take(order)
     if len(order) < len(reference):
         labels = None if reference.labels is None else reference.labels[order]

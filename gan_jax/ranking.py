@@ -18,8 +18,9 @@ _DIRECTIONS = {
     "kernel_distance": "lower",
     "sliced_wasserstein": "lower",
     "class_kl": "lower",
-    "mode_kl": "lower",
     "modes": "higher",
+    "modes_kl": "lower",
+    "unsure_digits": "lower",
     "vendi": "higher",
     "coverage": "higher",
     "precision": "higher",
@@ -31,7 +32,14 @@ _DIRECTIONS = {
 }
 # Their expectation does not depend on how many images were judged: a mean, a U-statistic, and a
 # distance extrapolated to infinitely many.
-_UNBIASED = ("confidence", "class_agreement", "kernel_distance", "kid", "fd_infinity")
+_UNBIASED = (
+    "class_agreement",
+    "confidence",
+    "fd_infinity",
+    "kernel_distance",
+    "kid",
+    "unsure_digits",
+)
 
 
 @dataclasses.dataclass(frozen=True)

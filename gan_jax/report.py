@@ -41,6 +41,10 @@ _MEANING = {
     "class_agreement": "Share of the images that the recogniser reads as the class that was asked "
     "for. Higher is better; beside it, how often it reads real images right.",
     "modes": "Classes that the recogniser finds at least once.",
+    "modes_kl": "How far the mix of combinations is from that of real images, in nats. Lower is "
+    "better; 1 × the floor is as good as real images.",
+    "modes_kl_uniform": "The same from an even mix.",
+    "unsure_digits": "Share of the digits for which no class is likelier than all others together.",
     "precision": "Share of the images that lie among real ones. Higher is better.",
     "recall": "Share of real images that lie among the generated ones. Higher is better.",
     "density": "How densely real images surround the generated ones; about 1 for real ones.",

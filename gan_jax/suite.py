@@ -18,6 +18,7 @@ from gan_jax.errors import InputError, nearest
 from gan_jax.extractor import Features
 
 NUM_SPLITS = 8
+UNSURE_BELOW = 0.5  # the best class is no likelier than all others together
 LAYERS = ("semantic", "texture")
 _PRECISION_K, _DENSITY_K = 3, 5
 # Beyond these, more images cost more time than they add certainty.
@@ -173,6 +174,45 @@ def _classifier(sides: Sides) -> dict[str, Entry]:
     }
 
 
+def _modes(sides: Sides) -> dict[str, Entry]:
+    """Of images whose channels are read one by one: the combinations reached, and their mix.
+
+    Beside them stand as many other real images. The divergence is from real images, as the same
+    recogniser reads them, and from an even mix.
+    """
+    if sides.reference_counts is None or sides.fake.channels is None:
+        return {}
+    real, fake = (_combinations(side.channels) for side in (sides.real, sides.fake))
+    classes = sides.fake.probabilities.shape[1]
+    count = min(len(real) // 2, len(fake))
+    order = np.random.default_rng([sides.seed, len(real)]).permutation(len(real))
+    fake = fake[np.random.default_rng([sides.seed, len(fake)]).permutation(len(fake))[:count]]
+    reference, other = real[order[:count]], real[order[count : 2 * count]]
+    value, floor = (metrics.mode_coverage(side, reference, classes) for side in (fake, other))
+    even, even_floor = (
+        metrics.class_kl(metrics.class_histogram(side, classes), np.ones(classes))
+        for side in (fake, other)
+    )
+    digits = sides.fake.channels.max(-1)
+    unsure = int(np.count_nonzero(digits < UNSURE_BELOW))
+    return {
+        "modes": {"value": value.modes, "real": floor.modes, "n": count},
+        "modes_kl": {"value": value.kl, "floor": floor.kl, "n": count},
+        "modes_kl_uniform": {"value": even, "floor": even_floor, "n": count},
+        "unsure_digits": {
+            "value": unsure / digits.size,
+            "real": float(np.mean(sides.real.channels.max(-1) < UNSURE_BELOW)),
+            "count": unsure,
+            "n": digits.size,
+        },
+    }
+
+
+def _combinations(channels: np.ndarray) -> np.ndarray:
+    """Classes int64 [n] of probabilities [n, c, k] of the channels."""
+    return metrics.stacked_classes(np.argmax(channels, -1), channels.shape[2])
+
+
 def _neighbours(sides: Sides) -> dict[str, Entry]:
     one, other, fake = sides.halves()
     scores, real = (
@@ -231,12 +271,13 @@ FAMILIES: dict[str, Callable[[Sides], dict[str, Entry]]] = {
     "fd_infinity": _frechet_infinity,
     "kernel": _kernel,
     "classifier": _classifier,
+    "modes": _modes,
     "neighbours": _neighbours,
     "vendi": _vendi,
     "sliced": _sliced,
     "copying": _copying,
 }
-QUICK = ("frechet", "classifier")
+QUICK = ("frechet", "classifier", "modes")
 
 
 def check_families(names: Sequence[str]) -> None:

@@ -15,12 +15,13 @@ from ml_collections import ConfigDict
 
 from gan_jax import evaluation, loop, parallel
 from gan_jax import workdir as folder
+from gan_jax.channel_extractor import reading_channels
 from gan_jax.class_agreement import with_agreement
 from gan_jax.class_pictures import picture
 from gan_jax.class_sampling import MOST_ROWS, asked_labels, draw_classes
 from gan_jax.cli import metric_table
 from gan_jax.collapse_guard import CollapseGuard
-from gan_jax.config import check_config, plain
+from gan_jax.config import check_config, num_final_samples, plain
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError, TrainingDiverged
@@ -140,6 +141,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
                 Rollbacks(workdir).order(request)
     say("Evaluating, and writing the report ...")
     ema = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
+    final = num_final_samples(config)
     evaluation.evaluate_gan(
         workdir,
         config=plain(config),
@@ -148,8 +150,8 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         step=num_steps,
         judge=judge,
         train=train,
-        latents=latents,
-        labels=labels,
+        latents=sample_latents(config.seed, final, gan.latent_dim),
+        labels=asked_labels(gan, train, seed=config.seed, count=final),
         batch_size=config.evaluation.batch_size,
         textures=test if config.evaluation.textures else None,
     )
@@ -219,7 +221,7 @@ def _check_judge(config: ConfigDict, train: Dataset) -> Extractor | None:
             )
         load(config.judge.train.dataset, "train").require_classes()
         return None
-    extractor = load_pack(pack)
+    extractor = reading_channels(load_pack(pack), train)
     extractor.check_shape(train.image_shape)
     return extractor
 
@@ -235,7 +237,7 @@ def _obtain_judge(
         pack = pathlib.Path(config.judge.pack).expanduser()
         say(f"The judge is trained first: there is no pack in {pack} yet.")
         _train_recogniser(config.judge.train, pack.parent, stop)
-        extractor = load_pack(pack)
+        extractor = reading_channels(load_pack(pack), reference)
     judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
     say(
         f"Judge: {extractor.stamp}, accuracy {extractor.record['accuracy']:.2%} on "

@@ -28,6 +28,7 @@ _LAYERS = (
         "memory",
     },
     {
+        "animation",
         "class_pictures",
         "degradations",
         "extraction",
@@ -60,6 +61,7 @@ _LAYERS = (
         "workdir",
     },
     {
+        "channel_extractor",
         "collapse",
         "controls",
         "inception",
@@ -90,10 +92,18 @@ _LAYERS = (
         "texture_gate",
         "texture_meter",
         "texture_seams",
+        "truncation",
     },
     {"class_agreement", "collapse_guard", "disagreement", "layer_statistics", "trained"},
-    {"comparison", "evaluation", "session"},
-    {"comparison_table", "sample_evaluation", "training"},
+    {"comparison", "evaluation", "generation", "session"},
+    {
+        "comparison_table",
+        "latent_walk",
+        "program_export",
+        "sample_evaluation",
+        "sample_export",
+        "training",
+    },
     {"comparison_report"},
 )
 _RANK = {name: rank for rank, names in enumerate(_LAYERS) for name in names}

@@ -17,12 +17,14 @@ from gan_jax.data.mnist5k import load_mnist5k
 from gan_jax.data.npz import load_npz
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.procedural import load_procedural
+from gan_jax.data.stacked import StackedSource, load_stacked_mnist
 from gan_jax.data.textures import load_textures, texture_parts
 from gan_jax.data.tfds_source import load_tfds, tfds_parts
 from gan_jax.errors import InputError, nearest
 
 __all__ = [
     "Dataset",
+    "StackedSource",
     "batch_indices",
     "load",
     "load_photographs",
@@ -38,9 +40,10 @@ _LOADERS = {
     "tfds": load_tfds,
     "textures": load_textures,
     "procedural": load_procedural,
+    "stacked_mnist": load_stacked_mnist,
 }
 _PHOTOGRAPHS = {"textures": texture_parts, "folder": folder_parts, "tfds": tfds_parts}
-_BUILT_IN = ("mnist5k", "textures", "procedural")
+_BUILT_IN = ("mnist5k", "textures", "procedural", "stacked_mnist")
 _SPLITS = ("train", "test", "all")
 _TFDS_PREFIX = "tfds:"
 
@@ -49,10 +52,10 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
     """Reads one split of the set that a config's `dataset` section names.
 
     Args:
-        config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'textures' or 'procedural') and
-            any fields of `SourceOptions`, `CropOptions` and `ProceduralOptions` in
-            `gan_jax.data.options`, such as path, image_size, channels, crops, num_crops, kinds.
-            Other fields are not looked at.
+        config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'textures', 'procedural' or
+            'stacked_mnist') and any fields of `SourceOptions`, `CropOptions`, `ProceduralOptions`
+            and `StackOptions` in `gan_jax.data.options`, such as path, image_size, channels, crops,
+            num_crops, kinds. Other fields are not looked at.
         split: 'train', 'test', or 'all' for both.
 
     Returns:
@@ -120,7 +123,7 @@ def read_images(path_or_name: str, *, split: str = "all", **options: Any) -> Dat
 
     Args:
         path_or_name: a folder of images or of idx files, an .npz or .npy file, a folder of .npy
-            files, 'mnist5k', 'textures', 'procedural', or 'tfds:NAME'.
+            files, 'mnist5k', 'textures', 'procedural', 'stacked_mnist', or 'tfds:NAME'.
         split: 'all' for every image there is, 'train' or 'test' as `load` divides them.
         options: fields of `SourceOptions`, such as image_size=(64, 64).
 

@@ -99,7 +99,9 @@ class Dataset:
         return len(self.images if self.images is not None else self.source)
 
     def __repr__(self) -> str:
-        place = "in memory" if self.images is not None else "streamed"
+        place = getattr(self.source, "place", "streamed")
+        if self.images is not None:
+            place = "in memory"
         shape = "x".join(str(size) for size in self.image_shape)
         classes = "no labels" if self.labels is None else f"{self.num_classes} classes"
         return f"Dataset({self.name}, {self.split}: {len(self)} of {shape}, {classes}, {place})"

@@ -11,6 +11,7 @@ from gan_jax.data.preprocess import RESIZE_METHODS, Preprocess
 from gan_jax.errors import InputError, nearest
 
 CROP_MODES = ("random", "grid")
+_STACKED_SETS = ("mnist5k", "idx", "tfds:mnist")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +78,40 @@ class ProceduralOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class StackOptions:
+    """What 'stacked_mnist' stacks.
+
+    Attributes:
+        stack: the set of digits: 'mnist5k', 'idx' (in `path`) or 'tfds:NAME'.
+        num_stacks: images for training; each takes 12 bytes.
+        num_test_stacks: images for testing.
+        seed: of the images for training, in [0, 2**63).
+
+    Raises:
+        InputError: a value that cannot work.
+    """
+
+    stack: str = "mnist5k"
+    num_stacks: int = 128_000
+    num_test_stacks: int = 52_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        prefix, _, name = str(self.stack).partition(":")
+        if self.stack not in _STACKED_SETS and not (prefix == "tfds" and name):
+            raise InputError(
+                f"dataset.stack '{self.stack}' is unknown: {nearest(self.stack, _STACKED_SETS)}"
+            )
+        for field in ("num_stacks", "num_test_stacks"):
+            value = getattr(self, field)
+            if not isinstance(value, int) or value < 1:
+                raise InputError(
+                    f"dataset.{field} is {value!r}: expected a whole number, 1 or more, such as "
+                    f"{getattr(StackOptions, field)}."
+                )
+
+
+@dataclasses.dataclass(frozen=True)
 class SourceOptions:
     """How images are found and brought to one shape.
 
@@ -91,6 +126,7 @@ class SourceOptions:
         photographs: of 'textures': names with commas between them, '' for all.
         cut: how crops are cut out of photographs.
         procedural: what 'procedural' draws.
+        stacking: what 'stacked_mnist' stacks.
 
     Raises:
         InputError: a value that cannot work.
@@ -106,6 +142,7 @@ class SourceOptions:
     photographs: str = ""
     cut: CropOptions = CropOptions()
     procedural: ProceduralOptions = ProceduralOptions()
+    stacking: StackOptions = StackOptions()
 
     def __post_init__(self) -> None:
         size = self.image_size
@@ -144,6 +181,7 @@ class SourceOptions:
             **_known(cls, config),
             cut=CropOptions(**_known(CropOptions, config)),
             procedural=ProceduralOptions(**_known(ProceduralOptions, config)),
+            stacking=StackOptions(**_known(StackOptions, config)),
         )
 
     @property

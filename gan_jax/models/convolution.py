@@ -31,6 +31,7 @@ import numpy as np
 from jax import Array, lax
 
 from gan_jax.errors import InputError
+from gan_jax.models.platform import platform
 
 FORMS = ("direct", "subpixel", "columns", "shifts", "spectral")
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
@@ -47,8 +48,9 @@ def conv(
         x: images, [n, h, w, i], any float dtype.
         kernel: [kh, kw, i, o], the dtype of `x`.
         strides: one for both axes, or one an axis.
-        form: one of `FORMS`, or None for the fastest one on the default back end. 'subpixel' and
-            'columns' differ from 'direct' in the gradient only; 'spectral' needs strides of 1.
+        form: one of `FORMS`, or None for the fastest one on the platform that is traced for.
+            'subpixel' and 'columns' differ from 'direct' in the gradient only; 'spectral' needs
+            strides of 1.
 
     Returns:
         [n, ceil(h/s), ceil(w/s), o], the dtype of `x`. May be differentiated any number of times
@@ -108,7 +110,7 @@ def _checked(form: str, strides: tuple[int, int]) -> str:
 
 
 def _conv_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
-    if jax.default_backend() != "cpu":
+    if platform() != "cpu":
         return "direct"
     kh, kw, inputs, _ = kernel.shape
     if inputs <= 3 and kh * kw * inputs <= _FEW_TAPS and _is_exact(x):
@@ -120,7 +122,7 @@ def _conv_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
 
 
 def _transpose_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
-    if jax.default_backend() != "cpu":
+    if platform() != "cpu":
         return "direct"
     if strides == (1, 1):
         return "spectral" if _spectral_pays(x, kernel) else "direct"

@@ -9,11 +9,11 @@ sums the same products.
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from gan_jax.errors import InputError
+from gan_jax.models.platform import platform
 
 GROUPED_FORMS = ("direct", "split")
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
@@ -26,8 +26,8 @@ def grouped_conv(x: Array, kernel: Array, *, form: str | None = None) -> Array:
         x: images, [n, h, w, i], any float dtype.
         kernel: [kh, kw, i / groups, o], the dtype of `x`; it says how many groups there are, and
             the first o / groups of its last axis belong to the first group.
-        form: one of `GROUPED_FORMS`, or None for the fastest one on the default back end. They
-            agree up to rounding, in every derivative.
+        form: one of `GROUPED_FORMS`, or None for the fastest one on the platform that is traced
+            for. They agree up to rounding, in every derivative.
 
     Returns:
         [n, h, w, o], the dtype of `x`.
@@ -42,7 +42,7 @@ def grouped_conv(x: Array, kernel: Array, *, form: str | None = None) -> Array:
             f"{x.shape[-1]} channels to {kernel.shape[-1]} do not divide into groups of {size}"
         )
     if form is None:
-        form = "split" if jax.default_backend() == "cpu" else "direct"
+        form = "split" if platform() == "cpu" else "direct"
     if form not in GROUPED_FORMS:
         raise InputError(f"form is {form!r}; use None or one of {', '.join(GROUPED_FORMS)}")
     if form == "direct":

@@ -1,0 +1,16 @@
+"""Stacked MNIST by relativistic pairing with R1 and R2 at every step, R3GAN's loss (Huang et al.
+2024, "The GAN is dead; long live the GAN!"), here with a DCGAN's networks.
+
+    python train.py --config configs/stacked_mnist_rpgan_r1_r2.py
+
+What is measured, and on which digits, says `stacked_mnist_dcgan.py`. The penalties' weight is to be
+tried in factors of four; penalties at fewer steps are known to fail.
+"""
+
+from configs import stacked_mnist_gan_r1_r2
+
+
+def get_config():
+    config = stacked_mnist_gan_r1_r2.get_config()
+    config.loss = "relativistic"
+    return config

@@ -1,0 +1,26 @@
+"""For which platform the networks are traced: some layers have a form of their own on the CPU."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
+import jax
+
+_traced_for: contextvars.ContextVar[str] = contextvars.ContextVar("traced_for", default="")
+
+
+def platform() -> str:
+    """'cpu', 'gpu' or 'tpu': the default back end, or what `traced_for` says."""
+    return _traced_for.get() or jax.default_backend()
+
+
+@contextlib.contextmanager
+def traced_for(name: str) -> Iterator[None]:
+    """Within it, layers choose their forms for this platform: to export a program to others."""
+    token = _traced_for.set(name)
+    try:
+        yield
+    finally:
+        _traced_for.reset(token)
