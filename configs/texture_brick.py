@@ -6,14 +6,13 @@ It sees crops of 64 x 64 pixels only. `gan_jax.texture_sampling.sample_texture` 
 the trained generator, edges that meet included. Needs scikit-image for the photograph; other
 photographs that come with it: --config.dataset.photographs=grass, gravel.
 
-Hardware: 2 CPU cores. Two networks of 0.73 and 0.17 million parameters.
+Hardware: 2 CPU cores.
 
-Measured on 2 shared cores of an AMD EPYC, JAX 0.10.2, seed 0: 341 s of training (8.6 steps/s), 500
-samples against held-out crops, n = 300 a side: texture_fd 5.35 (training crops 0.37, floor 0.051);
-1024 x 1024 pixels are drawn in 1 s. Joints have the right distance, width and grey, but end here
-and there in the middle of a brick, as no pixel knows of noise farther than about 40 pixels away; a
-faint grain of one pixel, which the photograph does not have, makes most of the distance. Grass is
-harder, see docs/textures.md.
+Measured on one of 2 cores of an AMD EPYC that other work kept busy, JAX 0.10.2, seed 0: 1,514 s of
+training (2.6 steps/s), 500 samples against held-out crops, n = 300 a side: texture_fd 0.555
+(training crops 0.371, floor 0.051; the best texture made without training 5.55). Some joints end in
+the middle of a brick. docs/textures.md has the pictures, and what was tried. Other photographs have
+not been measured with this recipe.
 """
 
 from gan_jax.config import gan_config

@@ -4,9 +4,9 @@
 
 Crops of 64 x 64 are cut at random places out of every photograph in DIR. What repeats should fit
 into a crop two or three times: shrink the photographs where it does not. Photographs in folders of
-their own, a folder a texture: give their number as config.model.num_textures, and read what
-configs/texture_all.py says of it. Model, hardware and run time are those of
-configs/texture_brick.py; colour costs a little more.
+their own, a folder a texture: set config.model.num_textures to their number and
+config.model.conditional='projection', as configs/texture_all.py does. Model, hardware and run time
+are those of configs/texture_brick.py; colour costs a little more.
 """
 
 from configs import texture_brick

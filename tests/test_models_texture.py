@@ -362,5 +362,7 @@ def test_the_factory_refuses(changes, message):
 def test_configs_build(name):
     config = importlib.import_module(f"configs.{name}").get_config()
     check_config(config)
-    gan = build_gan(config, (*config.dataset.image_size, 1), 10)
+    classes = config.model.num_textures if config.model.conditional else 0
+    gan = build_gan(config, (*config.dataset.image_size, 1), 10, num_classes=classes)
     assert isinstance(gan.generator, TextureGenerator)
+    assert gan.num_classes == gan.generator.num_classes == classes
