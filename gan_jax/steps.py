@@ -11,6 +11,7 @@ what is drawn is laid out over devices as the batch is; otherwise they are count
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -24,6 +25,7 @@ from gan_jax.passes import (
     Metrics,
     accumulate,
     apply_gradients,
+    augment_probability,
     discriminator_loss,
     draw_latents,
     finish_discriminator,
@@ -31,6 +33,7 @@ from gan_jax.passes import (
     generate,
     generator_loss,
     global_index,
+    in_turn,
     make_augmenter,
     make_judge,
     total_penalty,
@@ -53,7 +56,7 @@ def discriminator_update(
         real, index = batch["images"], batch["index"]
         latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
         fake, _ = generate(state.generator.params, state.generator, latents, own, gan, axis_name)
-        augment = make_augmenter(gan.augment, key, index)
+        augment = make_augmenter(gan.augment, key, index, augment_probability(gan, state))
 
         def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
             # Two passes, as batch statistics must not mix real and generated images.
@@ -94,7 +97,7 @@ def generator_update(
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
         judge = make_judge(gan, own, axis_name)
         index = batch["index"]
-        augment = make_augmenter(gan.augment, key, index)
+        augment = make_augmenter(gan.augment, key, index, augment_probability(gan, state))
         net = state.generator.replace(collections=collections)
         latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
         real_logits = None
@@ -123,13 +126,13 @@ def generator_update(
 def gan_step(
     state: GANState, batch: Batch, key: Array, *, gan: GAN, axis_name: str | None = None
 ) -> tuple[GANState, Metrics]:
-    """One update of the discriminator, then one of the generator (Goodfellow et al. 2014, alg. 1).
+    """Updates of the discriminator, then one of the generator (Goodfellow et al. 2014, alg. 1).
 
-    Writes all of the state.
+    The batch holds the real images of `gan.discriminator_steps` updates. Writes all of the state.
     """
-    state, discriminator_metrics = discriminator_update(
-        state, batch, key, gan=gan, axis_name=axis_name
-    )
+    update = functools.partial(discriminator_update, gan=gan, axis_name=axis_name)
+    times = gan.discriminator_steps
+    state, batch, discriminator_metrics = in_turn(update, state, batch, key, times, axis_name)
     state, generator_metrics = generator_update(state, batch, key, gan=gan, axis_name=axis_name)
     return state, discriminator_metrics | generator_metrics
 
@@ -148,7 +151,7 @@ def simultaneous_step(
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
         judge = make_judge(gan, own, axis_name)
         real, index = batch["images"], batch["index"]
-        augment = make_augmenter(gan.augment, key, index)
+        augment = make_augmenter(gan.augment, key, index, augment_probability(gan, state))
         net = state.generator.replace(collections=collections[0])
         latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
 

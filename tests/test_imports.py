@@ -16,6 +16,7 @@ _PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "gan_jax"
 _LAYERS = (
     {"errors"},
     {
+        "adaptive",
         "augment",
         "axis",
         "checkpoint",
@@ -26,8 +27,10 @@ _LAYERS = (
         "figures",
         "images",
         "memory",
+        "schedules",
     },
     {
+        "burn_in",
         "degradations",
         "extraction",
         "resize",
@@ -40,6 +43,7 @@ _LAYERS = (
         "losses",
         "metrics",
         "models",
+        "optimizers",
         "parallel",
         "penalties",
         "pixels",
@@ -49,6 +53,7 @@ _LAYERS = (
     },
     {"curves", "extractor", "feed", "recogniser_report", "state", "statistics", "workdir"},
     {
+        "augmentation",
         "collapse",
         "controls",
         "inception",
@@ -80,7 +85,9 @@ _RANK = {name: rank for rank, names in enumerate(_LAYERS) for name in names}
 _CLOSED = {
     "losses": {"errors"},
     "penalties": {"errors"},
+    "adaptive": set(),
     "augment": {"errors"},
+    "schedules": set(),
     "models": {"errors"},
     "metrics": {"errors"},
     "collapse": {"errors", "metrics"},
@@ -115,8 +122,8 @@ _CLOSED = {
         "workdir",
     },
     "axis": set(),
-    "state": {"axis", "losses", "penalties"},
-    "passes": {"axis", "penalties", "state"},
+    "state": {"adaptive", "axis", "losses", "penalties", "schedules"},
+    "passes": {"adaptive", "axis", "penalties", "schedules", "state"},
     "steps": {"axis", "passes", "state"},
     "memory": set(),
     "parallel": {"errors", "memory"},
@@ -132,7 +139,16 @@ _OWNERS = {
     "matplotlib": {"figures"},
     "safetensors": {"extractor", "inception"},
     "torch": {"inception"},
-    "ml_collections": {"config", "factory", "session", "training", "workdir"},
+    "ml_collections": {
+        "augmentation",
+        "burn_in",
+        "config",
+        "factory",
+        "optimizers",
+        "session",
+        "training",
+        "workdir",
+    },
     "absl": {"cli"},
     "tensorflow": set(),
     "pickle": set(),
@@ -246,7 +262,17 @@ def test_importing_the_steps_loads_no_data_checkpoints_or_flags():
         "gan_jax",
         *(
             f"gan_jax.{name}"
-            for name in ("axis", "errors", "losses", "passes", "penalties", "state", "steps")
+            for name in (
+                "adaptive",
+                "axis",
+                "errors",
+                "losses",
+                "passes",
+                "penalties",
+                "schedules",
+                "state",
+                "steps",
+            )
         ),
     }
     assert not _among(
