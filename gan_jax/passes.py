@@ -7,7 +7,7 @@ draws for, `key` is the key of one update, and `axis_name` that of the mapped ax
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,14 +16,27 @@ from jax import Array, lax
 
 from gan_jax.adaptive import AdaptiveProbability
 from gan_jax.axis import bind_axis, example_index, example_keys, global_count, named_key
+from gan_jax.errors import InputError
 from gan_jax.penalties import LogitsFn
 from gan_jax.schedules import definition_at, value_at
 from gan_jax.state import GAN, GANState, NetState, update_ema
 
 Batch = dict[str, Array]
 Metrics = dict[str, Array]
-Judge = Callable[..., tuple[Array, Any]]
+Judge = Callable[..., tuple["Verdict", Any]]
 Augmenter = Callable[[Array, str], Array]
+
+
+class Verdict(NamedTuple):
+    """What a discriminator says of images.
+
+    Attributes:
+        logits: [n], high for real.
+        class_logits: [n, num_classes] of its auxiliary classifier, or None without one.
+    """
+
+    logits: Array
+    class_logits: Array | None = None
 
 
 def draw_latents(key: Array, index: Array, dim: int) -> Array:
@@ -36,31 +49,66 @@ def global_index(batch: Batch, axis_name: str | None) -> Array:
     return batch["index"] if "index" in batch else example_index(len(batch["images"]), axis_name)
 
 
+def conditions(batch: Batch, gan: GAN) -> tuple[Array, ...]:
+    """What the networks take beside latents or images: the batch's labels int32 [n], or nothing.
+
+    Generated images are asked for with the labels of the real images of their positions, so that
+    the mix of classes is the data's, and pairs of a relativistic loss are of one class.
+
+    Raises:
+        InputError: a conditional GAN and a batch without labels.
+    """
+    if not gan.num_classes:
+        return ()
+    if "labels" not in batch:
+        raise InputError(
+            f"the GAN is conditional on {gan.num_classes} classes and the batch has no 'labels': "
+            "give them, int32 [n], or networks with num_classes=0."
+        )
+    return (batch["labels"],)
+
+
 def generate(
-    params: Any, net: NetState, latents: Array, key: Array, gan: GAN, axis_name: str | None
+    params: Any,
+    net: NetState,
+    inputs: tuple[Array, ...],
+    key: Array,
+    gan: GAN,
+    axis_name: str | None,
 ) -> tuple[Array, Any]:
-    """Images from latents in training mode, and the collections as that pass leaves them."""
+    """Images in training mode, and the collections as that pass leaves them.
+
+    `inputs` are latents [n, latent_dim] and the `conditions`.
+    """
     return bind_axis(gan.generator, axis_name).apply(
         {"params": params, **net.collections},
-        latents,
+        *inputs,
         train=True,
         mutable=list(net.collections),
         rngs={"dropout": named_key(key, "generator_dropout")},
     )
 
 
-def make_judge(gan: GAN, key: Array, axis_name: str | None) -> Judge:
-    """(params, collections, images, kind) to (logits, collections); `kind` picks the dropout."""
+def make_judge(
+    gan: GAN, given: tuple[Array, ...], augment: Augmenter, key: Array, axis_name: str | None
+) -> Judge:
+    """(params, collections, images, kind) to (verdict, collections).
+
+    `given` are the `conditions` of the images; `kind`, 'real' or 'fake', picks the augmentation and
+    the dropout.
+    """
     network = bind_axis(gan.discriminator, axis_name)
 
-    def judge(params: Any, collections: Any, images: Array, kind: str) -> tuple[Array, Any]:
-        return network.apply(
+    def judge(params: Any, collections: Any, images: Array, kind: str) -> tuple[Verdict, Any]:
+        outputs, collections = network.apply(
             {"params": params, **collections},
-            images,
+            augment(images, kind),
+            *given,
             train=True,
             mutable=list(collections),
             rngs={"dropout": named_key(key, f"dropout_{kind}")},
         )
+        return Verdict(*outputs) if isinstance(outputs, tuple) else Verdict(outputs), collections
 
     return judge
 
@@ -78,6 +126,11 @@ def make_augmenter(
     return lambda images, kind: augment(
         images, example_keys(named_key(key, f"augment_{kind}"), index), **options
     )
+
+
+def gan_augmenter(gan: GAN, state: GANState, key: Array, index: Array) -> Augmenter:
+    """`make_augmenter` with a GAN's augmentation and the probability of this step."""
+    return make_augmenter(gan.augment, key, index, augment_probability(gan, state))
 
 
 def augment_probability(gan: GAN, state: GANState) -> Array | None:
@@ -159,28 +212,51 @@ def total_penalty(
 
 
 def discriminator_loss(
-    gan: GAN, state: GANState, real_logits: Array, fake_logits: Array
+    gan: GAN, state: GANState, real: Verdict, fake: Verdict, given: tuple[Array, ...]
 ) -> tuple[Array, Metrics]:
-    """The mean loss of logits [n] of real and generated images, and its parts by name."""
-    loss = jnp.mean(gan.loss.discriminator(real_logits, fake_logits))
+    """The mean loss of verdicts on real and generated images, and its parts by name.
+
+    The auxiliary classifier learns from real images only (Odena et al. 2017, section 3, has it
+    learn from generated ones too, however poor these are).
+    """
+    loss = jnp.mean(gan.loss.discriminator(real.logits, fake.logits))
     metrics = {
         "loss/discriminator": loss,
-        "logits/real": jnp.mean(real_logits),
-        "logits/fake": jnp.mean(fake_logits),
+        "logits/real": jnp.mean(real.logits),
+        "logits/fake": jnp.mean(fake.logits),
     }
     if gan.augment_probability is not None:
         metrics["augment/p"] = augment_probability(gan, state)
-        metrics["augment/real_signs"] = jnp.mean(jnp.sign(real_logits))
+        metrics["augment/real_signs"] = jnp.mean(jnp.sign(real.logits))
+    if real.class_logits is not None:
+        metrics["loss/auxiliary_real"] = auxiliary_loss(real, *given)
+        loss += gan.auxiliary_weight * metrics["loss/auxiliary_real"]
     if gan.lecam is None:
         return loss, metrics
-    penalty = jnp.mean(gan.lecam(real_logits, fake_logits, state.averages["lecam"]))
+    penalty = jnp.mean(gan.lecam(real.logits, fake.logits, state.averages["lecam"]))
     return loss + penalty, metrics | {"penalty/lecam": penalty}
 
 
-def generator_loss(gan: GAN, real_logits: Array | None, fake_logits: Array) -> Array:
-    """The mean loss of logits [n]; those of real images are needed by relativistic losses only."""
-    pair = (real_logits, fake_logits) if gan.loss.relativistic else (fake_logits,)
-    return jnp.mean(gan.loss.generator(*pair))
+def generator_loss(
+    gan: GAN, real: Verdict | None, fake: Verdict, given: tuple[Array, ...]
+) -> tuple[Array, Metrics]:
+    """The mean loss of a verdict on generated images, and its parts by name.
+
+    The verdict on real images is needed by relativistic losses only. An auxiliary classifier is to
+    find the classes that were asked for (Odena et al. 2017, section 3).
+    """
+    pair = (real.logits, fake.logits) if gan.loss.relativistic else (fake.logits,)
+    loss = jnp.mean(gan.loss.generator(*pair))
+    metrics = {"loss/generator": loss}
+    if fake.class_logits is not None:
+        metrics["loss/auxiliary_fake"] = auxiliary_loss(fake, *given)
+        loss += gan.auxiliary_weight * metrics["loss/auxiliary_fake"]
+    return loss, metrics
+
+
+def auxiliary_loss(verdict: Verdict, labels: Array) -> Array:
+    """The mean cross entropy, in nats, of an auxiliary classifier for labels int32 [n]."""
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(verdict.class_logits, labels))
 
 
 def finish_discriminator(

@@ -55,6 +55,10 @@ class GAN:
             takes the memory of a part.
         discriminator_steps: updates of the discriminator before each of the generator's, in
             `gan_step`: its batch is cut into that many, of real images that are used once each.
+        num_classes: 0, or how many classes both networks are told of: they then take labels,
+            int32 [n], after the latents or images, and a discriminator with an auxiliary classifier
+            returns class logits [n, num_classes] beside its logits.
+        auxiliary_weight: of the auxiliary classifier's cross entropy in both losses.
     """
 
     generator: nn.Module
@@ -72,6 +76,8 @@ class GAN:
     ema_rampup: float = 0.05
     accumulation: int = 1
     discriminator_steps: int = 1
+    num_classes: int = 0
+    auxiliary_weight: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,28 +147,31 @@ class CNNState(flax.struct.PyTreeNode):
 
 
 def create_net_state(
-    module: nn.Module, optimizer: optax.GradientTransformation, example: Array, key: Array
+    module: nn.Module, optimizer: optax.GradientTransformation, key: Array, *inputs: Array
 ) -> NetState:
-    """Initialises a network for inputs of the shape and dtype of `example`."""
+    """Initialises a network for inputs of these shapes and dtypes."""
     keys = {"params": named_key(key, "params"), "dropout": named_key(key, "dropout")}
-    variables = jax.jit(lambda: module.init(keys, example, train=False))()
+    variables = jax.jit(lambda: module.init(keys, *inputs, train=False))()
     collections = {name: value for name, value in variables.items() if name != "params"}
     return NetState(variables["params"], collections, optimizer.init(variables["params"]))
 
 
 def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) -> GANState:
     """The state before the first step, for images of shape (h, w, c)."""
+    labels = (jnp.zeros((1,), jnp.int32),) if gan.num_classes else ()
     generator = create_net_state(
         gan.generator,
         gan.generator_optimizer,
-        jnp.zeros((1, gan.latent_dim)),
         named_key(key, "generator"),
+        jnp.zeros((1, gan.latent_dim)),
+        *labels,
     )
     discriminator = create_net_state(
         gan.discriminator,
         gan.discriminator_optimizer,
-        jnp.zeros((1, *image_shape)),
         named_key(key, "discriminator"),
+        jnp.zeros((1, *image_shape)),
+        *labels,
     )
     ema = jax.tree.map(jnp.copy, generator.variables())
     parts = (jnp.zeros((), jnp.int32), generator, discriminator, ema)
@@ -179,7 +188,7 @@ def create_cnn_state(
 ) -> CNNState:
     """The state before the first step, for images of shape (h, w, c)."""
     network = create_net_state(
-        recogniser.network, recogniser.optimizer, jnp.zeros((1, *image_shape)), key
+        recogniser.network, recogniser.optimizer, key, jnp.zeros((1, *image_shape))
     )
     return CNNState(jnp.zeros((), jnp.int32), network, jax.tree.map(jnp.copy, network.variables()))
 
