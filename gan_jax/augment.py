@@ -177,19 +177,18 @@ class Cutout:
     fill: float = -1.0
 
     def __call__(self, images: Array, keys: Array) -> Array:
-        rows, columns = (self._covered(keys, axis, images.shape[1 + axis]) for axis in (0, 1))
+        # One draw for both sides: drawing is what a cutout costs.
+        where = jax.vmap(lambda key: jax.random.uniform(key, (2,)))(keys)
+        rows, columns = (self._covered(where[:, axis], images.shape[1 + axis]) for axis in (0, 1))
         covered = rows[:, :, None, None] & columns[:, None, :, None]
         return jnp.where(covered, jnp.asarray(self.fill, images.dtype), images)
 
-    def _covered(self, keys: Array, axis: int, size: int) -> Array:
-        """Which positions along a side the box covers, bool [n, size]."""
+    def _covered(self, where: Array, size: int) -> Array:
+        """Which positions along a side the box covers, bool [n, size], given its place [n]."""
         length = int(self.fraction * size + 0.5)
         # A box of even length has its centre between two pixels, and one more place to be.
         places = size + 1 - length % 2
-        centres = jax.vmap(
-            lambda key: jax.random.randint(jax.random.fold_in(key, axis), (), 0, places)
-        )(keys)
-        first = centres[:, None] - length // 2
+        first = jnp.floor(where * places)[:, None] - length // 2
         positions = jnp.arange(size)
         return (first <= positions) & (positions < first + length)
 
@@ -211,18 +210,22 @@ class Sequence:
     ) -> Array:
         """Images [n, h, w, c] and keys [n] to images; `probability`, [], in place of the field."""
         probability = self.probability if probability is None else probability
+        count = len(self.augmentations)
+        fold = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None), out_axes=1)
+        own = fold(keys, jnp.arange(count))
+        if not isinstance(probability, Array) and probability >= 1:
+            for number, augmentation in enumerate(self.augmentations):
+                images = augmentation(images, own[number])
+            return images
+        lots = jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, _LOT), (count,)))
+        applied = (lots(keys) < probability)[..., None, None, None]
         for number, augmentation in enumerate(self.augmentations):
-            own = jax.vmap(lambda key, number=number: jax.random.fold_in(key, number))(keys)
-            changed = augmentation(images, own)
-            if not isinstance(probability, Array) and probability >= 1:
-                images = changed
-                continue
-            lots = jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, _LOT)))(own)
-            images = jnp.where((lots < probability)[:, None, None, None], changed, images)
+            changed = augmentation(images, own[number])
+            images = jnp.where(applied[:, number], changed, images)
         return images
 
 
-# Folded into a key to draw whether an augmentation is applied; those themselves fold in 0 and 1.
+# Folded into an image's key to draw what is applied to it; the augmentations have 0, 1, 2, ...
 _LOT = 2**20
 
 
