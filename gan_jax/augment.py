@@ -210,18 +210,15 @@ class Sequence:
     ) -> Array:
         """Images [n, h, w, c] and keys [n] to images; `probability`, [], in place of the field."""
         probability = self.probability if probability is None else probability
-        count = len(self.augmentations)
-        fold = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None), out_axes=1)
-        own = fold(keys, jnp.arange(count))
-        if not isinstance(probability, Array) and probability >= 1:
-            for number, augmentation in enumerate(self.augmentations):
-                images = augmentation(images, own[number])
-            return images
-        lots = jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, _LOT), (count,)))
-        applied = (lots(keys) < probability)[..., None, None, None]
+        always = not isinstance(probability, Array) and probability >= 1
+        if not always:
+            shape = (len(self.augmentations), 1, 1, 1)
+            draw = jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, _LOT), shape))
+            applied = draw(keys) < probability
         for number, augmentation in enumerate(self.augmentations):
-            changed = augmentation(images, own[number])
-            images = jnp.where(applied[:, number], changed, images)
+            own = jax.vmap(lambda key, number=number: jax.random.fold_in(key, number))(keys)
+            changed = augmentation(images, own)
+            images = changed if always else jnp.where(applied[:, number], changed, images)
         return images
 
 

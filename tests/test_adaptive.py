@@ -121,7 +121,7 @@ def test_a_scheduled_probability_needs_no_state():
     assert not hasattr(state, "averages")
     for step, p in [(0, 0.0), (1, 0.15), (2, 0.3), (4, 0.6), (9, 0.6)]:
         at = state.replace(step=jnp.int32(step))
-        _, metrics = jitted(steps.gan_step, gan=gan)(at, make_batch(), KEY)
+        _, metrics = jitted(steps.discriminator_update, gan=gan)(at, make_batch(), KEY)
         np.testing.assert_allclose(metrics["augment/p"], p, atol=1e-7)
         logit = plain_logits(state.discriminator.params, jnp.full((1, *SHAPE), p))[0]
         np.testing.assert_allclose(metrics["logits/real"], logit, rtol=1e-6)
