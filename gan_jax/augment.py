@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.scipy.ndimage import map_coordinates
 
 
@@ -83,24 +83,20 @@ class Translation:
     fill: float = -1.0
 
     def __call__(self, images: Array, keys: Array) -> Array:
-        _, height, width, _ = images.shape
-        rows = self._moves(keys, 0, height).astype(images.dtype)
-        columns = self._moves(keys, 1, width).astype(images.dtype)
-        # Products with one-hot matrices, as a gather's derivative is a slow scatter on CPU.
-        product = functools.partial(jnp.einsum, precision="highest")
-        moved = product("nyi,nijc->nyjc", rows, images)
-        moved = product("nxj,nyjc->nyxc", columns, moved)
-        inside = rows.sum(2)[:, :, None, None] * columns.sum(2)[:, None, :, None]
-        return moved + self.fill * (1 - inside)
+        limits = tuple(round(self.fraction * size) for size in images.shape[1:3])
+        padding = ((0, 0), *((limit, limit) for limit in limits), (0, 0))
+        padded = jnp.pad(images, padding, constant_values=self.fill)
+        starts = [self._shifts(keys, axis, limit) + limit for axis, limit in enumerate(limits)]
+        # A box a copy: its derivative is quick on every back end, a gather of pixels is not.
+        return jax.vmap(lambda image, y, x: lax.dynamic_slice(image, (y, x, 0), images.shape[1:]))(
+            padded, *starts
+        )
 
-    def _moves(self, keys: Array, axis: int, size: int) -> Array:
-        """One-hot matrices bool [n, size, size] from positions after the shift to those before."""
-        limit = round(self.fraction * size)
-        shifts = jax.vmap(
+    def _shifts(self, keys: Array, axis: int, limit: int) -> Array:
+        """int32 [n] in [-limit, limit]."""
+        return jax.vmap(
             lambda key: jax.random.randint(jax.random.fold_in(key, axis), (), -limit, limit + 1)
         )(keys)
-        positions = jnp.arange(size)
-        return positions[None, :, None] + shifts[:, None, None] == positions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,9 +129,11 @@ class Saturation:
     strength: float
 
     def __call__(self, images: Array, keys: Array) -> Array:
-        if images.shape[-1] == 1:
+        channels = images.shape[-1]
+        if channels == 1:
             return images
-        mean = jnp.mean(images, axis=-1, keepdims=True)
+        # A mean over an axis this short, and its derivative, are slow on the CPU.
+        mean = sum(images[..., channel : channel + 1] for channel in range(channels)) / channels
         return images + _factors(images, keys, self.strength) * (images - mean)
 
 
