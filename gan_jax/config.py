@@ -103,13 +103,21 @@ def gan_config() -> ConfigDict:
     config.kind = "gan"
     config.model = ConfigDict(
         dict(
-            name="dcgan",  # dcgan, article or texture
+            name="dcgan",  # dcgan, resnet, r3gan, article or texture
             latent_dim=64,  # of a texture it follows from the crop: 0, or that number
-            width=64,  # dcgan, texture
+            width=64,  # all but article; see the models for what it is the width of
             kernel_size=4,  # dcgan
-            generator_norm="batch",  # dcgan, texture: batch or none
-            discriminator_norm="batch",  # dcgan, texture: batch or none
-            discriminator_width=0,  # texture: 0 for width
+            generator_norm="batch",  # dcgan, resnet, texture: batch or none
+            discriminator_norm="batch",  # dcgan, resnet, texture: batch, none or spectral
+            discriminator_width=0,  # resnet, r3gan, texture: 0 for width
+            # dcgan, resnet, r3gan: '' for a GAN without classes; both networks know the label with
+            # projection; with auxiliary the discriminator guesses it instead.
+            conditional="",
+            auxiliary_weight=1.0,  # of that guess's cross entropy in both losses
+            halvings=0,  # r3gan: last stages, each with half the channels of the one before
+            blocks=2,  # r3gan: at each resolution
+            expansion=2,  # r3gan: channels inside a block over those outside
+            group_size=16,  # r3gan: channels of a group of the 3x3 convolutions
             levels=4,  # texture: doublings from the noise to the image
             local_dim=16,  # texture: noise of a cell of 2^levels x 2^levels pixels
             fine_dim=2,  # texture: noise of each cell of finer levels, for grain
@@ -126,7 +134,8 @@ def gan_config() -> ConfigDict:
     # once on the same generated images, which saves a third of the arithmetic.
     config.updates = "alternating"
     config.accumulation = 1  # parts of a batch whose gradients are averaged, to save memory
-    # Penalties on the discriminator; those of gradients need discriminator_norm 'none'.
+    # Penalties on the discriminator; those of gradients need discriminator_norm 'none'
+    # or 'spectral'.
     config.r1_weight = 0.0  # gamma: on real images
     config.r2_weight = 0.0  # gamma: on generated images
     config.gradient_penalty_weight = 0.0  # between real and generated, as in WGAN-GP

@@ -52,7 +52,12 @@ def read_gan(workdir: str | pathlib.Path, checkpoint: str = "latest") -> Trained
         )
     parallel.enable_compilation_cache(config.compilation_cache)
     train = load(config.dataset, "train")
-    gan = build_gan(config, train.image_shape, count_steps(config, len(train)))
+    gan = build_gan(
+        config,
+        train.image_shape,
+        count_steps(config, len(train)),
+        num_classes=train.num_classes or 0,
+    )
     template = create_gan_state(gan, jax.random.key(config.seed), train.image_shape)
     if not (workdir / folder.CHECKPOINTS).is_dir():
         raise InputError(f"'{workdir}' has no checkpoints yet: train it first.")
