@@ -93,6 +93,8 @@ _LAYERS = (
         "loop",
         "texture_evaluation",
         "texture_gate",
+        "texture_meter",
+        "texture_seams",
     },
     {"class_agreement", "collapse_guard", "disagreement", "layer_statistics", "trained"},
     {"comparison", "evaluation", "session"},
