@@ -7,17 +7,19 @@ import math
 from collections.abc import Callable
 
 import flax.linen as nn
-import optax
 from ml_collections import ConfigDict
 
-from gan_jax.augment import Affine, Sequence, Translation
+from gan_jax.augmentation import build_augmentation, build_probability
+from gan_jax.burn_in import burnt_in, check_burn_in
+from gan_jax.config import examples_a_step
 from gan_jax.errors import InputError, nearest
 from gan_jax.losses import AdversarialLoss, adversarial_loss
 from gan_jax.models.cnn import CNN
 from gan_jax.networks import build_networks, computation_dtype
+from gan_jax.optimizers import build_optimizer
 from gan_jax.passes import Metrics
 from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam
-from gan_jax.state import GAN, Augmentation, GANState, Penalty, Recogniser
+from gan_jax.state import GAN, GANState, Penalty, Recogniser
 from gan_jax.steps import gan_step, simultaneous_step
 
 Shape = tuple[int, int, int]
@@ -34,29 +36,37 @@ def build_gan(
             together.
     """
     loss = adversarial_loss(config.loss)
+    check_burn_in(config)
     penalties = build_penalties(config)
     networks = build_networks(config.model, image_shape, num_classes)
     _check_stability(config, loss, networks.discriminator)
+    half_life = burnt_in(config, "ema_half_life")
     return GAN(
         generator=networks.generator,
         discriminator=networks.discriminator,
-        generator_optimizer=build_optimizer(config.generator_optimizer, num_steps),
-        discriminator_optimizer=build_optimizer(config.discriminator_optimizer, num_steps),
+        generator_optimizer=build_optimizer(config, "generator_optimizer", num_steps),
+        discriminator_optimizer=build_optimizer(
+            config, "discriminator_optimizer", num_steps, config.discriminator_steps
+        ),
         latent_dim=networks.latent_dim,
         loss=loss,
         penalties=penalties,
         penalty_interval=config.penalty_interval,
         lecam=LeCam(config.lecam_weight) if config.lecam_weight else None,
-        augment=build_augmentation(config.augment),
-        ema_half_life=config.ema_half_life,
+        augment=build_augmentation(config),
+        augment_probability=build_probability(config),
+        ema_half_life=half_life,
+        # What rises over the burn-in needs no other rise.
+        ema_rampup=GAN.ema_rampup if half_life == config.ema_half_life else 0.0,
         accumulation=config.accumulation,
+        discriminator_steps=config.discriminator_steps,
         num_classes=getattr(networks.generator, "num_classes", 0),
         auxiliary_weight=config.model.auxiliary_weight,
     )
 
 
 def build_penalties(config: ConfigDict) -> tuple[Penalty, ...]:
-    """The gradient penalties whose weight is above 0.
+    """The gradient penalties whose weight is above 0, or comes to be.
 
     Raises:
         InputError: a weight below 0, or an interval below 1.
@@ -68,12 +78,21 @@ def build_penalties(config: ConfigDict) -> tuple[Penalty, ...]:
         raise InputError(
             f"config.penalty_interval is {config.penalty_interval}; expected 1 or more steps."
         )
-    return tuple(make(config[field]) for field, make in _PENALTIES.items() if config[field])
+    return tuple(make(burnt_in(config, field)) for field, make in _weighted(config).items())
+
+
+def _weighted(config: ConfigDict) -> dict[str, Callable[[float], Penalty]]:
+    """The penalties that a config asks for, by field."""
+    return {
+        field: make
+        for field, make in _PENALTIES.items()
+        if config[field] or config.get(f"{field}_end")
+    }
 
 
 def _check_stability(config: ConfigDict, loss: AdversarialLoss, discriminator: nn.Module) -> None:
     """Refuses what is wrong, and warns of what is known to fail."""
-    weighted = [field for field in _PENALTIES if config[field]]
+    weighted = list(_weighted(config))
     norm = getattr(discriminator, "norm", "none")  # some networks have none to choose
     if norm == "batch":
         if weighted:
@@ -130,59 +149,18 @@ def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Re
             dropout_rate=model.dropout_rate,
             dtype=computation_dtype(model.dtype),
         ),
-        optimizer=build_optimizer(config.optimizer, num_steps),
-        augment=build_augmentation(config.augment),
+        optimizer=build_optimizer(config, "optimizer", num_steps),
+        augment=build_augmentation(config),
         label_smoothing=config.label_smoothing,
         ema_half_life=config.ema_half_life,
     )
-
-
-def build_optimizer(config: ConfigDict, num_steps: int) -> optax.GradientTransformation:
-    """Adam (Kingma and Ba 2015) with the config's schedule over `num_steps` updates.
-
-    Raises:
-        InputError: an unknown schedule or a learning rate that is not above 0.
-    """
-    rate = config.learning_rate
-    if not rate > 0:
-        raise InputError(f"learning_rate is {rate}; expected a number above 0.")
-    if config.schedule not in _SCHEDULES:
-        raise InputError(_unknown("schedule", config.schedule, _SCHEDULES))
-    warmup = min(config.warmup_steps, num_steps)
-    schedule = _SCHEDULES[config.schedule](rate, max(num_steps - warmup, 1))
-    if warmup:
-        schedule = optax.join_schedules(
-            [optax.linear_schedule(0.0, rate, warmup), schedule], [warmup]
-        )
-    return optax.adam(schedule, b1=config.b1, b2=config.b2)
-
-
-def build_augmentation(config: ConfigDict) -> Augmentation | None:
-    """The augmentation of a config section, or None if it changes nothing.
-
-    Raises:
-        InputError: a translation that is not a fraction of the image's side.
-    """
-    options = dict(config)
-    fraction = options.pop("translation")
-    if not 0 <= fraction <= 0.5:
-        raise InputError(
-            f"augment.translation is {fraction}; expected a fraction of the side from 0 to 0.5."
-        )
-    affine = Affine(**options)
-    parts = [] if affine == Affine() else [affine]
-    if fraction:
-        parts.append(Translation(fraction))
-    if len(parts) > 1:
-        return Sequence(tuple(parts))
-    return parts[0] if parts else None
 
 
 def count_steps(config: ConfigDict, num_examples: int) -> int:
     """How many steps a config asks for on a set of `num_examples` images."""
     if config.num_steps:
         return config.num_steps
-    return max(1, math.ceil(config.num_epochs * num_examples / config.batch_size))
+    return max(1, math.ceil(config.num_epochs * num_examples / examples_a_step(config)))
 
 
 _PENALTIES: dict[str, Callable[[float], Penalty]] = {
@@ -190,11 +168,6 @@ _PENALTIES: dict[str, Callable[[float], Penalty]] = {
     "r2_weight": R2,
     "gradient_penalty_weight": GradientPenalty,
     "dragan_weight": DRAGAN,
-}
-_SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
-    "constant": lambda rate, steps: optax.constant_schedule(rate),
-    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
-    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
 }
 _UPDATES = {"alternating": gan_step, "simultaneous": simultaneous_step}
 

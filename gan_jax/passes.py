@@ -14,9 +14,11 @@ import jax.numpy as jnp
 import optax
 from jax import Array, lax
 
+from gan_jax.adaptive import AdaptiveProbability
 from gan_jax.axis import bind_axis, example_index, example_keys, global_count, named_key
 from gan_jax.errors import InputError
 from gan_jax.penalties import LogitsFn
+from gan_jax.schedules import definition_at, value_at
 from gan_jax.state import GAN, GANState, NetState, update_ema
 
 Batch = dict[str, Array]
@@ -111,13 +113,31 @@ def make_judge(
     return judge
 
 
-def make_augmenter(augment: Any, key: Array, index: Array) -> Augmenter:
-    """(images, kind) to augmented images, the same each time for the same kind."""
+def make_augmenter(
+    augment: Any, key: Array, index: Array, probability: Array | None = None
+) -> Augmenter:
+    """(images, kind) to augmented images, the same each time for the same kind.
+
+    A `probability`, [], is handed on to `augment`; without one it is not called with any.
+    """
     if augment is None:
         return lambda images, kind: images
+    options = {} if probability is None else {"probability": probability}
     return lambda images, kind: augment(
-        images, example_keys(named_key(key, f"augment_{kind}"), index)
+        images, example_keys(named_key(key, f"augment_{kind}"), index), **options
     )
+
+
+def gan_augmenter(gan: GAN, state: GANState, key: Array, index: Array) -> Augmenter:
+    """`make_augmenter` with a GAN's augmentation and the probability of this step."""
+    return make_augmenter(gan.augment, key, index, augment_probability(gan, state))
+
+
+def augment_probability(gan: GAN, state: GANState) -> Array | None:
+    """The probability [] of augmentation in this step, if it is one that changes."""
+    if isinstance(gan.augment_probability, AdaptiveProbability):
+        return state.averages["augment"]["p"]
+    return value_at(gan.augment_probability, state.step)
 
 
 def apply_gradients(
@@ -174,12 +194,13 @@ def total_penalty(
     gan: GAN, logits_fn: LogitsFn, real: Array, fake: Array, keys: Array, step: Array
 ) -> tuple[Array, Metrics]:
     """The sum of the gradient penalties' means, and each by name; 0 between their steps."""
+    penalties = [definition_at(penalty, step) for penalty in gan.penalties]
 
     def compute() -> Metrics:
         return {
             f"penalty/{penalty.name}": gan.penalty_interval
             * jnp.mean(penalty(logits_fn, real, fake, keys))
-            for penalty in gan.penalties
+            for penalty in penalties
         }
 
     if gan.penalty_interval == 1 or not gan.penalties:
@@ -204,6 +225,9 @@ def discriminator_loss(
         "logits/real": jnp.mean(real.logits),
         "logits/fake": jnp.mean(fake.logits),
     }
+    if gan.augment_probability is not None:
+        metrics["augment/p"] = augment_probability(gan, state)
+        metrics["augment/real_signs"] = jnp.mean(jnp.sign(real.logits))
     if real.class_logits is not None:
         metrics["loss/auxiliary_real"] = auxiliary_loss(real, *given)
         loss += gan.auxiliary_weight * metrics["loss/auxiliary_real"]
@@ -241,11 +265,15 @@ def finish_discriminator(
     """The state after the discriminator's optimiser, and the averages that its loss follows."""
     net = apply_gradients(state.discriminator, grads, collections, gan.discriminator_optimizer)
     state = state.replace(discriminator=net)
-    if gan.lecam is None:
-        return state
-    means = (metrics["logits/real"], metrics["logits/fake"])
-    lecam = gan.lecam.update(state.averages["lecam"], *means)
-    return state.replace(averages=state.averages | {"lecam": lecam})
+    followed = {}
+    if gan.lecam is not None:
+        means = (metrics["logits/real"], metrics["logits/fake"])
+        followed["lecam"] = gan.lecam.update(state.averages["lecam"], *means)
+    if isinstance(gan.augment_probability, AdaptiveProbability):
+        followed["augment"] = gan.augment_probability.update(
+            state.averages["augment"], metrics["augment/real_signs"]
+        )
+    return state.replace(averages=followed) if followed else state
 
 
 def finish_generator(
@@ -258,7 +286,42 @@ def finish_generator(
         net.variables(),
         step=state.step,
         batch_size=global_count(count, axis_name),
-        half_life=gan.ema_half_life,
+        half_life=value_at(gan.ema_half_life, state.step),
         rampup=gan.ema_rampup,
     )
     return state.replace(step=state.step + 1, generator=net, ema=ema)
+
+
+def in_turn(
+    update: Callable[[GANState, Batch, Array], tuple[GANState, Metrics]],
+    state: GANState,
+    batch: Batch,
+    key: Array,
+    count: int,
+    axis_name: str | None,
+) -> tuple[GANState, Batch, Metrics]:
+    """An update done `count` times, each time on other examples of a batch and with another key.
+
+    Returns the state, the last time's part of the batch, and the means of the metrics. Which
+    examples go together does not depend on the number of devices.
+
+    Raises:
+        InputError: a batch that cannot be cut into `count` equal parts.
+    """
+    if count == 1:
+        state, metrics = update(state, batch, key)
+        return state, batch, metrics
+    if len(batch["images"]) % count:
+        raise InputError(
+            f"a batch of {len(batch['images'])} images on a device cannot be shared by {count} "
+            f"updates of the discriminator: give a multiple of {count}."
+        )
+    whole = batch | {"index": global_index(batch, axis_name) // count}
+    collected = []
+    for number in range(count):
+        # Strided rows, so that a batch that is sharded over devices stays so in each part.
+        part = {k: x.reshape(-1, count, *x.shape[1:])[:, number] for k, x in whole.items()}
+        own = key if number == 0 else named_key(key, f"turn_{number}")
+        state, metrics = update(state, part, own)
+        collected.append(metrics)
+    return state, part, jax.tree.map(lambda *values: sum(values) / count, *collected)

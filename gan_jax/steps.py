@@ -32,9 +32,11 @@ from gan_jax.passes import (
     draw_latents,
     finish_discriminator,
     finish_generator,
+    gan_augmenter,
     generate,
     generator_loss,
     global_index,
+    in_turn,
     make_augmenter,
     make_judge,
     total_penalty,
@@ -54,7 +56,7 @@ def discriminator_update(
 
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
         real, index, given = batch["images"], batch["index"], conditions(batch, gan)
-        judge = make_judge(gan, given, make_augmenter(gan.augment, key, index), own, axis_name)
+        judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
         latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
         net = state.generator
         fake, _ = generate(net.params, net, (latents, *given), own, gan, axis_name)
@@ -97,7 +99,7 @@ def generator_update(
 
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
         index, given = batch["index"], conditions(batch, gan)
-        judge = make_judge(gan, given, make_augmenter(gan.augment, key, index), own, axis_name)
+        judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
         judge = functools.partial(judge, discriminator.params, discriminator.collections)
         net = state.generator.replace(collections=collections)
         latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
@@ -125,13 +127,13 @@ def generator_update(
 def gan_step(
     state: GANState, batch: Batch, key: Array, *, gan: GAN, axis_name: str | None = None
 ) -> tuple[GANState, Metrics]:
-    """One update of the discriminator, then one of the generator (Goodfellow et al. 2014, alg. 1).
+    """Updates of the discriminator, then one of the generator (Goodfellow et al. 2014, alg. 1).
 
-    Writes all of the state.
+    The batch holds the real images of `gan.discriminator_steps` updates. Writes all of the state.
     """
-    state, discriminator_metrics = discriminator_update(
-        state, batch, key, gan=gan, axis_name=axis_name
-    )
+    update = functools.partial(discriminator_update, gan=gan, axis_name=axis_name)
+    times = gan.discriminator_steps
+    state, batch, discriminator_metrics = in_turn(update, state, batch, key, times, axis_name)
     state, generator_metrics = generator_update(state, batch, key, gan=gan, axis_name=axis_name)
     return state, discriminator_metrics | generator_metrics
 
@@ -149,7 +151,7 @@ def simultaneous_step(
 
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
         real, index, given = batch["images"], batch["index"], conditions(batch, gan)
-        judge = make_judge(gan, given, make_augmenter(gan.augment, key, index), own, axis_name)
+        judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
         net = state.generator.replace(collections=collections[0])
         latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
 

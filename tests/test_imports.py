@@ -16,6 +16,7 @@ _PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "gan_jax"
 _LAYERS = (
     {"errors"},
     {
+        "adaptive",
         "augment",
         "axis",
         "checkpoint",
@@ -26,9 +27,11 @@ _LAYERS = (
         "figures",
         "images",
         "memory",
+        "schedules",
     },
     {
         "animation",
+        "burn_in",
         "class_pictures",
         "degradations",
         "extraction",
@@ -42,6 +45,7 @@ _LAYERS = (
         "losses",
         "metrics",
         "models",
+        "optimizers",
         "parallel",
         "penalties",
         "pixels",
@@ -62,6 +66,7 @@ _LAYERS = (
     },
     {
         "channel_extractor",
+        "augmentation",
         "collapse",
         "controls",
         "inception",
@@ -112,7 +117,9 @@ _RANK = {name: rank for rank, names in enumerate(_LAYERS) for name in names}
 _CLOSED = {
     "losses": {"errors"},
     "penalties": {"errors"},
+    "adaptive": set(),
     "augment": {"errors"},
+    "schedules": set(),
     "models": {"errors"},
     "metrics": {"errors"},
     "collapse": {"errors", "metrics"},
@@ -158,8 +165,8 @@ _CLOSED = {
         "workdir",
     },
     "axis": set(),
-    "state": {"axis", "losses", "penalties"},
-    "passes": {"axis", "errors", "penalties", "state"},
+    "state": {"adaptive", "axis", "losses", "penalties", "schedules"},
+    "passes": {"adaptive", "axis", "errors", "penalties", "schedules", "state"},
     "steps": {"axis", "passes", "state"},
     "memory": set(),
     "parallel": {"errors", "memory"},
@@ -175,7 +182,17 @@ _OWNERS = {
     "matplotlib": {"figures"},
     "safetensors": {"extractor", "inception"},
     "torch": {"inception"},
-    "ml_collections": {"config", "factory", "networks", "session", "training", "workdir"},
+    "ml_collections": {
+        "augmentation",
+        "burn_in",
+        "config",
+        "factory",
+        "networks",
+        "optimizers",
+        "session",
+        "training",
+        "workdir",
+    },
     "absl": {"cli"},
     "tensorflow": set(),
     "pickle": set(),
@@ -289,7 +306,17 @@ def test_importing_the_steps_loads_no_data_checkpoints_or_flags():
         "gan_jax",
         *(
             f"gan_jax.{name}"
-            for name in ("axis", "errors", "losses", "passes", "penalties", "state", "steps")
+            for name in (
+                "adaptive",
+                "axis",
+                "errors",
+                "losses",
+                "passes",
+                "penalties",
+                "schedules",
+                "state",
+                "steps",
+            )
         ),
     }
     assert not _among(
