@@ -142,7 +142,32 @@ def gan_config() -> ConfigDict:
         )
     )
     config.collapse = _collapse()
+    # How many GANs are trained at once, of the seeds config.seed, config.seed + 1, ...
+    config.num_seeds = 1
+    config.sweep = _sweep()
     return config
+
+
+def _sweep() -> ConfigDict:
+    """Hyper-parameters that differ between the GANs of a run: the values of each, () for none.
+
+    Each combination of values is trained with `num_seeds` seeds, all in one program.
+    """
+    empty = dict(learning_rate=(), b1=(), b2=())
+    return ConfigDict(
+        dict(
+            gamma=(),  # of both r1_weight and r2_weight, or of the one that is above 0
+            learning_rate=(),  # the generator's; the discriminator's stays in proportion
+            r1_weight=(),
+            r2_weight=(),
+            gradient_penalty_weight=(),
+            dragan_weight=(),
+            lecam_weight=(),
+            ema_half_life=(),
+            generator_optimizer=ConfigDict(empty),
+            discriminator_optimizer=ConfigDict(empty),
+        )
+    )
 
 
 def _collapse() -> ConfigDict:
@@ -235,6 +260,7 @@ def check_config(config: ConfigDict) -> None:
                 "distance needs at least 4 samples, and hundreds to mean something."
             )
         _check_collapse(config)
+        _check_positive("config.num_seeds", config.num_seeds)
         if config.judge.train and config.judge.pack:
             check_config(config.judge.train)
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import flax.linen as nn
 import jax.numpy as jnp
-import optax
 from ml_collections import ConfigDict
 
 from gan_jax.augment import Affine, Sequence, Translation
@@ -18,6 +17,7 @@ from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator, num_stages
 from gan_jax.models.texture import TextureDiscriminator, TextureGenerator, check_texture
+from gan_jax.adam import Adam, check_schedule
 from gan_jax.passes import Metrics
 from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam
 from gan_jax.state import GAN, Augmentation, GANState, Penalty, Recogniser
@@ -137,7 +137,7 @@ def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Re
     )
 
 
-def build_optimizer(config: ConfigDict, num_steps: int) -> optax.GradientTransformation:
+def build_optimizer(config: ConfigDict, num_steps: int) -> Adam:
     """Adam (Kingma and Ba 2015) with the config's schedule over `num_steps` updates.
 
     Raises:
@@ -146,15 +146,15 @@ def build_optimizer(config: ConfigDict, num_steps: int) -> optax.GradientTransfo
     rate = config.learning_rate
     if not rate > 0:
         raise InputError(f"learning_rate is {rate}; expected a number above 0.")
-    if config.schedule not in _SCHEDULES:
-        raise InputError(_unknown("schedule", config.schedule, _SCHEDULES))
-    warmup = min(config.warmup_steps, num_steps)
-    schedule = _SCHEDULES[config.schedule](rate, max(num_steps - warmup, 1))
-    if warmup:
-        schedule = optax.join_schedules(
-            [optax.linear_schedule(0.0, rate, warmup), schedule], [warmup]
-        )
-    return optax.adam(schedule, b1=config.b1, b2=config.b2)
+    check_schedule(config.schedule)
+    return Adam(
+        learning_rate=rate,
+        b1=config.b1,
+        b2=config.b2,
+        num_steps=num_steps,
+        schedule=config.schedule,
+        warmup_steps=min(config.warmup_steps, num_steps),
+    )
 
 
 def build_augmentation(config: ConfigDict) -> Augmentation | None:
@@ -262,11 +262,6 @@ _PENALTIES: dict[str, Callable[[float], Penalty]] = {
     "r2_weight": R2,
     "gradient_penalty_weight": GradientPenalty,
     "dragan_weight": DRAGAN,
-}
-_SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
-    "constant": lambda rate, steps: optax.constant_schedule(rate),
-    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
-    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
 }
 _UPDATES = {"alternating": gan_step, "simultaneous": simultaneous_step}
 _DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
