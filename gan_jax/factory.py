@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from gan_jax.adam import Adam, check_schedule
 from gan_jax.augment import Affine, Sequence, Translation
 from gan_jax.errors import InputError, nearest
 from gan_jax.losses import AdversarialLoss, adversarial_loss
@@ -17,7 +18,6 @@ from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator, num_stages
 from gan_jax.models.texture import TextureDiscriminator, TextureGenerator, check_texture
-from gan_jax.adam import Adam, check_schedule
 from gan_jax.passes import Metrics
 from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam
 from gan_jax.state import GAN, Augmentation, GANState, Penalty, Recogniser

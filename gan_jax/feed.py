@@ -12,6 +12,7 @@ from jax import Array
 
 from gan_jax import parallel
 from gan_jax.data import Dataset, batch_indices, stream_batches
+from gan_jax.errors import InputError
 from gan_jax.pixels import to_float
 
 

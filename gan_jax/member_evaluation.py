@@ -40,9 +40,7 @@ def draw_member(config: ConfigDict, gan: GAN, ema: Any, member: Member) -> np.nd
     """
     latents = sample_latents(member.seed, config.evaluation.num_samples, gan.latent_dim)
     own = jax.tree.map(lambda leaf: leaf[member.index], ema)
-    return generate_images(
-        gan.generator, own, latents, batch_size=config.evaluation.batch_size
-    )
+    return generate_images(gan.generator, own, latents, batch_size=config.evaluation.batch_size)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

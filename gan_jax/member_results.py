@@ -1,4 +1,4 @@
-"""The eval.json of many GANs: each member's numbers, and what the seeds of a setting say together."""
+"""The eval.json of many GANs: each member's numbers, and what a setting's seeds say together."""
 
 from __future__ import annotations
 
@@ -38,9 +38,7 @@ def results_by_setting(results: Sequence[MemberResult]) -> dict[Setting, list[Me
     return groups
 
 
-def members_content(
-    results: Sequence[MemberResult], protocol: dict[str, Any]
-) -> dict[str, Any]:
+def members_content(results: Sequence[MemberResult], protocol: dict[str, Any]) -> dict[str, Any]:
     """The content of eval.json.
 
     'settings' holds, for each metric that is a single number, mean, sample standard deviation,
@@ -58,9 +56,7 @@ def members_content(
         content["best"] = {
             "metric": HEADLINE,
             "setting": settings[choice.best]["name"],
-            "runner_up": None
-            if choice.runner_up is None
-            else settings[choice.runner_up]["name"],
+            "runner_up": None if choice.runner_up is None else settings[choice.runner_up]["name"],
             "intervals_overlap": choice.overlap,
             "passed_over": [settings[index]["name"] for index in choice.left_out],
         }

@@ -78,9 +78,7 @@ def make_crew(config: ConfigDict, train: Dataset, num_steps: int) -> Crew:
             "textures one by one, with python eval.py --workdir RUN --member=0 --texture."
         )
     networks = build_members(config, members, train.image_shape, num_steps)
-    plan = make_members_plan(
-        config.parallel, len(members), config.batch_size, config.num_devices
-    )
+    plan = make_members_plan(config.parallel, len(members), config.batch_size, config.num_devices)
     crew = Crew(members, plan, networks)
     _check_memory(crew, train)
     return crew

@@ -159,9 +159,7 @@ def _train_members(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSig
     judge = _obtain_judge(config, extractor, test, stop)
     title = f"{len(crew.members)} GANs {config.model.name} on {train.name}"
     with _reported_if_stopped(workdir, config, title, num_steps):
-        train_members(
-            config, workdir, crew, stop, train=train, judge=judge, num_steps=num_steps
-        )
+        train_members(config, workdir, crew, stop, train=train, judge=judge, num_steps=num_steps)
     if parallel.is_main_process():
         say(members_table(folder.read_json(workdir / folder.EVALUATION)))
         say(f"Report: {workdir / folder.REPORT}")
