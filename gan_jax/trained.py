@@ -35,6 +35,7 @@ class TrainedGAN:
         ema: the generator's averaged variables, for `gan.generator.apply`, on the host.
         step: of the checkpoint.
         train: the images that it was trained on.
+        folder: of its log: that of the run, or of the member in it.
     """
 
     config: Any
@@ -42,6 +43,7 @@ class TrainedGAN:
     ema: Any
     step: int
     train: Dataset
+    folder: pathlib.Path
 
 
 def read_gan(
@@ -92,7 +94,18 @@ def read_gan(
                 "%s diverged at step %d: this is what it was before.", chosen.name, own.diverged
             )
         state = own.gans
-    return TrainedGAN(config, gan, jax.tree.map(np.asarray, state.ema), step, train)
+    place = _place(workdir, chosen)
+    return TrainedGAN(config, gan, jax.tree.map(np.asarray, state.ema), step, train, place)
+
+
+def result_folder(workdir: str | pathlib.Path, member: int | None = None) -> pathlib.Path:
+    """Where the log and the results of a run lie, or of one member of it; errors as `read_gan`."""
+    workdir = pathlib.Path(workdir)
+    return _place(workdir, choose_member(folder.read_config(workdir), member, workdir))
+
+
+def _place(workdir: pathlib.Path, member: Member | None) -> pathlib.Path:
+    return workdir if member is None else workdir / folder.MEMBERS / member.folder
 
 
 def choose_member(config: ConfigDict, member: int | None, workdir: pathlib.Path) -> Member | None:

@@ -16,6 +16,7 @@ _PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "gan_jax"
 _LAYERS = (
     {"errors"},
     {
+        "adam",
         "augment",
         "axis",
         "checkpoint",
@@ -24,12 +25,15 @@ _LAYERS = (
         "data",
         "environment",
         "figures",
+        "hyperparameters",
         "images",
+        "member_statistics",
         "memory",
     },
     {
         "degradations",
         "extraction",
+        "member_figures",
         "resize",
         "texture_baselines",
         "texture_crops",
@@ -61,6 +65,7 @@ _LAYERS = (
     },
     {
         "extractor_choice",
+        "member_steps",
         "protocol",
         "sampling",
         "steps",
@@ -68,11 +73,30 @@ _LAYERS = (
         "texture_sampling",
         "texture_suite",
     },
-    {"factory", "gate", "judge", "judge_result", "loop", "texture_evaluation", "texture_gate"},
-    {"collapse_guard", "disagreement", "layer_statistics", "trained"},
-    {"comparison", "evaluation", "session"},
-    {"comparison_table", "sample_evaluation", "training"},
-    {"comparison_report"},
+    {
+        "factory",
+        "gate",
+        "judge",
+        "judge_result",
+        "loop",
+        "member_parallel",
+        "texture_evaluation",
+        "texture_gate",
+    },
+    {"members"},
+    {
+        "collapse_guard",
+        "disagreement",
+        "layer_statistics",
+        "member_records",
+        "member_results",
+        "trained",
+    },
+    {"comparison", "evaluation", "member_table", "session"},
+    {"comparison_table", "member_report", "sample_evaluation"},
+    {"comparison_report", "member_evaluation"},
+    {"member_training"},
+    {"training"},
 )
 _RANK = {name: rank for rank, names in enumerate(_LAYERS) for name in names}
 
@@ -95,6 +119,11 @@ _CLOSED = {
     "texture_report": {"curves", "errors", "metrics", "texture_figures", "webpage"},
     "recogniser_report": {"errors", "figures", "webpage"},
     "ranking": set(),
+    "hyperparameters": set(),
+    "member_statistics": set(),
+    "member_figures": {"figures"},
+    "member_report": {"member_figures", "member_results", "member_table", "webpage"},
+    "adam": {"errors"},
     "texture_baselines": {"errors"},
     "texture_degradations": {"degradations"},
     "results": {"errors", "workdir"},
@@ -118,7 +147,7 @@ _CLOSED = {
     "state": {"axis", "losses", "penalties"},
     "passes": {"axis", "penalties", "state"},
     "steps": {"axis", "passes", "state"},
-    "memory": set(),
+    "memory": {"errors"},
     "parallel": {"errors", "memory"},
     "checkpoint": {"errors"},
 }
@@ -132,7 +161,17 @@ _OWNERS = {
     "matplotlib": {"figures"},
     "safetensors": {"extractor", "inception"},
     "torch": {"inception"},
-    "ml_collections": {"config", "factory", "session", "training", "workdir"},
+    "ml_collections": {
+        "config",
+        "factory",
+        "member_evaluation",
+        "member_training",
+        "members",
+        "session",
+        "trained",
+        "training",
+        "workdir",
+    },
     "absl": {"cli"},
     "tensorflow": set(),
     "pickle": set(),
@@ -206,7 +245,7 @@ def test_libraries_stay_in_their_rooms(library):
 
 def test_only_parallel_knows_devices():
     for path in _files():
-        if _room(path) == "parallel":
+        if _room(path) in ("parallel", "member_parallel"):
             continue
         for node in ast.walk(_tree(path)):
             # `parallel.process_index` would be fine: what counts is where jax's own is used.
