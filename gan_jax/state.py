@@ -181,7 +181,7 @@ def update_ema(
     most `rampup` times the images seen before this step, so it does not depend on the batch size.
     A half-life of 0 gives `variables`.
     """
-    if half_life == 0:
+    if not isinstance(half_life, Array) and half_life == 0:
         return variables
     seen = step.astype(jnp.float32) * batch_size
     effective = jnp.minimum(jnp.float32(half_life), rampup * seen) if rampup else half_life
