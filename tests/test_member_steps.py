@@ -96,39 +96,30 @@ def assert_member_is(result, index, alone, atol=1e-5):
 
 
 DCGAN_IMAGES = np.random.default_rng(1).integers(0, 256, (40, 8, 8, 1), np.uint8)
-
-
-def dcgan(norm="batch", **fields):
-    # Glorot's kernels: with those of N(0, 0.02) first gradients are so small that rounding shows.
-    networks = (
-        DCGANGenerator((8, 8, 1), width=2, initialization="xavier"),
-        DCGANDiscriminator(width=2, norm=norm, initialization="xavier"),
-    )
-    return GAN(*networks, ADAM, ADAM, 5, ema_half_life=50.0, **fields)
+# Glorot's kernels: with those of N(0, 0.02) first gradients are so small that rounding shows.
+DCGAN = GAN(
+    DCGANGenerator((8, 8, 1), width=2, initialization="xavier"),
+    DCGANDiscriminator(width=2, initialization="xavier"),
+    ADAM, ADAM, 5, ema_half_life=50.0,
+)  # fmt: skip
+WITH_R1 = dataclasses.replace(TINY, penalties=(R1(1.0),))
 
 
 @pytest.mark.parametrize("layout", ["members", "turns"])
 @pytest.mark.parametrize(
-    ("gan", "step", "values"),
+    ("gan", "images", "step", "values"),
     [
-        (dcgan(), gan_step, {}),
-        (dcgan("none", penalties=(R1(1.0),)), gan_step, {"penalties.0.weight": (0.5, 4.0)}),
-        (dcgan(), simultaneous_step, {"generator_optimizer.learning_rate": (1e-4, 3e-4)}),
+        (DCGAN, DCGAN_IMAGES, gan_step, {}),
+        (WITH_R1, IMAGES, gan_step, {"penalties.0.weight": (0.5, 4.0)}),
+        (TINY, IMAGES, simultaneous_step, {"generator_optimizer.learning_rate": (1e-4, 3e-4)}),
     ],
     ids=["batch norm", "R1", "simultaneous"],
 )
-def test_a_member_is_the_single_run_of_its_seed_and_values(layout, gan, step, values):
-    members = train_members(
-        gan, layout, [3, 4], values, step=step, images=DCGAN_IMAGES, per_call=10
-    )
+def test_a_member_is_the_single_run_of_its_seed_and_values(layout, gan, images, step, values):
+    members = train_members(gan, layout, [3, 4], values, step=step, images=images)
     for index, seed in enumerate([3, 4]):
         own = with_hyperparameters(gan, {p: v[index] for p, v in values.items()})
-        assert_member_is(members, index, alone(own, seed, step))
-
-
-@functools.cache
-def alone(gan, seed, step):
-    return train_alone(gan, seed, step=step, images=DCGAN_IMAGES)
+        assert_member_is(members, index, train_alone(own, seed, step=step, images=images))
 
 
 @pytest.mark.parametrize(
@@ -171,8 +162,7 @@ def test_the_plan_shares_members_before_batches():
 
 @pytest.mark.parametrize("layout", ["members", "turns"])
 def test_one_that_diverges_is_frozen_and_the_others_go_on(layout):
-    gan = dataclasses.replace(TINY, penalties=(R1(1.0),))
-    values = {"penalties.0.weight": (1.0, 1e38, 1.0)}
+    gan, values = WITH_R1, {"penalties.0.weight": (1.0, 1e38, 1.0)}
     with_lost, rows = train_members(gan, layout, [0, 1, 2], values, steps=10)
     whole, expected = train_members(
         gan, layout, [0, 3, 2], {"penalties.0.weight": (1.0, 1.0, 1.0)}, steps=10
