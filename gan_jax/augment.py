@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.scipy.ndimage import map_coordinates
 
 
@@ -83,34 +83,152 @@ class Translation:
     fill: float = -1.0
 
     def __call__(self, images: Array, keys: Array) -> Array:
-        _, height, width, _ = images.shape
-        rows = self._moves(keys, 0, height).astype(images.dtype)
-        columns = self._moves(keys, 1, width).astype(images.dtype)
-        # Products with one-hot matrices, as a gather's derivative is a slow scatter on CPU.
-        product = functools.partial(jnp.einsum, precision="highest")
-        moved = product("nyi,nijc->nyjc", rows, images)
-        moved = product("nxj,nyjc->nyxc", columns, moved)
-        inside = rows.sum(2)[:, :, None, None] * columns.sum(2)[:, None, :, None]
-        return moved + self.fill * (1 - inside)
+        limits = tuple(round(self.fraction * size) for size in images.shape[1:3])
+        padding = ((0, 0), *((limit, limit) for limit in limits), (0, 0))
+        padded = jnp.pad(images, padding, constant_values=self.fill)
+        starts = [self._shifts(keys, axis, limit) + limit for axis, limit in enumerate(limits)]
+        # A box a copy: its derivative is quick on every back end, a gather of pixels is not.
+        return jax.vmap(lambda image, y, x: lax.dynamic_slice(image, (y, x, 0), images.shape[1:]))(
+            padded, *starts
+        )
 
-    def _moves(self, keys: Array, axis: int, size: int) -> Array:
-        """One-hot matrices bool [n, size, size] from positions after the shift to those before."""
-        limit = round(self.fraction * size)
-        shifts = jax.vmap(
+    def _shifts(self, keys: Array, axis: int, limit: int) -> Array:
+        """int32 [n] in [-limit, limit]."""
+        return jax.vmap(
             lambda key: jax.random.randint(jax.random.fold_in(key, axis), (), -limit, limit + 1)
         )(keys)
+
+
+@dataclasses.dataclass(frozen=True)
+class Brightness:
+    """Adds one number to all of an image (Zhao et al. 2020, DiffAugment: `strength` 0.5).
+
+    Called like `Affine`, as are the other colour changes. Values may leave the images' range.
+
+    Attributes:
+        strength: the number is drawn evenly from [-strength, strength].
+    """
+
+    strength: float
+
+    def __call__(self, images: Array, keys: Array) -> Array:
+        return images + _factors(images, keys, self.strength)
+
+
+@dataclasses.dataclass(frozen=True)
+class Saturation:
+    """Moves each pixel's channels away from or towards their mean (DiffAugment: `strength` 1).
+
+    On one channel it is the identity.
+
+    Attributes:
+        strength: the distance from the mean is multiplied by a number drawn evenly from
+            [1 - strength, 1 + strength].
+    """
+
+    strength: float
+
+    def __call__(self, images: Array, keys: Array) -> Array:
+        channels = images.shape[-1]
+        if channels == 1:
+            return images
+        # A mean over an axis this short, and its derivative, are slow on the CPU.
+        mean = sum(images[..., channel : channel + 1] for channel in range(channels)) / channels
+        return images + _factors(images, keys, self.strength) * (images - mean)
+
+
+@dataclasses.dataclass(frozen=True)
+class Contrast:
+    """Moves all of an image away from or towards its mean (DiffAugment: `strength` 0.5).
+
+    Attributes:
+        strength: the distance from the mean is multiplied by a number drawn evenly from
+            [1 - strength, 1 + strength].
+    """
+
+    strength: float
+
+    def __call__(self, images: Array, keys: Array) -> Array:
+        mean = jnp.mean(images, axis=(1, 2, 3), keepdims=True)
+        return images + _factors(images, keys, self.strength) * (images - mean)
+
+
+def _factors(images: Array, keys: Array, strength: float) -> Array:
+    """Numbers [n, 1, 1, 1] in [-strength, strength], of the images' dtype."""
+    draw = functools.partial(jax.random.uniform, minval=-strength, maxval=strength)
+    return jax.vmap(lambda key: draw(key, (1, 1, 1), images.dtype))(keys)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cutout:
+    """Covers a box of each image with `fill` (DeVries and Taylor 2017; DiffAugment: half a side).
+
+    The box's centre may lie anywhere in the image, so parts of the box may fall outside. Called
+    like `Affine`.
+
+    Attributes:
+        fraction: sides of the box, as a fraction of the image's, rounded to whole pixels.
+        fill: the value in the box; -1 is black.
+    """
+
+    fraction: float
+    fill: float = -1.0
+
+    def __call__(self, images: Array, keys: Array) -> Array:
+        # One draw for both sides: drawing is what a cutout costs.
+        where = jax.vmap(lambda key: jax.random.uniform(key, (2,)))(keys)
+        rows, columns = (self._covered(where[:, axis], images.shape[1 + axis]) for axis in (0, 1))
+        covered = rows[:, :, None, None] & columns[:, None, :, None]
+        return jnp.where(covered, jnp.asarray(self.fill, images.dtype), images)
+
+    def _covered(self, where: Array, size: int) -> Array:
+        """Which positions along a side the box covers, bool [n, size], given its place [n]."""
+        length = int(self.fraction * size + 0.5)
+        # A box of even length has its centre between two pixels, and one more place to be.
+        places = size + 1 - length % 2
+        first = jnp.floor(where * places)[:, None] - length // 2
         positions = jnp.arange(size)
-        return positions[None, :, None] + shifts[:, None, None] == positions
+        return (first <= positions) & (positions < first + length)
 
 
 @dataclasses.dataclass(frozen=True)
 class Sequence:
-    """Augmentations one after another, each with keys of its own."""
+    """Augmentations one after another, each with keys of its own.
+
+    Attributes:
+        augmentations: applied in this order.
+        probability: with which each of them is applied to each image, drawn for each anew.
+    """
 
     augmentations: tuple[Callable[[Array, Array], Array], ...]
+    probability: float = 1.0
 
-    def __call__(self, images: Array, keys: Array) -> Array:
+    def __call__(
+        self, images: Array, keys: Array, probability: float | Array | None = None
+    ) -> Array:
+        """Images [n, h, w, c] and keys [n] to images; `probability`, [], in place of the field."""
+        probability = self.probability if probability is None else probability
+        always = not isinstance(probability, Array) and probability >= 1
+        if not always:
+            shape = (len(self.augmentations), 1, 1, 1)
+            draw = jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, _LOT), shape))
+            applied = draw(keys) < probability
         for number, augmentation in enumerate(self.augmentations):
             own = jax.vmap(lambda key, number=number: jax.random.fold_in(key, number))(keys)
-            images = augmentation(images, own)
+            changed = augmentation(images, own)
+            images = changed if always else jnp.where(applied[:, number], changed, images)
         return images
+
+
+# Folded into an image's key to draw what is applied to it; the augmentations have 0, 1, 2, ...
+_LOT = 2**20
+
+
+def diff_augment(probability: float = 1.0, fill: float = -1.0) -> Sequence:
+    """Colour, translation and cutout with the strengths of Zhao et al. 2020 ("Differentiable
+    augmentation for data-efficient GAN training", section 4), who fill with 0.
+
+    Their order, too. For little data; cutout and brightness may show up in the samples.
+    """
+    parts = (Brightness(0.5), Saturation(1.0), Contrast(0.5), Translation(0.125, fill))
+    return Sequence((*parts, Cutout(0.5, fill)), probability)

@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
 
 from gan_jax.errors import InputError, nearest
 
@@ -89,19 +90,34 @@ def _optimizer(learning_rate: float, b1: float, b2: float) -> ConfigDict:
     )
 
 
+def _gan_optimizer() -> ConfigDict:
+    optimizer = _optimizer(2e-4, 0.5, 0.999)
+    optimizer.learning_rate_end = placeholder(float)  # see config.burn_in
+    optimizer.b2_end = placeholder(float)
+    return optimizer
+
+
 def gan_config() -> ConfigDict:
     """A GAN's config with every field at its default."""
     config = _common()
     config.kind = "gan"
     config.model = ConfigDict(
         dict(
-            name="dcgan",  # dcgan, article or texture
+            name="dcgan",  # dcgan, resnet, r3gan, article or texture
             latent_dim=64,  # of a texture it follows from the crop: 0, or that number
-            width=64,  # dcgan, texture
+            width=64,  # all but article; see the models for what it is the width of
             kernel_size=4,  # dcgan
-            generator_norm="batch",  # dcgan, texture: batch or none
-            discriminator_norm="batch",  # dcgan, texture: batch or none
-            discriminator_width=0,  # texture: 0 for width
+            generator_norm="batch",  # dcgan, resnet, texture: batch or none
+            discriminator_norm="batch",  # dcgan, resnet, texture: batch, none or spectral
+            discriminator_width=0,  # resnet, r3gan, texture: 0 for width
+            # dcgan, resnet, r3gan: '' for a GAN without classes; both networks know the label with
+            # projection; with auxiliary the discriminator guesses it instead.
+            conditional="",
+            auxiliary_weight=1.0,  # of that guess's cross entropy in both losses
+            halvings=0,  # r3gan: last stages, each with half the channels of the one before
+            blocks=2,  # r3gan: at each resolution
+            expansion=2,  # r3gan: channels inside a block over those outside
+            group_size=16,  # r3gan: channels of a group of the 3x3 convolutions
             levels=4,  # texture: doublings from the noise to the image
             local_dim=16,  # texture: noise of a cell of 2^levels x 2^levels pixels
             fine_dim=2,  # texture: noise of each cell of finer levels, for grain
@@ -118,17 +134,45 @@ def gan_config() -> ConfigDict:
     # once on the same generated images, which saves a third of the arithmetic.
     config.updates = "alternating"
     config.accumulation = 1  # parts of a batch whose gradients are averaged, to save memory
-    # Penalties on the discriminator; those of gradients need discriminator_norm 'none'.
+    # Penalties on the discriminator; those of gradients need discriminator_norm 'none'
+    # or 'spectral'.
     config.r1_weight = 0.0  # gamma: on real images
     config.r2_weight = 0.0  # gamma: on generated images
     config.gradient_penalty_weight = 0.0  # between real and generated, as in WGAN-GP
     config.dragan_weight = 0.0  # around real images
     config.lecam_weight = 0.0  # on logits, for little data
     config.penalty_interval = 1  # steps from one update with gradient penalties to the next
-    config.generator_optimizer = _optimizer(2e-4, 0.5, 0.999)
-    config.discriminator_optimizer = _optimizer(2e-4, 0.5, 0.999)
+    config.generator_optimizer = _gan_optimizer()
+    config.discriminator_optimizer = _gan_optimizer()
+    # Updates of the discriminator, each on batch_size images of its own, before each update of the
+    # generator; with updates 'alternating'. An epoch is that much sooner over.
+    config.discriminator_steps = 1
     config.augment = _augment()  # seen by the discriminator on real and generated images
+    config.augment.probability_end = placeholder(float)
+    # The probability of each change follows the discriminator's overfitting instead; see
+    # `gan_jax.adaptive`. It starts at 0.
+    config.augment.adaptive = ConfigDict(
+        dict(
+            use=False,
+            target=0.6,  # mean sign of the logits of real images
+            interval=4,  # updates of the discriminator from one adjustment to the next
+            images=500_000,  # over which the probability can rise from 0 to 1
+            limit=0.8,
+        )
+    )
     config.ema_half_life = 10_000.0  # in images; 0 for no average
+    # The burn-in: a field with a brother whose name ends in _end goes from its own value to that
+    # one over the burn-in, and stays there: r1_weight, r2_weight, ema_half_life,
+    # augment.probability, and learning_rate and b2 of the optimisers. None: it does not change.
+    config.burn_in = ConfigDict(
+        dict(
+            images=0,  # its length, in steps times batch_size; 0 for none
+            shape="cosine",  # or linear
+        )
+    )
+    config.r1_weight_end = placeholder(float)
+    config.r2_weight_end = placeholder(float)
+    config.ema_half_life_end = placeholder(float)
     # The CNN that judges: a pack ('' for none), and the CNN config that makes it where it is not
     # there yet.
     config.judge = ConfigDict(dict(pack="", train=ConfigDict()))
@@ -163,7 +207,8 @@ def _sweep() -> ConfigDict:
             gradient_penalty_weight=(),
             dragan_weight=(),
             lecam_weight=(),
-            ema_half_life=(),
+            ema_half_life=(),  # like the others keeps its ratio to what it ends at, if it changes
+            ema_half_life_end=(),
             generator_optimizer=ConfigDict(empty),
             discriminator_optimizer=ConfigDict(empty),
         )
@@ -217,11 +262,18 @@ def _augment() -> ConfigDict:
     return ConfigDict(
         dict(
             translation=0.0,  # largest shift by whole pixels, a fraction of the side; fast
-            shift=0.0,  # this and the rest: `Affine`, resampled
+            shift=0.0,  # this and the next: `Affine`, resampled
             rotation=0.0,
             scale=0.0,
             shear=0.0,
             flip=False,
+            # DiffAugment is 0.5, 1, 0.5, translation 0.125 and 0.5, with fill 0.
+            brightness=0.0,  # largest number added to an image
+            saturation=0.0,  # largest relative change of the distance of channels from their mean
+            contrast=0.0,  # largest relative change of the distance of pixels from their mean
+            cutout=0.0,  # side of a covered box, a fraction of the image's
+            fill=-1.0,  # the value outside the image and in the box; -1 is black, 0 grey
+            probability=1.0,  # with which each of these is applied to each image
         )
     )
 
@@ -254,6 +306,7 @@ def check_config(config: ConfigDict) -> None:
                 f"config.accumulation is {config.accumulation}; expected 1 or more, and a divisor "
                 f"of config.batch_size, which is {config.batch_size}."
             )
+        _check_discriminator_steps(config)
         if config.evaluation.num_samples < 4:
             raise InputError(
                 f"config.evaluation.num_samples is {config.evaluation.num_samples}; the Frechet "
@@ -263,6 +316,23 @@ def check_config(config: ConfigDict) -> None:
         _check_positive("config.num_seeds", config.num_seeds)
         if config.judge.train and config.judge.pack:
             check_config(config.judge.train)
+
+
+def _check_discriminator_steps(config: ConfigDict) -> None:
+    times = config.discriminator_steps
+    if times < 1:
+        raise InputError(f"config.discriminator_steps is {times}; expected 1 or more.")
+    if times > 1 and config.updates == "simultaneous":
+        raise InputError(
+            f"config.discriminator_steps is {times} with config.updates 'simultaneous', which "
+            "updates both networks once on the same images. Set config.updates='alternating', or "
+            "discriminator_steps=1."
+        )
+
+
+def examples_a_step(config: ConfigDict) -> int:
+    """How many training examples a step of the run takes, on all devices together."""
+    return config.batch_size * config.get("discriminator_steps", 1)
 
 
 def _check_collapse(config: ConfigDict) -> None:

@@ -41,6 +41,15 @@ def training_section(history: list[dict]) -> str:
             percent=True,
         )
     )
+    charts.append(
+        _chart(
+            history,
+            "Class agreement over time",
+            "found as asked for, %",
+            {"eval/class_agreement": ("share", BLUE)},
+            percent=True,
+        )
+    )
     speeds = [row.get("time/images_per_second", math.nan) for row in history]
     speeds = [speed for speed in speeds if math.isfinite(speed)]
     speed = f" Median speed {webpage.number(np.median(speeds))} images/s." if speeds else ""

@@ -14,6 +14,9 @@ import numpy as np
 
 from gan_jax import parallel
 from gan_jax import workdir as folder
+from gan_jax.class_agreement import with_agreement
+from gan_jax.class_pictures import ClassPictures, picture
+from gan_jax.class_sampling import asked_labels, class_pictures
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment
 from gan_jax.extractor import Extractor
@@ -145,6 +148,7 @@ def evaluate_gan(
     judge: Judge | None,
     train: Dataset,
     latents: np.ndarray,
+    labels: np.ndarray | None = None,
     batch_size: int,
     history_of: pathlib.Path | None = None,
     others: Sequence[Judge] = (),
@@ -161,6 +165,7 @@ def evaluate_gan(
         judge: or None, and then there are pictures but no numbers.
         train: the images it was trained on, for the nearest neighbours.
         latents: float [n, latent_dim]: what is judged.
+        labels: int32 [n], the classes to draw, of a conditional GAN; None of others.
         batch_size: images a call.
         history_of: the run's folder, if it is not `out`.
         others: further judges, whose numbers stand under 'judges' in eval.json.
@@ -169,16 +174,34 @@ def evaluate_gan(
         textures: held-out images to compare with as textures, or None.
     """
     chosen, texture_families = divide_families(families)
-    images = generate_images(gan.generator, ema, latents, batch_size=batch_size)
-    walk = interpolate(latents[0], latents[1], _INTERPOLATION)
-    strip = generate_images(gan.generator, ema, walk, batch_size=batch_size)
+    images = generate_images(gan.generator, ema, latents, labels=labels, batch_size=batch_size)
     judges = [judge, *others] if judge else []
     judgements = judge_by_all(judges, images, families=chosen, training=train)
+    strip = classes = None
+    if labels is None:
+        walk = interpolate(latents[0], latents[1], _INTERPOLATION)
+        strip = generate_images(gan.generator, ema, walk, batch_size=batch_size)
+        pictures = {
+            "final": image_grid(images[:_SHOWN_SAMPLES]),
+            "interpolation": image_grid(strip, columns=_INTERPOLATION),
+        }
+    else:
+        classes = class_pictures(gan, ema, train, latents, batch_size=batch_size)
+        pictures = {
+            "final": picture(classes.generated),
+            "interpolation": picture(classes.within),
+            "between_classes": picture(classes.between),
+        }
+        if chosen is None or "classifier" in chosen:
+            judgements = [
+                with_agreement(judgement, by, labels, train)
+                for judgement, by in zip(judgements, judges, strict=True)
+            ]
     if not parallel.is_main_process():
         return
     samples = out / folder.SAMPLES
-    save_png(samples / "final.png", image_grid(images[:_SHOWN_SAMPLES]))
-    save_png(samples / "interpolation.png", image_grid(strip, columns=_INTERPOLATION))
+    for name, shown in pictures.items():
+        save_png(samples / f"{name}.png", shown)
     as_textures = None
     if textures is not None and texture_families != []:
         as_textures = judge_run(
@@ -203,6 +226,7 @@ def evaluate_gan(
         config=config,
         history=read_history(history_of or out),
         interpolation=strip,
+        classes=classes,
         textures=as_textures,
     )
 
@@ -233,6 +257,7 @@ def write_results(
     config: dict[str, Any],
     history: list[dict],
     interpolation: np.ndarray | None = None,
+    classes: ClassPictures | None = None,
     textures: RunTextures | None = None,
 ) -> None:
     """The report, then eval.json: who finds the latter finds all.
@@ -261,6 +286,7 @@ def write_results(
         samples=images,
         real=real,
         interpolation=interpolation,
+        class_pictures=classes,
         environment=describe_environment(),
     )
     if judge is not None and judge.knows_classes:
@@ -378,6 +404,7 @@ def evaluate_run(
         families=families,
         train=trained.train,
         latents=sample_latents(config.seed, count, gan.latent_dim),
+        labels=asked_labels(gan, trained.train, seed=config.seed, count=count),
         batch_size=batch_size,
         history_of=home,
         textures=reference if textures else None,

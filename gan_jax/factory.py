@@ -7,58 +7,66 @@ import math
 from collections.abc import Callable
 
 import flax.linen as nn
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from gan_jax.adam import Adam, check_schedule
-from gan_jax.augment import Affine, Sequence, Translation
+from gan_jax.augmentation import build_augmentation, build_probability
+from gan_jax.burn_in import burnt_in, check_burn_in
+from gan_jax.config import examples_a_step
 from gan_jax.errors import InputError, nearest
 from gan_jax.losses import AdversarialLoss, adversarial_loss
-from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check_article_size
 from gan_jax.models.cnn import CNN
-from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator, num_stages
-from gan_jax.models.texture import TextureDiscriminator, TextureGenerator, check_texture
+from gan_jax.networks import build_networks, computation_dtype
+from gan_jax.optimizers import build_optimizer
 from gan_jax.passes import Metrics
 from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam
-from gan_jax.state import GAN, Augmentation, GANState, Penalty, Recogniser
+from gan_jax.state import GAN, GANState, Penalty, Recogniser
 from gan_jax.steps import gan_step, simultaneous_step
 
 Shape = tuple[int, int, int]
 _log = logging.getLogger(__name__)
 
 
-def build_gan(config: ConfigDict, image_shape: Shape, num_steps: int) -> GAN:
-    """The GAN of a config, for images of shape (h, w, c).
+def build_gan(
+    config: ConfigDict, image_shape: Shape, num_steps: int, *, num_classes: int = 0
+) -> GAN:
+    """The GAN of a config, for images of shape (h, w, c) of `num_classes` classes (0: no labels).
 
     Raises:
         InputError: unknown names, a size that the model cannot make, or parts that do not go
             together.
     """
-    model = config.model
-    if model.name not in _MODELS:
-        raise InputError(_unknown("config.model.name", model.name, _MODELS))
     loss = adversarial_loss(config.loss)
+    check_burn_in(config)
     penalties = build_penalties(config)
-    _check_stability(config, loss)
-    generator, discriminator = _MODELS[model.name](model, image_shape)
+    networks = build_networks(config.model, image_shape, num_classes)
+    _check_stability(config, loss, networks.discriminator)
+    half_life = burnt_in(config, "ema_half_life")
     return GAN(
-        generator=generator,
-        discriminator=discriminator,
-        generator_optimizer=build_optimizer(config.generator_optimizer, num_steps),
-        discriminator_optimizer=build_optimizer(config.discriminator_optimizer, num_steps),
-        latent_dim=_latent_dim(model, generator),
+        generator=networks.generator,
+        discriminator=networks.discriminator,
+        generator_optimizer=build_optimizer(config, "generator_optimizer", num_steps),
+        discriminator_optimizer=build_optimizer(
+            config, "discriminator_optimizer", num_steps, config.discriminator_steps
+        ),
+        latent_dim=networks.latent_dim,
         loss=loss,
         penalties=penalties,
         penalty_interval=config.penalty_interval,
         lecam=LeCam(config.lecam_weight) if config.lecam_weight else None,
-        augment=build_augmentation(config.augment),
-        ema_half_life=config.ema_half_life,
+        augment=build_augmentation(config),
+        augment_probability=build_probability(config),
+        ema_half_life=half_life,
+        # What rises over the burn-in needs no other rise.
+        ema_rampup=GAN.ema_rampup if half_life == config.ema_half_life else 0.0,
         accumulation=config.accumulation,
+        discriminator_steps=config.discriminator_steps,
+        num_classes=getattr(networks.generator, "num_classes", 0),
+        auxiliary_weight=config.model.auxiliary_weight,
     )
 
 
 def build_penalties(config: ConfigDict) -> tuple[Penalty, ...]:
-    """The gradient penalties whose weight is above 0.
+    """The gradient penalties whose weight is above 0, or comes to be.
 
     Raises:
         InputError: a weight below 0, or an interval below 1.
@@ -70,13 +78,23 @@ def build_penalties(config: ConfigDict) -> tuple[Penalty, ...]:
         raise InputError(
             f"config.penalty_interval is {config.penalty_interval}; expected 1 or more steps."
         )
-    return tuple(make(config[field]) for field, make in _PENALTIES.items() if config[field])
+    return tuple(make(burnt_in(config, field)) for field, make in _weighted(config).items())
 
 
-def _check_stability(config: ConfigDict, loss: AdversarialLoss) -> None:
+def _weighted(config: ConfigDict) -> dict[str, Callable[[float], Penalty]]:
+    """The penalties that a config asks for, by field."""
+    return {
+        field: make
+        for field, make in _PENALTIES.items()
+        if config[field] or config.get(f"{field}_end")
+    }
+
+
+def _check_stability(config: ConfigDict, loss: AdversarialLoss, discriminator: nn.Module) -> None:
     """Refuses what is wrong, and warns of what is known to fail."""
-    weighted = [field for field in _PENALTIES if config[field]]
-    if config.model.name != "article" and config.model.discriminator_norm == "batch":
+    weighted = list(_weighted(config))
+    norm = getattr(discriminator, "norm", "none")  # some networks have none to choose
+    if norm == "batch":
         if weighted:
             raise InputError(
                 f"config.{weighted[0]} is {config[weighted[0]]} with "
@@ -101,10 +119,11 @@ def _check_stability(config: ConfigDict, loss: AdversarialLoss) -> None:
             "config.penalty_interval=1.",
             config.penalty_interval,
         )
-    if loss.name == "wasserstein" and not weighted:
+    if loss.name == "wasserstein" and not weighted and norm != "spectral":
         _log.warning(
             "The Wasserstein loss is unbounded: without a penalty the logits run away. Set "
-            "config.gradient_penalty_weight=10 or config.r1_weight."
+            "config.gradient_penalty_weight=10, config.r1_weight, or "
+            "config.model.discriminator_norm='spectral'."
         )
 
 
@@ -128,135 +147,22 @@ def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Re
             widths=tuple(model.widths),
             dense=model.dense,
             dropout_rate=model.dropout_rate,
-            dtype=_dtype(model.dtype),
+            dtype=computation_dtype(model.dtype),
         ),
-        optimizer=build_optimizer(config.optimizer, num_steps),
-        augment=build_augmentation(config.augment),
+        optimizer=build_optimizer(config, "optimizer", num_steps),
+        augment=build_augmentation(config),
         label_smoothing=config.label_smoothing,
         ema_half_life=config.ema_half_life,
     )
-
-
-def build_optimizer(config: ConfigDict, num_steps: int) -> Adam:
-    """Adam (Kingma and Ba 2015) with the config's schedule over `num_steps` updates.
-
-    Raises:
-        InputError: an unknown schedule or a learning rate that is not above 0.
-    """
-    rate = config.learning_rate
-    if not rate > 0:
-        raise InputError(f"learning_rate is {rate}; expected a number above 0.")
-    check_schedule(config.schedule)
-    return Adam(
-        learning_rate=rate,
-        b1=config.b1,
-        b2=config.b2,
-        num_steps=num_steps,
-        schedule=config.schedule,
-        warmup_steps=min(config.warmup_steps, num_steps),
-    )
-
-
-def build_augmentation(config: ConfigDict) -> Augmentation | None:
-    """The augmentation of a config section, or None if it changes nothing.
-
-    Raises:
-        InputError: a translation that is not a fraction of the image's side.
-    """
-    options = dict(config)
-    fraction = options.pop("translation")
-    if not 0 <= fraction <= 0.5:
-        raise InputError(
-            f"augment.translation is {fraction}; expected a fraction of the side from 0 to 0.5."
-        )
-    affine = Affine(**options)
-    parts = [] if affine == Affine() else [affine]
-    if fraction:
-        parts.append(Translation(fraction))
-    if len(parts) > 1:
-        return Sequence(tuple(parts))
-    return parts[0] if parts else None
 
 
 def count_steps(config: ConfigDict, num_examples: int) -> int:
     """How many steps a config asks for on a set of `num_examples` images."""
     if config.num_steps:
         return config.num_steps
-    return max(1, math.ceil(config.num_epochs * num_examples / config.batch_size))
+    return max(1, math.ceil(config.num_epochs * num_examples / examples_a_step(config)))
 
 
-def _article(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
-    check_article_size(*shape[:2])
-    dtype = _dtype(model.dtype)
-    return (
-        ArticleGenerator(shape, model.initialization, dtype=dtype),
-        ArticleDiscriminator(model.initialization, model.dropout_rate, dtype=dtype),
-    )
-
-
-def _dcgan(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
-    num_stages(*shape[:2])
-    common = dict(
-        width=model.width,
-        kernel_size=model.kernel_size,
-        initialization=model.initialization,
-        dtype=_dtype(model.dtype),
-    )
-    return (
-        DCGANGenerator(shape, norm=model.generator_norm, **common),
-        DCGANDiscriminator(norm=model.discriminator_norm, **common),
-    )
-
-
-def _texture(model: ConfigDict, shape: Shape) -> tuple[nn.Module, nn.Module]:
-    common = dict(
-        levels=model.levels,
-        initialization=model.initialization,
-        dtype=_dtype(model.dtype),
-    )
-    generator = TextureGenerator(
-        shape,
-        width=model.width,
-        local_dim=model.local_dim,
-        fine_dim=model.fine_dim,
-        num_textures=model.num_textures,
-        num_waves=model.num_waves,
-        norm=model.generator_norm,
-        **common,
-    )
-    check_texture(generator)
-    if model.discriminator_width < 0:
-        raise InputError(
-            f"config.model.discriminator_width is {model.discriminator_width}; expected 1 or more, "
-            "or 0 for that of config.model.width."
-        )
-    discriminator = TextureDiscriminator(
-        width=model.discriminator_width or model.width, norm=model.discriminator_norm, **common
-    )
-    return generator, discriminator
-
-
-def _latent_dim(model: ConfigDict, generator: nn.Module) -> int:
-    """The length of the latents: the config's, or what a texture's crop needs."""
-    if isinstance(generator, TextureGenerator):
-        if model.latent_dim not in (0, generator.latent_dim):
-            height, width = generator.image_shape[:2]
-            raise InputError(
-                f"config.model.latent_dim is {model.latent_dim}; a texture of {height}x{width} "
-                f"with these settings takes {generator.latent_dim} numbers. Set it to 0 to derive "
-                "it."
-            )
-        return generator.latent_dim
-    if model.latent_dim < 1:
-        raise InputError(f"config.model.latent_dim is {model.latent_dim}; expected 1 or more.")
-    return model.latent_dim
-
-
-_MODELS: dict[str, Callable[[ConfigDict, Shape], tuple[nn.Module, nn.Module]]] = {
-    "article": _article,
-    "dcgan": _dcgan,
-    "texture": _texture,
-}
 _PENALTIES: dict[str, Callable[[float], Penalty]] = {
     "r1_weight": R1,
     "r2_weight": R2,
@@ -264,13 +170,6 @@ _PENALTIES: dict[str, Callable[[float], Penalty]] = {
     "dragan_weight": DRAGAN,
 }
 _UPDATES = {"alternating": gan_step, "simultaneous": simultaneous_step}
-_DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
-
-
-def _dtype(name: str) -> jnp.dtype | None:
-    if name not in _DTYPES:
-        raise InputError(_unknown("config.model.dtype", name, _DTYPES))
-    return _DTYPES[name]
 
 
 def _unknown(field: str, value: str, choices: dict) -> str:

@@ -13,11 +13,13 @@ from ml_collections import ConfigDict
 
 from gan_jax import parallel
 from gan_jax import workdir as folder
+from gan_jax.class_agreement import with_agreement
+from gan_jax.class_sampling import asked_labels
 from gan_jax.config import plain
 from gan_jax.data import Dataset
 from gan_jax.environment import describe_environment
 from gan_jax.images import image_grid, save_png
-from gan_jax.judge import Judge
+from gan_jax.judge import Judge, Judgement
 from gan_jax.logs import read_history
 from gan_jax.member_report import MembersReport, write_members_report
 from gan_jax.member_results import MemberResult, members_content
@@ -29,18 +31,46 @@ _SHOWN_SAMPLES = 100
 _REPORTED_SAMPLES = 36
 
 
-def draw_member(config: ConfigDict, gan: GAN, ema: Any, member: Member) -> np.ndarray:
-    """Images uint8 [n, h, w, c] of one member, from the latents of a single run of its seed.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Drawn:
+    """What a member drew.
+
+    Attributes:
+        images: uint8 [n, h, w, c].
+        labels: int32 [n], the classes that were asked for; None of an unconditional GAN.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+
+    def judged_by(self, judge: Judge, train: Dataset, **options: Any) -> Judgement:
+        """What the judge says of it; `options` are those of `Judge.judge`."""
+        judgement = judge.judge(self.images, **options)
+        if self.labels is None:
+            return judgement
+        return with_agreement(judgement, judge, self.labels, train)
+
+
+def draw_member(config: ConfigDict, gan: GAN, ema: Any, member: Member, train: Dataset) -> Drawn:
+    """What one member draws of the latents, and classes, of a single run of its seed.
 
     Args:
         config: of the run.
         gan: of all members.
         ema: the averaged variables of all members, on the host, [members, ...].
         member: whose images.
+        train: what it was trained on.
     """
-    latents = sample_latents(member.seed, config.evaluation.num_samples, gan.latent_dim)
-    own = jax.tree.map(lambda leaf: leaf[member.index], ema)
-    return generate_images(gan.generator, own, latents, batch_size=config.evaluation.batch_size)
+    count = config.evaluation.num_samples
+    labels = asked_labels(gan, train, seed=member.seed, count=count)
+    images = generate_images(
+        gan.generator,
+        jax.tree.map(lambda leaf: leaf[member.index], ema),
+        sample_latents(member.seed, count, gan.latent_dim),
+        labels=labels,
+        batch_size=config.evaluation.batch_size,
+    )
+    return Drawn(images, labels)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,16 +118,18 @@ def evaluate_members(
         if at >= 0:
             looks.append(_Look(MemberResult(member, at, False, {}), None, {}))
             continue
-        images = draw_member(config, gan, ema, member)
+        drawn = draw_member(config, gan, ema, member, train)
         metrics, protocol = {}, {}
         if judge is not None:
-            judgement = judge.judge(images, families=None, training=train)
+            judgement = drawn.judged_by(judge, train, families=None, training=train)
             metrics, protocol = judgement.metrics, judgement.protocol
         collapsed = [row["eval/collapsed"] for row in history if "eval/collapsed" in row]
         result = MemberResult(member, None, bool(collapsed and collapsed[-1] == 1), metrics)
-        looks.append(_Look(result, images[:_REPORTED_SAMPLES], protocol))
+        looks.append(_Look(result, drawn.images[:_REPORTED_SAMPLES], protocol))
         if parallel.is_main_process():
-            save_png(place / folder.SAMPLES / "final.png", image_grid(images[:_SHOWN_SAMPLES]))
+            save_png(
+                place / folder.SAMPLES / "final.png", image_grid(drawn.images[:_SHOWN_SAMPLES])
+            )
             folder.write_json(
                 place / folder.EVALUATION,
                 {"metrics": metrics, "protocol": protocol | {"step": step}},

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from gan_jax import loop, parallel
 from gan_jax import workdir as folder
 from gan_jax.collapse import CollapseMeter, CollapseRule, Reading, make_meter
-from gan_jax.config import plain
+from gan_jax.config import examples_a_step, plain
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.factory import gan_step_function
@@ -24,7 +24,7 @@ from gan_jax.feed import make_members_feed
 from gan_jax.images import image_grid, save_png
 from gan_jax.judge import Judge
 from gan_jax.logs import read_history
-from gan_jax.member_evaluation import draw_member, evaluate_members
+from gan_jax.member_evaluation import Drawn, draw_member, evaluate_members
 from gan_jax.member_parallel import (
     MembersPlan,
     compile_members,
@@ -77,7 +77,9 @@ def make_crew(config: ConfigDict, train: Dataset, num_steps: int) -> Crew:
             f"config.evaluation.textures is set with {len(members)} GANs in one run: judge them as "
             "textures one by one, with python eval.py --workdir RUN --member=0 --texture."
         )
-    networks = build_members(config, members, train.image_shape, num_steps)
+    networks = build_members(
+        config, members, train.image_shape, num_steps, num_classes=train.num_classes or 0
+    )
     plan = make_members_plan(config.parallel, len(members), config.batch_size, config.num_devices)
     crew = Crew(members, plan, networks)
     _check_memory(crew, train)
@@ -137,7 +139,7 @@ def train_members(
     feed = make_members_feed(
         train,
         plan.plan,
-        batch_size=config.batch_size,
+        batch_size=examples_a_step(config),
         steps_per_call=config.steps_per_call,
         seeds=seeds,
         batch_shared=plan.layout == "batch",
@@ -150,7 +152,7 @@ def train_members(
     step = gan_step_function(config.updates)
     with Session(config, workdir, start, num_steps) as session:
         with MemberLogs(workdir, members, session.start) as logs:
-            watcher = _Watcher(config, crew, judge, num_steps, session, logs)
+            watcher = _Watcher(config, crew, judge, num_steps, train, session, logs)
             state = session.run(
                 inputs,
                 plan=plan.plan,
@@ -199,11 +201,13 @@ class _Watcher:
         crew: Crew,
         judge: Judge | None,
         num_steps: int,
+        train: Dataset,
         session: Session,
         logs: MemberLogs,
     ) -> None:
         self._config, self._crew, self._judge = config, crew, judge
         self._num_steps, self._session, self._logs = num_steps, session, logs
+        self._train = train
         self._meter, self._rule = _make_meter(config, judge)
         self._readings: list[list[Reading]] = [[] for _ in crew.members]
         self._warned = [False] * len(crew.members)
@@ -221,9 +225,9 @@ class _Watcher:
         for member in self._crew.members:
             if diverged[member.index] >= 0:
                 continue
-            images = draw_member(self._config, self._crew.networks.gan, ema, member)
-            pictures.append(images[:_SHOWN_IN_A_ROW])
-            numbers = self._look(step, member, images)
+            drawn = draw_member(self._config, self._crew.networks.gan, ema, member, self._train)
+            pictures.append(drawn.images[:_SHOWN_IN_A_ROW])
+            numbers = self._look(step, member, drawn)
             self._logs.loggers[member.index].scalars(step, numbers)
             if numbers:
                 rows[member] = numbers
@@ -242,14 +246,14 @@ class _Watcher:
         self._session.progress.update(step, {"FD": score})
         return loop.Evaluation(means, score)
 
-    def _look(self, step: int, member: Member, images: np.ndarray) -> dict[str, float]:
+    def _look(self, step: int, member: Member, drawn: Drawn) -> dict[str, float]:
         if parallel.is_main_process():
-            grid = image_grid(images[: self._config.evaluation.grid])
+            grid = image_grid(drawn.images[: self._config.evaluation.grid])
             save_png(self._logs.folders[member.index] / folder.SAMPLES / _picture(step), grid)
             self._logs.loggers[member.index].image(step, "samples", grid)
         if self._judge is None:
             return {}
-        judgement = self._judge.judge(images)
+        judgement = drawn.judged_by(self._judge, self._train)
         numbers = judgement.summary()
         if self._meter is None:
             return numbers

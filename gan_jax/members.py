@@ -137,8 +137,7 @@ def with_setting(config: ConfigDict, setting: Setting) -> ConfigDict:
     changed = config.copy_and_resolve_references()
     changed.sweep = gan_config().sweep
     for name, value in setting.values:
-        for field, number in _numbers(config, name, value).items():
-            changed.update_from_flattened_dict({field: number})
+        changed.update_from_flattened_dict(_numbers(config, name, value))
     return changed
 
 
@@ -156,9 +155,14 @@ class MemberGANs:
 
 
 def build_members(
-    config: ConfigDict, members: Sequence[Member], image_shape: Shape, num_steps: int
+    config: ConfigDict,
+    members: Sequence[Member],
+    image_shape: Shape,
+    num_steps: int,
+    *,
+    num_classes: int = 0,
 ) -> MemberGANs:
-    """The GANs of the members, each checked as if it were trained alone.
+    """The GANs of the members, each checked as if it were trained alone; see `build_gan`.
 
     Raises:
         InputError: a setting that cannot be trained, or one that changes more than numbers.
@@ -168,17 +172,20 @@ def build_members(
     stand_ins = _stand_ins(configs)
     # With some number in the place of a 0, all settings are the same program.
     filled = [_filled(changed, stand_ins) for changed in configs]
+    build = functools.partial(
+        build_gan, image_shape=image_shape, num_steps=num_steps, num_classes=num_classes
+    )
     gans = []
     for setting, changed in zip(settings, filled, strict=True):
         try:
-            gans.append(build_gan(changed, image_shape, num_steps))
+            gans.append(build(changed))
         except InputError as error:
             raise InputError(f"with {setting.name}: {error}") from error
     values = {place: list(numbers) for place, numbers in _differing(gans).items()}
     for field, stand_in in stand_ins.items():
         doubled = filled[0].copy_and_resolve_references()
         doubled[field] = 2 * filled[0][field]
-        for place in _differing([gans[0], build_gan(doubled, image_shape, num_steps)]):
+        for place in _differing([gans[0], build(doubled)]):
             values.setdefault(place, [stand_in] * len(settings))
             for row, changed in enumerate(configs):
                 if changed[field] == 0:
@@ -252,13 +259,22 @@ def _fields(config: ConfigDict, name: str) -> list[str]:
 
 
 def _numbers(config: ConfigDict, name: str, value: float) -> dict[str, float]:
-    """What each field becomes; the discriminator's learning rate keeps its ratio to the other."""
+    """What each field becomes.
+
+    The discriminator's learning rate keeps its ratio to the generator's, and what a field ends at
+    after the burn-in its ratio to what it begins with.
+    """
     fields = _fields(config, name)
-    if name != "learning_rate":
-        return dict.fromkeys(fields, value)
-    generator, discriminator = (_field(config, field) for field in fields)
-    return dict(zip(fields, (value, value * (discriminator / generator)), strict=True))
+    numbers = dict.fromkeys(fields, value)
+    if name == "learning_rate":
+        generator, discriminator = (_field(config, field) for field in fields)
+        numbers[fields[1]] = value * (discriminator / generator)
+    for field in fields:
+        before, end = _field(config, field), _field(config, f"{field}_end")
+        if end is not None and before:
+            numbers[f"{field}_end"] = end * (numbers[field] / before)
+    return numbers
 
 
-def _field(config: ConfigDict, path: str) -> float:
-    return functools.reduce(lambda part, name: part[name], path.split("."), config)
+def _field(config: ConfigDict, path: str) -> float | None:
+    return functools.reduce(lambda part, name: part.get(name), path.split("."), config)

@@ -7,21 +7,36 @@ draws for, `key` is the key of one update, and `axis_name` that of the mapped ax
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array, lax
 
+from gan_jax.adaptive import AdaptiveProbability
 from gan_jax.axis import bind_axis, example_index, example_keys, global_count, named_key
+from gan_jax.errors import InputError
 from gan_jax.penalties import LogitsFn
+from gan_jax.schedules import definition_at, value_at
 from gan_jax.state import GAN, GANState, NetState, update_ema
 
 Batch = dict[str, Array]
 Metrics = dict[str, Array]
-Judge = Callable[..., tuple[Array, Any]]
+Judge = Callable[..., tuple["Verdict", Any]]
 Augmenter = Callable[[Array, str], Array]
+
+
+class Verdict(NamedTuple):
+    """What a discriminator says of images.
+
+    Attributes:
+        logits: [n], high for real.
+        class_logits: [n, num_classes] of its auxiliary classifier, or None without one.
+    """
+
+    logits: Array
+    class_logits: Array | None = None
 
 
 def draw_latents(key: Array, index: Array, dim: int) -> Array:
@@ -34,42 +49,95 @@ def global_index(batch: Batch, axis_name: str | None) -> Array:
     return batch["index"] if "index" in batch else example_index(len(batch["images"]), axis_name)
 
 
+def conditions(batch: Batch, gan: GAN) -> tuple[Array, ...]:
+    """What the networks take beside latents or images: the batch's labels int32 [n], or nothing.
+
+    Generated images are asked for with the labels of the real images of their positions, so that
+    the mix of classes is the data's, and pairs of a relativistic loss are of one class.
+
+    Raises:
+        InputError: a conditional GAN and a batch without labels.
+    """
+    if not gan.num_classes:
+        return ()
+    if "labels" not in batch:
+        raise InputError(
+            f"the GAN is conditional on {gan.num_classes} classes and the batch has no 'labels': "
+            "give them, int32 [n], or networks with num_classes=0."
+        )
+    return (batch["labels"],)
+
+
 def generate(
-    params: Any, net: NetState, latents: Array, key: Array, gan: GAN, axis_name: str | None
+    params: Any,
+    net: NetState,
+    inputs: tuple[Array, ...],
+    key: Array,
+    gan: GAN,
+    axis_name: str | None,
 ) -> tuple[Array, Any]:
-    """Images from latents in training mode, and the collections as that pass leaves them."""
+    """Images in training mode, and the collections as that pass leaves them.
+
+    `inputs` are latents [n, latent_dim] and the `conditions`.
+    """
     return bind_axis(gan.generator, axis_name).apply(
         {"params": params, **net.collections},
-        latents,
+        *inputs,
         train=True,
         mutable=list(net.collections),
         rngs={"dropout": named_key(key, "generator_dropout")},
     )
 
 
-def make_judge(gan: GAN, key: Array, axis_name: str | None) -> Judge:
-    """(params, collections, images, kind) to (logits, collections); `kind` picks the dropout."""
+def make_judge(
+    gan: GAN, given: tuple[Array, ...], augment: Augmenter, key: Array, axis_name: str | None
+) -> Judge:
+    """(params, collections, images, kind) to (verdict, collections).
+
+    `given` are the `conditions` of the images; `kind`, 'real' or 'fake', picks the augmentation and
+    the dropout.
+    """
     network = bind_axis(gan.discriminator, axis_name)
 
-    def judge(params: Any, collections: Any, images: Array, kind: str) -> tuple[Array, Any]:
-        return network.apply(
+    def judge(params: Any, collections: Any, images: Array, kind: str) -> tuple[Verdict, Any]:
+        outputs, collections = network.apply(
             {"params": params, **collections},
-            images,
+            augment(images, kind),
+            *given,
             train=True,
             mutable=list(collections),
             rngs={"dropout": named_key(key, f"dropout_{kind}")},
         )
+        return Verdict(*outputs) if isinstance(outputs, tuple) else Verdict(outputs), collections
 
     return judge
 
 
-def make_augmenter(augment: Any, key: Array, index: Array) -> Augmenter:
-    """(images, kind) to augmented images, the same each time for the same kind."""
+def make_augmenter(
+    augment: Any, key: Array, index: Array, probability: Array | None = None
+) -> Augmenter:
+    """(images, kind) to augmented images, the same each time for the same kind.
+
+    A `probability`, [], is handed on to `augment`; without one it is not called with any.
+    """
     if augment is None:
         return lambda images, kind: images
+    options = {} if probability is None else {"probability": probability}
     return lambda images, kind: augment(
-        images, example_keys(named_key(key, f"augment_{kind}"), index)
+        images, example_keys(named_key(key, f"augment_{kind}"), index), **options
     )
+
+
+def gan_augmenter(gan: GAN, state: GANState, key: Array, index: Array) -> Augmenter:
+    """`make_augmenter` with a GAN's augmentation and the probability of this step."""
+    return make_augmenter(gan.augment, key, index, augment_probability(gan, state))
+
+
+def augment_probability(gan: GAN, state: GANState) -> Array | None:
+    """The probability [] of augmentation in this step, if it is one that changes."""
+    if isinstance(gan.augment_probability, AdaptiveProbability):
+        return state.averages["augment"]["p"]
+    return value_at(gan.augment_probability, state.step)
 
 
 def apply_gradients(
@@ -126,12 +194,13 @@ def total_penalty(
     gan: GAN, logits_fn: LogitsFn, real: Array, fake: Array, keys: Array, step: Array
 ) -> tuple[Array, Metrics]:
     """The sum of the gradient penalties' means, and each by name; 0 between their steps."""
+    penalties = [definition_at(penalty, step) for penalty in gan.penalties]
 
     def compute() -> Metrics:
         return {
             f"penalty/{penalty.name}": gan.penalty_interval
             * jnp.mean(penalty(logits_fn, real, fake, keys))
-            for penalty in gan.penalties
+            for penalty in penalties
         }
 
     if gan.penalty_interval == 1 or not gan.penalties:
@@ -143,25 +212,51 @@ def total_penalty(
 
 
 def discriminator_loss(
-    gan: GAN, state: GANState, real_logits: Array, fake_logits: Array
+    gan: GAN, state: GANState, real: Verdict, fake: Verdict, given: tuple[Array, ...]
 ) -> tuple[Array, Metrics]:
-    """The mean loss of logits [n] of real and generated images, and its parts by name."""
-    loss = jnp.mean(gan.loss.discriminator(real_logits, fake_logits))
+    """The mean loss of verdicts on real and generated images, and its parts by name.
+
+    The auxiliary classifier learns from real images only (Odena et al. 2017, section 3, has it
+    learn from generated ones too, however poor these are).
+    """
+    loss = jnp.mean(gan.loss.discriminator(real.logits, fake.logits))
     metrics = {
         "loss/discriminator": loss,
-        "logits/real": jnp.mean(real_logits),
-        "logits/fake": jnp.mean(fake_logits),
+        "logits/real": jnp.mean(real.logits),
+        "logits/fake": jnp.mean(fake.logits),
     }
+    if gan.augment_probability is not None:
+        metrics["augment/p"] = augment_probability(gan, state)
+        metrics["augment/real_signs"] = jnp.mean(jnp.sign(real.logits))
+    if real.class_logits is not None:
+        metrics["loss/auxiliary_real"] = auxiliary_loss(real, *given)
+        loss += gan.auxiliary_weight * metrics["loss/auxiliary_real"]
     if gan.lecam is None:
         return loss, metrics
-    penalty = jnp.mean(gan.lecam(real_logits, fake_logits, state.averages["lecam"]))
+    penalty = jnp.mean(gan.lecam(real.logits, fake.logits, state.averages["lecam"]))
     return loss + penalty, metrics | {"penalty/lecam": penalty}
 
 
-def generator_loss(gan: GAN, real_logits: Array | None, fake_logits: Array) -> Array:
-    """The mean loss of logits [n]; those of real images are needed by relativistic losses only."""
-    pair = (real_logits, fake_logits) if gan.loss.relativistic else (fake_logits,)
-    return jnp.mean(gan.loss.generator(*pair))
+def generator_loss(
+    gan: GAN, real: Verdict | None, fake: Verdict, given: tuple[Array, ...]
+) -> tuple[Array, Metrics]:
+    """The mean loss of a verdict on generated images, and its parts by name.
+
+    The verdict on real images is needed by relativistic losses only. An auxiliary classifier is to
+    find the classes that were asked for (Odena et al. 2017, section 3).
+    """
+    pair = (real.logits, fake.logits) if gan.loss.relativistic else (fake.logits,)
+    loss = jnp.mean(gan.loss.generator(*pair))
+    metrics = {"loss/generator": loss}
+    if fake.class_logits is not None:
+        metrics["loss/auxiliary_fake"] = auxiliary_loss(fake, *given)
+        loss += gan.auxiliary_weight * metrics["loss/auxiliary_fake"]
+    return loss, metrics
+
+
+def auxiliary_loss(verdict: Verdict, labels: Array) -> Array:
+    """The mean cross entropy, in nats, of an auxiliary classifier for labels int32 [n]."""
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(verdict.class_logits, labels))
 
 
 def finish_discriminator(
@@ -170,11 +265,15 @@ def finish_discriminator(
     """The state after the discriminator's optimiser, and the averages that its loss follows."""
     net = apply_gradients(state.discriminator, grads, collections, gan.discriminator_optimizer)
     state = state.replace(discriminator=net)
-    if gan.lecam is None:
-        return state
-    means = (metrics["logits/real"], metrics["logits/fake"])
-    lecam = gan.lecam.update(state.averages["lecam"], *means)
-    return state.replace(averages=state.averages | {"lecam": lecam})
+    followed = {}
+    if gan.lecam is not None:
+        means = (metrics["logits/real"], metrics["logits/fake"])
+        followed["lecam"] = gan.lecam.update(state.averages["lecam"], *means)
+    if isinstance(gan.augment_probability, AdaptiveProbability):
+        followed["augment"] = gan.augment_probability.update(
+            state.averages["augment"], metrics["augment/real_signs"]
+        )
+    return state.replace(averages=followed) if followed else state
 
 
 def finish_generator(
@@ -187,7 +286,34 @@ def finish_generator(
         net.variables(),
         step=state.step,
         batch_size=global_count(count, axis_name),
-        half_life=gan.ema_half_life,
+        half_life=value_at(gan.ema_half_life, state.step),
         rampup=gan.ema_rampup,
     )
     return state.replace(step=state.step + 1, generator=net, ema=ema)
+
+
+def in_turn(
+    update: Callable[[GANState, Batch, Array], tuple[GANState, Metrics]],
+    state: GANState,
+    batch: Batch,
+    key: Array,
+    count: int,
+    axis_name: str | None,
+) -> tuple[GANState, Batch, Metrics]:
+    """An update done `count` times, each time on other examples of a batch and with another key.
+
+    Returns the state, the last time's part of the batch, and the means of the metrics. Which
+    examples go together does not depend on the number of devices.
+    """
+    if count == 1:
+        state, metrics = update(state, batch, key)
+        return state, batch, metrics
+    whole = batch | {"index": global_index(batch, axis_name) // count}
+    collected = []
+    for number in range(count):
+        # Strided rows, so that a batch that is sharded over devices stays so in each part.
+        part = {k: x.reshape(-1, count, *x.shape[1:])[:, number] for k, x in whole.items()}
+        own = key if number == 0 else named_key(key, f"turn_{number}")
+        state, metrics = update(state, part, own)
+        collected.append(metrics)
+    return state, part, jax.tree.map(lambda *values: sum(values) / count, *collected)

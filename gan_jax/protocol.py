@@ -22,6 +22,8 @@ MAY_DIFFER = {
     "images": "A Fréchet distance takes frechet_n of them, which agrees; a metric over all of them "
     "is not ranked where its n differs.",
     "reference": "A name only: the fingerprint of the reference images agrees.",
+    "labels": "A conditional GAN is asked for classes in its training set's mix; others choose "
+    "theirs.",
     "gate": "The gate may have been run on the extractor between two judgements.",
     "skipped": "What could not be computed of a run is missing in its column.",
     "training": "Only the metrics of copying look at training images.",

@@ -27,10 +27,11 @@ _DIRECTIONS = {
     "density": "higher",
     "classifier_score": "higher",
     "confidence": "higher",
+    "class_agreement": "higher",
 }
 # Their expectation does not depend on how many images were judged: a mean, a U-statistic, and a
 # distance extrapolated to infinitely many.
-_UNBIASED = ("confidence", "kernel_distance", "kid", "fd_infinity")
+_UNBIASED = ("confidence", "class_agreement", "kernel_distance", "kid", "fd_infinity")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from gan_jax import webpage
 from gan_jax.errors import InputError
 from gan_jax.figures import BLUE, ORANGE, Series, finite_points, line_chart
+from gan_jax.metrics import wilson_interval
 
 _LARGEST_TABLE = 25
 _LISTED = 8
@@ -72,15 +73,6 @@ def write_recogniser_report(path, report: RecogniserReport) -> None:
         ),
     ]
     webpage.write_page(path, report.title, content)
-
-
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927), which stays inside [0, 1] near its ends."""
-    z, share = 1.96, successes / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials)
-    half *= math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def _check(report: RecogniserReport) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax import webpage
+from gan_jax import class_report, webpage
+from gan_jax.class_pictures import ClassPictures
 from gan_jax.curves import training_section, variety_section
 from gan_jax.errors import InputError
 from gan_jax.figures import class_chart
@@ -37,6 +38,8 @@ _MEANING = {
     "confidence": "Mean probability of the recogniser's best guess, from 0 to 1. Higher is better.",
     "class_kl": "How far the mix of classes is from the real one, in nats. 0 is the same mix; "
     "losing one class of ten costs about 0.1.",
+    "class_agreement": "Share of the images that the recogniser reads as the class that was asked "
+    "for. Higher is better; beside it, how often it reads real images right.",
     "modes": "Classes that the recogniser finds at least once.",
     "precision": "Share of the images that lie among real ones. Higher is better.",
     "recall": "Share of real images that lie among the generated ones. Higher is better.",
@@ -74,6 +77,7 @@ class GANReport:
       neighbours: the training images nearest to each, nearest first, uint8 [q, k, h, w, c].
       neighbour_distances: how far they are, [q, k].
       interpolation: a walk through latent space, uint8 [t, h, w, c].
+      class_pictures: of a conditional GAN, in place of samples, real ones and interpolation.
       environment: versions and device, name to value.
     """
 
@@ -92,6 +96,7 @@ class GANReport:
     neighbours: np.ndarray | None = None
     neighbour_distances: np.ndarray | None = None
     interpolation: np.ndarray | None = None
+    class_pictures: ClassPictures | None = None
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -102,6 +107,7 @@ def write_gan_report(path, report: GANReport) -> None:
       InputError: arrays that do not belong together; nothing is written then.
     """
     _check(report)
+    metrics = report.evaluation.get("metrics", {})
     content = [
         _header(report),
         _pictures(report),
@@ -109,6 +115,7 @@ def write_gan_report(path, report: GANReport) -> None:
         training_section(report.history),
         variety_section(report.history),
         _classes(report),
+        class_report.agreement_section(metrics.get("class_agreement", {})),
         _confidence(report),
         _neighbours(report),
         _interpolation(report),
@@ -162,6 +169,9 @@ def _header(report: GANReport) -> str:
             numbers.append((ratio, f"the floor of real images in {name}; 1 × is the goal"))
         else:
             numbers.append((webpage.number(entry["value"]), f"{name}; 0 is the goal"))
+    if metrics.get("class_agreement"):
+        share = webpage.percentage(metrics["class_agreement"]["value"])
+        numbers.append((share, "are read as the class that was asked for"))
     if metrics.get("confidence"):
         confidence = metrics["confidence"]["value"]
         numbers.append((webpage.percentage(confidence), "how sure the recogniser is on average"))
@@ -177,6 +187,8 @@ def _header(report: GANReport) -> str:
 
 
 def _pictures(report: GANReport) -> str:
+    if report.class_pictures is not None:
+        return class_report.samples_section(report.class_pictures)
     shown = []
     columns = None
     for images, title in ((report.samples, "Generated"), (report.real, "Real")):
@@ -328,6 +340,8 @@ def _neighbours(report: GANReport) -> str:
 
 
 def _interpolation(report: GANReport) -> str:
+    if report.class_pictures is not None:
+        return class_report.walks_section(report.class_pictures)
     images = report.interpolation
     if images is None or not len(images):
         return ""

@@ -1,8 +1,9 @@
-"""Images from a trained generator."""
+"""What a trained generator is given, latents and classes, and the images it makes of them."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -11,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gan_jax.axis import named_key
+from gan_jax.axis import example_keys, named_key
+from gan_jax.errors import InputError
 from gan_jax.parallel import map_batches
 from gan_jax.passes import draw_latents
 from gan_jax.pixels import to_uint8
@@ -23,8 +25,43 @@ def sample_latents(seed: int, count: int, dim: int) -> np.ndarray:
     return np.asarray(draw_latents(key, jnp.arange(count), dim))
 
 
+def sample_labels(
+    seed: int, count: int, num_classes: int, frequencies: Sequence[float] | None = None
+) -> np.ndarray:
+    """Random labels int32 [count] in [0, num_classes); row i depends on (seed, i) alone.
+
+    Args:
+        seed: of the draw; labels are independent of the latents of the same seed.
+        count: how many.
+        num_classes: how many classes there are.
+        frequencies: how often each class is drawn, [num_classes], to any scale, such as the counts
+            of a training set; None for all alike.
+
+    Raises:
+        InputError: no classes, or frequencies of another number, negative, or all zero.
+    """
+    if num_classes < 1:
+        raise InputError(f"num_classes is {num_classes}; expected 1 or more to draw labels of.")
+    shares = np.ones(num_classes) if frequencies is None else np.asarray(frequencies, np.float64)
+    if shares.shape != (num_classes,) or not (shares >= 0).all() or not 0 < shares.sum() < np.inf:
+        raise InputError(
+            f"frequencies are {shares.tolist()}; expected {num_classes} numbers, 0 or more and not "
+            "all 0, one a class."
+        )
+    keys = example_keys(named_key(jax.random.key(seed), "labels"), jnp.arange(count))
+    places = np.asarray(jax.vmap(jax.random.uniform)(keys), np.float64)  # in [0, 1)
+    borders = np.cumsum(shares)
+    # `right`: a class of no share has no place of its own.
+    return np.searchsorted(borders, places * borders[-1], side="right").astype(np.int32)
+
+
 def generate_images(
-    generator: nn.Module, variables: Any, latents: np.ndarray, *, batch_size: int = 500
+    generator: nn.Module,
+    variables: Any,
+    latents: np.ndarray,
+    *,
+    labels: np.ndarray | None = None,
+    batch_size: int = 500,
 ) -> np.ndarray:
     """Images uint8 [n, h, w, c] of latents [n, latent_dim], as they would be stored as PNG.
 
@@ -33,15 +70,25 @@ def generate_images(
         variables: its parameters and batch statistics (use the moving average), on the host or
             one device.
         latents: float [n, latent_dim].
+        labels: int32 [n], the classes to draw, of a conditional generator; None of others.
         batch_size: images a call.
+
+    Raises:
+        InputError: labels of another number than latents.
     """
-    return map_batches(_apply(generator), variables, latents, batch_size=batch_size)
+    if labels is None:
+        inputs = (latents,)
+    elif len(labels) == len(latents):
+        inputs = (latents, np.asarray(labels, np.int32))
+    else:
+        raise InputError(f"{len(labels)} labels for {len(latents)} latents: expected one each.")
+    return map_batches(_apply(generator), variables, inputs, batch_size=batch_size)
 
 
 @functools.lru_cache(maxsize=8)
 def _apply(generator: nn.Module):
     return jax.jit(
-        lambda variables, latents: to_uint8(generator.apply(variables, latents, train=False))
+        lambda variables, inputs: to_uint8(generator.apply(variables, *inputs, train=False))
     )
 
 
@@ -59,3 +106,40 @@ def interpolate(start: Array, end: Array, count: int) -> np.ndarray:
         return ((1 - share) * start + share * end).astype(np.float32)
     rows = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
     return rows.astype(np.float32)
+
+
+def blend_classes(variables: Any, start: int, end: int, share: float) -> Any:
+    """A conditional generator's variables in which class `start` lies on the way to class `end`.
+
+    Labels are whole numbers, but what a network makes of them are rows of its tables: row `start`
+    of each parameter 'embedding' [num_classes, ...] becomes (1 - share) * itself + share * row
+    `end`, linearly as Brock et al. (2019) mix class embeddings. Images of label `start` are then
+    between the two classes.
+
+    Args:
+        variables: of the generator, on the host.
+        start: a class.
+        end: another.
+        share: in [0, 1].
+
+    Raises:
+        InputError: no such table: the generator is not conditional.
+    """
+    found = 0
+
+    def blend(path: tuple[Any, ...], leaf: Any) -> Any:
+        nonlocal found
+        if getattr(path[-1], "key", None) != "embedding":
+            return leaf
+        found += 1
+        table = np.array(leaf)
+        table[start] = (1 - share) * table[start] + share * table[end]
+        return table
+
+    blended = jax.tree_util.tree_map_with_path(blend, variables["params"])
+    if not found:
+        raise InputError(
+            "the generator has no parameter 'embedding' with a row a class to blend: it is not "
+            "conditional."
+        )
+    return {**variables, "params": blended}

@@ -11,6 +11,7 @@ from gan_jax import loop, parallel
 from gan_jax import workdir as folder
 from gan_jax.checkpoint import Checkpoints, check_space
 from gan_jax.collapse_guard import CollapseGuard
+from gan_jax.config import examples_a_step
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.feed import Feed, make_feed
@@ -89,7 +90,7 @@ class Session:
         feed = make_feed(
             dataset,
             plan,
-            batch_size=config.batch_size,
+            batch_size=examples_a_step(config),
             steps_per_call=config.steps_per_call,
             seed=config.seed,
         )

@@ -13,9 +13,11 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from gan_jax.adaptive import AdaptiveProbability
 from gan_jax.axis import named_key
 from gan_jax.losses import NON_SATURATING, AdversarialLoss
 from gan_jax.penalties import LeCam, LogitsFn
+from gan_jax.schedules import Ramp
 
 Params = Any
 Collections = dict[str, Any]
@@ -34,20 +36,29 @@ class GAN:
         latent_dim: length of the standard normal latents.
         loss: the pair of adversarial losses.
         penalties: of gradients, added to the discriminator's loss, each with a `name`; they look
-            at single examples, so they need a discriminator without batch normalisation.
+            at single examples, so they need a discriminator without batch normalisation. Fields of
+            theirs, such as `weight`, may be a `Ramp`.
         penalty_interval: steps from one update with the penalties to the next; they then count
             that many times (Karras et al. 2020, "Analyzing and improving the image quality of
             StyleGAN", section 3.1).
         lecam: a penalty on logits against their own moving averages, or None.
         augment: (images, keys [n]) to images, before the discriminator on real and generated
             images in both updates, or None.
+        augment_probability: a probability that changes, given to `augment` as `probability=`; None
+            calls it without one.
         ema_half_life: images after which a parameter's weight in the moving average has halved;
-            0 keeps no average (the last parameters are used).
+            0 keeps no average (the last parameters are used). It may be a `Ramp`.
         ema_rampup: the half-life is at most this fraction of the images seen, so that early
             parameters are forgotten (Karras et al. 2020, "Training generative adversarial networks
             with limited data", training loop).
         accumulation: parts that a batch is cut into, whose gradients are averaged, so that a batch
             takes the memory of a part.
+        discriminator_steps: updates of the discriminator before each of the generator's, in
+            `gan_step`: its batch is cut into that many, of real images that are used once each.
+        num_classes: 0, or how many classes both networks are told of: they then take labels,
+            int32 [n], after the latents or images, and a discriminator with an auxiliary classifier
+            returns class logits [n, num_classes] beside its logits.
+        auxiliary_weight: of the auxiliary classifier's cross entropy in both losses.
     """
 
     generator: nn.Module
@@ -60,9 +71,13 @@ class GAN:
     penalty_interval: int = 1
     lecam: LeCam | None = None
     augment: Augmentation | None = None
-    ema_half_life: float = 10_000.0
+    augment_probability: Ramp | AdaptiveProbability | None = None
+    ema_half_life: float | Ramp = 10_000.0
     ema_rampup: float = 0.05
     accumulation: int = 1
+    discriminator_steps: int = 1
+    num_classes: int = 0
+    auxiliary_weight: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +132,7 @@ class FollowingGANState(GANState):
     """A GAN whose loss follows what it sees: a class of its own, so that others save no more.
 
     Attributes:
-        averages: scalars by who follows them, such as 'lecam'.
+        averages: scalars by who follows them: 'lecam', 'augment'.
     """
 
     averages: dict[str, Any]
@@ -132,34 +147,40 @@ class CNNState(flax.struct.PyTreeNode):
 
 
 def create_net_state(
-    module: nn.Module, optimizer: optax.GradientTransformation, example: Array, key: Array
+    module: nn.Module, optimizer: optax.GradientTransformation, key: Array, *inputs: Array
 ) -> NetState:
-    """Initialises a network for inputs of the shape and dtype of `example`."""
+    """Initialises a network for inputs of these shapes and dtypes."""
     keys = {"params": named_key(key, "params"), "dropout": named_key(key, "dropout")}
-    variables = jax.jit(lambda: module.init(keys, example, train=False))()
+    variables = jax.jit(lambda: module.init(keys, *inputs, train=False))()
     collections = {name: value for name, value in variables.items() if name != "params"}
     return NetState(variables["params"], collections, optimizer.init(variables["params"]))
 
 
 def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) -> GANState:
     """The state before the first step, for images of shape (h, w, c)."""
+    labels = (jnp.zeros((1,), jnp.int32),) if gan.num_classes else ()
     generator = create_net_state(
         gan.generator,
         gan.generator_optimizer,
-        jnp.zeros((1, gan.latent_dim)),
         named_key(key, "generator"),
+        jnp.zeros((1, gan.latent_dim)),
+        *labels,
     )
     discriminator = create_net_state(
         gan.discriminator,
         gan.discriminator_optimizer,
-        jnp.zeros((1, *image_shape)),
         named_key(key, "discriminator"),
+        jnp.zeros((1, *image_shape)),
+        *labels,
     )
     ema = jax.tree.map(jnp.copy, generator.variables())
     parts = (jnp.zeros((), jnp.int32), generator, discriminator, ema)
-    if gan.lecam is None:
-        return GANState(*parts)
-    return FollowingGANState(*parts, {"lecam": {"real": jnp.zeros(()), "fake": jnp.zeros(())}})
+    averages = {}
+    if gan.lecam is not None:
+        averages["lecam"] = {"real": jnp.zeros(()), "fake": jnp.zeros(())}
+    if isinstance(gan.augment_probability, AdaptiveProbability):
+        averages["augment"] = gan.augment_probability.start()
+    return FollowingGANState(*parts, averages) if averages else GANState(*parts)
 
 
 def create_cnn_state(
@@ -167,13 +188,19 @@ def create_cnn_state(
 ) -> CNNState:
     """The state before the first step, for images of shape (h, w, c)."""
     network = create_net_state(
-        recogniser.network, recogniser.optimizer, jnp.zeros((1, *image_shape)), key
+        recogniser.network, recogniser.optimizer, key, jnp.zeros((1, *image_shape))
     )
     return CNNState(jnp.zeros((), jnp.int32), network, jax.tree.map(jnp.copy, network.variables()))
 
 
 def update_ema(
-    ema: Any, variables: Any, *, step: Array, batch_size: int, half_life: float, rampup: float
+    ema: Any,
+    variables: Any,
+    *,
+    step: Array,
+    batch_size: int,
+    half_life: float | Array,
+    rampup: float,
 ) -> Any:
     """One step of the moving average: decay * ema + (1 - decay) * variables.
 

@@ -1,9 +1,10 @@
 """The training steps: pure functions from (state, batch, key) to (state, metrics).
 
 `batch` is a dict with 'images', float [n, h, w, c] in [-1, 1] (and 'labels', int32 [n], for the
-recogniser); `key` is the root key of the run, the same at every step: the step number is folded in.
-With `axis_name` the functions run on each device of a mapped axis, n being the device's share, and
-return the same state on all of them. Metrics are scalars named 'group/name'.
+recogniser and for class-conditional GANs); `key` is the root key of the run, the same at every
+step: the step number is folded in. With `axis_name` the functions run on each device of a mapped
+axis, n being the device's share, and return the same state on all of them. Metrics are scalars
+named 'group/name'.
 
 Random draws belong to global example indices. A batch may bring them as 'index', int32 [n], so that
 what is drawn is laid out over devices as the batch is; otherwise they are counted.
@@ -11,6 +12,7 @@ what is drawn is laid out over devices as the batch is; otherwise they are count
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -22,15 +24,19 @@ from gan_jax.axis import bind_axis, example_keys, global_count, named_key, pmean
 from gan_jax.passes import (
     Batch,
     Metrics,
+    Verdict,
     accumulate,
     apply_gradients,
+    conditions,
     discriminator_loss,
     draw_latents,
     finish_discriminator,
     finish_generator,
+    gan_augmenter,
     generate,
     generator_loss,
     global_index,
+    in_turn,
     make_augmenter,
     make_judge,
     total_penalty,
@@ -49,20 +55,20 @@ def discriminator_update(
     key = named_key(jax.random.fold_in(key, state.step), "discriminator")
 
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
-        judge = make_judge(gan, own, axis_name)
-        real, index = batch["images"], batch["index"]
+        real, index, given = batch["images"], batch["index"], conditions(batch, gan)
+        judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
         latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
-        fake, _ = generate(state.generator.params, state.generator, latents, own, gan, axis_name)
-        augment = make_augmenter(gan.augment, key, index)
+        net = state.generator
+        fake, _ = generate(net.params, net, (latents, *given), own, gan, axis_name)
 
         def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
             # Two passes, as batch statistics must not mix real and generated images.
-            logits, after = judge(params, collections, augment(real, "real"), "real")
-            fake_logits, after = judge(params, after, augment(fake, "fake"), "fake")
-            loss, metrics = discriminator_loss(gan, state, logits, fake_logits)
+            on_real, after = judge(params, collections, real, "real")
+            on_fake, after = judge(params, after, fake, "fake")
+            loss, metrics = discriminator_loss(gan, state, on_real, on_fake, given)
             penalty, values = total_penalty(
                 gan,
-                lambda images, kind: judge(params, collections, augment(images, kind), kind)[0],
+                lambda images, kind: judge(params, collections, images, kind)[0].logits,
                 real,
                 fake,
                 example_keys(named_key(key, "penalty"), index),
@@ -86,32 +92,30 @@ def generator_update(
 
     Writes the generator's parameters, collections and optimiser state, `ema` and `step`. The
     discriminator runs in training mode, but nothing of it is written. Of the batch only its
-    size and its indices are used, unless the loss is relativistic.
+    size, its indices and a conditional GAN's labels are used, unless the loss is relativistic.
     """
     key = named_key(jax.random.fold_in(key, state.step), "generator")
     discriminator = state.discriminator
 
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
-        judge = make_judge(gan, own, axis_name)
-        index = batch["index"]
-        augment = make_augmenter(gan.augment, key, index)
+        index, given = batch["index"], conditions(batch, gan)
+        judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
+        judge = functools.partial(judge, discriminator.params, discriminator.collections)
         net = state.generator.replace(collections=collections)
         latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
-        real_logits = None
-        if gan.loss.relativistic:
-            real = augment(batch["images"], "real")
-            real_logits, _ = judge(discriminator.params, discriminator.collections, real, "real")
+        on_real = judge(batch["images"], "real")[0] if gan.loss.relativistic else None
 
-        def loss_fn(params: Any) -> tuple[Array, Any]:
-            fake, after = generate(params, net, latents, own, gan, axis_name)
-            fake = augment(fake, "fake")
-            logits, _ = judge(discriminator.params, discriminator.collections, fake, "fake")
-            return generator_loss(gan, real_logits, logits), after
+        def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
+            fake, after = generate(params, net, (latents, *given), own, gan, axis_name)
+            loss, metrics = generator_loss(gan, on_real, judge(fake, "fake")[0], given)
+            return loss, (metrics, after)
 
-        (loss, after), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.generator.params)
-        return grads, {"loss/generator": loss}, after
+        grads, (metrics, after) = jax.grad(loss_fn, has_aux=True)(state.generator.params)
+        return grads, metrics, after
 
     used = {"index": global_index(batch, axis_name)}
+    if gan.num_classes:
+        used["labels"] = conditions(batch, gan)[0]
     if gan.loss.relativistic:
         used["images"] = batch["images"]
     results = accumulate(gradients, used, state.generator.collections, key, gan.accumulation)
@@ -123,13 +127,13 @@ def generator_update(
 def gan_step(
     state: GANState, batch: Batch, key: Array, *, gan: GAN, axis_name: str | None = None
 ) -> tuple[GANState, Metrics]:
-    """One update of the discriminator, then one of the generator (Goodfellow et al. 2014, alg. 1).
+    """Updates of the discriminator, then one of the generator (Goodfellow et al. 2014, alg. 1).
 
-    Writes all of the state.
+    The batch holds the real images of `gan.discriminator_steps` updates. Writes all of the state.
     """
-    state, discriminator_metrics = discriminator_update(
-        state, batch, key, gan=gan, axis_name=axis_name
-    )
+    update = functools.partial(discriminator_update, gan=gan, axis_name=axis_name)
+    times = gan.discriminator_steps
+    state, batch, discriminator_metrics = in_turn(update, state, batch, key, times, axis_name)
     state, generator_metrics = generator_update(state, batch, key, gan=gan, axis_name=axis_name)
     return state, discriminator_metrics | generator_metrics
 
@@ -146,49 +150,49 @@ def simultaneous_step(
     key = named_key(jax.random.fold_in(key, state.step), "simultaneous")
 
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
-        judge = make_judge(gan, own, axis_name)
-        real, index = batch["images"], batch["index"]
-        augment = make_augmenter(gan.augment, key, index)
+        real, index, given = batch["images"], batch["index"], conditions(batch, gan)
+        judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
         net = state.generator.replace(collections=collections[0])
         latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
 
         fake, generator_vjp, after_generator = jax.vjp(
-            lambda params: generate(params, net, latents, own, gan, axis_name),
+            lambda params: generate(params, net, (latents, *given), own, gan, axis_name),
             state.generator.params,
             has_aux=True,
         )
 
-        def judge_real(params: Any) -> tuple[tuple[Array, Array], tuple[Metrics, Any]]:
-            logits, after = judge(params, collections[1], augment(real, "real"), "real")
+        def judge_real(params: Any) -> tuple[tuple[Verdict, Array], tuple[Metrics, Any]]:
+            on_real, after = judge(params, collections[1], real, "real")
             penalty, values = total_penalty(
                 gan,
-                lambda images, kind: judge(params, collections[1], augment(images, kind), kind)[0],
+                lambda images, kind: judge(params, collections[1], images, kind)[0].logits,
                 real,
                 fake,
                 example_keys(named_key(key, "penalty"), index),
                 state.step,
             )
-            return (logits, penalty), (values, after)
+            return (on_real, penalty), (values, after)
 
-        def judge_fake(params: Any, fake: Array) -> tuple[Array, Any]:
-            return judge(params, after_real, augment(fake, "fake"), "fake")
+        def judge_fake(params: Any, fake: Array) -> tuple[Verdict, Any]:
+            return judge(params, after_real, fake, "fake")
 
         params = state.discriminator.params
-        (logits, penalty), real_vjp, (values, after_real) = jax.vjp(
+        (on_real, penalty), real_vjp, (values, after_real) = jax.vjp(
             judge_real, params, has_aux=True
         )
-        fake_logits, fake_vjp, after = jax.vjp(judge_fake, params, fake, has_aux=True)
-        (_, metrics), (on_real, on_fake) = jax.value_and_grad(
-            lambda *pair: discriminator_loss(gan, state, *pair), (0, 1), has_aux=True
-        )(logits, fake_logits)
-        metrics["loss/generator"], on_generated = jax.value_and_grad(
-            lambda fake_logits: generator_loss(gan, logits, fake_logits)
-        )(fake_logits)
+        on_fake, fake_vjp, after = jax.vjp(judge_fake, params, fake, has_aux=True)
+        (real_pull, fake_pull), metrics = jax.grad(
+            lambda *pair: discriminator_loss(gan, state, *pair, given), (0, 1), has_aux=True
+        )(on_real, on_fake)
+        generated_pull, generator_metrics = jax.grad(
+            lambda fake: generator_loss(gan, on_real, fake, given), has_aux=True
+        )(on_fake)
         discriminator_grads = jax.tree.map(
-            jnp.add, real_vjp((on_real, jnp.ones_like(penalty)))[0], fake_vjp(on_fake)[0]
+            jnp.add, real_vjp((real_pull, jnp.ones_like(penalty)))[0], fake_vjp(fake_pull)[0]
         )
-        generator_grads = generator_vjp(fake_vjp(on_generated)[1])[0]
-        return (generator_grads, discriminator_grads), metrics | values, (after_generator, after)
+        generator_grads = generator_vjp(fake_vjp(generated_pull)[1])[0]
+        metrics |= generator_metrics | values
+        return (generator_grads, discriminator_grads), metrics, (after_generator, after)
 
     batch = batch | {"index": global_index(batch, axis_name)}
     collections = (state.generator.collections, state.discriminator.collections)

@@ -71,10 +71,11 @@ def read_gan(
     parallel.enable_compilation_cache(config.compilation_cache)
     train = load(config.dataset, "train")
     num_steps = count_steps(config, len(train))
+    kind = {"num_steps": num_steps, "num_classes": train.num_classes or 0}
     if chosen is None:
-        gan = build_gan(config, train.image_shape, num_steps)
+        gan = build_gan(config, train.image_shape, **kind)
     else:
-        gan = build_members(config, members_of(config), train.image_shape, num_steps).gan
+        gan = build_members(config, members_of(config), train.image_shape, **kind).gan
     template = create_gan_state(gan, jax.random.key(config.seed), train.image_shape)
     if chosen is not None:
         template = _members_template(template, len(members_of(config)))
@@ -87,7 +88,7 @@ def read_gan(
     step, state = restored
     if chosen is not None:
         config = member_config(config, chosen)
-        gan = build_gan(config, train.image_shape, num_steps)
+        gan = build_gan(config, train.image_shape, **kind)
         own = member_state(state, chosen.index)
         if int(own.diverged) >= 0:
             _log.warning(

@@ -15,6 +15,9 @@ from ml_collections import ConfigDict
 
 from gan_jax import evaluation, loop, parallel
 from gan_jax import workdir as folder
+from gan_jax.class_agreement import with_agreement
+from gan_jax.class_pictures import picture
+from gan_jax.class_sampling import MOST_ROWS, asked_labels, draw_classes
 from gan_jax.cli import metric_table
 from gan_jax.collapse_guard import CollapseGuard
 from gan_jax.config import check_config, plain
@@ -33,7 +36,7 @@ from gan_jax.members import has_members
 from gan_jax.rollback import RollBack, Rollbacks
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.session import Session, say
-from gan_jax.state import GAN, GANState, create_cnn_state, create_gan_state
+from gan_jax.state import GANState, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update
 from gan_jax.stopped_report import write_stopped_report
 from gan_jax.texture_evaluation import check_run
@@ -78,7 +81,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     if config.evaluation.textures:
         check_run(test)
     num_steps = count_steps(config, len(train))
-    gan = build_gan(config, train.image_shape, num_steps)
+    gan = build_gan(config, train.image_shape, num_steps, num_classes=train.num_classes or 0)
     step_function = gan_step_function(config.updates)
     extractor = _check_judge(config, train)
     folder.open_workdir(workdir, config, write=parallel.is_main_process())
@@ -87,18 +90,30 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     judge = _obtain_judge(config, extractor, test, stop)
     say(f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in {workdir}")
 
-    latents = sample_latents(config.seed, config.evaluation.num_samples, gan.latent_dim)
+    count = config.evaluation.num_samples
+    latents = sample_latents(config.seed, count, gan.latent_dim)
+    labels = asked_labels(gan, train, seed=config.seed, count=count)
     guard = _make_guard(config, judge, num_steps)
 
     def evaluate(session: Session, step: int, state: GANState) -> loop.Evaluation:
-        images = _ema_images(gan, state, latents, config)
-        grid = image_grid(images[: config.evaluation.grid])
+        variables, batch_size = parallel.local_copy(state.ema), config.evaluation.batch_size
+        images = generate_images(
+            gan.generator, variables, latents, labels=labels, batch_size=batch_size
+        )
+        if labels is None:
+            grid = image_grid(images[: config.evaluation.grid])
+        else:
+            columns = max(config.evaluation.grid // min(gan.num_classes, MOST_ROWS), 1)
+            rows = draw_classes(gan, variables, train, latents[:columns], batch_size=batch_size)
+            grid = picture(rows)
         if parallel.is_main_process():
             save_png(workdir / folder.SAMPLES / f"step_{step:07d}.png", grid)
             session.logger.image(step, "samples", grid)
         if judge is None:
             return loop.Evaluation({})
         judgement = judge.judge(images)
+        if labels is not None:
+            judgement = with_agreement(judgement, judge, labels, train)
         numbers = judgement.summary()
         score = numbers["eval/fd_semantic"]
         session.progress.update(step, {"FD": score})
@@ -137,6 +152,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         judge=judge,
         train=train,
         latents=latents,
+        labels=labels,
         batch_size=config.evaluation.batch_size,
         textures=test if config.evaluation.textures else None,
     )
@@ -197,13 +213,6 @@ def _make_guard(config: ConfigDict, judge: Judge | None, num_steps: int) -> Coll
         judge,
         num_samples=config.evaluation.num_samples,
         num_steps=num_steps,
-    )
-
-
-def _ema_images(gan: GAN, state: GANState, latents: np.ndarray, config: ConfigDict) -> np.ndarray:
-    variables = parallel.local_copy(state.ema)
-    return generate_images(
-        gan.generator, variables, latents, batch_size=config.evaluation.batch_size
     )
 
 

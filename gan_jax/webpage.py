@@ -73,6 +73,8 @@ table.matrix th, table.matrix td { padding: 5px 7px; border: 1px solid var(--car
   text-align: center; min-width: 38px; }
 table.matrix th { font-weight: 500; max-width: 9em; overflow: hidden; text-overflow: ellipsis; }
 table.matrix th:first-child { text-align: right; }
+.rows { display: grid; gap: 3px 10px; grid-template-columns: max-content auto;
+  align-items: center; justify-content: start; font-size: .875rem; }
 .neighbours { display: grid; gap: 16px 28px;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 490px), 1fr)); }
 .neighbours > div { display: flex; gap: 8px; align-items: flex-start; overflow-x: auto; }
@@ -245,6 +247,18 @@ def grid(images, title: str, *, columns: int | None = None, width: int = 520) ->
     crisp = picture.shape[1] <= width
     shown = min(picture.shape[1], width)
     return f"<figure>{above}{_picture(picture, shown, title, _GRID_BYTES, crisp=crisp)}</figure>"
+
+
+def rows(images, names: Sequence[str], title: str, *, width: int = 440) -> str:
+    """Rows of images uint8 [k, m, h, w, c], the name of each beside it, with a title above."""
+    count = images.shape[1]
+    pictures = [grid(row, "", columns=count, width=width) for row in images]
+    lines = "".join(
+        f"<div>{escape(_clipped(name))}</div>{row}"
+        for name, row in zip(names, pictures, strict=True)
+    )
+    above = f'<figcaption class="above"><b>{escape(title)}</b></figcaption>'
+    return f'<figure>{above}<div class="rows">{lines}</div></figure>'
 
 
 def heat_image(values: np.ndarray, title: str) -> str:

@@ -45,6 +45,37 @@ class TinyDiscriminator(nn.Module):
         return nn.Dense(1)(x)[:, 0]
 
 
+class ConditionalGenerator(nn.Module):
+    """Latents [n, 3] and labels to images [n, 2, 2, 1], with batch normalisation."""
+
+    num_classes: int = 3
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, latents, labels, *, train):
+        x = nn.Dense(6, use_bias=False)(latents) + nn.Embed(self.num_classes, 6)(labels)
+        x = BatchNorm(axis_name=self.axis_name)(x, use_running_average=not train)
+        return jnp.tanh(nn.Dense(4)(x)).reshape(-1, *SHAPE)
+
+
+class ConditionalDiscriminator(nn.Module):
+    """Images and labels to logits [n] by a projection; or with an auxiliary classifier beside."""
+
+    num_classes: int = 3
+    auxiliary: bool = False
+    dropout_rate: float = 0.0
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, images, labels, *, train):
+        x = nn.softplus(nn.Dense(6)(images.reshape(len(images), -1)))
+        x = Dropout(self.dropout_rate, axis_name=self.axis_name)(x, deterministic=not train)
+        logits = nn.Dense(1)(x)[:, 0]
+        if self.auxiliary:
+            return logits, nn.Dense(self.num_classes)(x)
+        return logits + jnp.sum(x * nn.Embed(self.num_classes, 6)(labels), -1)
+
+
 class TinyCNN(nn.Module):
     """Images to {'logits': [n, 3]}, with batch normalisation and dropout."""
 

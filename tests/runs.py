@@ -31,7 +31,7 @@ def final_state(folder):
     """The newest checkpoint of a run, on the host."""
     config = workdir.read_config(pathlib.Path(folder))
     shape = (*config.dataset.image_size, 1)
-    gan = build_gan(config, shape, count_steps(config, 4000))
+    gan = build_gan(config, shape, count_steps(config, 4000), num_classes=10)
     template = create_gan_state(gan, jax.random.key(config.seed), shape)
     with Checkpoints(pathlib.Path(folder) / workdir.CHECKPOINTS) as checkpoints:
         step, state = checkpoints.restore(template)

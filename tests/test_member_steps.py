@@ -10,7 +10,6 @@ import optax
 import pytest
 
 from gan_jax import parallel
-from gan_jax.adam import Adam
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.feed import make_feed, make_members_feed
@@ -30,6 +29,7 @@ from gan_jax.member_steps import (
     stack_members,
 )
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_jax.optimizers import Adam
 from gan_jax.penalties import R1, R2
 from gan_jax.state import GAN, create_gan_state
 from gan_jax.steps import gan_step, simultaneous_step

@@ -79,6 +79,20 @@ def test_each_members_numbers_are_those_of_its_own_gan():
             assert getattr(gan, name) == getattr(alone, name)
 
 
+def test_what_a_field_ends_at_keeps_its_ratio():
+    config = config_with(
+        num_seeds=1, r1_weight=1.0, r1_weight_end=0.1, r2_weight=1.0, r2_weight_end=0.1,
+        **{"burn_in.images": 100, "sweep.gamma": (0.0, 0.5, 4.0)},
+    )  # fmt: skip
+    members = members_of(config)
+    built = build_members(config, members, SHAPE, 60)
+    for member in members:
+        own = {place: numbers[member.index] for place, numbers in built.values.items()}
+        gamma = member.setting.values[0][1]
+        for penalty in with_hyperparameters(built.gan, own).penalties:
+            assert (penalty.weight.start, penalty.weight.end) == (gamma, 0.1 * gamma)
+
+
 def test_seeds_alone_share_every_number():
     config = config_with(num_seeds=4, r1_weight=1.0)
     assert build_members(config, members_of(config), SHAPE, 60).values == {}

@@ -12,7 +12,8 @@ import optax
 import pytest
 
 from gan_jax import parallel
-from gan_jax.augment import Affine
+from gan_jax.adaptive import AdaptiveProbability
+from gan_jax.augment import Affine, Brightness, Cutout, Sequence
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.feed import make_feed
@@ -20,7 +21,8 @@ from gan_jax.losses import MINIMAX
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan_jax.penalties import R1
+from gan_jax.penalties import R1, LeCam
+from gan_jax.schedules import Ramp
 from gan_jax.state import GAN, Recogniser, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update, gan_step, simultaneous_step
 from tests.networks import LATENT_DIM, SHAPE, TinyDiscriminator, TinyGenerator
@@ -118,6 +120,26 @@ def _simultaneous():
     return state, functools.partial(simultaneous_step, gan=gan), shape
 
 
+def _recipe():
+    """Two updates of the discriminator, an adaptive probability, ramps; every example counts."""
+    gan = GAN(
+        TinyGenerator(),
+        TinyDiscriminator(),
+        optax.sgd(0.1),
+        optax.sgd(0.1),
+        LATENT_DIM,
+        lecam=LeCam(0.1),
+        augment=Sequence((Brightness(0.5), Cutout(0.5))),
+        augment_probability=AdaptiveProbability(_BATCH // 2, 0.01, 1, 10.0),
+        ema_half_life=Ramp(10.0, 99.0, 4.0, 1),
+        discriminator_steps=2,
+    )
+    state = create_gan_state(gan, _KEY, SHAPE)
+    averages = state.averages | {"augment": state.averages["augment"] | {"p": jnp.float32(0.5)}}
+    state = _double(state.replace(averages=averages))
+    return state, functools.partial(gan_step, gan=gan), SHAPE
+
+
 def _cnn():
     """Batch normalisation, dropout, augmentation, an average; Adam."""
     shape = (8, 8, 1)
@@ -129,7 +151,7 @@ def _cnn():
     return state, functools.partial(cnn_update, recogniser=recogniser), shape
 
 
-@pytest.mark.parametrize("make", [_dcgan, _article, _simultaneous, _cnn])
+@pytest.mark.parametrize("make", [_dcgan, _article, _simultaneous, _recipe, _cnn])
 def test_one_device_equals_jit_and_pmap_on_eight(make):
     """Losses, gradients (as SGD steps), batch statistics, optimisers, averages."""
     assert jax.device_count() == 8

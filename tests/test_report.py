@@ -18,7 +18,7 @@ from PIL import Image
 from gan_jax.errors import InputError
 from gan_jax.figures import Series, class_chart, finite_points, line_chart
 from gan_jax.images import displayable
-from gan_jax.recogniser_report import wilson_interval
+from gan_jax.metrics import wilson_interval
 from gan_jax.report import (
     GANReport,
     RecogniserReport,

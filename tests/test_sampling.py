@@ -6,8 +6,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gan_jax.errors import InputError
 from gan_jax.pixels import to_float, to_uint8
-from gan_jax.sampling import generate_images, interpolate, sample_latents
+from gan_jax.sampling import (
+    blend_classes,
+    generate_images,
+    interpolate,
+    sample_labels,
+    sample_latents,
+)
+from tests.networks import LATENT_DIM, ConditionalGenerator
 
 
 class _Generator(nn.Module):
@@ -96,3 +104,86 @@ def test_pixels_are_rounded_and_clipped():
     values = jnp.array([-3.0, -1.0, -1 + 0.4 / 127.5, -1 + 0.6 / 127.5, 0.0, 1.0, 7.0])
     np.testing.assert_array_equal(to_uint8(values), [0, 0, 0, 1, 128, 255, 255])
     assert to_uint8(jnp.bfloat16(values)).dtype == jnp.uint8
+
+
+# Classes
+
+
+def test_labels_belong_to_the_seed_and_the_row():
+    labels = sample_labels(3, 50, 7)
+    assert labels.dtype == np.int32 and labels.shape == (50,)
+    np.testing.assert_array_equal(sample_labels(3, 20, 7), labels[:20])
+    assert np.mean(sample_labels(4, 50, 7) == labels) < 0.5
+
+
+@pytest.mark.parametrize("frequencies", [None, [3, 0, 1, 0], [0.0, 0.0, 0.0, 2.0]])
+def test_labels_come_at_their_frequencies(frequencies):
+    labels = sample_labels(0, 4000, 4, frequencies)
+    shares = np.bincount(labels, minlength=4) / 4000
+    expected = np.ones(4) if frequencies is None else np.array(frequencies)
+    expected = expected / expected.sum()
+    assert np.all(shares[expected == 0] == 0)
+    np.testing.assert_allclose(shares, expected, atol=0.03)  # 4 standard errors
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "frequencies", "message"),
+    [
+        (0, None, "num_classes is 0"),
+        (3, [1, 1], "expected 3 numbers"),
+        (2, [1, -1], "0 or more"),
+        (2, [0, 0], "not all 0"),
+        (2, [1, np.nan], "0 or more"),
+    ],
+)
+def test_frequencies_that_cannot_be(num_classes, frequencies, message):
+    with pytest.raises(InputError, match=message):
+        sample_labels(0, 5, num_classes, frequencies)
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    inputs = jnp.zeros((1, LATENT_DIM)), jnp.zeros((1,), jnp.int32)
+    variables = ConditionalGenerator().init(jax.random.key(0), *inputs, train=False)
+    return jax.tree.map(np.asarray, variables)
+
+
+def test_images_follow_their_own_labels(conditional):
+    latents, labels = sample_latents(0, 9, LATENT_DIM), np.arange(9) % 3
+    images = generate_images(
+        ConditionalGenerator(), conditional, latents, labels=labels, batch_size=8
+    )
+    for row in (0, 4, 8):
+        alone = generate_images(
+            ConditionalGenerator(), conditional, latents[row : row + 1], labels=labels[[row]]
+        )
+        np.testing.assert_array_equal(alone[0], images[row])
+    others = generate_images(ConditionalGenerator(), conditional, latents, labels=(labels + 1) % 3)
+    assert not np.array_equal(others, images)
+    with pytest.raises(InputError, match="8 labels for 9 latents"):
+        generate_images(ConditionalGenerator(), conditional, latents, labels=labels[:8])
+
+
+def test_blended_classes_lie_between_their_ends(conditional):
+    """At the ends the classes themselves, in between half of each row; no other class changes."""
+    table = conditional["params"]["Embed_0"]["embedding"]
+    for share, expected in ((0.0, table[0]), (0.5, (table[0] + table[2]) / 2), (1.0, table[2])):
+        blended = blend_classes(conditional, 0, 2, share)
+        found = blended["params"]["Embed_0"]["embedding"]
+        np.testing.assert_allclose(found[0], expected, rtol=1e-6)
+        np.testing.assert_array_equal(found[1:], table[1:])
+        assert blended["batch_stats"] is conditional["batch_stats"]
+    latents = sample_latents(0, 2, LATENT_DIM)
+    asked, blended = (
+        generate_images(ConditionalGenerator(), values, latents, labels=labels)
+        for values, labels in (
+            (conditional, np.array([2, 2])),
+            (blend_classes(conditional, 0, 2, 1.0), np.array([0, 0])),
+        )
+    )
+    np.testing.assert_array_equal(asked, blended)
+
+
+def test_an_unconditional_generator_has_no_classes_to_blend(variables):
+    with pytest.raises(InputError, match="not conditional"):
+        blend_classes(variables, 0, 1, 0.5)

@@ -122,7 +122,7 @@ def test_definitions_can_be_static_arguments(gan):
 
 def test_optimisers_start_empty():
     state = create_net_state(
-        CNN(3, widths=(4,), dense=8), optax.adam(1e-3), jnp.zeros((1, *_SHAPE)), jax.random.key(0)
+        CNN(3, widths=(4,), dense=8), optax.adam(1e-3), jax.random.key(0), jnp.zeros((1, *_SHAPE))
     )
     adam = state.opt_state[0]
     assert int(adam.count) == 0

@@ -13,7 +13,7 @@ from gan_jax import steps
 from gan_jax.augment import Affine
 from gan_jax.axis import named_key
 from gan_jax.losses import MINIMAX
-from gan_jax.passes import make_judge
+from gan_jax.passes import make_augmenter, make_judge
 from gan_jax.penalties import R1
 from gan_jax.state import GAN, Recogniser, create_cnn_state, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, TinyCNN, TinyDiscriminator, TinyGenerator
@@ -325,10 +325,9 @@ def test_accumulated_parts_drop_anew():
     two = jitted(steps.discriminator_update, gan=gan)(state, same, KEY)[1]["logits/real"]
     ones = []
     for key in jax.random.split(named_key(jax.random.fold_in(KEY, 0), "discriminator"), 2):
-        logits, _ = make_judge(gan, key, None)(
-            state.discriminator.params, {}, half["images"], "real"
-        )
-        ones.append(float(logits.mean()))
+        judge = make_judge(gan, (), make_augmenter(None, key, jnp.arange(COUNT // 2)), key, None)
+        verdict, _ = judge(state.discriminator.params, {}, half["images"], "real")
+        ones.append(float(verdict.logits.mean()))
     assert ones[0] != ones[1]
     np.testing.assert_allclose(two, np.mean(ones), rtol=1e-9)
 

@@ -35,12 +35,13 @@ def make_gan(discriminator=None, **fields):
 
 
 def make_state(gan):
-    return double(_created(gan.discriminator, gan.lecam))
+    return double(_created(gan.discriminator, gan.lecam, gan.augment_probability))
 
 
 @functools.cache
-def _created(discriminator, lecam):
-    return create_gan_state(make_gan(discriminator, lecam=lecam), KEY, SHAPE)
+def _created(discriminator, lecam, probability):
+    gan = make_gan(discriminator, lecam=lecam, augment_probability=probability)
+    return create_gan_state(gan, KEY, SHAPE)
 
 
 @functools.cache

@@ -4,6 +4,9 @@ Everything here takes numpy arrays (features, probabilities, counts) and compute
 host; nothing knows of models or training.
 """
 
+from gan_jax.metrics.agreement import ClassAgreement as ClassAgreement
+from gan_jax.metrics.agreement import class_agreement as class_agreement
+from gan_jax.metrics.agreement import wilson_interval as wilson_interval
 from gan_jax.metrics.classifier import ClassifierStatistics as ClassifierStatistics
 from gan_jax.metrics.classifier import class_histogram as class_histogram
 from gan_jax.metrics.classifier import class_kl as class_kl

@@ -1,4 +1,4 @@
-"""Layers that the networks share: convolutions, batch normalisation, dropout, initialisers.
+"""Layers that the networks share: convolutions, dense, batch normalisation, dropout, initialisers.
 
 The functional convolutions live in `gan_jax.models.convolution`, which chooses their form by
 platform; they are re-exported here.
@@ -16,22 +16,26 @@ from jax import Array, lax
 
 from gan_jax.errors import InputError, nearest
 from gan_jax.models.convolution import conv, conv_transpose
+from gan_jax.models.spectral import spectral_normalise
 
 __all__ = [
     "BatchNorm",
     "Conv",
     "ConvTranspose",
+    "Dense",
     "Dropout",
     "conv",
     "conv_transpose",
     "downsample",
     "initializer",
     "is_batch",
+    "is_spectral",
     "scale_initializer",
     "widths",
 ]
 
-NORMS = ("batch", "none")
+NORMS = ("batch", "none")  # of a generator
+DISCRIMINATOR_NORMS = (*NORMS, "spectral")
 _SLOPE = 0.2
 _WIDEST = 8  # channels never exceed this multiple of the narrowest layer's, as in DCGAN
 
@@ -65,15 +69,25 @@ def scale_initializer(name: str) -> Initializer:
     return lambda key, shape, dtype: 1 + nn.initializers.normal(0.02)(key, shape, dtype)
 
 
-def is_batch(norm: str) -> bool:
-    """Whether `norm`, 'batch' or 'none', is 'batch'.
+def is_batch(norm: str, known: Sequence[str] = NORMS) -> bool:
+    """Whether `norm` is 'batch'.
 
     Raises:
-        InputError: it is neither.
+        InputError: it is not one of those that are `known`.
     """
-    if norm not in NORMS:
-        raise InputError(f"norm {norm!r} is not known: {nearest(norm, NORMS)}")
+    if norm not in known:
+        raise InputError(f"norm {norm!r} is not known: {nearest(norm, known)}")
     return norm == "batch"
+
+
+def is_spectral(norm: str) -> bool:
+    """Whether a discriminator's `norm` is 'spectral'.
+
+    Raises:
+        InputError: it is not one of `DISCRIMINATOR_NORMS`.
+    """
+    is_batch(norm, DISCRIMINATOR_NORMS)
+    return norm == "spectral"
 
 
 def widths(narrowest: int, count: int) -> list[int]:
@@ -94,19 +108,20 @@ def downsample(
 ) -> Array:
     """Convolutions of stride 2 with LeakyReLU, a discriminator's trunk (Radford et al. 2016).
 
-    To be called in a compact method, whose layers they are. With norm 'batch' the first has none.
+    To be called in a compact method, whose layers they are. With norm 'batch' the first has none;
+    with 'spectral' the kernels are normalised.
 
     Args:
         x: images [n, h, w, c].
         features: channels of each convolution.
     """
-    batch_norm = is_batch(norm)
+    batch_norm, spectral = is_batch(norm, DISCRIMINATOR_NORMS), is_spectral(norm)
     for layer, count in enumerate(features):
         normed = batch_norm and layer > 0
         x = Conv(
             count, (kernel_size, kernel_size), 2, not normed,
-            kernel_init=initializer(initialization), dtype=dtype,
-        )(x)  # fmt: skip
+            kernel_init=initializer(initialization), dtype=dtype, spectral_norm=spectral,
+        )(x, train=train)  # fmt: skip
         if normed:
             x = BatchNorm(
                 axis_name=axis_name, dtype=dtype, scale_init=scale_initializer(initialization)
@@ -120,7 +135,8 @@ class Conv(nn.Module):
 
     Parameters are float32: 'kernel' [kh, kw, i, features] and, with `use_bias`, 'bias' [features].
     `dtype` is the dtype of the computation and of the result (None: that of input and parameters,
-    promoted).
+    promoted). With `spectral_norm` the kernel is divided by its largest singular value as a matrix
+    [kh * kw * i, features], estimated anew with `train`, see `gan_jax.models.spectral`.
     """
 
     features: int
@@ -129,16 +145,22 @@ class Conv(nn.Module):
     use_bias: bool = True
     kernel_init: Initializer = nn.initializers.xavier_uniform()
     dtype: Any = None
+    spectral_norm: bool = False
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        return _convolve(self, conv, x)
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        kernel, bias = _parameters(self, (*self.kernel_size, x.shape[-1], self.features))
+        if self.spectral_norm:
+            kernel = spectral_normalise(self, kernel, update=train)
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        y = conv(x, kernel, self.strides)
+        return y if bias is None else y + bias
 
 
 class ConvTranspose(nn.Module):
     """Transposed convolution with 'SAME' padding: [n, h, w, i] to [n, h*s, w*s, features].
 
-    Equals `lax.conv_transpose`; fields and parameters are those of `Conv`.
+    Equals `lax.conv_transpose`; fields and parameters are those of `Conv`, without spectral norm.
     """
 
     features: int
@@ -150,18 +172,37 @@ class ConvTranspose(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        return _convolve(self, conv_transpose, x)
+        kernel, bias = _parameters(self, (*self.kernel_size, x.shape[-1], self.features))
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        y = conv_transpose(x, kernel, self.strides)
+        return y if bias is None else y + bias
 
 
-def _convolve(module: Conv | ConvTranspose, function: Callable[..., Array], x: Array) -> Array:
-    shape = (*module.kernel_size, x.shape[-1], module.features)
+class Dense(nn.Module):
+    """x @ kernel + bias: [..., i] to [..., features]. Fields and parameters as in `Conv`."""
+
+    features: int
+    use_bias: bool = True
+    kernel_init: Initializer = nn.initializers.xavier_uniform()
+    dtype: Any = None
+    spectral_norm: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> Array:
+        kernel, bias = _parameters(self, (x.shape[-1], self.features))
+        if self.spectral_norm:
+            kernel = spectral_normalise(self, kernel, update=train)
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        y = jnp.matmul(x, kernel)
+        return y if bias is None else y + bias
+
+
+def _parameters(module: nn.Module, shape: tuple[int, ...]) -> tuple[Array, Array | None]:
+    """A layer's kernel of that shape and, with `use_bias`, its bias [features]; float32."""
     kernel = module.param("kernel", module.kernel_init, shape, jnp.float32)
-    bias = None
-    if module.use_bias:
-        bias = module.param("bias", nn.initializers.zeros, (module.features,), jnp.float32)
-    x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=module.dtype)
-    y = function(x, kernel, module.strides)
-    return y if bias is None else y + bias
+    if not module.use_bias:
+        return kernel, None
+    return kernel, module.param("bias", nn.initializers.zeros, (module.features,), jnp.float32)
 
 
 def max_pool(x: Array) -> Array:

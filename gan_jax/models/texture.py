@@ -28,9 +28,11 @@ from gan_jax.models.layers import (
     BatchNorm,
     Conv,
     ConvTranspose,
+    Dense,
     downsample,
     initializer,
     is_batch,
+    is_spectral,
     scale_initializer,
     widths,
 )
@@ -245,7 +247,8 @@ class TextureDiscriminator(nn.Module):
 
     Convolutions of stride 2 end in a map, a logit for each 2^levels pixels; the image's logit is
     the mean of the map, so images of any size give logits of the same scale. With norm 'batch' the
-    first layer has none; 'none' is needed by gradient penalties. Fields as in `TextureGenerator`.
+    first layer has none; gradient penalties need 'none' or 'spectral'. Fields as in
+    `TextureGenerator`.
     """
 
     width: int = 32
@@ -268,7 +271,9 @@ class TextureDiscriminator(nn.Module):
             dtype=self.dtype,
         )
         kernel_init = initializer(self.initialization)
-        logits = nn.Dense(1, kernel_init=kernel_init, dtype=self.dtype)(x)
+        logits = Dense(
+            1, kernel_init=kernel_init, dtype=self.dtype, spectral_norm=is_spectral(self.norm)
+        )(x, train=train)
         logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
         return jnp.mean(logits, (1, 2, 3))
 

@@ -1,0 +1,87 @@
+"""Whether a recogniser finds in each image the class that its generator was asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from gan_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClassAgreement:
+    """Asked and found classes of n images.
+
+    The classification accuracy of generated images (Ravuri and Vinyals 2019 train on generated
+    images and test on real ones; this is the other way about, the GAN-test of Shmelkov et al.
+    2018, "How good is my GAN?", section 3).
+
+    Attributes:
+        confusion: images asked to be class i and found to be class j, int64 [k, k].
+    """
+
+    confusion: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """n."""
+        return int(self.confusion.sum())
+
+    @property
+    def share(self) -> float:
+        """Share of images whose found class is the one asked for, in [0, 1]."""
+        return float(np.trace(self.confusion) / self.count)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the share (Wilson 1927)."""
+        return wilson_interval(int(np.trace(self.confusion)), self.count)
+
+    def of_class(self, index: int) -> tuple[int, int]:
+        """Images found to be the class they were asked to be, and images asked for, of a class."""
+        return int(self.confusion[index, index]), int(self.confusion[index].sum())
+
+    def taken_for(self, index: int) -> int | None:
+        """The other class that images of a class are most often found to be; None if never."""
+        others = self.confusion[index].copy()
+        others[index] = 0
+        return int(np.argmax(others)) if others.any() else None
+
+
+def class_agreement(predictions, labels, num_classes: int) -> ClassAgreement:
+    """Counts asked and found classes.
+
+    Args:
+        predictions: the recogniser's classes, integers [n] in [0, num_classes).
+        labels: the classes asked for, [n], in the recogniser's numbering.
+        num_classes: k.
+
+    Raises:
+        InputError: no images, different lengths, not integers, or a class out of range.
+    """
+    predictions, labels = np.asarray(predictions), np.asarray(labels)
+    if predictions.shape != labels.shape or predictions.ndim != 1 or not len(labels):
+        raise InputError(
+            f"predictions have shape {predictions.shape} and labels {labels.shape}; expected one "
+            "of each an image, and at least one image."
+        )
+    for name, values in (("predictions", predictions), ("labels", labels)):
+        if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= num_classes:
+            raise InputError(
+                f"{name} are {values.dtype} from {values.min()} to {values.max()}; expected class "
+                f"numbers from 0 to {num_classes - 1}."
+            )
+    pairs = labels.astype(np.int64) * num_classes + predictions
+    confusion = np.bincount(pairs, minlength=num_classes**2)
+    return ClassAgreement(confusion.reshape(num_classes, num_classes))
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927), which stays inside [0, 1] near its ends."""
+    z, share = 1.96, successes / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials)
+    half *= math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return max(centre - half, 0.0), min(centre + half, 1.0)

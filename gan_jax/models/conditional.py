@@ -1,0 +1,163 @@
+"""Layers that know the class: batch normalisation, embeddings, and a discriminator's heads.
+
+Labels are int32 [n], from 0 to num_classes - 1; a label outside has no embedding: zeros take its
+place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from gan_jax.errors import InputError
+from gan_jax.models.layers import BatchNorm, Dense, Initializer
+from gan_jax.models.spectral import spectral_normalise
+
+
+def check_labels(num_classes: int, labels: Array | None) -> None:
+    """Raises InputError for labels where a network takes none, or none where it needs them."""
+    if num_classes < 0 or num_classes == 1:
+        raise InputError(
+            f"num_classes is {num_classes}; expected 2 or more, or 0 for an unconditional network."
+        )
+    if num_classes and labels is None:
+        raise InputError(
+            f"the network has {num_classes} classes: call it with labels, int32 [n], after its "
+            "first argument."
+        )
+    if not num_classes and labels is not None:
+        raise InputError("the network is unconditional (num_classes=0): call it without labels.")
+
+
+class Embedding(nn.Module):
+    """Labels int32 [n] to learned vectors [n, features]: rows of 'embedding' [classes, features].
+
+    With `spectral_norm` the table is divided by its largest singular value, as
+    `gan_jax.models.spectral` does with kernels.
+    """
+
+    num_classes: int
+    features: int
+    embedding_init: Initializer = nn.initializers.normal(1.0)
+    dtype: Any = None
+    spectral_norm: bool = False
+
+    @nn.compact
+    def __call__(self, labels: Array, *, train: bool = False) -> Array:
+        shape = (self.num_classes, self.features)
+        table = self.param("embedding", self.embedding_init, shape, jnp.float32)
+        if self.spectral_norm:
+            table = spectral_normalise(self, table, update=train)
+        (table,) = nn.dtypes.promote_dtype(table, dtype=self.dtype)
+        # A product, as a gather's derivative is a scatter; full precision, so that rows are exact.
+        return jnp.matmul(
+            jax.nn.one_hot(labels, self.num_classes, dtype=table.dtype), table, precision="highest"
+        )
+
+
+class ConditionalBatchNorm(nn.Module):
+    """Batch normalisation with a gain and a bias a class (Dumoulin et al. 2017; Miyato and Koyama
+    2018, section 4).
+
+    x float [n, ..., c] and labels int32 [n] to the shape of x. Statistics are shared by the
+    classes. Gains begin as `scale_init` has them, biases at zero. Other fields as in `BatchNorm`.
+    """
+
+    num_classes: int
+    axis_name: str | None = None
+    dtype: Any = None
+    scale_init: Initializer = nn.initializers.ones
+
+    @nn.compact
+    def __call__(self, x: Array, labels: Array, *, use_running_average: bool) -> Array:
+        x = BatchNorm(axis_name=self.axis_name, dtype=self.dtype, use_scale=False, use_bias=False)(
+            x, use_running_average=use_running_average
+        )
+
+        def looked_up(name: str, init: Initializer) -> Array:
+            table = Embedding(self.num_classes, x.shape[-1], init, self.dtype, name=name)
+            return table(labels).reshape(-1, *[1] * (x.ndim - 2), x.shape[-1])
+
+        return x * looked_up("scale", self.scale_init) + looked_up("bias", nn.initializers.zeros)
+
+
+def normalise(
+    x: Array,
+    labels: Array | None,
+    *,
+    num_classes: int,
+    train: bool,
+    axis_name: str | None,
+    dtype: Any,
+    scale_init: Initializer = nn.initializers.ones,
+) -> Array:
+    """Batch normalisation of x [n, ..., c]: a gain and a bias a class if there are classes.
+
+    To be called in a compact method, whose layer it is.
+    """
+    fields = dict(axis_name=axis_name, dtype=dtype, scale_init=scale_init)
+    if not num_classes:
+        return BatchNorm(**fields)(x, use_running_average=not train)
+    return ConditionalBatchNorm(num_classes, **fields)(x, labels, use_running_average=not train)
+
+
+def join_class(latents: Array, labels: Array, num_classes: int, *, dtype: Any) -> Array:
+    """Latents [n, d] with a learned class vector of the same length beside them: [n, 2 d].
+
+    Latents and vectors begin with the same spread, a standard normal's. To be called in a compact
+    method, whose layer the embedding is.
+    """
+    embedded = Embedding(num_classes, latents.shape[-1], dtype=dtype)(labels)
+    return jnp.concatenate([latents, embedded.astype(latents.dtype)], -1)
+
+
+def head(
+    x: Array,
+    labels: Array | None,
+    *,
+    num_classes: int,
+    auxiliary: bool,
+    kernel_init: Initializer,
+    spectral_norm: bool,
+    train: bool,
+    dtype: Any,
+) -> Array | tuple[Array, Array]:
+    """A discriminator's end: features x [n, f] to logits [n], float32 at least.
+
+    - Without classes: w . x + b.
+    - With classes, the projection (Miyato and Koyama 2018, eq. 3): w . x + b + e(y) . x, with a
+      learned vector e(y) [f] a class. e begins as the kernel w does.
+    - With classes and `auxiliary`, the classifier of Odena et al. 2017: the logits do not depend on
+      the labels, and beside them come class logits [n, num_classes], of the class given the image.
+
+    To be called in a compact method, whose layers they are.
+
+    Args:
+        labels: int32 [n], or None without classes.
+        num_classes: 0 for unconditional.
+        auxiliary: an auxiliary classifier in place of the projection.
+        kernel_init: of w, e and the classifier.
+        spectral_norm: whether these are normalised, see `gan_jax.models.spectral`.
+        train: whether that is estimated anew.
+        dtype: dtype of the computation; None for float32.
+    """
+    fields = dict(kernel_init=kernel_init, dtype=dtype, spectral_norm=spectral_norm)
+    logits = Dense(1, **fields)(x, train=train)[:, 0]
+    if num_classes and not auxiliary:
+        embedded = Embedding(num_classes, x.shape[-1], kernel_init, dtype, spectral_norm)(
+            labels, train=train
+        )
+        logits += jnp.sum(embedded * x, -1)
+    logits = at_least_float32(logits)
+    if not (num_classes and auxiliary):
+        return logits
+    return logits, at_least_float32(Dense(num_classes, **fields)(x, train=train))
+
+
+def at_least_float32(x: Array) -> Array:
+    """x as float32 if it is bfloat16 or float16; else x."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))

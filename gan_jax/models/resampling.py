@@ -1,0 +1,69 @@
+"""Doubling and halving of images, by nearest neighbours and bilinearly; sums without convolutions.
+
+A halved side is rounded up. At the border pixels are repeated, so a constant image stays one.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+
+def double_nearest(x: Array) -> Array:
+    """Each pixel four times: [n, h, w, c] to [n, 2h, 2w, c]."""
+    n, h, w, c = x.shape
+    x = jnp.broadcast_to(x[:, :, None, :, None], (n, h, 2, w, 2, c))
+    return x.reshape(n, 2 * h, 2 * w, c)
+
+
+def halve_mean(x: Array) -> Array:
+    """The mean of each 2x2 pixels: [n, h, w, c] to [n, ceil(h/2), ceil(w/2), c].
+
+    Where a side is odd, its last means are of the pixels that there are.
+    """
+    x = _even(x, (1, 2))
+    n, h, w, c = x.shape
+    return x.reshape(n, h // 2, 2, w // 2, 2, c).mean((2, 4))
+
+
+def double_bilinear(x: Array) -> Array:
+    """Bilinear interpolation: [n, h, w, c] to [n, 2h, 2w, c]; pixel 2i is x[i], the next halfway.
+
+    The kernel is [1, 2, 1] / 2 along each axis (Karras et al. 2019, "A style-based generator
+    architecture", section 2).
+    """
+    for axis in (1, 2):
+        following = _moved(x, axis, 1)
+        pair = jnp.stack([x, (x + following) / 2], axis + 1)
+        x = pair.reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
+    return x
+
+
+def halve_bilinear(x: Array) -> Array:
+    """Every second pixel after a blur by [1, 2, 1] / 4 along each axis.
+
+    [n, h, w, c] to [n, ceil(h/2), ceil(w/2), c]; the pixels that `double_bilinear` keeps.
+    """
+    for axis in (1, 2):
+        x = _even(x, (axis,))
+        shape = (*x.shape[:axis], -1, 2, *x.shape[axis + 1 :])
+        even, odd = (lax.index_in_dim(x.reshape(shape), i, axis + 1, False) for i in (0, 1))
+        first = lax.slice_in_dim(even, 0, 1, axis=axis)
+        before = jnp.concatenate(
+            [first, lax.slice_in_dim(odd, 0, odd.shape[axis] - 1, axis=axis)], axis
+        )
+        x = (before + odd) / 4 + even / 2
+    return x
+
+
+def _even(x: Array, axes: tuple[int, ...]) -> Array:
+    """x with its last line repeated along each of the axes whose length is odd."""
+    pads = [(0, x.shape[axis] % 2 if axis in axes else 0) for axis in range(x.ndim)]
+    return jnp.pad(x, pads, mode="edge")
+
+
+def _moved(x: Array, axis: int, by: int) -> Array:
+    """x[i + by] along an axis, its last line repeated."""
+    last = x.shape[axis]
+    pads = [(0, by if i == axis else 0) for i in range(x.ndim)]
+    return lax.slice_in_dim(jnp.pad(x, pads, mode="edge"), by, last + by, axis=axis)
