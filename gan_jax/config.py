@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from gan_jax.errors import InputError, nearest
+from gan_jax.sweep_section import sweep_section
 
 # Fields that may differ when a run is resumed: they change how long it goes on, what is watched, or
 # where it runs, not what it computes at each step.
@@ -188,31 +189,8 @@ def gan_config() -> ConfigDict:
     config.collapse = _collapse()
     # How many GANs are trained at once, of the seeds config.seed, config.seed + 1, ...
     config.num_seeds = 1
-    config.sweep = _sweep()
+    config.sweep = sweep_section()
     return config
-
-
-def _sweep() -> ConfigDict:
-    """Hyper-parameters that differ between the GANs of a run: the values of each, () for none.
-
-    Each combination of values is trained with `num_seeds` seeds, all in one program.
-    """
-    empty = dict(learning_rate=(), b1=(), b2=())
-    return ConfigDict(
-        dict(
-            gamma=(),  # of both r1_weight and r2_weight, or of the one that is above 0
-            learning_rate=(),  # the generator's; the discriminator's stays in proportion
-            r1_weight=(),
-            r2_weight=(),
-            gradient_penalty_weight=(),
-            dragan_weight=(),
-            lecam_weight=(),
-            ema_half_life=(),  # like the others keeps its ratio to what it ends at, if it changes
-            ema_half_life_end=(),
-            generator_optimizer=ConfigDict(empty),
-            discriminator_optimizer=ConfigDict(empty),
-        )
-    )
 
 
 def _collapse() -> ConfigDict:

@@ -14,7 +14,7 @@ _PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "gan_jax"
 
 # A module imports from the layers above it only; inside data, metrics and models there is no order.
 _LAYERS = (
-    {"errors"},
+    {"errors", "sweep_section"},
     {
         "adaptive",
         "augment",
@@ -202,6 +202,7 @@ _OWNERS = {
         "networks",
         "optimizers",
         "session",
+        "sweep_section",
         "trained",
         "training",
         "workdir",
