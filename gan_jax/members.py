@@ -226,8 +226,9 @@ def _filled(config: ConfigDict, stand_ins: dict[str, float]) -> ConfigDict:
 
 
 def _swept(sweep: ConfigDict, prefix: str = "") -> Iterator[tuple[str, tuple[float, ...]]]:
-    """(name, values) of what is swept, in the order of the section."""
-    for name, values in sweep.items():
+    """(name, values) of what is swept, in alphabetical order, as config.json may have another."""
+    for name in sorted(sweep):
+        values = sweep[name]
         if isinstance(values, ConfigDict):
             yield from _swept(values, f"{prefix}{name}.")
         elif values:
