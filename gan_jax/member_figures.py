@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from gan_jax.figures import GREY, INK, add_legend, logarithmic, new_figure, svg
 
+_LEGEND_WIDTH = 75  # characters
 # From cold to warm, so that an ordered hyper-parameter reads as one; clear on light and dark pages.
 _RAMP = ("#3d85c6", "#5a9bd4", "#36a18f", "#7aa83b", "#c2a02a", "#dd7a2f", "#d1495b", "#a4508b")
 
@@ -78,7 +80,7 @@ def band_chart(
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.locator_params(axis="x", nbins=6)
     if len(bands) > 1 or floor is not None:
-        _legend(axes, len(bands) + (floor is not None))
+        _legend(axes)
     return svg(figure, title)
 
 
@@ -125,11 +127,12 @@ def sweep_chart(
     ticks = sorted({place for line in lines for place in line.places})
     even = ticks[0] <= 0
     at = {place: index if even else place for index, place in enumerate(ticks)}
+    span = len(ticks) - 1 if even else math.log10(ticks[-1] / ticks[0])
     colours = setting_colours(len(lines))
     shown = [] if floor is None else [floor]
     for number, (line, colour) in enumerate(zip(lines, colours, strict=True)):
         # Moved a little apart, so that intervals at one place do not hide each other.
-        shift = (number - (len(lines) - 1) / 2) * 0.025
+        shift = (number - (len(lines) - 1) / 2) * 0.015 * span
         moved = [at[p] + shift if even else at[p] * 10.0**shift for p in line.places]
         axes.plot(moved, line.means, "-o", color=colour, lw=1.6, ms=5, label=line.label or None)
         for place, seeds, interval in zip(moved, line.seeds, line.intervals, strict=True):
@@ -149,14 +152,21 @@ def sweep_chart(
     axes.set_xlabel(xlabel, parse_math=False)
     axes.set_ylabel(ylabel, parse_math=False)
     if floor is not None or any(line.label for line in lines):
-        _legend(axes, len(lines) + (floor is not None))
+        _legend(axes)
     return svg(figure, title)
 
 
-def _legend(axes, count: int) -> None:
-    """Above the chart where there is room for it, else beside it."""
-    if count <= 4:
-        add_legend(axes, count)
+def _legend(axes) -> None:
+    """Above the chart in one or two rows; beside it if it is longer."""
+    labels = axes.get_legend_handles_labels()[1]
+    rows = math.ceil(sum(len(label) + 7 for label in labels) / _LEGEND_WIDTH)
+    if rows <= 2:
+        title = axes.get_title("left")
+        axes.set_title(
+            title, fontsize=10, fontweight="bold", loc="left", color=INK, parse_math=False,
+            pad=22 if rows == 1 else 38,
+        )  # fmt: skip
+        add_legend(axes, math.ceil(len(labels) / rows))
         return
     legend = axes.legend(
         loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8, labelcolor=INK

@@ -60,10 +60,7 @@ def verdict(content: dict[str, Any]) -> str:
 def _runner_up(best: dict[str, Any], by_name: dict[str, dict]) -> str:
     passed = ""
     if best["passed_over"]:
-        passed = (
-            f" {len(best['passed_over'])} of them had seeds that diverged and are not ranked with "
-            "it."
-        )
+        passed = f" Not ranked, as seeds of theirs diverged: {'; '.join(best['passed_over'])}."
     if best["runner_up"] is None:
         return f"No other is left to compare it with.{passed}"
     second = by_name[best["runner_up"]]["metrics"][HEADLINE]

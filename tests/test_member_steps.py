@@ -162,21 +162,20 @@ def test_the_plan_shares_members_before_batches():
 
 @pytest.mark.parametrize("layout", ["members", "turns"])
 def test_one_that_diverges_is_frozen_and_the_others_go_on(layout):
-    gan, values = WITH_R1, {"penalties.0.weight": (1.0, 1e38, 1.0)}
+    gan, rate = TINY, "discriminator_optimizer.learning_rate"
+    values = {rate: (2e-4, 2e18, 2e-4)}  # logits overflow after some steps
     with_lost, rows = train_members(gan, layout, [0, 1, 2], values, steps=10)
-    whole, expected = train_members(
-        gan, layout, [0, 3, 2], {"penalties.0.weight": (1.0, 1.0, 1.0)}, steps=10
-    )
+    whole, expected = train_members(gan, layout, [0, 3, 2], {rate: (2e-4, 2e-4, 2e-4)}, steps=10)
     at = with_lost.diverged[1]
     assert list(with_lost.diverged) == [-1, at, -1]
-    assert 0 <= at < 10
+    assert 0 < at < 10
     for index in (0, 2):
         assert same(member_state(with_lost, index), member_state(whole, index))
         for row, other in zip(rows, expected, strict=True):
             assert all(np.array_equal(row[n][index], other[n][index]) for n in row)
     lost = member_state(with_lost, 1).gans
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(lost))
-    assert np.isnan([row["loss/discriminator"][1] for row in rows]).tolist() == [True, True]
+    assert np.isnan([row["loss/discriminator"][1] for row in rows])[-1]
     before, _ = train_members(gan, layout, [0, 1, 2], values, steps=int(at), per_call=1)
     kept = member_state(before, 1).gans
     for a, b in zip(jax.tree.leaves(lost.ema), jax.tree.leaves(kept.ema)):

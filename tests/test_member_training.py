@@ -157,8 +157,7 @@ def test_a_finished_run_is_left_and_another_sweep_refused(sweep, pack, capsys):
 
 
 LOST = {
-    "sweep.r1_weight": (1.0, 1e38),
-    "model.discriminator_norm": "none",
+    "sweep.learning_rate": (2e-4, 1e30),
     "num_steps": 10,
     "evaluation.every": 0,
     "checkpoint.every": 10,
@@ -174,16 +173,16 @@ def test_a_member_that_diverges_is_named_and_left_out(pack, tmp_path, caplog):
     assert content["members"][1]["metrics"] == {}
     assert content["members"][0]["metrics"]
     assert content["settings"][1]["diverged"] == [0]
-    assert content["best"]["setting"] == "r1_weight=1"
-    assert content["best"]["passed_over"] == ["r1_weight=1e+38"]
-    assert "r1_weight=1e+38, seed 0 has diverged between steps 0 and 10" in caplog.text
+    assert content["best"]["setting"] == "learning_rate=0.0002"
+    assert content["best"]["passed_over"] == ["learning_rate=1e+30"]
+    assert "learning_rate=1e+30, seed 0 has diverged between steps 0 and 10" in caplog.text
     for text in (members_table(content), (tmp_path / "lost" / "report.html").read_text()):
         assert f"diverged at step {at}" in text
         assert "1 of 2 members diverged" in text
 
 
 def test_without_any_member_left_the_run_ends(pack, tmp_path):
-    config = runs.tiny_config(pack, **LOST | {"sweep.r1_weight": (1e38, 2e38)})
+    config = runs.tiny_config(pack, **LOST | {"sweep.learning_rate": (1e30, 2e30)})
     with pytest.raises(TrainingDiverged, match="all 2 members have diverged by step 10"):
         training.run(config, tmp_path / "lost")
     assert (tmp_path / "lost" / "report.html").exists()
