@@ -17,10 +17,10 @@ _RAMP = ("#3d85c6", "#5a9bd4", "#36a18f", "#7aa83b", "#c2a02a", "#dd7a2f", "#d14
 
 def setting_colours(count: int) -> list[str]:
     """A colour for each of `count` settings, in order."""
-    if count == 1:
-        return [_RAMP[0]]
-    places = np.linspace(0, len(_RAMP) - 1, count).round().astype(int)
-    return [_RAMP[place] for place in places]
+    stops = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in _RAMP])
+    places = np.linspace(0, len(stops) - 1, count)
+    channels = [np.interp(places, np.arange(len(stops)), stops[:, i]) for i in range(3)]
+    return ["#" + "".join(f"{round(value):02x}" for value in colour) for colour in zip(*channels)]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -157,7 +157,7 @@ def sweep_chart(
 
 
 def _legend(axes) -> None:
-    """Above the chart in one or two rows; beside it if it is longer."""
+    """Above the chart in one or two rows; below it if it is longer."""
     labels = axes.get_legend_handles_labels()[1]
     rows = math.ceil(sum(len(label) + 7 for label in labels) / _LEGEND_WIDTH)
     if rows <= 2:
@@ -168,8 +168,9 @@ def _legend(axes) -> None:
         )  # fmt: skip
         add_legend(axes, math.ceil(len(labels) / rows))
         return
-    legend = axes.legend(
-        loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8, labelcolor=INK
+    axes.figure.set_figheight(axes.figure.get_figheight() + 0.16 * math.ceil(len(labels) / 2))
+    legend = axes.figure.legend(
+        loc="outside lower left", ncols=2, frameon=False, fontsize=8, labelcolor=INK
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
