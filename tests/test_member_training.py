@@ -22,6 +22,7 @@ SWEEP = {
     "num_seeds": 2,
     "sweep.learning_rate": (2e-4, 2e-3),
     "num_steps": 20,
+    "log_every": 10,
     "evaluation.every": 10,
     "checkpoint.every": 10,
     "evaluation.num_samples": 60,
