@@ -63,7 +63,7 @@ def class_pictures(
     chosen = np.concatenate([_examples(train, label, len(columns)) for label in shown])
     real = train.take(chosen)
     real = real.reshape(len(shown), -1, *real.shape[1:])
-    start, end = latents[0], latents[-1]
+    start, end = latents[:2]
     walk = interpolate(start, end, _STEPS)
     within = [
         generate_images(

@@ -165,6 +165,7 @@ def gan_config() -> ConfigDict:
     # The burn-in: a field with a brother whose name ends in _end goes from its own value to that
     # one over the burn-in, and stays there: r1_weight, r2_weight, ema_half_life,
     # augment.probability, and learning_rate and b2 of the optimisers. None: it does not change.
+    # (A half-life that does not change is held below 5 % of the images seen.)
     config.burn_in = ConfigDict(
         dict(
             images=0,  # its length, in steps times batch_size; 0 for none

@@ -304,10 +304,18 @@ def in_turn(
 
     Returns the state, the last time's part of the batch, and the means of the metrics. Which
     examples go together does not depend on the number of devices.
+
+    Raises:
+        InputError: a batch that cannot be cut into `count` equal parts.
     """
     if count == 1:
         state, metrics = update(state, batch, key)
         return state, batch, metrics
+    if len(batch["images"]) % count:
+        raise InputError(
+            f"a batch of {len(batch['images'])} images on a device cannot be shared by {count} "
+            f"updates of the discriminator: give a multiple of {count}."
+        )
     whole = batch | {"index": global_index(batch, axis_name) // count}
     collected = []
     for number in range(count):

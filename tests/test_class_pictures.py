@@ -80,10 +80,9 @@ class _Extractor:
     """A recogniser of three classes; `record` and `class_names` as an `Extractor` has them."""
 
     class_names = ("bird", "cat", "dog")
-    record = {"accuracy": 0.9}
 
-    def __init__(self, found):
-        self._found = found
+    def __init__(self, found, accuracy):
+        self._found, self.record = found, {"accuracy": accuracy}
 
     def features(self, images, **options):
         return _features(self._found)
@@ -93,12 +92,12 @@ def _features(found):
     return Features(np.zeros((len(found), 2)), None, np.eye(3)[np.asarray(found)])
 
 
-def _judged(asked, found, *, names, reference_labels=None, real_found=(0, 1, 2, 2), **changes):
+def _judged(asked, found, *, names, reference_labels=None, accuracy=0.9, **changes):
     train = Dataset("t", "train", _images(3, 2, 2, 1), labels=np.arange(3, dtype=np.int32) % 2)
     train = dataclasses.replace(train, class_names=names)
     labels = None if reference_labels is None else np.array(reference_labels, np.int32)
     reference = Dataset("r", "test", _images(4, 2, 2, 1), labels=labels, class_names=names)
-    judge = Judge(_Extractor(real_found), reference, reference.images)
+    judge = Judge(_Extractor([0, 1, 2, 2], accuracy), reference, reference.images)
     judgement = Judgement({"fd_semantic": {}}, {"seed": 0} | changes, _features(found))
     return with_agreement(judgement, judge, np.array(asked, np.int32), train)
 
@@ -126,3 +125,8 @@ def test_a_recogniser_of_other_classes_says_so():
     assert "class_agreement" not in result.metrics
     assert set(result.protocol["skipped"]) == {"copying", "class_agreement"}
     assert "bird, cat, dog" in result.protocol["skipped"]["class_agreement"]
+
+
+def test_a_control_knows_no_classes_to_agree_with():
+    result = _judged([0, 1], [2, 1], names=("dog", "cat"), accuracy=None)
+    assert set(result.metrics) == {"fd_semantic"} and "skipped" not in result.protocol

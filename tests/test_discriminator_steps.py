@@ -73,6 +73,13 @@ def test_one_update_a_step_gets_the_batch_as_it_is():
     assert seen == [("before", batch, KEY)] and returned is batch and state == "after"
 
 
+def test_a_batch_that_cannot_be_shared():
+    gan = make_gan(discriminator_steps=TIMES)
+    batch = {"images": large_batch()["images"][1:]}
+    with pytest.raises(InputError, match="batch of 17 images.*3 updates.*multiple of 3"):
+        steps.gan_step(make_state(gan), batch, KEY, gan=gan)
+
+
 def test_epochs_count_every_image():
     config = gan_config()
     config.batch_size, config.num_epochs = 10, 3.0

@@ -14,9 +14,8 @@ from gan_jax.errors import InputError
 class ClassAgreement:
     """Asked and found classes of n images.
 
-    The classification accuracy of generated images (Ravuri and Vinyals 2019 train on generated
-    images and test on real ones; this is the other way about, the GAN-test of Shmelkov et al.
-    2018, "How good is my GAN?", section 3).
+    The share is GAN-test of Shmelkov et al. 2018, "How good is my GAN?", section 3: the accuracy
+    on generated images of a network that was trained on real ones.
 
     Attributes:
         confusion: images asked to be class i and found to be class j, int64 [k, k].
@@ -84,4 +83,6 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials)
     half *= math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
+    # Exactly the ends, where rounding would leave the share itself outside.
+    return (low if successes else 0.0), (high if successes < trials else 1.0)
