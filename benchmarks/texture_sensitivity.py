@@ -1,6 +1,7 @@
 """What each texture metric sees of known damage, as the Markdown tables of docs/textures.md.
 
     python -m benchmarks.texture_sensitivity [--images 400] [--seeds 5] [--sets quasi_periodic,...]
+    python -m benchmarks.texture_sensitivity --extractor runs/cnn_textures/pack --families cnn
     python -m benchmarks.texture_sensitivity --baselines [--images 300] --sets brick,grass,gravel
 
 A set is a kind of `gan_jax.data.procedural`, 'textures' for the built-in photographs together, or
@@ -17,6 +18,7 @@ import numpy as np
 from gan_jax import data
 from gan_jax.data.procedural import KINDS, procedural_textures
 from gan_jax.errors import InputError
+from gan_jax.extractor import load_pack
 from gan_jax.metrics.texture.headline import HEADLINE
 from gan_jax.texture_baselines import BASELINES
 from gan_jax.texture_gate import sensitivity_table, texture_sensitivity
@@ -69,9 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sets", default="quasi_periodic,textures")
     parser.add_argument("--families", default=_FAMILIES, help="'laplacian' takes minutes more")
+    parser.add_argument("--extractor", help="a pack, for patch_fd and gram_distance")
     parser.add_argument("--baselines", action="store_true", help="what takes no training instead")
     options = parser.parse_args(arguments)
     try:
+        extractor = load_pack(options.extractor) if options.extractor else None
         for name in options.sets.split(","):
             if options.baselines:
                 print("\n".join(baseline_rows(name, options.images)), flush=True)
@@ -79,6 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
             rows = texture_sensitivity(
                 read_set(name, options.images),
                 families=options.families.split(","),
+                extractor=extractor,
                 num_seeds=options.seeds,
                 progress=lambda kind: print(kind, file=sys.stderr, flush=True),
             )

@@ -28,11 +28,19 @@ def get_config():
     config.model.latent_dim = 0
     config.model.width = 32
     config.model.discriminator_width = 16
+    config.model.coarse_layers = 3
+    config.model.refined = True
+    config.model.pooled_logits = False
+    config.model.discriminator_norm = "none"
+    config.model.initialization = "xavier"
+    config.loss = "relativistic"
+    config.r1_weight = config.r2_weight = 1.0
     config.batch_size = 16
     config.updates = "simultaneous"
-    config.num_steps = 3000
+    config.num_steps = 4000
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         optimizer.learning_rate = 1e-3
+        optimizer.b1 = 0.0
         optimizer.b2 = 0.99
         optimizer.schedule = "cosine"
     config.ema_half_life = 5000.0

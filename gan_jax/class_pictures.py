@@ -48,13 +48,14 @@ class ClassPictures:
         generated: a row a class; the images of a column are of one latent.
         real: training images of the same classes.
         within: walks between two latents, each inside a class.
-        between: walks from class to class, each of one latent.
+        between: walks from class to class, each of one latent; None of a generator without a table
+            of classes to blend.
     """
 
     generated: NamedRows
     real: NamedRows
     within: NamedRows
-    between: NamedRows
+    between: NamedRows | None
 
 
 def picture(rows: NamedRows) -> np.ndarray:

@@ -53,11 +53,13 @@ def agreement_section(entry: dict[str, Any]) -> str:
 def walks_section(pictures: ClassPictures) -> str:
     """Interpolation inside classes and between them."""
     within, between = pictures.within, pictures.between
+    walks = [webpage.rows(within.images, within.names, "Inside a class", width=900)]
+    if between is not None:
+        walks.append(webpage.rows(between.images, between.names, "Between classes", width=900))
     return webpage.section(
         "From one latent to another, and from class to class",
         "Equal steps between two points of the generator's input inside a class; then between two "
         "classes with one latent kept. Good: shapes change gradually and every picture inside a "
         "class could be real.",
-        webpage.rows(within.images, within.names, "Inside a class", width=900),
-        webpage.rows(between.images, between.names, "Between classes", width=900),
+        *walks,
     )

@@ -9,7 +9,13 @@ import numpy as np
 
 from gan_jax.class_pictures import ClassPictures, NamedRows
 from gan_jax.data import Dataset
-from gan_jax.sampling import blend_classes, generate_images, interpolate, sample_labels
+from gan_jax.sampling import (
+    blend_classes,
+    can_blend_classes,
+    generate_images,
+    interpolate,
+    sample_labels,
+)
 from gan_jax.state import GAN
 
 MOST_ROWS = 20
@@ -72,16 +78,18 @@ def class_pictures(
         for label in shown[:_WALKS]
     ]
     pairs = list(zip(shown, np.roll(shown, -1), strict=True))[:_WALKS]
-    between = [_class_walk(gan, variables, start, *pair) for pair in pairs]
     names = _names(train, shown)
+    between = None
+    if can_blend_classes(variables):
+        between = NamedRows(
+            tuple(" to ".join(_names(train, pair)) for pair in pairs),
+            np.stack([_class_walk(gan, variables, start, *pair) for pair in pairs]),
+        )
     return ClassPictures(
         generated,
         NamedRows(names, real),
         NamedRows(names[:_WALKS], np.stack(within)),
-        NamedRows(
-            tuple(" to ".join(_names(train, pair)) for pair in pairs),
-            np.stack(between),
-        ),
+        between,
     )
 
 

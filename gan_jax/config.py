@@ -124,6 +124,9 @@ def gan_config() -> ConfigDict:
             fine_dim=2,  # texture: noise of each cell of finer levels, for grain
             num_textures=1,  # texture: how many the generator can choose from
             num_waves=4,  # texture: plane waves a texture
+            coarse_layers=1,  # texture: convolutions of the noise before the first doubling
+            refined=False,  # texture: a last convolution at full size, against grain
+            pooled_logits=True,  # texture: a logit an image, not one a position
             initialization="normal",  # normal: N(0, 0.02); or xavier
             dropout_rate=0.3,  # article
             dtype="float32",  # or bfloat16, for GPU and TPU

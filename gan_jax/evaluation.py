@@ -190,8 +190,9 @@ def evaluate_gan(
         pictures = {
             "final": picture(classes.generated),
             "interpolation": picture(classes.within),
-            "between_classes": picture(classes.between),
         }
+        if classes.between is not None:
+            pictures["between_classes"] = picture(classes.between)
         if chosen is None or "classifier" in chosen:
             judgements = [
                 with_agreement(judgement, by, labels, train)

@@ -170,7 +170,12 @@ def _r3gan(
 def _texture(
     model: ConfigDict, shape: tuple[int, int, int], conditional: dict[str, Any]
 ) -> tuple[nn.Module, nn.Module]:
-    del conditional
+    if conditional["auxiliary"]:
+        raise InputError(
+            "config.model.conditional is 'auxiliary', and a texture's discriminator has no "
+            "classifier: set it to 'projection'."
+        )
+    num_classes = conditional["num_classes"]
     common = dict(
         levels=model.levels,
         initialization=model.initialization,
@@ -182,13 +187,20 @@ def _texture(
         local_dim=model.local_dim,
         fine_dim=model.fine_dim,
         num_textures=model.num_textures,
+        num_classes=num_classes,
         num_waves=model.num_waves,
+        coarse_layers=model.coarse_layers,
+        refined=model.refined,
         norm=model.generator_norm,
         **common,
     )
     check_texture(generator)
     discriminator = TextureDiscriminator(
-        width=_discriminator_width(model), norm=model.discriminator_norm, **common
+        width=_discriminator_width(model),
+        num_classes=num_classes,
+        pooled=model.pooled_logits,
+        norm=model.discriminator_norm,
+        **common,
     )
     return generator, discriminator
 
@@ -230,4 +242,4 @@ _MODELS: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {
     "resnet": _resnet,
     "texture": _texture,
 }
-_CONDITIONAL_MODELS = ("dcgan", "r3gan", "resnet")
+_CONDITIONAL_MODELS = ("dcgan", "r3gan", "resnet", "texture")

@@ -24,8 +24,16 @@ LogitsFn = Callable[[Array, str], Array]
 
 
 def squared_gradient_norm(logits_fn: Callable[[Array], Array], images: Array) -> Array:
-    """||dD(x)/dx||^2 of each example, [n]: squares summed over height, width and channels."""
-    gradient = jax.grad(lambda x: jnp.sum(logits_fn(x)))(images)
+    """||dD(x)/dx||^2 of each example, [n]: squares summed over height, width and channels.
+
+    Where an example has logits at several positions, [n, positions], D(x) is their mean.
+    """
+
+    def total(x: Array) -> Array:
+        logits = logits_fn(x)
+        return jnp.sum(jnp.mean(logits.reshape(len(logits), -1), 1))
+
+    gradient = jax.grad(total)(images)
     return jnp.sum(jnp.square(gradient), axis=tuple(range(1, images.ndim)))
 
 

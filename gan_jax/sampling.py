@@ -125,21 +125,28 @@ def blend_classes(variables: Any, start: int, end: int, share: float) -> Any:
     Raises:
         InputError: no such table: the generator is not conditional.
     """
-    found = 0
+    if not can_blend_classes(variables):
+        raise InputError(
+            "the generator has no parameter 'embedding' with a row a class to blend: it is not "
+            "conditional, or one of textures, which blends them across space."
+        )
 
     def blend(path: tuple[Any, ...], leaf: Any) -> Any:
-        nonlocal found
-        if getattr(path[-1], "key", None) != "embedding":
+        if not _is_class_table(path):
             return leaf
-        found += 1
         table = np.array(leaf)
         table[start] = (1 - share) * table[start] + share * table[end]
         return table
 
     blended = jax.tree_util.tree_map_with_path(blend, variables["params"])
-    if not found:
-        raise InputError(
-            "the generator has no parameter 'embedding' with a row a class to blend: it is not "
-            "conditional."
-        )
     return {**variables, "params": blended}
+
+
+def can_blend_classes(variables: Any) -> bool:
+    """Whether a generator's variables have a table of classes, which `blend_classes` needs."""
+    leaves = jax.tree_util.tree_leaves_with_path(variables["params"])
+    return any(_is_class_table(path) for path, _ in leaves)
+
+
+def _is_class_table(path: tuple[Any, ...]) -> bool:
+    return getattr(path[-1], "key", None) == "embedding"

@@ -269,19 +269,27 @@ def make_report(
         judgement: that of these images, in this order.
         more: other fields of `TextureReport`.
     """
-    curves = [radial_spectrum(side) for side in (real, samples)]
     return TextureReport(
         title=title,
         evaluation=content,
         real=_shuffled(real),
         samples=_shuffled(samples),
-        spectra=Spectra(curves[0].frequencies, *(curve.log_power for curve in curves)),
+        spectra=_radial_spectra(real, samples),
         real_properties=judgement.reference_statistics.get("cooccurrence"),
         properties=judgement.statistics.get("cooccurrence"),
         outliers=_outliers(judgement, real, samples),
         environment=describe_environment(),
         **more,
     )
+
+
+def _radial_spectra(real: np.ndarray, samples: np.ndarray) -> Spectra | None:
+    """Those of both sides; None of images too small to have any."""
+    try:
+        curves = [radial_spectrum(side) for side in (real, samples)]
+    except InputError:
+        return None
+    return Spectra(curves[0].frequencies, *(curve.log_power for curve in curves))
 
 
 def _side_protocol(name: str, side: TextureSide, crops: np.ndarray) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from gan_jax import metrics
 from gan_jax.degradations import Degradation, random_halves, rises
 from gan_jax.errors import InputError
 from gan_jax.extraction import checked_images
+from gan_jax.extractor import Extractor
+from gan_jax.metrics.texture.features import gram_distance, patch_frechet_distance
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser, headline_features
 from gan_jax.metrics.texture.laplacian import laplacian_distance
 from gan_jax.texture_degradations import TEXTURE_DEGRADATIONS, texture_pool
@@ -60,6 +62,7 @@ def texture_sensitivity(
     images: np.ndarray,
     *,
     families: Sequence[str] = tuple(STATISTICS),
+    extractor: Extractor | None = None,
     degradations: Sequence[Degradation] = TEXTURE_DEGRADATIONS,
     num_seeds: int = 5,
     progress: Callable[[str], None] | None = None,
@@ -68,8 +71,10 @@ def texture_sensitivity(
 
     Args:
         images: real textures uint8 [m, h, w, c], m >= 8; n = m // 2 a side.
-        families: names of `STATISTICS`, each measured by itself, and 'laplacian'; texture_fd too if
-            all of its parts are there.
+        families: names of `STATISTICS`, each measured by itself, 'laplacian', and 'cnn'; texture_fd
+            too if all of its parts are there.
+        extractor: a trained CNN, whose patch_fd and gram_distance are then measured too, with
+            'cnn' among the families or not.
         degradations: what is done.
         num_seeds: random halves and random damage, at least 2.
         progress: told each damage before it is tried.
@@ -78,16 +83,21 @@ def texture_sensitivity(
         A row a damage and metric.
 
     Raises:
-        InputError: too few images or seeds, or an unknown family.
+        InputError: too few images or seeds, an unknown family, 'cnn' without an extractor, or
+            images that do not fit it.
     """
     images = checked_images(images)
     check_texture_families(families)
+    if extractor is not None:
+        extractor.check_shape(images.shape[1:])
+    elif "cnn" in families:
+        raise InputError("the family 'cnn' needs an extractor: give one, or leave it out.")
     if len(images) < 8 or num_seeds < 2:
         raise InputError(
             f"there are {len(images)} images and {num_seeds} seed(s); expected at least 8 images "
             "for two halves, and 2 seeds for a spread."
         )
-    measure = _Measure(images, families)
+    measure = _Measure(images, families, extractor)
     halves = [random_halves(len(images), seed) for seed in range(num_seeds)]
     floors = [measure(one, images[other]) for one, other in halves]
     rows = []
@@ -120,9 +130,13 @@ def texture_sensitivity(
 class _Measure:
     """Every metric between some of the clean images and others."""
 
-    def __init__(self, images: np.ndarray, families: Sequence[str]) -> None:
+    def __init__(
+        self, images: np.ndarray, families: Sequence[str], extractor: Extractor | None
+    ) -> None:
         self._images = images
         self._families = families
+        self._extractor = extractor
+        self._maps = None if extractor is None else extractor.feature_maps(images)
         self._named = [name for name in families if name in STATISTICS]
         clean = {name: STATISTICS[name](images) for name in self._named}
         self._standardisers = {name: Standardiser.of(values) for name, values in clean.items()}
@@ -149,6 +163,10 @@ class _Measure:
                 num_projections=_LAPLACIAN_PROJECTIONS,
                 max_patches=_LAPLACIAN_PATCHES,
             ).mean
+        if self._maps is not None:
+            maps = self._maps[kept], self._extractor.feature_maps(others)
+            distances["patch_fd"] = patch_frechet_distance(*maps)
+            distances["gram_distance"] = gram_distance(*maps)
         return distances
 
 

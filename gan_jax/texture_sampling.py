@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from gan_jax.axis import named_key
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
-from gan_jax.models.texture import Noise, TextureGenerator, centres, spans
+from gan_jax.models.texture import Noise, TextureGenerator, centres
 from gan_jax.pixels import to_uint8
 
 
@@ -102,7 +102,7 @@ def sample_texture(
 def _painter(generator: TextureGenerator) -> Callable[..., Array]:
     """Compiles (variables, key, first cell, period, shares, phases, wave numbers) to a tile."""
     # A level's noise starts at the first entry of `spans` for level 0, else after the convolution.
-    rows, columns = (spans(side, generator.levels) for side in generator.image_shape[:2])
+    rows, columns = (generator.spans(side) for side in generator.image_shape[:2])
 
     @jax.jit
     def paint(variables, key, first, period, shares, phases, numbers):
@@ -197,7 +197,7 @@ def _tile_shares(
         spacing = 2 ** (generator.levels - level)
         mixed = shares
         for axis in (0, 1):
-            span = spans(generator.image_shape[axis], generator.levels)[level + 1]
+            span = generator.spans(generator.image_shape[axis])[level + 1]
             pixels = centres(span, spacing) + corner[axis]
             weights = _linear_weights(pixels / size[axis], shares.shape[axis], wrap)
             mixed = np.moveaxis(np.tensordot(weights, mixed, (1, axis)), 0, axis)

@@ -40,6 +40,7 @@ from gan_jax.state import GANState, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update
 from gan_jax.stopped_report import write_stopped_report
 from gan_jax.texture_evaluation import check_run
+from gan_jax.texture_meter import TextureMeter
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     folder.open_workdir(workdir, config, write=parallel.is_main_process())
     if _is_finished(workdir, num_steps):
         return
+    meter = TextureMeter(test) if config.evaluation.textures else None
     judge = _obtain_judge(config, extractor, test, stop)
     say(f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in {workdir}")
 
@@ -109,12 +111,13 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         if parallel.is_main_process():
             save_png(workdir / folder.SAMPLES / f"step_{step:07d}.png", grid)
             session.logger.image(step, "samples", grid)
+        as_textures = meter.read(images) if meter else {}
         if judge is None:
-            return loop.Evaluation({})
+            return loop.Evaluation(as_textures, as_textures.get("eval/texture_fd"))
         judgement = judge.judge(images)
         if labels is not None:
             judgement = with_agreement(judgement, judge, labels, train)
-        numbers = judgement.summary()
+        numbers = as_textures | judgement.summary()
         score = numbers["eval/fd_semantic"]
         session.progress.update(step, {"FD": score})
         if guard is None:

@@ -98,6 +98,8 @@ _LAYERS = (
         "member_parallel",
         "texture_evaluation",
         "texture_gate",
+        "texture_meter",
+        "texture_seams",
     },
     {"members"},
     {

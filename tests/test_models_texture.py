@@ -76,6 +76,13 @@ def test_spans_are_what_four_wide_kernels_reach():
     assert [span.length for span in spans(64, 4)] == [8, 6, 10, 18, 34, 64]
 
 
+def test_spans_of_more_layers_are_wider():
+    plain, wide = spans(64, 4), spans(64, 4, coarse=3, refined=1)
+    assert wide[-1] == (-1, 65)
+    assert wide[0].length == wide[1].length + 6
+    assert all(w.start <= p.start and w.stop >= p.stop for w, p in zip(wide, plain))
+
+
 @pytest.mark.parametrize("shape", [(16, 16, 1), (37, 16, 3), (64, 21, 4)], ids=str)
 def test_any_crop_with_any_channels(shape):
     generator = TEXTURE.clone(image_shape=shape)
@@ -83,21 +90,23 @@ def test_any_crop_with_any_channels(shape):
     assert _shapes(TextureDiscriminator(4, 2), *shape) == ((2,), jnp.float32)
 
 
-def test_a_part_of_an_image_is_made_of_its_part_of_the_noise():
+@pytest.mark.parametrize("layers", [{}, {"refined": True, "coarse_layers": 2}], ids=str)
+def test_a_part_of_an_image_is_made_of_its_part_of_the_noise(layers):
     """So that tiles fit together exactly."""
-    whole = TEXTURE.clone(image_shape=(32, 48, 1))
-    variables = _variables(TEXTURE)
+    small = TEXTURE.clone(**layers)
+    whole = small.clone(image_shape=(32, 48, 1))
+    variables = _variables(small)
     local = tuple(_normal(1, *grid) for grid in whole.grids)
     phases = _normal(1, 2, 2)
     shares = (jnp.array([0.3, 0.7])[None, None, None],) * 2
     expected = _paint(whole, variables, (local, shares, phases))[:, 8:24, 20:36]
     part = tuple(
         noise[:, 8 // cell :, 20 // cell :][:, : grid[0], : grid[1]]
-        for noise, grid, cell in zip(local, TEXTURE.grids, (4, 2))
+        for noise, grid, cell in zip(local, small.grids, (4, 2))
     )
     numbers = variables["params"]["wave_numbers"] / 4
     noise = (part, shares, phases + numbers @ jnp.array([8.0, 20.0]))
-    np.testing.assert_allclose(_paint(TEXTURE, variables, noise), expected, atol=2e-6)
+    np.testing.assert_allclose(_paint(small, variables, noise), expected, atol=2e-6)
     assert float(expected.std()) > 0.05
 
 
@@ -173,6 +182,16 @@ def test_waves_have_the_lengths_they_are_given():
     assert float(jnp.abs(image[:, 4:] - image[:, :-4]).max()) > 0.02
 
 
+def test_labels_choose_the_texture():
+    labelled = TEXTURE.clone(num_classes=2)
+    assert labelled.latent_dim == TEXTURE.latent_dim - 2
+    latents = _normal(2, TEXTURE.latent_dim)
+    latents = latents.at[:, :2].set(jnp.array([[0.0, 1.0], [1.0, 0.0]]))
+    apply = jax.jit(functools.partial(labelled.apply, train=False))
+    images = apply(_variables(TEXTURE), latents[:, 2:], jnp.array([1, 0]))
+    np.testing.assert_allclose(images, _images(TEXTURE, _variables(TEXTURE), latents), atol=1e-6)
+
+
 # What is wrong is refused
 
 
@@ -185,6 +204,8 @@ def test_waves_have_the_lengths_they_are_given():
         ({"fine_dim": -1}, "fine_dim is -1.*0 or more"),
         ({"num_textures": 0}, "num_textures is 0.*1 or more"),
         ({"num_waves": -1}, "num_waves is -1.*0 or more"),
+        ({"coarse_layers": 0}, "coarse_layers is 0.*1 or more"),
+        ({"num_classes": 3}, "have 3 classes, and config.model.num_textures is 2.*same number"),
         ({"norm": "layer"}, "'layer' is not known: choices: batch, none"),
     ],
     ids=str,
@@ -215,6 +236,33 @@ def test_logits_are_means_over_the_image():
     shift = variables["params"]["Dense_0"]["bias"] + 1.5
     variables["params"]["Dense_0"]["bias"] = shift
     np.testing.assert_allclose(apply(variables, images), large + 1.5, rtol=1e-5)
+
+
+def test_logits_of_positions_are_those_that_are_averaged():
+    network = TextureDiscriminator(4, 2, norm="none", initialization="xavier")
+    images = _normal(3, 16, 24, 1)
+    variables = network.init(jax.random.key(0), images, train=False)
+    logits = network.clone(pooled=False).apply(variables, images, train=False)
+    assert logits.shape == (3, 4 * 6)
+    np.testing.assert_allclose(
+        logits.mean(1), network.apply(variables, images, train=False), rtol=1e-5, atol=1e-7
+    )
+
+
+def test_a_class_adds_the_product_of_its_embedding_with_the_features():
+    network = TextureDiscriminator(4, 2, num_classes=3, norm="none", initialization="xavier")
+    image = jnp.tile(_normal(1, 16, 16, 1), (3, 1, 1, 1))
+    variables = network.init(jax.random.key(0), image, jnp.arange(3), train=False)
+    table = variables["params"]["Embedding_0"]["embedding"].at[1].set(0.0)
+    variables = {"params": variables["params"] | {"Embedding_0": {"embedding": table}}}
+    logits = network.apply(variables, image, jnp.arange(3), train=False)
+    plain = network.clone(num_classes=0).apply(variables, image, train=False)
+    np.testing.assert_allclose(logits[1], plain[1], rtol=1e-6)
+    assert abs(float(logits[0] - logits[2])) > 1e-3
+    # Linear in the embedding.
+    doubled = {"params": variables["params"] | {"Embedding_0": {"embedding": 2 * table}}}
+    twice = network.apply(doubled, image, jnp.arange(3), train=False)
+    np.testing.assert_allclose(twice - plain, 2 * (logits - plain), rtol=1e-4, atol=1e-6)
 
 
 def test_logits_without_batch_norm_look_at_one_image():
@@ -298,6 +346,8 @@ def test_the_factory_derives_the_length_of_the_latents():
         ({"model.latent_dim": 64}, "latent_dim is 64; a texture of 64x64.*takes 4188.*Set it to 0"),
         ({"model.discriminator_width": -1}, "discriminator_width is -1; expected 1 or more, or 0"),
         ({"r1_weight": 1.0}, "batch normalisation"),
+        ({"model.conditional": "auxiliary"}, "no classifier: set it to 'projection'"),
+        ({"model.conditional": "projection"}, "have 3 classes, and config.model.num_textures is 1"),
         ({"model.levels": 7}, "64x64 are smaller than a cell of noise, 128 pixels"),
         ({"model.name": "dcgan"}, "latent_dim is 0; expected 1 or more"),
     ],
@@ -305,7 +355,7 @@ def test_the_factory_derives_the_length_of_the_latents():
 )
 def test_the_factory_refuses(changes, message):
     with pytest.raises(InputError, match=message):
-        build_gan(_config(**changes), (64, 64, 1), 10)
+        build_gan(_config(**changes), (64, 64, 1), 10, num_classes=3)
 
 
 @pytest.mark.parametrize("name", ["texture_brick", "texture_all", "texture_folder"])

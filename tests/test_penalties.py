@@ -37,6 +37,12 @@ def test_linear_discriminator(random):
     np.testing.assert_allclose(values, np.full(5, np.sum(w**2)), rtol=1e-12)
 
 
+def test_logits_of_several_positions_count_as_their_mean(random):
+    images, w = random.normal(size=_SHAPE), random.normal(size=(24, 6))
+    values = squared_gradient_norm(lambda x: _flat(x) @ w, jnp.asarray(images))
+    np.testing.assert_allclose(values, np.full(5, np.sum(w.mean(1) ** 2)), rtol=1e-12)
+
+
 def test_quadratic_discriminator(random):
     """D(x) = <x, A x> / 2 with A symmetric: the gradient is A x."""
     images, a = random.normal(size=_SHAPE), random.normal(size=(24, 24))

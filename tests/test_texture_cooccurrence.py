@@ -77,6 +77,16 @@ def test_symmetric_and_normalised():
     np.testing.assert_allclose(both, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("levels", [3, 100])
+def test_levels_that_are_no_power_of_two_from_both_ends(levels):
+    images = _images(2, 37, 11)
+    options = dict(distances=(3,), levels=levels, normalised=False)
+    both = cooccurrence_matrices(images, **options)
+    for a, angle in enumerate(ANGLES):
+        one_way = _by_hand(images[1, ..., 0], 3, angle, levels)
+        np.testing.assert_array_equal(both[1, 0, a], one_way + one_way.T)
+
+
 def test_matrices_and_properties_of_scikit_image():
     feature = pytest.importorskip("skimage.feature")
     images = _images(4, 40, 33)

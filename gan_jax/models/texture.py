@@ -24,6 +24,7 @@ import numpy as np
 from jax import Array
 
 from gan_jax.errors import InputError
+from gan_jax.models.conditional import Embedding, check_labels
 from gan_jax.models.layers import (
     BatchNorm,
     Conv,
@@ -52,19 +53,20 @@ class Span(NamedTuple):
         return self.stop - self.start
 
 
-def spans(side: int, levels: int) -> tuple[Span, ...]:
+def spans(side: int, levels: int, *, coarse: int = 1, refined: int = 0) -> tuple[Span, ...]:
     """The cells that an image of `side` pixels needs along one axis, a span a level.
 
-    Level l has cells of 2^(levels - l) pixels. Entry 0 is the noise, with the margin of the first
-    convolution; entry 1 is level 0 after it; entry l + 1 is level l, so the last one is the image.
-    Pixel r of a level is made from the pixels floor((r - 1) / 2) to floor((r + 1) / 2) of the level
-    below, by a kernel of 4 and a stride of 2.
+    Level l has cells of 2^(levels - l) pixels. Entry 0 is the noise, with the margin of the
+    `coarse` convolutions of level 0; entry 1 is level 0 after them; entry l + 1 is level l. The
+    last one is the image, with a margin of `refined` pixels. Pixel r of a level is made from the
+    pixels floor((r - 1) / 2) to floor((r + 1) / 2) of the level below, by a kernel of 4 and a
+    stride of 2.
     """
-    found = [Span(0, side)]
+    found = [Span(-refined, side + refined)]
     for _ in range(levels):
         above = found[0]
         found.insert(0, Span((above.start - 1) // 2, -(-(above.stop + 1) // 2)))
-    found.insert(0, Span(found[0].start - 1, found[0].stop + 1))
+    found.insert(0, Span(found[0].start - coarse, found[0].stop + coarse))
     return tuple(found)
 
 
@@ -93,8 +95,8 @@ class TextureGenerator(nn.Module):
     A standard normal latent vector is read as three parts:
 
     - `num_textures` numbers, of which the largest says which texture it is; none if there is one
-      texture only. Training has no labels: what each choice draws is found by the training, and two
-      may come to draw the same.
+      texture only, or with `num_classes`, where labels int32 [n] say it. Without labels, what each
+      choice draws is found by the training, and two may come to draw the same.
     - `num_waves` phases, uniform in [0, 2 pi) by the normal distribution function.
     - the local noise of level 0, [gh, gw, local_dim] row by row, and of each finer level, likewise.
 
@@ -113,7 +115,13 @@ class TextureGenerator(nn.Module):
         local_dim: length of a cell's noise.
         fine_dim: length of the noise of a cell of each finer level.
         num_textures: how many textures can be chosen.
+        num_classes: 0, or `num_textures`: labels choose.
         num_waves: plane waves a texture.
+        coarse_layers: 3x3 convolutions of level 0, each of which lets a pixel know of noise one
+            cell farther away.
+        refined: whether the last doubling ends in `width` channels, from which a 3x3 convolution
+            makes the image: without it, neighbouring pixels come from kernels of their own, which
+            leaves a grain of one pixel.
         norm: 'batch' or 'none'.
         initialization: name of the kernel initialiser, see `layers.initializer`.
         axis_name: mapped axis over which batch statistics are shared, or None.
@@ -129,11 +137,18 @@ class TextureGenerator(nn.Module):
     local_dim: int = 16
     fine_dim: int = 2
     num_textures: int = 1
+    num_classes: int = 0
     num_waves: int = 4
+    coarse_layers: int = 1
+    refined: bool = False
     norm: str = "batch"
     initialization: str = "normal"
     axis_name: str | None = None
     dtype: Any = None
+
+    def spans(self, side: int) -> tuple[Span, ...]:
+        """The cells of each level for an image of `side` pixels, see `spans`."""
+        return spans(side, self.levels, coarse=self.coarse_layers, refined=int(self.refined))
 
     @property
     def cell(self) -> int:
@@ -143,7 +158,7 @@ class TextureGenerator(nn.Module):
     @property
     def grids(self) -> tuple[tuple[int, int, int], ...]:
         """The shape (h, w, dim) of each level's local noise for an image of `image_shape`."""
-        rows, columns = (spans(side, self.levels) for side in self.image_shape[:2])
+        rows, columns = (self.spans(side) for side in self.image_shape[:2])
         found = [(rows[0].length, columns[0].length, self.local_dim)]
         if self.fine_dim:
             fine = zip(rows[2:-1], columns[2:-1])
@@ -157,13 +172,13 @@ class TextureGenerator(nn.Module):
 
     @property
     def _choice_dim(self) -> int:
-        return self.num_textures if self.num_textures > 1 else 0
+        return self.num_textures if self.num_textures > 1 and not self.num_classes else 0
 
-    def __call__(self, latents: Array, *, train: bool) -> Array:
-        return self.paint(self.noise(latents), train=train)
+    def __call__(self, latents: Array, labels: Array | None = None, *, train: bool) -> Array:
+        return self.paint(self.noise(latents, labels), train=train)
 
-    def noise(self, latents: Array) -> Noise:
-        """The parts of latents float [n, latent_dim]."""
+    def noise(self, latents: Array, labels: Array | None = None) -> Noise:
+        """The parts of latents float [n, latent_dim], and the textures that labels [n] choose."""
         check_texture(self)
         if latents.shape[-1] != self.latent_dim:
             height, width = self.image_shape[:2]
@@ -173,7 +188,11 @@ class TextureGenerator(nn.Module):
             )
         lengths = [self._choice_dim, self.num_waves, *(math.prod(grid) for grid in self.grids)]
         choice, phases, *local = jnp.split(latents, np.cumsum(lengths)[:-1], axis=-1)
-        chosen = jnp.argmax(choice, -1) if self._choice_dim else jnp.zeros(len(latents), int)
+        check_labels(self.num_classes, labels)
+        if self.num_classes:
+            chosen = labels
+        else:
+            chosen = jnp.argmax(choice, -1) if self._choice_dim else jnp.zeros(len(latents), int)
         textures = jax.nn.one_hot(chosen, self.num_textures)[:, None, None]
         phases = 2 * math.pi * jax.scipy.stats.norm.cdf(phases)
         phases = jnp.broadcast_to(
@@ -193,7 +212,7 @@ class TextureGenerator(nn.Module):
             train: whether batch statistics are those of this batch.
         """
         height, width, channels = self.image_shape
-        rows, columns = spans(height, self.levels), spans(width, self.levels)
+        rows, columns = self.spans(height), self.spans(width)
         kernel_init = initializer(self.initialization)
         biased = self.norm != "batch"
         if self.num_waves and wave_numbers is None:
@@ -220,6 +239,9 @@ class TextureGenerator(nn.Module):
                 x += nn.Dense(x.shape[-1], False, kernel_init=kernel_init, dtype=self.dtype)(
                     jnp.concatenate(parts, -1)
                 )
+            return activate(x)
+
+        def activate(x: Array) -> Array:
             if self.norm == "batch":
                 scale_init = scale_initializer(self.initialization)
                 x = BatchNorm(axis_name=self.axis_name, dtype=self.dtype, scale_init=scale_init)(
@@ -227,39 +249,63 @@ class TextureGenerator(nn.Module):
                 )
             return nn.relu(x)
 
+        def convolve(x: Array, count: int, biased: bool) -> Array:
+            """What a 3x3 convolution makes of pixels with all neighbours."""
+            x = Conv(count, (3, 3), 1, biased, kernel_init=kernel_init, dtype=self.dtype)(x)
+            return x[:, 1:-1, 1:-1]
+
         features = widths(self.width, self.levels)[::-1]
-        x = Conv(features[0], (3, 3), 1, biased, kernel_init=kernel_init, dtype=self.dtype)(
-            noise.local[0]
-        )
-        x = finish(x[:, 1:-1, 1:-1], 0)
-        for level, count in enumerate([*features[1:], channels], start=1):
+        x = noise.local[0]
+        for layer in range(self.coarse_layers):
+            if layer:
+                x = activate(x)
+            x = convolve(x, features[0], biased)
+        x = finish(x, 0)
+        outermost = self.width if self.refined else channels
+        for level, count in enumerate([*features[1:], outermost], start=1):
             last = level == self.levels
             x = ConvTranspose(
-                count, (4, 4), 2, biased or last, kernel_init=kernel_init, dtype=self.dtype
+                count,
+                (4, 4),
+                2,
+                biased or (last and not self.refined),
+                kernel_init=kernel_init,
+                dtype=self.dtype,
             )(x)
             x = _crop(x, (rows[level], columns[level]), (rows[level + 1], columns[level + 1]))
-            x = jnp.tanh(x) if last else finish(x, level)
+            if not last:
+                x = finish(x, level)
+        if self.refined:
+            x = convolve(activate(x), channels, True)
+        x = jnp.tanh(x)
         return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 class TextureDiscriminator(nn.Module):
     """Images float [n, h, w, c] in [-1, 1] to logits [n]: high for real.
 
-    Convolutions of stride 2 end in a map, a logit for each 2^levels pixels; the image's logit is
-    the mean of the map, so images of any size give logits of the same scale. With norm 'batch' the
-    first layer has none; gradient penalties need 'none' or 'spectral'. Fields as in
-    `TextureGenerator`.
+    Convolutions of stride 2 end in a map, a logit for each 2^levels pixels. With `pooled` the
+    image's logit is the mean of the map, so images of any size give logits of the same scale.
+    Without, logits [n, positions] are given as they are, and each position counts for itself in the
+    losses, as in the papers: a mean of many is much surer than each, so that the discriminator soon
+    knows all images. With norm 'batch' the first layer has none; gradient penalties need 'none' or
+    'spectral'. With `num_classes` it is called with labels int32 [n] too, and a position's logit is
+    that of all textures plus the product of its features with an embedding of its class (projection
+    discriminator, Miyato and Koyama 2018, eq. 3). Other fields as in `TextureGenerator`.
     """
 
     width: int = 32
     levels: int = 4
+    num_classes: int = 0
+    pooled: bool = True
     norm: str = "batch"
     initialization: str = "normal"
     axis_name: str | None = None
     dtype: Any = None
 
     @nn.compact
-    def __call__(self, images: Array, *, train: bool) -> Array:
+    def __call__(self, images: Array, labels: Array | None = None, *, train: bool) -> Array:
+        check_labels(self.num_classes, labels)
         x = downsample(
             images,
             widths(self.width, self.levels),
@@ -274,8 +320,14 @@ class TextureDiscriminator(nn.Module):
         logits = Dense(
             1, kernel_init=kernel_init, dtype=self.dtype, spectral_norm=is_spectral(self.norm)
         )(x, train=train)
+        if self.num_classes:
+            embedded = Embedding(
+                self.num_classes, x.shape[-1], dtype=self.dtype,
+                spectral_norm=is_spectral(self.norm),
+            )(labels, train=train)  # fmt: skip
+            logits += jnp.einsum("nhwc,nc->nhw", x, embedded)[..., None]
         logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
-        return jnp.mean(logits, (1, 2, 3))
+        return jnp.mean(logits, (1, 2, 3)) if self.pooled else logits.reshape(len(x), -1)
 
 
 def check_texture(generator: TextureGenerator) -> None:
@@ -286,6 +338,7 @@ def check_texture(generator: TextureGenerator) -> None:
         ("fine_dim", 0),
         ("num_textures", 1),
         ("num_waves", 0),
+        ("coarse_layers", 1),
     ):
         if getattr(generator, name) < least:
             raise InputError(
@@ -296,6 +349,11 @@ def check_texture(generator: TextureGenerator) -> None:
         raise InputError(
             f"config.model.levels is {generator.levels}; expected 1 to {_MOST_LEVELS} doublings "
             "from the noise to the image, such as 4."
+        )
+    if generator.num_classes not in (0, generator.num_textures):
+        raise InputError(
+            f"the images have {generator.num_classes} classes, and config.model.num_textures is "
+            f"{generator.num_textures}: where labels choose the texture, both are the same number."
         )
     is_batch(generator.norm)  # refuses one that is not known
     height, width = generator.image_shape[:2]

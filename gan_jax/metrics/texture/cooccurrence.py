@@ -80,11 +80,10 @@ def cooccurrence_matrices(
         InputError: other images, distances or numbers of levels.
     """
     parts = []
-    for counts in _counts(images, distances, levels):
-        if symmetric:
-            counts = counts + counts.swapaxes(-1, -2)
+    for counts in _counts(images, distances, levels, symmetric):
+        counts = counts.astype(np.float64)
         if normalised:
-            counts = counts / counts.sum(axis=(-1, -2), keepdims=True)
+            counts /= counts.sum(axis=(-1, -2), keepdims=True)
         parts.append(counts)
     return np.concatenate(parts)
 
@@ -101,7 +100,11 @@ def cooccurrence_properties(matrices: ArrayLike) -> np.ndarray:
     as in scikit-image's `graycoprops`; the correlation is 1 where only one level occurs. Counts are
     summed exactly before anything is divided, so that this case is met exactly.
     """
-    matrices = _checked_matrices(matrices)
+    return _properties(_checked_matrices(matrices))
+
+
+def _properties(matrices: np.ndarray) -> np.ndarray:
+    """`cooccurrence_properties` of matrices float64 that are known to be sound."""
     levels = matrices.shape[-1]
     i, j = np.indices((levels, levels), np.float64)
     apart = np.abs(i - j)
@@ -143,8 +146,8 @@ def cooccurrence_statistics(images: ArrayLike) -> TextureStatistics:
     """
     properties = np.concatenate(
         [
-            cooccurrence_properties(counts + counts.swapaxes(-1, -2))
-            for counts in _counts(images, DISTANCES, LEVELS)
+            _properties(counts.astype(np.float64))
+            for counts in _counts(images, DISTANCES, LEVELS, symmetric=True)
         ]
     )
     names = tuple(
@@ -225,8 +228,10 @@ def _checked_matrices(matrices: ArrayLike) -> np.ndarray:
     return matrices
 
 
-def _counts(images: ArrayLike, distances: Sequence[int], levels: int) -> Iterator[np.ndarray]:
-    """Counts float64 [<= tile, distances, 4, levels, levels], one direction, part by part."""
+def _counts(
+    images: ArrayLike, distances: Sequence[int], levels: int, symmetric: bool
+) -> Iterator[np.ndarray]:
+    """Counts int32 [<= tile, distances, 4, levels, levels], part by part."""
     if not (isinstance(levels, int) and 2 <= levels <= 256):
         raise InputError(f"levels is {levels!r}; expected a whole number from 2 to 256.")
     distances = tuple(distances)
@@ -239,14 +244,20 @@ def _counts(images: ArrayLike, distances: Sequence[int], levels: int) -> Iterato
     offsets = [_offset(d, angle) for d, angle in itertools.product(distances, ANGLES)]
     offsets = np.array(offsets, np.int32)
     for start in range(0, len(images), tile):
-        grey = grey_images(images[start : start + tile])
-        level = (np.rint(grey * 255).astype(np.int32) * levels // 256).astype(np.uint8)
-        missing = tile - len(level)  # one program a shape of image, whatever their number
-        level = np.pad(level, ((0, missing), (0, 0), (0, 0)))
-        level = level.reshape(_GROUPS, group, *level.shape[1:])
-        counts = np.asarray(_count_pairs(level, offsets, max(distances), levels))
+        grey = _grey_values(images[start : start + tile])
+        missing = tile - len(grey)  # one program a shape of image, whatever their number
+        grey = np.pad(grey, ((0, missing), (0, 0), (0, 0)))
+        grey = grey.reshape(_GROUPS, group, *grey.shape[1:])
+        counts = np.asarray(_count_pairs(grey, offsets, max(distances), levels, symmetric))
         shape = (-1, len(distances), len(ANGLES), levels, levels)
-        yield counts.reshape(shape)[: tile - missing].astype(np.float64)
+        yield counts.reshape(shape)[: tile - missing]
+
+
+def _grey_values(images: np.ndarray) -> np.ndarray:
+    """uint8 [n, h, w]: grey as `grey_images` has it, rounded; of one channel that channel."""
+    if images.shape[-1] == 1:
+        return images[..., 0]
+    return np.rint(grey_images(images) * 255).astype(np.uint8)
 
 
 def _offset(distance: int, angle: int) -> tuple[int, int]:
@@ -254,18 +265,18 @@ def _offset(distance: int, angle: int) -> tuple[int, int]:
     return round(distance * math.sin(radians)), round(distance * math.cos(radians))
 
 
-@functools.partial(jax.jit, static_argnums=(2, 3))
-def _count_pairs(level, offsets, reach: int, levels: int):
-    """Counts int32 [g, n, k, levels, levels] of levels uint8 [g, n, h, w] at offsets int32 [k, 2].
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def _count_pairs(grey, offsets, reach: int, levels: int, symmetric: bool):
+    """Counts int32 [g, n, k, levels, levels] of grey uint8 [g, n, h, w] at offsets int32 [k, 2].
 
     An offset is rows >= 0 and columns, neither beyond `reach`. One program serves all offsets, and
     counts them in the same loop: one by one, starting each small operation took longer than it.
     """
-    return lax.map(lambda group: _count_in_group(group, offsets, reach, levels), level)
+    return lax.map(lambda group: _count_in_group(group, offsets, reach, levels, symmetric), grey)
 
 
-def _count_in_group(level, offsets, reach: int, levels: int):
-    planes = lax.optimization_barrier(_bit_planes(level, levels))
+def _count_in_group(grey, offsets, reach: int, levels: int, symmetric: bool):
+    planes = lax.optimization_barrier(_bit_planes(grey, levels))
     _, words, width, _ = planes.shape
     # Empty around, so that no pair leaves the image.
     padding = ((0, 0), (0, reach // _BITS + 1), (reach, reach), (0, 0))
@@ -280,23 +291,38 @@ def _count_in_group(level, offsets, reach: int, levels: int):
         # Shifted up in two steps: by 32 at once is undefined.
         return (low >> bits) | ((high << 1) << (_BITS - 1 - bits))
 
-    return jnp.transpose(_common_bits(planes, lax.map(move, offsets)), (3, 0, 1, 2))
+    counts = _common_bits(planes, lax.map(move, offsets))
+    if symmetric:
+        counts = counts + counts.swapaxes(1, 2)
+    return jnp.transpose(counts, (3, 0, 1, 2))
 
 
-def _bit_planes(level, levels: int):
+def _bit_planes(grey, levels: int):
     """uint32 [levels, ceil(h / 32), w, n]: bit r of word g says that row 32 g + r has the level.
 
-    Images come last: it is along them that a CPU takes several words at once.
+    Images come last: it is along them that a CPU takes several words at once. The levels' binary
+    digits are packed, and each level's plane is where all of them are its own: packing the planes
+    themselves took most of the time of everything here.
     """
-    n, height, width = level.shape
+    n, height, width = grey.shape
     words = -(-height // _BITS)
-    bits = jnp.arange(_BITS, dtype=jnp.uint32)[:, None]
-    inside = jnp.arange(words * _BITS).reshape(words, _BITS, 1) < height
-    level = jnp.pad(level, ((0, 0), (0, words * _BITS - height), (0, 0)))
-    level = level.reshape(n, 1, words, _BITS, width)
-    hit = (level == jnp.arange(levels, dtype=jnp.uint8)[:, None, None, None]) & inside
-    planes = jnp.sum(hit.astype(jnp.uint32) << bits, axis=3, dtype=jnp.uint32)
-    return jnp.transpose(planes, (1, 2, 3, 0))
+    grey = jnp.pad(grey, ((0, 0), (0, words * _BITS - height), (0, 0)))
+    rows = jnp.transpose(grey.reshape(n, words, _BITS, width), (1, 2, 3, 0))
+    level = rows.astype(jnp.uint32) * levels >> 8
+    row = jnp.arange(_BITS, dtype=jnp.uint32)[:, None, None]
+    place = jnp.arange((levels - 1).bit_length(), dtype=jnp.uint32)[:, None, None, None, None]
+    digits = jnp.sum(((level >> place) & 1) << row, axis=2, dtype=jnp.uint32)
+    inside = np.arange(words * _BITS).reshape(words, _BITS) < height
+    planes = jnp.asarray(inside @ (1 << np.arange(_BITS)), jnp.uint32)[:, None, None]
+    for digit, mask in zip(digits, _digit_masks(levels)):
+        planes = planes & (digit ^ mask[:, None, None, None])
+    return planes
+
+
+def _digit_masks(levels: int) -> np.ndarray:
+    """uint32 [digits, levels]: all bits where a level's binary digit is 0, else none."""
+    places = np.arange((levels - 1).bit_length())[:, None]
+    return ((np.arange(levels) >> places & 1) - 1).astype(np.uint32)
 
 
 def _common_bits(here, there):

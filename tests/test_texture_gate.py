@@ -1,0 +1,57 @@
+"""An extractor's feature maps in the table of what is seen of damage."""
+
+import numpy as np
+import pytest
+
+from gan_jax.controls import random_extractor
+from gan_jax.data.procedural import procedural_textures
+from gan_jax.degradations import random_halves
+from gan_jax.errors import InputError
+from gan_jax.metrics.texture.features import gram_distance, patch_frechet_distance
+from gan_jax.models.cnn import CNN
+from gan_jax.texture_degradations import TEXTURE_DEGRADATIONS, texture_pool
+from gan_jax.texture_gate import texture_sensitivity
+
+_CONTRAST = [kind for kind in TEXTURE_DEGRADATIONS if kind.name == "contrast"]
+
+
+@pytest.fixture(scope="module")
+def textures():
+    return procedural_textures("quasi_periodic", 24, size=(16, 16), period=5.0)
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return random_extractor((16, 16, 1), network=CNN(2, widths=(4, 8), dense=4))
+
+
+def test_an_extractors_maps_are_measured_like_the_rest(textures, extractor):
+    rows = texture_sensitivity(
+        textures, families=["cnn"], extractor=extractor, degradations=_CONTRAST, num_seeds=2
+    )
+    assert [row.metric for row in rows] == ["patch_fd", "gram_distance"]
+    clean = extractor.feature_maps(textures)
+    strengths = _CONTRAST[0].strengths
+    for row, distance in zip(rows, (patch_frechet_distance, gram_distance)):
+        floors, values = [], []
+        for seed in range(2):
+            kept, damaged = random_halves(24, seed)
+            floors.append(distance(clean[kept], clean[damaged]))
+            rng = np.random.default_rng([seed, 4])
+            changed = _CONTRAST[0].apply(texture_pool(textures[damaged]), strengths[4], rng)
+            values.append(distance(clean[kept], extractor.feature_maps(changed)))
+        assert row.ratios[4] == pytest.approx(np.mean(values) / np.mean(floors), rel=1e-9)
+        assert row.monotone and row.ratios[4] > 3
+
+
+def test_an_extractor_comes_beside_the_families(textures, extractor):
+    options = dict(degradations=_CONTRAST, num_seeds=2)
+    rows = texture_sensitivity(textures, families=["patterns"], extractor=extractor, **options)
+    assert [row.metric for row in rows] == ["patterns_fd", "patch_fd", "gram_distance"]
+
+
+def test_an_extractor_that_is_missing_or_does_not_fit_is_refused(textures, extractor):
+    with pytest.raises(InputError, match="'cnn' needs an extractor"):
+        texture_sensitivity(textures, families=["cnn"])
+    with pytest.raises(InputError, match="16x12x1.*trained on 16x16x1"):
+        texture_sensitivity(textures[:, :, :12], families=["cnn"], extractor=extractor)
