@@ -21,6 +21,9 @@ _WORKDIR = flags.DEFINE_string("workdir", "", "A run of train.py, to judge it ag
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint", "latest", "With --workdir: 'latest', 'best' (by fd_semantic) or a step."
 )
+_MEMBER = flags.DEFINE_integer(
+    "member", None, "With --workdir of a run of several seeds or a sweep: which GAN, from 0."
+)
 _NUM_SAMPLES = flags.DEFINE_integer(
     "num_samples", 0, "With --workdir: images to generate; 0 for as many as its config says."
 )
@@ -128,6 +131,8 @@ def main(arguments: list[str]) -> None:
             "give one of --workdir (a run of ours), --samples (anybody's images), --gate (a pack "
             "to test) and --compare (the folders of several results)."
         )
+    if _MEMBER.present and not _WORKDIR.value:
+        raise InputError("--member is for --workdir; see python eval.py --help.")
     if arguments[1:] and not _COMPARE.value:
         raise InputError(f"'{arguments[1]}' is not understood; see python eval.py --help.")
     if _COMPARE.value:
@@ -143,6 +148,7 @@ def main(arguments: list[str]) -> None:
     _check_texture_flags()
     from gan_jax import cli, evaluation, sample_evaluation
     from gan_jax.texture_report import texture_verdict
+    from gan_jax.trained import result_folder
 
     if _TEXTURE.value and _SAMPLES.value:
         print(_compare_textures())
@@ -151,6 +157,7 @@ def main(arguments: list[str]) -> None:
         result = evaluation.evaluate_run(
             _WORKDIR.value,
             checkpoint=_CHECKPOINT.value,
+            member=_MEMBER.value,
             extractors=_EXTRACTOR.value,
             num_samples=_NUM_SAMPLES.value,
             out=_OUT.value or None,
@@ -176,7 +183,7 @@ def main(arguments: list[str]) -> None:
             cache=_CACHE.value,
             statistics=_STATISTICS.value,
         )
-    out = pathlib.Path(_OUT.value or _WORKDIR.value)
+    out = pathlib.Path(_OUT.value or result_folder(_WORKDIR.value, _MEMBER.value))
     text = json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result)
     if not _JSON.value and "textures" in result["protocol"]:
         text += f"\n{texture_verdict(result)}"

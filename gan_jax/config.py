@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from gan_jax.errors import InputError, nearest
+from gan_jax.sweep_section import sweep_section
 
 # Fields that may differ when a run is resumed: they change how long it goes on, what is watched, or
 # where it runs, not what it computes at each step.
@@ -196,6 +197,9 @@ def gan_config() -> ConfigDict:
         )
     )
     config.collapse = _collapse()
+    # How many GANs are trained at once, of the seeds config.seed, config.seed + 1, ...
+    config.num_seeds = 1
+    config.sweep = sweep_section()
     return config
 
 
@@ -303,6 +307,7 @@ def check_config(config: ConfigDict) -> None:
                 "many as config.evaluation.num_samples."
             )
         _check_collapse(config)
+        _check_positive("config.num_seeds", config.num_seeds)
         if config.judge.train and config.judge.pack:
             check_config(config.judge.train)
 

@@ -349,6 +349,7 @@ def evaluate_run(
     workdir: str | pathlib.Path,
     *,
     checkpoint: str = "latest",
+    member: int | None = None,
     extractors: str = "",
     num_samples: int = 0,
     out: str | pathlib.Path | None = None,
@@ -362,10 +363,11 @@ def evaluate_run(
     Args:
         workdir: of the run.
         checkpoint: 'latest', 'best' or a step.
+        member: of a run of several GANs, which one; see `gan_jax.trained.read_gan`.
         extractors: see `gan_jax.extractor_choice`; several with commas, the first for the headline;
             '' for the pack of the run's config.
         num_samples: how many images; 0 for as many as the config says.
-        out: where eval.json and report.html go; None for the run's folder.
+        out: where eval.json and report.html go; None for the run's folder, or the member's in it.
         families: of metrics, see `gan_jax.suite`; None for all that can be computed.
         batch_size: images a call; 0 for as many as the config says.
         cache: folder for statistics of references; '' for none.
@@ -375,7 +377,7 @@ def evaluate_run(
         InputError: no such run, checkpoint or pack.
     """
     texture_families = divide_families(families)[1]
-    trained = read_gan(workdir, checkpoint)
+    trained = read_gan(workdir, checkpoint, member)
     config, gan = trained.config, trained.gan
     batch_size = batch_size or config.evaluation.batch_size
     choices = extractors or config.judge.pack
@@ -390,7 +392,8 @@ def evaluate_run(
             for extractor in open_extractors(choices, reference)
         ]
     count = num_samples or num_final_samples(config)
-    out = pathlib.Path(out or workdir)
+    home = trained.folder
+    out = pathlib.Path(out or home)
     out.mkdir(parents=True, exist_ok=True)
     evaluate_gan(
         out,
@@ -405,7 +408,7 @@ def evaluate_run(
         latents=sample_latents(config.seed, count, gan.latent_dim),
         labels=asked_labels(gan, trained.train, seed=config.seed, count=count),
         batch_size=batch_size,
-        history_of=pathlib.Path(workdir),
+        history_of=home,
         textures=reference if textures else None,
     )
     return folder.read_json(out / folder.EVALUATION)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from jax import Array
 
 from gan_jax import parallel
 from gan_jax.data import Dataset, StackedSource, batch_indices, stream_batches
+from gan_jax.errors import InputError
 from gan_jax.pixels import to_float
 
 
@@ -103,3 +104,48 @@ def _call_bounds(start: int, stop: int, steps_per_call: int) -> Iterator[tuple[i
         end = min(stop, (start // steps_per_call + 1) * steps_per_call)
         yield start, end
         start = end
+
+
+def make_members_feed(
+    dataset: Dataset,
+    plan: parallel.Plan,
+    *,
+    batch_size: int,
+    steps_per_call: int,
+    seeds: Sequence[int],
+    batch_shared: bool,
+) -> Feed:
+    """The images of many GANs, each in the order of its own seed; they lie on the devices once.
+
+    Rows are [steps, batch, members], and `fetch` takes one member's, [batch].
+
+    Args:
+        seeds: of each member.
+        batch_shared: whether this process has a share of each batch, or whole ones.
+
+    Raises:
+        InputError: a set that is streamed.
+    """
+    feed = make_feed(
+        dataset, plan, batch_size=batch_size, steps_per_call=steps_per_call, seed=seeds[0]
+    )
+    if feed.data is None:
+        raise InputError(
+            f"{dataset.name} is larger than config.dataset.memory_limit_mb and would be streamed; "
+            "several seeds or a sweep need it in memory: raise that limit, or train one at a time "
+            "(config.num_seeds=1 and no config.sweep)."
+        )
+
+    local = parallel.shard_rows(batch_size, plan) if batch_shared else slice(None)
+
+    def gather(start: int, stop: int) -> Iterator[np.ndarray]:
+        for first, last in _call_bounds(start, stop, steps_per_call):
+            rows = {
+                seed: batch_indices(
+                    len(dataset), batch_size, seed=seed, step=first, num_steps=last - first
+                )[:, local]
+                for seed in dict.fromkeys(seeds)
+            }
+            yield np.stack([rows[seed] for seed in seeds], axis=2)
+
+    return dataclasses.replace(feed, calls=gather)

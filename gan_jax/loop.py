@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
 import signal
 import threading
@@ -133,6 +134,7 @@ def fit(
     stop: StopSignal,
     evaluate: Callable[[int, Any], Evaluation],
     watch: Stopwatch,
+    recorder: Callable[..., Any] | None = None,
 ) -> Any:
     """Trains from step `start` to the end and returns the state.
 
@@ -141,13 +143,18 @@ def fit(
 
     Args:
         evaluate: of (step, state).
+        recorder: makes what records the numbers of each call, of start, schedule, logger, progress
+            and watch; None for the one that checks the numbers of a single network.
 
     Raises:
         TrainingDiverged: a loss is not finite.
         Exception: what an evaluation wants to end with, after saving.
         Interrupted: a signal came; the state was saved.
     """
-    recorder = _Recorder(schedule, start, logger, progress, checkpoints, watch)
+    make_recorder = recorder or functools.partial(_Recorder, checkpoints=checkpoints)
+    recorder = make_recorder(
+        start=start, schedule=schedule, logger=logger, progress=progress, watch=watch
+    )
     pending: tuple[int, dict[str, Array]] | None = None
     step = start
     calls = feed.calls(start, schedule.num_steps)
@@ -158,16 +165,16 @@ def fit(
         with watch.measure("compile") if first else contextlib.nullcontext():
             state, metrics = compiled(state, key, feed.data, rows)
             if first:
-                float(next(iter(metrics.values())))
+                jax.block_until_ready(metrics)
         step += len(jax.tree.leaves(rows)[0])
         if pending is not None:
             recorder.record(*pending)
         pending = (step, metrics)
         done = step == schedule.num_steps
-        at_log = _crossed(schedule.log_every, before, step)
+        at_log = crossed(schedule.log_every, before, step)
         stopping = stop.agreed(at_log or done)
-        evaluating = done or _crossed(schedule.evaluate_every, before, step)
-        if not (evaluating or stopping or _crossed(schedule.checkpoint_every, before, step)):
+        evaluating = done or crossed(schedule.evaluate_every, before, step)
+        if not (evaluating or stopping or crossed(schedule.checkpoint_every, before, step)):
             continue
         recorder.record(*pending)
         pending = None
@@ -194,7 +201,8 @@ def fit(
     return state
 
 
-def _crossed(every: int, before: int, after: int) -> bool:
+def crossed(every: int, before: int, after: int) -> bool:
+    """Whether a multiple of `every` lies above `before` and not above `after`; never for 0."""
     return every > 0 and before // every != after // every
 
 
@@ -203,6 +211,7 @@ class _Recorder:
 
     def __init__(
         self,
+        *,
         schedule: Schedule,
         start: int,
         logger: RunLogger,
@@ -227,7 +236,7 @@ class _Recorder:
             self._sums[name] = self._sums.get(name, 0.0) + value * (step - self._seen)
         before, self._seen = self._seen, step
         if not (
-            _crossed(self._schedule.log_every, before, step) or step == self._schedule.num_steps
+            crossed(self._schedule.log_every, before, step) or step == self._schedule.num_steps
         ):
             self._progress.update(step)
             return

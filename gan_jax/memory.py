@@ -11,6 +11,8 @@ from typing import Any
 
 import jax
 
+from gan_jax.errors import InputError
+
 # Of a machine's or accelerator's memory; the rest is for weights, other programs, fragmentation.
 _SHARE = 0.25
 # XLA keeps an operation's inputs beside its output, and convolutions need room to rearrange.
@@ -45,6 +47,23 @@ def fitting_batch_size(
     fits = _memory(devices) * _SHARE / (_COPIES * max(example, 1))
     halvings = max(0, math.ceil(math.log2(max(most / max(fits, 1), 1))))
     return max(1, most >> halvings)
+
+
+def check_memory(needed: float, devices: Sequence[Any], what: str, advice: str) -> None:
+    """Raises InputError if `needed` bytes are more than all the devices have together.
+
+    Args:
+        needed: for what is certain to lie in memory at once.
+        devices: that share it; those of a CPU share the machine's.
+        what: needs it, such as '8 GANs'.
+        advice: what to do about it.
+    """
+    there = _memory(devices)
+    if needed > there:
+        raise InputError(
+            f"{what} need at least {needed / 2**30:.1f} GiB, and the memory is {there / 2**30:.1f} "
+            f"GiB: {advice}."
+        )
 
 
 @dataclasses.dataclass(frozen=True)

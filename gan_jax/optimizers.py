@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -20,10 +21,63 @@ _SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba 2015) as plain numbers: `init` and `update` are those of optax.
+
+    Unlike those of a closure its numbers can be read, compared and replaced, by traced scalars too.
+
+    Attributes:
+        learning_rate: above 0; where the schedule begins after the warmup, or a ramp.
+        b1: decay of the first moment, in [0, 1).
+        b2: decay of the second, likewise, or a ramp.
+        num_updates: over which the schedule runs.
+        schedule: 'constant', or 'linear' or 'cosine' down to 0 at the last update.
+        warmup_updates: in which the rate rises evenly from 0; not with a ramp.
+        updates_a_step: how often the optimiser is called a step; ramps count steps.
+    """
+
+    learning_rate: float | Ramp
+    b1: float
+    b2: float | Ramp
+    num_updates: int
+    schedule: str = "constant"
+    warmup_updates: int = 0
+    updates_a_step: int = 1
+
+    def init(self, params: Any) -> optax.OptState:
+        """The state before the first update."""
+        return self._transformation().init(params)
+
+    def update(
+        self, updates: Any, state: optax.OptState, params: Any = None
+    ) -> tuple[Any, optax.OptState]:
+        """(gradients, state) to (changes of the parameters, state)."""
+        return self._transformation().update(updates, state, params)
+
+    def _transformation(self) -> optax.GradientTransformation:
+        schedule = self._schedule()
+        if isinstance(self.b2, Ramp):
+            return optax.chain(
+                scale_by_changing_adam(self.b1, _by_update(self.b2, self.updates_a_step)),
+                optax.scale_by_learning_rate(schedule),
+            )
+        return optax.adam(schedule, b1=self.b1, b2=self.b2)
+
+    def _schedule(self) -> optax.Schedule:
+        rate, warmup = self.learning_rate, self.warmup_updates
+        if isinstance(rate, Ramp):
+            return _by_update(rate, self.updates_a_step)
+        schedule = _SCHEDULES[self.schedule](rate, max(self.num_updates - warmup, 1))
+        if not warmup:
+            return schedule
+        return optax.join_schedules([optax.linear_schedule(0.0, rate, warmup), schedule], [warmup])
+
+
 def build_optimizer(
     config: ConfigDict, section: str, num_steps: int, updates_a_step: int = 1
-) -> optax.GradientTransformation:
-    """Adam (Kingma and Ba 2015) with a config's schedule.
+) -> Adam:
+    """Adam with a config's schedule.
 
     Args:
         config: of a GAN or a recogniser.
@@ -35,25 +89,17 @@ def build_optimizer(
         InputError: an unknown schedule, two schedules at once, or numbers out of range.
     """
     options = config[section]
-    rate = burnt_in(config, "learning_rate", section)
-    b2 = burnt_in(config, "b2", section)
     _check(options, f"config.{section}")
-    if isinstance(rate, Ramp):
-        schedule = _by_update(rate, updates_a_step)
-    else:
-        updates = num_steps * updates_a_step
-        warmup = min(options.warmup_steps * updates_a_step, updates)
-        schedule = _SCHEDULES[options.schedule](rate, max(updates - warmup, 1))
-        if warmup:
-            schedule = optax.join_schedules(
-                [optax.linear_schedule(0.0, rate, warmup), schedule], [warmup]
-            )
-    if isinstance(b2, Ramp):
-        return optax.chain(
-            scale_by_changing_adam(options.b1, _by_update(b2, updates_a_step)),
-            optax.scale_by_learning_rate(schedule),
-        )
-    return optax.adam(schedule, b1=options.b1, b2=b2)
+    updates = num_steps * updates_a_step
+    return Adam(
+        learning_rate=burnt_in(config, "learning_rate", section),
+        b1=options.b1,
+        b2=burnt_in(config, "b2", section),
+        num_updates=updates,
+        schedule=options.schedule,
+        warmup_updates=min(options.warmup_steps * updates_a_step, updates),
+        updates_a_step=updates_a_step,
+    )
 
 
 def scale_by_changing_adam(b1: float, b2: Callable[[Array], Array]) -> optax.GradientTransformation:

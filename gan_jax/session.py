@@ -14,7 +14,7 @@ from gan_jax.collapse_guard import CollapseGuard
 from gan_jax.config import examples_a_step
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
-from gan_jax.feed import make_feed
+from gan_jax.feed import Feed, make_feed
 from gan_jax.logs import ProgressLine, RunLogger, read_history
 from gan_jax.rollback import Rollbacks
 
@@ -29,6 +29,7 @@ class Session:
         num_steps: of the whole run.
 
     Attributes:
+        start, state: where the folder stands.
         logger, progress: open.
 
     Raises:
@@ -44,19 +45,19 @@ class Session:
         self._rollbacks = Rollbacks(workdir)
         self._rollbacks.carry_out(self._checkpoints)
         restored = self._checkpoints.restore(state)
-        self._start, self._state = restored or (0, state)
-        self._rollbacks.start_from(self._start)
-        if self._start > num_steps:
+        self.start, self.state = restored or (0, state)
+        self._rollbacks.start_from(self.start)
+        if self.start > num_steps:
             raise InputError(
-                f"'{workdir}' is at step {self._start:,}, past the {num_steps:,} steps asked for: "
+                f"'{workdir}' is at step {self.start:,}, past the {num_steps:,} steps asked for: "
                 "raise config.num_steps or give another --workdir."
             )
-        if self._start:
-            say(f"Resuming from the checkpoint of step {self._start:,}")
+        if self.start:
+            say(f"Resuming from the checkpoint of step {self.start:,}")
         main = parallel.is_main_process()
         self._workdir = workdir
-        self.logger = RunLogger(workdir, enabled=main, resume_step=self._start)
-        self.progress = ProgressLine(num_steps, self._start, enabled=main)
+        self.logger = RunLogger(workdir, enabled=main, resume_step=self.start)
+        self.progress = ProgressLine(num_steps, self.start, enabled=main)
 
     def __enter__(self) -> Session:
         return self
@@ -72,8 +73,8 @@ class Session:
         Raises:
             ModeCollapse, RollBack: what the run was to end with when it was left.
         """
-        guard.resume(self._start, read_history(self._workdir))
-        end = self.check(guard, self._start)
+        guard.resume(self.start, read_history(self._workdir))
+        end = self.check(guard, self.start)
         if end is not None:
             raise end
 
@@ -85,7 +86,7 @@ class Session:
         self, key: Any, *, plan: parallel.Plan, dataset: Dataset, step: Any, **rest: Any
     ) -> Any:
         """Trains to the last step from where the folder stands."""
-        config, watch = self._config, loop.Stopwatch()
+        config = self._config
         feed = make_feed(
             dataset,
             plan,
@@ -93,10 +94,16 @@ class Session:
             steps_per_call=config.steps_per_call,
             seed=config.seed,
         )
+        compiled = parallel.compile_steps(step, feed.fetch, plan)
+        return self.run(key, plan=plan, feed=feed, compiled=compiled, **rest)
+
+    def run(self, key: Any, *, plan: parallel.Plan, feed: Feed, compiled: Any, **rest: Any) -> Any:
+        """Like `fit`, with what `loop.fit` calls already made."""
+        config, watch = self._config, loop.Stopwatch()
         state = loop.fit(
-            self._state,
+            self.state,
             parallel.replicate(self._rollbacks.key(key), plan),
-            start=self._start,
+            start=self.start,
             schedule=loop.Schedule(
                 num_steps=self._num_steps,
                 batch_size=config.batch_size,
@@ -104,7 +111,7 @@ class Session:
                 checkpoint_every=config.checkpoint.every,
                 evaluate_every=config.evaluation.every,
             ),
-            compiled=parallel.compile_steps(step, feed.fetch, plan),
+            compiled=compiled,
             feed=feed,
             checkpoints=self._checkpoints,
             logger=self.logger,
@@ -112,7 +119,7 @@ class Session:
             watch=watch,
             **rest,
         )
-        if self._start < self._num_steps:
+        if self.start < self._num_steps:
             self.progress.write(f"Time: {watch.describe()}")
         return state
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import pathlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from ml_collections import ConfigDict
 
 from gan_jax import parallel
 from gan_jax import workdir as folder
@@ -15,7 +18,11 @@ from gan_jax.checkpoint import Checkpoints
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError
 from gan_jax.factory import build_gan, count_steps
-from gan_jax.state import GAN, create_gan_state
+from gan_jax.member_steps import MembersState, member_state
+from gan_jax.members import Member, build_members, has_members, member_config, members_of
+from gan_jax.state import GAN, GANState, create_gan_state
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +35,7 @@ class TrainedGAN:
         ema: the generator's averaged variables, for `gan.generator.apply`, on the host.
         step: of the checkpoint.
         train: the images that it was trained on.
+        folder: of its log: that of the run, or of the member in it.
     """
 
     config: Any
@@ -35,13 +43,22 @@ class TrainedGAN:
     ema: Any
     step: int
     train: Dataset
+    folder: pathlib.Path
 
 
-def read_gan(workdir: str | pathlib.Path, checkpoint: str = "latest") -> TrainedGAN:
+def read_gan(
+    workdir: str | pathlib.Path, checkpoint: str = "latest", member: int | None = None
+) -> TrainedGAN:
     """The GAN of a run's folder, from the checkpoint 'latest', 'best' or of a step.
 
+    Args:
+        workdir: of the run.
+        checkpoint: which; 'best' of a run of several GANs is that of its best setting's mean.
+        member: of a run of several GANs, which one, from 0; its config is then that of a run which
+            trains it alone.
+
     Raises:
-        InputError: no such run or checkpoint, or the run of a recogniser.
+        InputError: no such run, checkpoint or member, or the run of a recogniser.
     """
     workdir = pathlib.Path(workdir)
     config = folder.read_config(workdir)
@@ -50,15 +67,18 @@ def read_gan(workdir: str | pathlib.Path, checkpoint: str = "latest") -> Trained
             f"'{workdir}' is the run of a recogniser, which train.py has evaluated: see "
             f"{workdir / folder.REPORT}. Give the folder of a GAN's run."
         )
+    chosen = choose_member(config, member, workdir)
     parallel.enable_compilation_cache(config.compilation_cache)
     train = load(config.dataset, "train")
-    gan = build_gan(
-        config,
-        train.image_shape,
-        count_steps(config, len(train)),
-        num_classes=train.num_classes or 0,
-    )
+    num_steps = count_steps(config, len(train))
+    kind = {"num_steps": num_steps, "num_classes": train.num_classes or 0}
+    if chosen is None:
+        gan = build_gan(config, train.image_shape, **kind)
+    else:
+        gan = build_members(config, members_of(config), train.image_shape, **kind).gan
     template = create_gan_state(gan, jax.random.key(config.seed), train.image_shape)
+    if chosen is not None:
+        template = _members_template(template, len(members_of(config)))
     if not (workdir / folder.CHECKPOINTS).is_dir():
         raise InputError(f"'{workdir}' has no checkpoints yet: train it first.")
     with Checkpoints(workdir / folder.CHECKPOINTS, read_only=True) as checkpoints:
@@ -66,7 +86,58 @@ def read_gan(workdir: str | pathlib.Path, checkpoint: str = "latest") -> Trained
     if restored is None:
         raise InputError(f"'{workdir}' has no checkpoints yet: train it first.")
     step, state = restored
-    return TrainedGAN(config, gan, jax.tree.map(np.asarray, state.ema), step, train)
+    if chosen is not None:
+        config = member_config(config, chosen)
+        gan = build_gan(config, train.image_shape, **kind)
+        own = member_state(state, chosen.index)
+        if int(own.diverged) >= 0:
+            _log.warning(
+                "%s diverged at step %d: this is what it was before.", chosen.name, own.diverged
+            )
+        state = own.gans
+    place = _place(workdir, chosen)
+    return TrainedGAN(config, gan, jax.tree.map(np.asarray, state.ema), step, train, place)
+
+
+def result_folder(workdir: str | pathlib.Path, member: int | None = None) -> pathlib.Path:
+    """Where the log and the results of a run lie, or of one member of it; errors as `read_gan`."""
+    workdir = pathlib.Path(workdir)
+    return _place(workdir, choose_member(folder.read_config(workdir), member, workdir))
+
+
+def _place(workdir: pathlib.Path, member: Member | None) -> pathlib.Path:
+    return workdir if member is None else workdir / folder.MEMBERS / member.folder
+
+
+def choose_member(config: ConfigDict, member: int | None, workdir: pathlib.Path) -> Member | None:
+    """The member of that number in the run of this config; None of a run of a single GAN.
+
+    Raises:
+        InputError: a run of several GANs and no or another number, or of a single one and a number.
+    """
+    if not has_members(config):
+        if member is not None:
+            raise InputError(
+                f"--member is {member}, and '{workdir}' is the run of a single GAN: leave it out."
+            )
+        return None
+    members = members_of(config)
+    if member is None or not 0 <= member < len(members):
+        listed = ", ".join(f"{one.index} ({one.name})" for one in members[:30])
+        listed += ", ..." if len(members) > 30 else ""
+        given = "none was chosen" if member is None else f"--member is {member}"
+        raise InputError(
+            f"'{workdir}' holds {len(members)} GANs, and {given}: give --member=I, one of "
+            f"{listed}. "
+            f"What they came to together is in {workdir / folder.REPORT}."
+        )
+    return members[member]
+
+
+def _members_template(template: GANState, count: int) -> MembersState:
+    """A state of many members from that of one."""
+    stacked = jax.tree.map(lambda x: jnp.zeros((count, *x.shape), x.dtype), template)
+    return MembersState(stacked.replace(step=template.step), jnp.zeros(count, jnp.int32))
 
 
 def _chosen_step(checkpoints: Checkpoints, name: str) -> int | None:

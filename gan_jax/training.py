@@ -31,6 +31,9 @@ from gan_jax.images import image_grid, save_png
 from gan_jax.judge import Judge, make_judge
 from gan_jax.layer_statistics import layer_statistics, low_rank_warning
 from gan_jax.logs import read_history
+from gan_jax.member_table import members_table
+from gan_jax.member_training import make_crew, train_members
+from gan_jax.members import has_members
 from gan_jax.rollback import RollBack, Rollbacks
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.session import Session, say
@@ -71,6 +74,9 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
 
 
 def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal) -> None:
+    if has_members(config):
+        _train_members(config, workdir, stop)
+        return
     plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
     train, test = load(config.dataset, "train"), load(config.dataset, "test")
     _check_same_shape(train, test)
@@ -158,6 +164,25 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     parallel.wait_for_all("report")
     if parallel.is_main_process():
         say(metric_table(folder.read_json(workdir / folder.EVALUATION)))
+        say(f"Report: {workdir / folder.REPORT}")
+
+
+def _train_members(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal) -> None:
+    """Many GANs at once; in all else like `_train_gan`."""
+    train, test = load(config.dataset, "train"), load(config.dataset, "test")
+    _check_same_shape(train, test)
+    num_steps = count_steps(config, len(train))
+    crew = make_crew(config, train, num_steps)
+    extractor = _check_judge(config, train)
+    folder.open_workdir(workdir, config, write=parallel.is_main_process())
+    if _is_finished(workdir, num_steps):
+        return
+    judge = _obtain_judge(config, extractor, test, stop)
+    title = f"{len(crew.members)} GANs {config.model.name} on {train.name}"
+    with _reported_if_stopped(workdir, config, title, num_steps):
+        train_members(config, workdir, crew, stop, train=train, judge=judge, num_steps=num_steps)
+    if parallel.is_main_process():
+        say(members_table(folder.read_json(workdir / folder.EVALUATION)))
         say(f"Report: {workdir / folder.REPORT}")
 
 

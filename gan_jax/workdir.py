@@ -17,6 +17,7 @@ REPORT = "report.html"
 SAMPLES = "samples"
 CHECKPOINTS = "checkpoints"
 PACK = "pack"
+MEMBERS = "members"  # of a run of several seeds: a folder each
 
 
 def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = True) -> None:

@@ -14,7 +14,7 @@ _PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "gan_jax"
 
 # A module imports from the layers above it only; inside data, metrics and models there is no order.
 _LAYERS = (
-    {"errors"},
+    {"errors", "sweep_section"},
     {
         "adaptive",
         "augment",
@@ -25,7 +25,9 @@ _LAYERS = (
         "data",
         "environment",
         "figures",
+        "hyperparameters",
         "images",
+        "member_statistics",
         "memory",
         "schedules",
     },
@@ -35,6 +37,7 @@ _LAYERS = (
         "class_pictures",
         "degradations",
         "extraction",
+        "member_figures",
         "resize",
         "texture_baselines",
         "texture_crops",
@@ -79,6 +82,7 @@ _LAYERS = (
     },
     {
         "extractor_choice",
+        "member_steps",
         "protocol",
         "sampling",
         "steps",
@@ -93,23 +97,35 @@ _LAYERS = (
         "judge",
         "judge_result",
         "loop",
+        "member_parallel",
         "texture_evaluation",
         "texture_gate",
         "texture_meter",
         "texture_seams",
         "truncation",
     },
-    {"class_agreement", "collapse_guard", "disagreement", "layer_statistics", "trained"},
-    {"comparison", "evaluation", "generation", "session"},
+    {"members"},
+    {
+        "class_agreement",
+        "collapse_guard",
+        "disagreement",
+        "layer_statistics",
+        "member_records",
+        "member_results",
+        "trained",
+    },
+    {"comparison", "evaluation", "generation", "member_table", "session"},
     {
         "comparison_table",
         "latent_walk",
+        "member_report",
         "program_export",
         "sample_evaluation",
         "sample_export",
-        "training",
     },
-    {"comparison_report"},
+    {"comparison_report", "member_evaluation"},
+    {"member_training"},
+    {"training"},
 )
 _RANK = {name: rank for rank, names in enumerate(_LAYERS) for name in names}
 
@@ -145,6 +161,11 @@ _CLOSED = {
     "texture_report": {"curves", "errors", "metrics", "texture_figures", "webpage"},
     "recogniser_report": {"errors", "figures", "metrics", "webpage"},
     "ranking": set(),
+    "hyperparameters": set(),
+    "member_statistics": set(),
+    "member_figures": {"figures"},
+    "member_report": {"member_figures", "member_results", "member_table", "webpage"},
+    "optimizers": {"burn_in", "errors", "schedules"},
     "texture_baselines": {"errors"},
     "texture_degradations": {"degradations"},
     "results": {"errors", "workdir"},
@@ -168,7 +189,7 @@ _CLOSED = {
     "state": {"adaptive", "axis", "losses", "penalties", "schedules"},
     "passes": {"adaptive", "axis", "errors", "penalties", "schedules", "state"},
     "steps": {"axis", "passes", "state"},
-    "memory": set(),
+    "memory": {"errors"},
     "parallel": {"errors", "memory"},
     "checkpoint": {"errors"},
 }
@@ -187,9 +208,14 @@ _OWNERS = {
         "burn_in",
         "config",
         "factory",
+        "member_evaluation",
+        "member_training",
+        "members",
         "networks",
         "optimizers",
         "session",
+        "sweep_section",
+        "trained",
         "training",
         "workdir",
     },
@@ -266,7 +292,7 @@ def test_libraries_stay_in_their_rooms(library):
 
 def test_only_parallel_knows_devices():
     for path in _files():
-        if _room(path) == "parallel":
+        if _room(path) in ("parallel", "member_parallel"):
             continue
         for node in ast.walk(_tree(path)):
             # `parallel.process_index` would be fine: what counts is where jax's own is used.
