@@ -1,18 +1,16 @@
-"""Configurations: every field with its default, and the checks that need nothing but the config.
+"""Configurations: every field with its default; `gan_jax.config_checks` has the checks.
 
 `configs/*.py` start from `gan_config()` or `cnn_config()` and change what they need.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 from typing import Any
 
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-from gan_jax.errors import InputError, nearest
 from gan_jax.sweep_section import sweep_section
 
 # Fields that may differ when a run is resumed: they change how long it goes on, what is watched, or
@@ -30,9 +28,6 @@ RESUMABLE = (
     "judge",
     "collapse",
 )
-
-# What a run may do when its generator collapses.
-COLLAPSE_ACTIONS = ("none", "warn", "stop", "rollback")
 
 
 def _common() -> ConfigDict:
@@ -266,117 +261,9 @@ def _augment() -> ConfigDict:
     )
 
 
-def check_config(config: ConfigDict) -> None:
-    """Raises InputError for a config that can be seen to be wrong without data or devices."""
-    kinds = {"gan": gan_config, "cnn": cnn_config}
-    if config.get("kind") not in kinds:
-        raise InputError(f"config.kind is {config.get('kind')!r}; expected 'gan' or 'cnn'.")
-    _check_fields(config, kinds[config.kind](), "config")
-    if config.num_steps < 0 or (config.num_steps == 0 and not config.num_epochs > 0):
-        raise InputError(
-            f"config.num_steps is {config.num_steps} and config.num_epochs {config.num_epochs}: "
-            "one of them must be above 0."
-        )
-    for name in ("batch_size", "steps_per_call", "log_every"):
-        _check_positive(f"config.{name}", config[name])
-    _check_positive("config.checkpoint.every", config.checkpoint.every)
-    _check_positive("config.checkpoint.keep", config.checkpoint.keep)
-    if config.seed < 0:
-        raise InputError(f"config.seed is {config.seed}; expected 0 or more.")
-    if config.evaluation.every < 0:
-        raise InputError(
-            f"config.evaluation.every is {config.evaluation.every}; expected a number of steps, or "
-            "0 for the end only."
-        )
-    if config.kind == "gan":
-        if config.accumulation < 1 or config.batch_size % config.accumulation:
-            raise InputError(
-                f"config.accumulation is {config.accumulation}; expected 1 or more, and a divisor "
-                f"of config.batch_size, which is {config.batch_size}."
-            )
-        _check_discriminator_steps(config)
-        if config.evaluation.num_samples < 4:
-            raise InputError(
-                f"config.evaluation.num_samples is {config.evaluation.num_samples}; the Frechet "
-                "distance needs at least 4 samples, and hundreds to mean something."
-            )
-        final = config.evaluation.num_final_samples
-        if final and final < 4:
-            raise InputError(
-                f"config.evaluation.num_final_samples is {final}; expected at least 4, or 0 for as "
-                "many as config.evaluation.num_samples."
-            )
-        _check_collapse(config)
-        _check_positive("config.num_seeds", config.num_seeds)
-        if config.judge.train and config.judge.pack:
-            check_config(config.judge.train)
-
-
-def _check_discriminator_steps(config: ConfigDict) -> None:
-    times = config.discriminator_steps
-    if times < 1:
-        raise InputError(f"config.discriminator_steps is {times}; expected 1 or more.")
-    if times > 1 and config.updates == "simultaneous":
-        raise InputError(
-            f"config.discriminator_steps is {times} with config.updates 'simultaneous', which "
-            "updates both networks once on the same images. Set config.updates='alternating', or "
-            "discriminator_steps=1."
-        )
-
-
 def examples_a_step(config: ConfigDict) -> int:
     """How many training examples a step of the run takes, on all devices together."""
     return config.batch_size * config.get("discriminator_steps", 1)
-
-
-def _check_collapse(config: ConfigDict) -> None:
-    """Raises InputError for settings of the collapse meter that cannot work."""
-    collapse = config.collapse
-    if collapse.action not in COLLAPSE_ACTIONS:
-        raise InputError(
-            f"config.collapse.action is {collapse.action!r}; "
-            f"{nearest(collapse.action, COLLAPSE_ACTIONS)}"
-        )
-    for name in ("coverage", "vendi", "class_kl", "drop", "grace"):
-        if not 0 <= collapse[name] <= 1:
-            raise InputError(
-                f"config.collapse.{name} is {collapse[name]}; expected a share from 0 to 1."
-            )
-    _check_positive("config.collapse.patience", collapse.patience)
-    if collapse.rollbacks < 0:
-        raise InputError(f"config.collapse.rollbacks is {collapse.rollbacks}; expected 0 or more.")
-    if collapse.action in ("stop", "rollback"):
-        needs = f"config.collapse.action is {collapse.action!r}, which needs"
-        if not config.judge.pack:
-            raise InputError(f"{needs} a judge: set config.judge.pack, or the action to 'none'.")
-        if not config.evaluation.every:
-            raise InputError(
-                f"{needs} evaluations during training, and config.evaluation.every is 0 (at the "
-                "end only): set it to a number of steps, or the action to 'warn'."
-            )
-
-
-def _check_positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise InputError(f"{name} is {value}; expected a number above 0.")
-
-
-def _check_fields(config: ConfigDict, known: ConfigDict, path: str) -> None:
-    for name in config:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {path}.{close[0]}?" if close else ""
-            raise InputError(f"{path}.{name} is not a field.{hint}")
-        if isinstance(known[name], ConfigDict) and name != "train":
-            if not isinstance(config[name], ConfigDict):
-                raise InputError(f"{path}.{name} is {config[name]!r}; expected a section.")
-            _check_fields(config[name], known[name], f"{path}.{name}")
-    missing = sorted(set(known) - set(config))
-    if missing:
-        raise InputError(
-            f"{path}.{missing[0]} is missing; begin with gan_jax.config.gan_config() or "
-            "cnn_config(), which have every field."
-        )
 
 
 def num_final_samples(config: ConfigDict) -> int:

@@ -15,7 +15,7 @@ from gan_jax import parallel
 from gan_jax import workdir as folder
 from gan_jax.class_agreement import with_agreement
 from gan_jax.class_sampling import asked_labels
-from gan_jax.config import plain
+from gan_jax.config import num_final_samples, plain
 from gan_jax.data import Dataset
 from gan_jax.environment import describe_environment
 from gan_jax.images import image_grid, save_png
@@ -51,7 +51,9 @@ class Drawn:
         return with_agreement(judgement, judge, self.labels, train)
 
 
-def draw_member(config: ConfigDict, gan: GAN, ema: Any, member: Member, train: Dataset) -> Drawn:
+def draw_member(
+    config: ConfigDict, gan: GAN, ema: Any, member: Member, train: Dataset, count: int
+) -> Drawn:
     """What one member draws of the latents, and classes, of a single run of its seed.
 
     Args:
@@ -60,8 +62,8 @@ def draw_member(config: ConfigDict, gan: GAN, ema: Any, member: Member, train: D
         ema: the averaged variables of all members, on the host, [members, ...].
         member: whose images.
         train: what it was trained on.
+        count: how many images.
     """
-    count = config.evaluation.num_samples
     labels = asked_labels(gan, train, seed=member.seed, count=count)
     images = generate_images(
         gan.generator,
@@ -110,7 +112,7 @@ def evaluate_members(
         judge: or None, and then there are pictures but no numbers.
         train: the images they were trained on.
     """
-    looks = []
+    looks, count = [], num_final_samples(config)
     for member in members:
         at = int(diverged[member.index])
         place = workdir / folder.MEMBERS / member.folder
@@ -118,7 +120,7 @@ def evaluate_members(
         if at >= 0:
             looks.append(_Look(MemberResult(member, at, False, {}), None, {}))
             continue
-        drawn = draw_member(config, gan, ema, member, train)
+        drawn = draw_member(config, gan, ema, member, train, count)
         metrics, protocol = {}, {}
         if judge is not None:
             judgement = drawn.judged_by(judge, train, families=None, training=train)
@@ -139,7 +141,7 @@ def evaluate_members(
     protocol = next((look.protocol for look in looks if look.protocol), {})
     content = members_content(
         [look.result for look in looks],
-        protocol | {"step": step, "images": config.evaluation.num_samples},
+        protocol | {"step": step, "images": count},
     )
     write_members_report(
         workdir / folder.REPORT,

@@ -225,7 +225,14 @@ class _Watcher:
         for member in self._crew.members:
             if diverged[member.index] >= 0:
                 continue
-            drawn = draw_member(self._config, self._crew.networks.gan, ema, member, self._train)
+            drawn = draw_member(
+                self._config,
+                self._crew.networks.gan,
+                ema,
+                member,
+                self._train,
+                self._config.evaluation.num_samples,
+            )
             pictures.append(drawn.images[:_SHOWN_IN_A_ROW])
             numbers = self._look(step, member, drawn)
             self._logs.loggers[member.index].scalars(step, numbers)

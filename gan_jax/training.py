@@ -21,7 +21,8 @@ from gan_jax.class_pictures import picture
 from gan_jax.class_sampling import MOST_ROWS, asked_labels, draw_classes
 from gan_jax.cli import metric_table
 from gan_jax.collapse_guard import CollapseGuard
-from gan_jax.config import check_config, num_final_samples, plain
+from gan_jax.config import num_final_samples, plain
+from gan_jax.config_checks import check_config
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError, TrainingDiverged

@@ -13,7 +13,8 @@ from safetensors.numpy import load_file, save_file
 
 from gan_jax import checkpoint, training
 from gan_jax.checkpoint import CheckpointError, Checkpoints
-from gan_jax.config import check_config, cnn_config, gan_config
+from gan_jax.config import cnn_config, gan_config
+from gan_jax.config_checks import check_config
 from gan_jax.data import load
 from gan_jax.errors import InputError
 from gan_jax.extractor import load_pack

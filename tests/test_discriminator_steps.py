@@ -9,7 +9,8 @@ import pytest
 
 from gan_jax import steps
 from gan_jax.axis import named_key
-from gan_jax.config import check_config, gan_config
+from gan_jax.config import gan_config
+from gan_jax.config_checks import check_config
 from gan_jax.errors import InputError
 from gan_jax.factory import count_steps
 from gan_jax.losses import RELATIVISTIC

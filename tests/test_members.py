@@ -3,7 +3,8 @@
 import pytest
 
 from configs import smoke
-from gan_jax.config import check_config, cnn_config, gan_config
+from gan_jax.config import cnn_config, gan_config
+from gan_jax.config_checks import check_config
 from gan_jax.errors import InputError
 from gan_jax.factory import build_gan
 from gan_jax.hyperparameters import with_hyperparameters

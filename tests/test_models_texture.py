@@ -11,7 +11,8 @@ import optax
 import pytest
 from scipy import stats
 
-from gan_jax.config import check_config, gan_config
+from gan_jax.config import gan_config
+from gan_jax.config_checks import check_config
 from gan_jax.errors import InputError
 from gan_jax.factory import build_gan
 from gan_jax.models.texture import Noise, TextureDiscriminator, TextureGenerator, spans

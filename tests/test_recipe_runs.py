@@ -3,7 +3,8 @@
 import pytest
 
 from gan_jax import training
-from gan_jax.config import check_config, gan_config
+from gan_jax.config import gan_config
+from gan_jax.config_checks import check_config
 from gan_jax.errors import InputError
 from gan_jax.factory import build_gan, build_recogniser
 from gan_jax.state import FollowingGANState
