@@ -111,8 +111,8 @@ def gan_config() -> ConfigDict:
             generator_norm="batch",  # dcgan, resnet, texture: batch or none
             discriminator_norm="batch",  # dcgan, resnet, texture: batch, none or spectral
             discriminator_width=0,  # resnet, r3gan, texture: 0 for width
-            # dcgan, resnet, r3gan: '' for a GAN without classes; both networks know the label with
-            # projection; with auxiliary the discriminator guesses it instead.
+            # dcgan, resnet, r3gan, texture: '' for a GAN without classes; both networks know the
+            # label with projection; with auxiliary (not texture) the discriminator guesses it.
             conditional="",
             auxiliary_weight=1.0,  # of that guess's cross entropy in both losses
             halvings=0,  # r3gan: last stages, each with half the channels of the one before
