@@ -1,0 +1,17 @@
+"""R3GAN on Fashion-MNIST: the recipe of configs/mnist_r3gan.py, data and judge of fashion_mnist.py.
+
+    python train.py --config configs/fashion_mnist_r3gan.py
+
+Not measured yet.
+"""
+
+from configs import fashion_mnist, mnist_r3gan
+
+
+def get_config():
+    config = mnist_r3gan.get_config()
+    fashion = fashion_mnist.get_config()
+    config.dataset = fashion.dataset
+    config.judge = fashion.judge
+    config.num_steps = 20_000
+    return config
