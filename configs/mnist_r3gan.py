@@ -3,7 +3,7 @@
     python train.py --config configs/mnist_r3gan.py
 
 Relativistic loss with R1 and R2 at every step, networks without normalisation, gamma, beta2 and the
-average's half-life changing over a burn-in as the paper's do on Stacked MNIST (appendix D, table 9).
+average's half-life changing over a burn-in as in the paper on Stacked MNIST (appendix D, table 9).
 Width and batch are not the paper's (768 and 512): on 2 CPU cores this takes hours, on a GPU minutes
 are expected. For the same loss in less time give --config.model.name=dcgan
 --config.model.width=32 --config.model.discriminator_norm=none.
