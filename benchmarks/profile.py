@@ -1,6 +1,6 @@
-"""Where the milliseconds of the article's step go on this CPU, by layer and direction.
+"""Where the milliseconds of a work's step go on this CPU, by layer and direction.
 
-    python -m benchmarks.profile [--steps 10]
+    python -m benchmarks.profile [--work article] [--steps 10]
 
 Traces the compiled step and adds up what each operation took by the layer that it belongs to. The
 tracer itself costs some of the time, and what XLA does not report (its oldest convolution calls) is
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import functools
 import gzip
 import json
 import pathlib
@@ -23,9 +22,11 @@ import jax
 import numpy as np
 
 from benchmarks.machine import describe_machine
+from benchmarks.peers import ours
+from benchmarks.works import WORKS, Task, Work
 
 _DEFINITION = re.compile(r'\s*(?:ROOT )?%?([\w.\-]+) = .*op_name="([^"]*)"')
-_LAYER = re.compile(r"(Generator|Discriminator)\)*/(?:[a-z]\w*/)*([A-Z][A-Za-z]*_\d+)")
+_LAYER = re.compile(r"(Generator|Discriminator|CNN)\)*/(?:[a-z]\w*/)*([A-Z][A-Za-z]*_\d+)")
 
 
 def layer_of(op_name: str) -> str:
@@ -56,27 +57,27 @@ def add_up(events: list[dict], rows: dict[str, str], steps: int) -> dict[str, fl
     return dict(total)
 
 
-def _article():
-    import optax
-
-    from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
-    from gan_jax.state import GAN, create_gan_state
-    from gan_jax.steps import gan_step
-
-    adam, key = optax.adam(2e-4, b1=0.5), jax.random.key(0)
-    gan = GAN(ArticleGenerator(), ArticleDiscriminator(), adam, adam, 100, ema_half_life=0.0)
-    batch = {"images": jax.random.uniform(key, (128, 28, 28, 1)) * 2 - 1}
-    step = jax.jit(functools.partial(gan_step, gan=gan), donate_argnums=0)
-    return step, create_gan_state(gan, key, (28, 28, 1)), batch, key
+def _build(work: Work):
+    """The compiled step of a work, its state, batch and key."""
+    task, key = Task(work), jax.random.key(0)
+    shape = (work.batch_size, *work.image_shape)
+    batch = {
+        "images": jax.random.uniform(key, shape) * 2 - 1,
+        "labels": jax.random.randint(key, shape[:1], 0, work.num_classes),
+    }
+    state = ours.create(task, key)
+    step = jax.jit(ours.make_step(task), donate_argnums=0)
+    return step.lower(state, batch, key).compile(), state, batch, key
 
 
 def main() -> None:
     """Prints the table, longest first."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", choices=tuple(WORKS), default="article")
     parser.add_argument("--steps", type=int, default=10)
-    steps = parser.parse_args().steps
-    step, state, batch, key = _article()
-    compiled = step.lower(state, batch, key).compile()
+    options = parser.parse_args()
+    steps = options.steps
+    compiled, state, batch, key = _build(WORKS[options.work])
     times = []
     for _ in range(steps + 2):
         start = time.perf_counter()
@@ -93,7 +94,8 @@ def main() -> None:
         path = next(pathlib.Path(folder).rglob("perfetto_trace.json.gz"))
         events = json.loads(gzip.decompress(path.read_bytes()))["traceEvents"]
     found = add_up(events, operations(compiled.as_text()), steps)
-    print(f"{describe_machine()['processor']}: {np.median(times[2:]) * 1e3:.0f} ms a step, ")
+    where = f"{options.work}, {describe_machine()['processor']}"
+    print(f"{where}: {np.median(times[2:]) * 1e3:.0f} ms a step,")
     print(f"{traced:.0f} ms under the tracer, of which by layer:\n")
     print("| layer | ms |\n|---|---|")
     for name, milliseconds in sorted(found.items(), key=lambda item: -item[1]):
