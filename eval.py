@@ -220,6 +220,7 @@ def _draw() -> str:
     source = Source(
         _WORKDIR.value,
         checkpoint=_CHECKPOINT.value,
+        member=_MEMBER.value,
         seed=_SEED.value if _SEED.present else None,
         truncation=_TRUNCATION.value,
         batch_size=_BATCH_SIZE.value,

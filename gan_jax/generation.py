@@ -27,6 +27,7 @@ class Source:
     Attributes:
         workdir: of the run.
         checkpoint: 'latest', 'best' or a step.
+        member: of a run of several GANs, which one; None of other runs.
         seed: of the latents; None for the run's own, whose first images eval.json judges.
         truncation: psi of `gan_jax.truncation`; None for all latents.
         batch_size: images a call; 0 for as many as the run's config says.
@@ -34,6 +35,7 @@ class Source:
 
     workdir: str | pathlib.Path
     checkpoint: str = "latest"
+    member: int | None = None
     seed: int | None = None
     truncation: float | None = None
     batch_size: int = 0
@@ -42,13 +44,13 @@ class Source:
         """Reads the run.
 
         Raises:
-            InputError: no such run or checkpoint, a seed below 0, or a truncation that cannot be.
+            InputError: no such run, member or checkpoint, a seed below 0, or a truncation that cannot be.
         """
         if self.seed is not None and self.seed < 0:
             raise InputError(f"--seed is {self.seed}; expected 0 or more.")
         if self.truncation is not None:
             check_truncation(self.truncation)
-        trained = read_gan(self.workdir, self.checkpoint)
+        trained = read_gan(self.workdir, self.checkpoint, self.member)
         if self.truncation is not None and isinstance(trained.gan.generator, TextureGenerator):
             raise InputError(
                 f"--truncation is {self.truncation}, and '{self.workdir}' draws textures: their "
@@ -114,6 +116,7 @@ class Drawing:
         psi = self.source.truncation
         return {
             "run": str(self.source.workdir),
+            "member": self.source.member,
             "model": config.model.name,
             "dataset": trained.train.name,
             "checkpoint": trained.step,

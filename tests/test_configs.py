@@ -44,6 +44,8 @@ def _batch(config):
 def test_a_config_is_valid_and_its_step_can_be_traced(name):
     config = importlib.import_module(f"configs.{name}").get_config()
     check_config(config)
+    if config.model.get("name") == "r3gan":
+        config.model.blocks = 1  # each further one is the same again
     classes = config.model.get("num_textures", 10)
     classes = classes if classes > 1 else 10
     batch, shape = _batch(config)

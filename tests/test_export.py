@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+import pathlib
 import subprocess
 import sys
 import zipfile
@@ -53,7 +54,8 @@ def _trained(generator, image_shape, latent_dim, *inputs, **fields):
     images = np.zeros((6, *image_shape), np.uint8)
     labels = np.array([0, 0, 0, 2, 2, 2], np.int32)  # none of class 1
     train = Dataset("made", "train", images=images, labels=labels, class_names=tuple("abc"))
-    return TrainedGAN(config, gan, jax.tree.map(np.asarray, variables), 7, train)
+    variables = jax.tree.map(np.asarray, variables)
+    return TrainedGAN(config, gan, variables, 7, train, pathlib.Path("run"))
 
 
 @pytest.fixture

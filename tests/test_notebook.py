@@ -31,7 +31,7 @@ def test_the_lines_train_a_gan(capsys):
     assert "loss/generator" in capsys.readouterr().out
 
 
-def test_the_pieces_of_a_recipe_make_a_step_of_ones_own():
+def test_the_pieces_of_a_recipe_make_a_step_of_ones_own(quickly_compiled):
     lines = _lines("Recipes")
     notebook = {"__name__": "__main__"}
     exec(compile(lines, "README.md", "exec"), notebook)
