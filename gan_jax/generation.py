@@ -44,7 +44,8 @@ class Source:
         """Reads the run.
 
         Raises:
-            InputError: no such run, member or checkpoint, a seed below 0, or a truncation that cannot be.
+            InputError: no such run, member or checkpoint, a seed below 0, or a truncation that
+                cannot be.
         """
         if self.seed is not None and self.seed < 0:
             raise InputError(f"--seed is {self.seed}; expected 0 or more.")
