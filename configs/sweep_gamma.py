@@ -10,24 +10,18 @@ distance against gamma and names the best; take it with more seeds and steps:
         --config.sweep.gamma=0.25,0.5,1 --workdir runs/finer
 """
 
-from configs import cnn_mnist5k
-from gan_jax.config import gan_config
+from configs import quickstart
 
 
 def get_config():
-    config = gan_config()
+    config = quickstart.get_config()
     config.model.width = 16
     config.model.discriminator_norm = "none"  # R1 looks at single images
     config.r1_weight = 1.0  # the penalty that gamma is of
     config.sweep.gamma = (0.0625, 0.25, 1.0, 4.0)
     config.num_seeds = 2
     config.num_steps = 1500
-    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
-        optimizer.learning_rate = 1e-3
-        optimizer.b2 = 0.99
     config.ema_half_life = 5_000.0
     config.evaluation.every = 500
     config.checkpoint.every = 500
-    config.judge.pack = "runs/cnn_mnist5k/pack"
-    config.judge.train = cnn_mnist5k.get_config()
     return config

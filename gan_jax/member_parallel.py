@@ -31,7 +31,16 @@ from gan_jax.member_steps import (
     members_step,
     stack_members,
 )
-from gan_jax.parallel import AXIS, Fetch, Plan, compile_steps, make_plan, process_count, replicate
+from gan_jax.parallel import (
+    AXIS,
+    Fetch,
+    Plan,
+    compile_steps,
+    make_plan,
+    mean_metrics,
+    process_count,
+    replicate,
+)
 from gan_jax.state import GAN
 
 LAYOUTS = ("members", "batch", "turns")
@@ -136,7 +145,7 @@ def _shared(step: Callable[..., Any], fetch: Fetch, plan: Plan, scan: bool) -> C
 
     def several(state: MembersState, inputs: MemberInputs, data: Any, rows: Any) -> Any:
         state, metrics = jax.lax.scan(lambda s, r: one(s, inputs, data, r), state, rows)
-        return state, _means(metrics)
+        return state, jax.tree.map(lambda x: jnp.mean(x, 0), metrics)
 
     @functools.cache
     def compiled(structure: Any) -> Callable[..., Any]:
@@ -162,7 +171,7 @@ def _shared(step: Callable[..., Any], fetch: Fetch, plan: Plan, scan: bool) -> C
         for picked in rows:
             state, metrics = function(state, inputs, data, picked)
             collected.append(metrics)
-        return state, _means_of(collected)
+        return state, mean_metrics(collected)
 
     return call
 
@@ -191,19 +200,10 @@ def _in_turns(step: Callable[..., Any], fetch: Fetch) -> Compiled:
                 own, metrics = one(own, own_inputs, data, picked)
                 numbers.append(metrics)
             states.append(own)
-            collected.append(_means_of(numbers))
+            collected.append(mean_metrics(numbers))
         return stack(states), _stacked(collected)
 
     return call
-
-
-def _means(metrics: dict[str, Array]) -> dict[str, Array]:
-    return jax.tree.map(lambda x: jnp.mean(x, 0), metrics)
-
-
-@jax.jit
-def _means_of(collected: list[dict[str, Array]]) -> dict[str, Array]:
-    return _means(_stacked(collected))
 
 
 @jax.jit

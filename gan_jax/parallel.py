@@ -252,11 +252,12 @@ def _one_step(step: Callable[..., Any], fetch: Fetch, plan: Plan) -> Callable[..
 def _mean_of(collected: list[dict[str, Array]]) -> dict[str, Array]:
     if len(collected) == 1:
         return collected[0]
-    return _mean_compiled([local_copy(metrics) for metrics in collected])
+    return mean_metrics([local_copy(metrics) for metrics in collected])
 
 
 @jax.jit
-def _mean_compiled(collected: list[dict[str, Array]]) -> dict[str, Array]:
+def mean_metrics(collected: list[dict[str, Array]]) -> dict[str, Array]:
+    """The means over the metrics of several steps, which lie on the same devices."""
     return jax.tree.map(lambda *values: jnp.mean(jnp.stack(values), 0), *collected)
 
 

@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
     """What a discriminator says of images.
 
     Attributes:
-        logits: [n], high for real.
+        logits: [n], high for real; [n, positions] of a texture's discriminator that is not pooled.
         class_logits: [n, num_classes] of its auxiliary classifier, or None without one.
     """
 
