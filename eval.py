@@ -146,8 +146,9 @@ def main(arguments: list[str]) -> None:
         print(_draw())
         return
     _check_texture_flags()
-    from gan_jax import cli, evaluation, sample_evaluation
-    from gan_jax.texture_report import texture_verdict
+    from gan_jax import cli, evaluation
+    from gan_jax.judging import samples as sample_evaluation
+    from gan_jax.textures.report import texture_verdict
     from gan_jax.trained import result_folder
 
     if _TEXTURE.value and _SAMPLES.value:
@@ -215,7 +216,7 @@ def _check_drawing_flags() -> None:
 
 
 def _draw() -> str:
-    from gan_jax.generation import Source
+    from gan_jax.exports.generation import Source
 
     source = Source(
         _WORKDIR.value,
@@ -226,17 +227,17 @@ def _draw() -> str:
         batch_size=_BATCH_SIZE.value,
     )
     if _EXPORT.present:
-        from gan_jax.sample_export import export_samples
+        from gan_jax.exports.samples import export_samples
 
         export_samples(source, _EXPORT.value, _OUT.value)
         return f"{_EXPORT.value:,} samples: {_OUT.value}"
     if _WALK.present:
-        from gan_jax.latent_walk import write_walk
+        from gan_jax.exports.walk import write_walk
 
         options = {flag.name: flag.value for flag in (_FRAMES, _FPS, _WALKS, _POINTS)}
         write_walk(source, _WALK.value, **options)
         return f"Walk: {_WALK.value}"
-    from gan_jax.program_export import export_program
+    from gan_jax.exports.program import export_program
 
     record = export_program(source, _PROGRAM.value)
     return f"Program: {_PROGRAM.value}\n{record['read']}\n{record['call']}\n{record['takes']}"
@@ -259,8 +260,8 @@ def _check_texture_flags() -> None:
 def _compare_textures() -> str:
     from gan_jax import cli
     from gan_jax.errors import InputError
-    from gan_jax.texture_crops import Cutting
-    from gan_jax.texture_evaluation import evaluate_textures, evaluation_text
+    from gan_jax.textures.crops import Cutting
+    from gan_jax.textures.evaluation import evaluate_textures, evaluation_text
 
     for name, flag in (("reference", _REFERENCE), ("out", _OUT)):
         if not flag.value:
@@ -281,7 +282,7 @@ def _compare_textures() -> str:
 
 
 def _compare(folders: list[str]) -> str:
-    from gan_jax.comparison_report import compare_runs, comparison_table
+    from gan_jax.comparison.report import compare_runs, comparison_table
 
     comparison = compare_runs(folders, _OUT.value or None)
     if _OUT.value:
@@ -293,7 +294,7 @@ def _compare(folders: list[str]) -> str:
 
 def _test_pack() -> str:
     from gan_jax.errors import InputError
-    from gan_jax.gate import gate_pack, gate_table
+    from gan_jax.judging.gate import gate_pack, gate_table
 
     if not _REFERENCE.value:
         raise InputError("--gate needs --reference too, such as --reference mnist5k.")

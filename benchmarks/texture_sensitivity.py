@@ -18,11 +18,11 @@ import numpy as np
 from gan_jax import data
 from gan_jax.data.procedural import KINDS, procedural_textures
 from gan_jax.errors import InputError
-from gan_jax.extractor import load_pack
+from gan_jax.extractors.pack import load_pack
 from gan_jax.metrics.texture.headline import HEADLINE
-from gan_jax.texture_baselines import BASELINES
-from gan_jax.texture_gate import sensitivity_table, texture_sensitivity
-from gan_jax.texture_suite import judge_textures
+from gan_jax.textures.baselines import BASELINES
+from gan_jax.textures.gate import sensitivity_table, texture_sensitivity
+from gan_jax.textures.suite import judge_textures
 
 _FAMILIES = "spectrum,cooccurrence,portilla_simoncelli,patterns"
 

@@ -3,7 +3,7 @@
     python train.py --config configs/texture_all.py
 
 Class-conditional: the label, which photograph a crop is of, chooses the generator's code and the
-discriminator's embedding (`texture=0`, 1, 2 of `gan_jax.texture_sampling.sample_texture` are
+discriminator's embedding (`texture=0`, 1, 2 of `gan_jax.textures.sampling.sample_texture` are
 brick, grass and gravel). Model and hardware are those of configs/texture_brick.py. Not measured:
 only a few steps of it were run.
 """

@@ -11,7 +11,7 @@ from typing import Any
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-from gan_jax.sweep_section import sweep_section
+from gan_jax.members.sweep_section import sweep_section
 
 # Fields that may differ when a run is resumed: they change how long it goes on, what is watched, or
 # where it runs, not what it computes at each step.
@@ -188,7 +188,7 @@ def gan_config() -> ConfigDict:
             num_final_samples=0,  # at the end; 0: num_samples
             batch_size=500,
             grid=64,  # images in a grid
-            textures=False,  # judge as textures too, at the end; see `gan_jax.texture_suite`
+            textures=False,  # judge as textures too, at the end; see `gan_jax.textures.suite`
         )
     )
     config.collapse = _collapse()
@@ -199,7 +199,7 @@ def gan_config() -> ConfigDict:
 
 
 def _collapse() -> ConfigDict:
-    """The mode-collapse meter, see `gan_jax.collapse.CollapseRule`; it needs a judge.
+    """The mode-collapse meter, see `gan_jax.collapse.meter.CollapseRule`; it needs a judge.
 
     The limits lie between what 11 runs of the quickstart's model showed at n = 500, in up to 2,000
     steps, as shares of real images' coverage, Vendi score and a single class's KL. Eight learned:

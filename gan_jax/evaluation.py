@@ -14,32 +14,32 @@ import numpy as np
 
 from gan_jax import parallel
 from gan_jax import workdir as folder
-from gan_jax.class_agreement import with_agreement
-from gan_jax.class_pictures import ClassPictures, picture
-from gan_jax.class_sampling import asked_labels, class_pictures
+from gan_jax.classes.agreement import with_agreement
+from gan_jax.classes.pictures import ClassPictures, picture
+from gan_jax.classes.sampling import asked_labels, class_pictures
 from gan_jax.config import num_final_samples
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment
-from gan_jax.extractor import Extractor
-from gan_jax.extractor_choice import open_extractors
+from gan_jax.extractors.choice import open_extractors
+from gan_jax.extractors.layer_statistics import low_rank_warning
+from gan_jax.extractors.pack import Extractor
 from gan_jax.images import image_grid, save_png
-from gan_jax.judge import Judge, Judgement, make_judge
-from gan_jax.layer_statistics import low_rank_warning
+from gan_jax.judging.judge import Judge, Judgement, make_judge
 from gan_jax.logs import read_history
 from gan_jax.metrics import class_histogram, nearest_neighbours
 from gan_jax.pixels import to_float
-from gan_jax.recogniser_report import RecogniserReport, write_recogniser_report
-from gan_jax.report import GANReport, write_gan_report
+from gan_jax.reports.gan import GANReport, write_gan_report
+from gan_jax.reports.recogniser import RecogniserReport, write_recogniser_report
 from gan_jax.sampling import generate_images, interpolate, sample_latents
 from gan_jax.state import GAN
-from gan_jax.texture_evaluation import (
+from gan_jax.textures.evaluation import (
     RunTextures,
     check_run,
     divide_families,
     judge_run,
     make_report,
 )
-from gan_jax.texture_report import write_texture_report
+from gan_jax.textures.report import write_texture_report
 from gan_jax.trained import read_gan
 
 NUM_BOOTSTRAP = 100
@@ -170,8 +170,8 @@ def evaluate_gan(
         batch_size: images a call.
         history_of: the run's folder, if it is not `out`.
         others: further judges, whose numbers stand under 'judges' in eval.json.
-        families: of metrics, see `gan_jax.suite`; None for all that can be computed. Those of
-            `gan_jax.texture_suite` may be among them.
+        families: of metrics, see `judging.suite`; None for all that can be computed. Those of
+            `gan_jax.textures.suite` may be among them.
         textures: held-out images to compare with as textures, or None.
     """
     chosen, texture_families = divide_families(families)
@@ -364,11 +364,11 @@ def evaluate_run(
         workdir: of the run.
         checkpoint: 'latest', 'best' or a step.
         member: of a run of several GANs, which one; see `gan_jax.trained.read_gan`.
-        extractors: see `gan_jax.extractor_choice`; several with commas, the first for the headline;
+        extractors: see `extractors.choice`; several with commas, the first for the headline;
             '' for the pack of the run's config.
         num_samples: how many images; 0 for as many as the config says.
         out: where eval.json and report.html go; None for the run's folder, or the member's in it.
-        families: of metrics, see `gan_jax.suite`; None for all that can be computed.
+        families: of metrics, see `gan_jax.judging.suite`; None for all that can be computed.
         batch_size: images a call; 0 for as many as the config says.
         cache: folder for statistics of references; '' for none.
         textures: whether to judge them as textures too, whatever the config says.

@@ -10,13 +10,13 @@ from ml_collections import ConfigDict
 from gan_jax import loop, parallel
 from gan_jax import workdir as folder
 from gan_jax.checkpoint import Checkpoints, check_space
-from gan_jax.collapse_guard import CollapseGuard
+from gan_jax.collapse.guard import CollapseGuard
+from gan_jax.collapse.rollback import Rollbacks
 from gan_jax.config import examples_a_step
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.feed import Feed, make_feed
 from gan_jax.logs import ProgressLine, RunLogger, read_history
-from gan_jax.rollback import Rollbacks
 
 
 class Session:

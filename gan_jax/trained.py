@@ -18,8 +18,8 @@ from gan_jax.checkpoint import Checkpoints
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError
 from gan_jax.factory import build_gan, count_steps
-from gan_jax.member_steps import MembersState, member_state
-from gan_jax.members import Member, build_members, has_members, member_config, members_of
+from gan_jax.members.plan import Member, build_members, has_members, member_config, members_of
+from gan_jax.members.steps import MembersState, member_state
 from gan_jax.state import GAN, GANState, create_gan_state
 
 _log = logging.getLogger(__name__)

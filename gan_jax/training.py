@@ -15,34 +15,34 @@ from ml_collections import ConfigDict
 
 from gan_jax import evaluation, loop, parallel
 from gan_jax import workdir as folder
-from gan_jax.channel_extractor import reading_channels
-from gan_jax.class_agreement import with_agreement
-from gan_jax.class_pictures import picture
-from gan_jax.class_sampling import MOST_ROWS, asked_labels, draw_classes
+from gan_jax.classes.agreement import with_agreement
+from gan_jax.classes.pictures import picture
+from gan_jax.classes.sampling import MOST_ROWS, asked_labels, draw_classes
 from gan_jax.cli import metric_table
-from gan_jax.collapse_guard import CollapseGuard
+from gan_jax.collapse.guard import CollapseGuard
+from gan_jax.collapse.rollback import RollBack, Rollbacks
 from gan_jax.config import num_final_samples, plain
 from gan_jax.config_checks import check_config
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError, TrainingDiverged
-from gan_jax.extractor import Extractor, assemble, load_pack, make_record, save_pack
+from gan_jax.extractors.channels import reading_channels
+from gan_jax.extractors.layer_statistics import layer_statistics, low_rank_warning
+from gan_jax.extractors.pack import Extractor, assemble, load_pack, make_record, save_pack
 from gan_jax.factory import build_gan, build_recogniser, count_steps, gan_step_function
 from gan_jax.images import image_grid, save_png
-from gan_jax.judge import Judge, make_judge
-from gan_jax.layer_statistics import layer_statistics, low_rank_warning
+from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.logs import read_history
-from gan_jax.member_table import members_table
-from gan_jax.member_training import make_crew, train_members
-from gan_jax.members import has_members
-from gan_jax.rollback import RollBack, Rollbacks
+from gan_jax.members.plan import has_members
+from gan_jax.members.table import members_table
+from gan_jax.members.training import make_crew, train_members
+from gan_jax.reports.stopped import write_stopped_report
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.session import Session, say
 from gan_jax.state import GANState, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update
-from gan_jax.stopped_report import write_stopped_report
-from gan_jax.texture_evaluation import check_run
-from gan_jax.texture_meter import TextureMeter
+from gan_jax.textures.evaluation import check_run
+from gan_jax.textures.meter import TextureMeter
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from gan_jax.config import cnn_config, gan_config
 from gan_jax.config_checks import check_config
 from gan_jax.data import load
 from gan_jax.errors import InputError
-from gan_jax.extractor import load_pack
+from gan_jax.extractors.pack import load_pack
 from gan_jax.factory import build_gan
 from tests.runs import tiny_config
 from tests.test_runs import ROOT, environment
@@ -209,7 +209,7 @@ def test_packs_that_are_missing_changed_or_unfit(tiny_run, tmp_path):
 
 
 def test_a_pack_of_another_arithmetic_is_refused(tiny_run, monkeypatch):
-    from gan_jax import extractor
+    from gan_jax.extractors import pack as extractor
 
     original = extractor._golden
 

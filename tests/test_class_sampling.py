@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.class_sampling import asked_labels, class_names, class_pictures, draw_classes
+from gan_jax.classes.sampling import asked_labels, class_names, class_pictures, draw_classes
 from gan_jax.data import Dataset
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.state import GAN

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from gan_jax import training
-from gan_jax.collapse import CollapseRule, Reading, make_meter
+from gan_jax.collapse.meter import CollapseRule, Reading, make_meter
+from gan_jax.collapse.rollback import RollBack, Rollbacks
 from gan_jax.config import gan_config
 from gan_jax.config_checks import check_config
 from gan_jax.errors import InputError, ModeCollapse
-from gan_jax.report import GANReport, write_gan_report
-from gan_jax.rollback import RollBack, Rollbacks
+from gan_jax.reports.gan import GANReport, write_gan_report
 from tests import runs
 
 CLASSES, PER_CLASS = 5, 200

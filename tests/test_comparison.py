@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from gan_jax.comparison import compare
-from gan_jax.comparison_report import compare_runs
+from gan_jax.comparison.comparison import compare
+from gan_jax.comparison.report import compare_runs
+from gan_jax.comparison.results import read_results
 from gan_jax.errors import InputError
-from gan_jax.results import read_results
 from tests.results import REMOVED, distances, protocol, write_result
 
 # What may be compared

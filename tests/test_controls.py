@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics
-from gan_jax.controls import pca_extractor, pixel_extractor, random_extractor
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
-from gan_jax.extraction import digest_of
-from gan_jax.judge import make_judge
+from gan_jax.extractors.common import digest_of
+from gan_jax.extractors.controls import pca_extractor, pixel_extractor, random_extractor
+from gan_jax.judging.judge import make_judge
 from gan_jax.models.cnn import CNN
 
 _SHAPE = (9, 7, 2)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from gan_jax.degradations import DEGRADATIONS, Pool
 from gan_jax.errors import InputError
+from gan_jax.judging.degradations import DEGRADATIONS, Pool
 
 _BY_NAME = {one.name: one for one in DEGRADATIONS}
 _NAMES = tuple(_BY_NAME)

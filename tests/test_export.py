@@ -18,16 +18,16 @@ from scipy import stats
 
 from gan_jax.data import Dataset, read_images
 from gan_jax.errors import InputError
-from gan_jax.generation import Drawing, Source
+from gan_jax.exports.generation import Drawing, Source
+from gan_jax.exports.program import PLATFORMS, export_program, exported_generator
+from gan_jax.exports.samples import export_samples
+from gan_jax.exports.truncation import truncated_latents
 from gan_jax.models.dcgan import DCGANGenerator
 from gan_jax.models.platform import platform, traced_for
 from gan_jax.pixels import to_uint8
-from gan_jax.program_export import PLATFORMS, export_program, exported_generator
-from gan_jax.sample_export import export_samples
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.state import GAN
 from gan_jax.trained import TrainedGAN, read_gan
-from gan_jax.truncation import truncated_latents
 from tests.command import eval_py
 from tests.networks import TEXTURE
 
@@ -61,7 +61,7 @@ def _trained(generator, image_shape, latent_dim, *inputs, **fields):
 @pytest.fixture
 def conditional(monkeypatch):
     trained = _trained(_Conditional(), (4, 3, 2), 5, jnp.zeros((1,), int), num_classes=3)
-    monkeypatch.setattr("gan_jax.generation.read_gan", lambda *_: trained)
+    monkeypatch.setattr("gan_jax.exports.generation.read_gan", lambda *_: trained)
     return trained
 
 
@@ -151,7 +151,7 @@ def test_conditional_pngs_lie_in_folders_of_their_class(monkeypatch, tmp_path):
             return super().__call__(latents, labels, train=train)[..., :1]
 
     trained = _trained(Grey(), (4, 3, 1), 5, jnp.zeros((1,), int), num_classes=3)
-    monkeypatch.setattr("gan_jax.generation.read_gan", lambda *_: trained)
+    monkeypatch.setattr("gan_jax.exports.generation.read_gan", lambda *_: trained)
     export_samples(Source("run"), 12, tmp_path / "pngs")
     export_samples(Source("run"), 12, tmp_path / "set.npz")
     packed, found = read_images(str(tmp_path / "set.npz")), read_images(str(tmp_path / "pngs"))
@@ -162,7 +162,7 @@ def test_conditional_pngs_lie_in_folders_of_their_class(monkeypatch, tmp_path):
 
 def test_textures_are_exported_as_crops_and_not_truncated(monkeypatch, tmp_path):
     trained = _trained(TEXTURE, (16, 16, 1), TEXTURE.latent_dim)
-    monkeypatch.setattr("gan_jax.generation.read_gan", lambda *_: trained)
+    monkeypatch.setattr("gan_jax.exports.generation.read_gan", lambda *_: trained)
     export_samples(Source("run"), 3, tmp_path / "crops")
     assert read_images(str(tmp_path / "crops")).image_shape == (16, 16, 1)
     with pytest.raises(InputError, match="--truncation is 0.5.*textures"):

@@ -10,15 +10,16 @@ import shutil
 import numpy as np
 import pytest
 
-from gan_jax import cli, gate
-from gan_jax.controls import pixel_extractor
+from gan_jax import cli
 from gan_jax.data import Dataset, load
-from gan_jax.degradations import DEGRADATIONS, Degradation
 from gan_jax.errors import InputError
 from gan_jax.evaluation import write_results
-from gan_jax.extractor import Features, load_pack
-from gan_jax.gate import Gate, Row, gate_table, judge_damage, run_gate, save_gate
-from gan_jax.judge import make_judge
+from gan_jax.extractors.controls import pixel_extractor
+from gan_jax.extractors.pack import Features, load_pack
+from gan_jax.judging import gate
+from gan_jax.judging.degradations import DEGRADATIONS, Degradation
+from gan_jax.judging.gate import Gate, Row, gate_table, judge_damage, run_gate, save_gate
+from gan_jax.judging.judge import make_judge
 from tests.command import eval_py
 
 _SHAPE = (8, 8, 1)

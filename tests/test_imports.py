@@ -10,221 +10,15 @@ import sys
 
 import pytest
 
+from tests.import_rules import CLOSED, LAYERS, OWNERS
+
 _PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "gan_jax"
 
-# A module imports from the layers above it only; inside data, metrics and models there is no order.
-_LAYERS = (
-    {"errors", "sweep_section"},
-    {
-        "adaptive",
-        "augment",
-        "axis",
-        "checkpoint",
-        "cli",
-        "config",
-        "data",
-        "environment",
-        "figures",
-        "hyperparameters",
-        "images",
-        "member_statistics",
-        "memory",
-        "schedules",
-    },
-    {
-        "animation",
-        "burn_in",
-        "class_pictures",
-        "config_checks",
-        "degradations",
-        "extraction",
-        "member_figures",
-        "resize",
-        "texture_baselines",
-        "texture_crops",
-        "texture_figures",
-    },
-    {
-        "logs",
-        "losses",
-        "metrics",
-        "models",
-        "optimizers",
-        "parallel",
-        "penalties",
-        "pixels",
-        "ranking",
-        "texture_degradations",
-        "webpage",
-    },
-    {
-        "class_report",
-        "curves",
-        "extractor",
-        "feed",
-        "networks",
-        "recogniser_report",
-        "state",
-        "statistics",
-        "workdir",
-    },
-    {
-        "channel_extractor",
-        "augmentation",
-        "collapse",
-        "controls",
-        "inception",
-        "passes",
-        "report",
-        "results",
-        "rollback",
-        "stopped_report",
-        "texture_report",
-    },
-    {
-        "extractor_choice",
-        "member_steps",
-        "protocol",
-        "sampling",
-        "steps",
-        "suite",
-        "texture_sampling",
-        "texture_suite",
-    },
-    {
-        "class_sampling",
-        "factory",
-        "gate",
-        "judge",
-        "judge_result",
-        "loop",
-        "member_parallel",
-        "texture_evaluation",
-        "texture_gate",
-        "texture_meter",
-        "texture_seams",
-        "truncation",
-    },
-    {"members"},
-    {
-        "class_agreement",
-        "collapse_guard",
-        "disagreement",
-        "layer_statistics",
-        "member_records",
-        "member_results",
-        "trained",
-    },
-    {"comparison", "evaluation", "generation", "member_table", "session"},
-    {
-        "comparison_table",
-        "latent_walk",
-        "member_report",
-        "program_export",
-        "sample_evaluation",
-        "sample_export",
-    },
-    {"comparison_report", "member_evaluation"},
-    {"member_training"},
-    {"training"},
-)
-_RANK = {name: rank for rank, names in enumerate(_LAYERS) for name in names}
+# Packages in which there is no order; in the others every module has its own place.
+_WHOLE = {"data", "metrics", "models"}
+_PACKAGES = {path.parent.name for path in _PACKAGE.glob("*/__init__.py")} - _WHOLE
+_RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
-# Rooms whose doors are closed to the rest of the house: all that they may know of it.
-_CLOSED = {
-    "losses": {"errors"},
-    "penalties": {"errors"},
-    "adaptive": set(),
-    "augment": {"errors"},
-    "schedules": set(),
-    "models": {"errors"},
-    "metrics": {"errors"},
-    "collapse": {"errors", "metrics"},
-    "data": {"errors"},
-    "images": {"errors"},
-    "logs": {"errors", "images"},
-    "class_pictures": {"errors", "images"},
-    "class_report": {"class_pictures", "webpage"},
-    "report": {
-        "class_pictures",
-        "class_report",
-        "curves",
-        "errors",
-        "figures",
-        "images",
-        "recogniser_report",
-        "webpage",
-    },
-    "curves": {"figures", "webpage"},
-    "stopped_report": {"curves", "logs", "webpage", "workdir"},
-    "texture_crops": {"data", "errors"},
-    "texture_figures": {"figures"},
-    "texture_report": {"curves", "errors", "metrics", "texture_figures", "webpage"},
-    "recogniser_report": {"errors", "figures", "metrics", "webpage"},
-    "ranking": set(),
-    "hyperparameters": set(),
-    "member_statistics": set(),
-    "member_figures": {"figures"},
-    "member_report": {"member_figures", "member_results", "member_table", "webpage"},
-    "optimizers": {"burn_in", "errors", "schedules"},
-    "texture_baselines": {"errors"},
-    "texture_degradations": {"degradations"},
-    "results": {"errors", "workdir"},
-    "protocol": {"errors", "results"},
-    "judge_result": {"protocol", "ranking", "results"},
-    "disagreement": {"judge_result", "ranking"},
-    "comparison": {"disagreement", "judge_result", "protocol", "results"},
-    "comparison_table": {"comparison", "disagreement", "judge_result", "results", "webpage"},
-    "comparison_report": {
-        "comparison",
-        "comparison_table",
-        "errors",
-        "figures",
-        "judge_result",
-        "protocol",
-        "results",
-        "webpage",
-        "workdir",
-    },
-    "axis": set(),
-    "state": {"adaptive", "axis", "losses", "penalties", "schedules"},
-    "passes": {"adaptive", "axis", "errors", "penalties", "schedules", "state"},
-    "steps": {"axis", "passes", "state"},
-    "memory": {"errors"},
-    "parallel": {"errors", "memory"},
-    "checkpoint": {"errors"},
-}
-
-# Libraries that one room alone knows.
-_OWNERS = {
-    "orbax": {"checkpoint"},
-    "grain": {"data"},
-    "tensorflow_datasets": {"data"},
-    "tensorboardX": {"logs"},
-    "matplotlib": {"figures"},
-    "safetensors": {"extractor", "inception"},
-    "torch": {"inception"},
-    "ml_collections": {
-        "augmentation",
-        "burn_in",
-        "config",
-        "config_checks",
-        "factory",
-        "member_evaluation",
-        "member_training",
-        "members",
-        "networks",
-        "optimizers",
-        "session",
-        "sweep_section",
-        "trained",
-        "training",
-        "workdir",
-    },
-    "absl": {"cli"},
-    "tensorflow": set(),
-    "pickle": set(),
-}
 _DEVICE_NAMES = {
     "pmap", "shard_map", "distributed", "sharding", "device_put", "local_devices", "process_index",
     "multihost_utils",
@@ -236,8 +30,9 @@ def _files():
 
 
 def _room(path):
-    """The top-level module or package of a file: 'steps', 'data', or '' for gan_jax itself."""
-    return path.relative_to(_PACKAGE).with_suffix("").parts[0].replace("__init__", "")
+    """A file's place in the table: 'steps', 'members.plan', 'data'; '' for a bare __init__."""
+    parts = path.relative_to(_PACKAGE).with_suffix("").parts
+    return parts[0] if parts[0] in _WHOLE else ".".join(parts).replace("__init__", "").strip(".")
 
 
 @functools.cache
@@ -252,21 +47,22 @@ def _imports(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            if node.module == "gan_jax":
-                yield from (f"gan_jax.{alias.name}" for alias in node.names)
+            if (_PACKAGE.parent / node.module.replace(".", "/")).is_dir():
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
             else:
                 yield node.module
 
 
 def _own_imports(path):
     """The rooms that a file imports from, without its own."""
-    rooms = {name.split(".")[1] for name in _imports(path) if name.startswith("gan_jax.")}
+    names = [name.split(".")[1:] for name in _imports(path) if name.startswith("gan_jax.")]
+    rooms = {name[0] if name[0] in _WHOLE else ".".join(name) for name in names}
     return rooms - {_room(path)}
 
 
 def test_the_table_knows_every_module():
-    rooms = {_room(path) for path in _files()} - {""}
-    assert rooms == set(_RANK), "give a new module its place in _LAYERS"
+    rooms = {_room(path) for path in _files()} - {"", *_PACKAGES}
+    assert rooms == set(_RANK), "give a new module its place in LAYERS"
 
 
 def test_imports_point_downwards():
@@ -274,27 +70,27 @@ def test_imports_point_downwards():
         f"{path.relative_to(_PACKAGE)} imports {name}"
         for path in _files()
         for name in _own_imports(path)
-        if _room(path) == "" or _RANK[name] >= _RANK[_room(path)]
+        if _room(path) in ("", *_PACKAGES) or _RANK[name] >= _RANK[_room(path)]
     ]
     assert not wrong
 
 
-@pytest.mark.parametrize("room", _CLOSED)
+@pytest.mark.parametrize("room", CLOSED)
 def test_closed_rooms_know_nothing_of_training(room):
     for path in _files():
         if _room(path) == room:
-            assert _own_imports(path) <= _CLOSED[room], path.name
+            assert _own_imports(path) <= CLOSED[room], path.name
 
 
-@pytest.mark.parametrize("library", _OWNERS)
+@pytest.mark.parametrize("library", OWNERS)
 def test_libraries_stay_in_their_rooms(library):
     users = {_room(p) for p in _files() for name in _imports(p) if name.split(".")[0] == library}
-    assert users <= _OWNERS[library]
+    assert users <= OWNERS[library]
 
 
 def test_only_parallel_knows_devices():
     for path in _files():
-        if _room(path) in ("parallel", "member_parallel"):
+        if _room(path) in ("parallel", "members.parallel"):
             continue
         for node in ast.walk(_tree(path)):
             # `parallel.process_index` would be fine: what counts is where jax's own is used.
@@ -360,7 +156,7 @@ def test_importing_the_metrics_loads_no_training():
 
 
 def test_importing_data_logs_and_reports_loads_no_training():
-    loaded = _loaded_by("import gan_jax.data, gan_jax.logs, gan_jax.report")
+    loaded = _loaded_by("import gan_jax.data, gan_jax.logs, gan_jax.reports.gan")
     assert not _among(loaded, "flax", "optax", "orbax", "tensorflow", "tensorflow_datasets")
     rooms = {n.split(".")[1] for n in _among(loaded, "gan_jax") if "." in n}
     assert not rooms & {"state", "steps", "parallel", "checkpoint", "training", "loop", "feed"}

@@ -21,9 +21,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from gan_jax import inception
 from gan_jax.errors import InputError
-from gan_jax.resize import resize_bilinear
+from gan_jax.extractors import inception
+from gan_jax.extractors.resize import resize_bilinear
 
 _FIXTURE = pathlib.Path(__file__).with_name("inception_features.npz")
 _EVERY = 4  # every fourth feature is kept: enough to see any difference, a quarter of the size
@@ -199,7 +199,9 @@ def test_a_pytorch_file_without_pytorch(tmp_path, monkeypatch):
     path = tmp_path / "weights.pth"
     path.write_bytes(b"PK\x03\x04 and so on")
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(InputError, match="PyTorch is not installed.*python -m gan_jax.inception"):
+    with pytest.raises(
+        InputError, match="PyTorch is not installed.*python -m gan_jax.extractors.inception"
+    ):
         inception.load_inception(path)
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax.animation import save_animation
 from gan_jax.errors import InputError
-from gan_jax.generation import Source
-from gan_jax.latent_walk import closed_walk, write_walk
+from gan_jax.exports.animation import save_animation
+from gan_jax.exports.generation import Source
+from gan_jax.exports.walk import closed_walk, write_walk
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.trained import read_gan
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gan_jax.member_statistics import choose, summarise
+from gan_jax.members.statistics import choose, summarise
 
 
 @pytest.mark.parametrize("count", [2, 3, 8, 40])

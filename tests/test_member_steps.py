@@ -13,15 +13,15 @@ from gan_jax import parallel
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.feed import make_feed, make_members_feed
-from gan_jax.hyperparameters import with_hyperparameters
-from gan_jax.member_parallel import (
+from gan_jax.members.hyperparameters import with_hyperparameters
+from gan_jax.members.parallel import (
     MembersPlan,
     compile_members,
     make_members_plan,
     on_host,
     place_members,
 )
-from gan_jax.member_steps import (
+from gan_jax.members.steps import (
     MemberInputs,
     create_members_state,
     member_state,
@@ -278,7 +278,7 @@ class TestClosedForm:
 
 
 def _as_member(state):
-    from gan_jax.member_steps import MembersState
+    from gan_jax.members.steps import MembersState
 
     return MembersState(state, jnp.int32(-1))
 

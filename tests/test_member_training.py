@@ -11,9 +11,9 @@ from gan_jax import memory, training, workdir
 from gan_jax.checkpoint import Checkpoints
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
 from gan_jax.evaluation import evaluate_run
-from gan_jax.member_statistics import summarise
-from gan_jax.member_table import members_table
-from gan_jax.members import member_config, members_of
+from gan_jax.members.plan import member_config, members_of
+from gan_jax.members.statistics import summarise
+from gan_jax.members.table import members_table
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.trained import read_gan
 from tests import runs
@@ -108,7 +108,7 @@ def test_one_member_is_judged_again_into_its_own_folder(sweep, tmp_path):
 
 
 def test_members_can_be_compared_as_runs_are(sweep):
-    from gan_jax.comparison import compare
+    from gan_jax.comparison.comparison import compare
 
     comparison = compare(sorted((sweep / "members").iterdir()))
     assert len(comparison.runs) == 4

@@ -7,8 +7,8 @@ from gan_jax.config import cnn_config, gan_config
 from gan_jax.config_checks import check_config
 from gan_jax.errors import InputError
 from gan_jax.factory import build_gan
-from gan_jax.hyperparameters import with_hyperparameters
-from gan_jax.members import build_members, has_members, member_config, members_of, settings_of
+from gan_jax.members.hyperparameters import with_hyperparameters
+from gan_jax.members.plan import build_members, has_members, member_config, members_of, settings_of
 
 SHAPE = (16, 16, 1)
 

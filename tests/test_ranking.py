@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from gan_jax.comparison import compare
-from gan_jax.comparison_table import comparison_table
-from gan_jax.ranking import Score, agreement, depends_on_count, direction, places, separated
+from gan_jax.comparison.comparison import compare
+from gan_jax.comparison.ranking import (
+    Score,
+    agreement,
+    depends_on_count,
+    direction,
+    places,
+    separated,
+)
+from gan_jax.comparison.table import comparison_table
 from tests.results import distances, write_result
 
 

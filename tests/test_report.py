@@ -16,10 +16,10 @@ import scipy.stats
 from PIL import Image
 
 from gan_jax.errors import InputError
-from gan_jax.figures import Series, class_chart, finite_points, line_chart
 from gan_jax.images import displayable
 from gan_jax.metrics import wilson_interval
-from gan_jax.report import (
+from gan_jax.reports.figures import Series, class_chart, finite_points, line_chart
+from gan_jax.reports.gan import (
     GANReport,
     RecogniserReport,
     image_grid,
@@ -203,7 +203,7 @@ def test_history_without_finite_values_makes_no_line():
 
 def test_reports_touch_no_global_plotting_state(tmp_path):
     code = (
-        "import sys, gan_jax.report as r; assert 'matplotlib' not in sys.modules\n"
+        "import sys, gan_jax.reports.gan as r; assert 'matplotlib' not in sys.modules\n"
         f"r.write_gan_report({str(tmp_path / 'r.html')!r}, r.GANReport('t', class_counts=[1, 2]))\n"
         "assert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules\n"
         "assert 'jax' not in sys.modules"

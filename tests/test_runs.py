@@ -18,7 +18,7 @@ from PIL import Image
 from gan_jax import evaluation, training
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
-from gan_jax.sample_evaluation import evaluate_samples
+from gan_jax.judging.samples import evaluate_samples
 from tests import runs
 
 ROOT = pathlib.Path(__file__).parents[1]

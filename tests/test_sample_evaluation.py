@@ -8,10 +8,10 @@ import pytest
 from gan_jax import metrics
 from gan_jax.data import load
 from gan_jax.errors import InputError
-from gan_jax.extractor import load_pack
-from gan_jax.sample_evaluation import evaluate_samples
-from gan_jax.statistics import load_statistics
-from gan_jax.suite import FAMILIES
+from gan_jax.extractors.pack import load_pack
+from gan_jax.judging.samples import evaluate_samples
+from gan_jax.judging.statistics import load_statistics
+from gan_jax.judging.suite import FAMILIES
 
 _EVERYTHING = {
     "fd_semantic", "fd_texture", "fd_all", "fd_infinity", "kernel_distance", "classifier_score",

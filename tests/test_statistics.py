@@ -10,14 +10,14 @@ import pytest
 
 from gan_jax import metrics
 from gan_jax.errors import InputError
-from gan_jax.metrics import Moments
-from gan_jax.statistics import (
+from gan_jax.judging.statistics import (
     Origin,
     cache_path,
     cached_moments,
     load_statistics,
     save_statistics,
 )
+from gan_jax.metrics import Moments
 
 _ORIGIN = Origin("a" * 64, "pool3", "TensorFlow 1 bilinear", "f" * 64)
 

@@ -14,7 +14,7 @@ import pytest
 from gan_jax import training
 from gan_jax.errors import Interrupted, ModeCollapse, TrainingDiverged
 from gan_jax.images import save_png
-from gan_jax.stopped_report import write_stopped_report
+from gan_jax.reports.stopped import write_stopped_report
 from tests import runs
 
 

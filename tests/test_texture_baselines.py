@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from gan_jax.errors import InputError
-from gan_jax.texture_baselines import (
+from gan_jax.textures.baselines import (
     BASELINES,
     gaussian_field,
     phase_randomised,

@@ -14,12 +14,13 @@ from absl import flags
 from PIL import Image
 
 import gan_jax.evaluation
-from gan_jax import texture_evaluation, training
+from gan_jax import training
 from gan_jax.config import gan_config
 from gan_jax.errors import InputError
 from gan_jax.metrics.texture.cooccurrence import cooccurrence_statistics
-from gan_jax.texture_crops import Cutting, crop_size, cut_crops, open_side
-from gan_jax.texture_suite import TextureJudgement
+from gan_jax.textures import evaluation as texture_evaluation
+from gan_jax.textures.crops import Cutting, crop_size, cut_crops, open_side
+from gan_jax.textures.suite import TextureJudgement
 from tests.runs import evaluation
 from tests.test_runs import ROOT, environment
 

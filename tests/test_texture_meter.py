@@ -10,8 +10,8 @@ from gan_jax.data import Dataset
 from gan_jax.data.procedural import procedural_textures
 from gan_jax.errors import InputError
 from gan_jax.metrics.texture.headline import HEADLINE
-from gan_jax.texture_meter import TextureMeter
-from gan_jax.texture_suite import judge_textures
+from gan_jax.textures.meter import TextureMeter
+from gan_jax.textures.suite import judge_textures
 from tests.runs import history
 
 
@@ -36,7 +36,7 @@ def test_a_reading_is_what_the_suite_says():
 
 
 def test_no_more_images_than_the_end_judges(monkeypatch):
-    monkeypatch.setattr("gan_jax.texture_meter.MOST_CROPS", 8)
+    monkeypatch.setattr("gan_jax.textures.meter.MOST_CROPS", 8)
     real, fake = _textures(16), _textures(40, seed=1)
     rows = np.sort(np.random.default_rng(0).permutation(40)[:8])
     most = np.sort(np.random.default_rng(0).permutation(16)[:8])

@@ -9,14 +9,14 @@ from gan_jax.errors import InputError
 from gan_jax.metrics.texture.cooccurrence import PROPERTIES, cooccurrence_statistics
 from gan_jax.metrics.texture.spectrum import radial_spectrum
 from gan_jax.metrics.texture.statistics import TextureStatistics
-from gan_jax.texture_figures import (
+from gan_jax.textures.figures import (
     excess_chart,
     histogram_edges,
     histogram_panels,
     histogram_shares,
     spectrum_chart,
 )
-from gan_jax.texture_report import (
+from gan_jax.textures.report import (
     Outliers,
     Spectra,
     TextureReport,

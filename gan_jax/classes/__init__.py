@@ -1,0 +1,1 @@
+"""Class-conditional GANs: the classes asked for, and those found."""

@@ -1,0 +1,92 @@
+"""Whether the judge's recogniser finds the classes that a conditional GAN was asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from gan_jax import metrics
+from gan_jax.classes.sampling import class_names
+from gan_jax.data import Dataset
+from gan_jax.judging.judge import Judge, Judgement
+
+NAME = "class_agreement"
+
+
+def with_agreement(
+    judgement: Judgement, judge: Judge, labels: np.ndarray, train: Dataset
+) -> Judgement:
+    """The judgement with the metric 'class_agreement', where the judge knows the classes.
+
+    Its entry holds 'value', the share of images that the recogniser reads as the class they were
+    asked to be, its 95 % interval 'ci', 'real', the same of the reference images and their labels,
+    'n', and 'classes': the same of each class by name, with 'taken_for', the class that it is most
+    often read as instead, or None. A recogniser of other classes is named in the protocol's
+    'skipped'.
+
+    Args:
+        judgement: of images of these labels, in this order.
+        judge: whose judgement it is.
+        labels: the classes asked for, int32 [n], in the numbering of `train`.
+        train: what the GAN was trained on.
+    """
+    protocol = judgement.protocol | {"labels": "random, in the mix of the training set"}
+    if not judge.knows_classes:
+        return dataclasses.replace(judgement, protocol=protocol)
+    names = judge.extractor.class_names
+    asked = _in_numbering(names, labels, train)
+    if asked is None:
+        reason = f"the recogniser's classes are others: {', '.join(map(str, names[:10]))}"
+        skipped = judgement.protocol.get("skipped", {}) | {NAME: reason}
+        return dataclasses.replace(judgement, protocol=protocol | {"skipped": skipped})
+    found = np.argmax(judgement.features.probabilities, -1)
+    fake = metrics.class_agreement(found, asked, len(names))
+    entry = _entry(fake) | {"classes": {}}
+    real = _of_reference(judge)
+    if real is not None:
+        entry["real"] = real.share
+    for label in np.unique(asked):
+        taken_for = fake.taken_for(label)
+        part = _share_of(*fake.of_class(label))
+        if real is not None and real.of_class(label)[1]:
+            part["real"] = _share_of(*real.of_class(label))["value"]
+        part["taken_for"] = None if taken_for is None else names[taken_for]
+        entry["classes"][names[label]] = part
+    return dataclasses.replace(
+        judgement, metrics=judgement.metrics | {NAME: entry}, protocol=protocol
+    )
+
+
+def _in_numbering(names: tuple[str, ...], labels: np.ndarray, of: Dataset) -> np.ndarray | None:
+    """Labels of a set's classes as numbers of the recogniser's; None if it lacks one of them."""
+    number = {name: index for index, name in enumerate(names)}
+    own = class_names(of)
+    present = np.unique(labels)
+    if any(own[label] not in number for label in present):
+        return None
+    table = np.full(len(own), -1)
+    table[present] = [number[own[label]] for label in present]
+    return table[labels]
+
+
+def _of_reference(judge: Judge) -> metrics.ClassAgreement | None:
+    """What the recogniser makes of real images; None where their labels are not its classes."""
+    if judge.reference.labels is None:
+        return None
+    names = judge.extractor.class_names
+    labels = _in_numbering(names, judge.reference.labels, judge.reference)
+    if labels is None:
+        return None
+    found = np.argmax(judge.features.probabilities, -1)
+    return metrics.class_agreement(found, labels, len(names))
+
+
+def _entry(agreement: metrics.ClassAgreement) -> dict[str, Any]:
+    return {"value": agreement.share, "ci": list(agreement.interval), "n": agreement.count}
+
+
+def _share_of(right: int, count: int) -> dict[str, Any]:
+    interval = metrics.wilson_interval(right, count)
+    return {"value": right / count, "ci": list(interval), "n": count}

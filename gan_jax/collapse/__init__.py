@@ -1,0 +1,1 @@
+"""Mode collapse: the meter, and what a run does about it."""

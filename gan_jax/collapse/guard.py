@@ -1,0 +1,110 @@
+"""What a run does about its mode-collapse meter: warn, stop or go back."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gan_jax import parallel
+from gan_jax.checkpoint import Checkpoints
+from gan_jax.collapse.meter import Collapse, CollapseRule, Reading, make_meter
+from gan_jax.collapse.rollback import RollBack, Rollbacks
+from gan_jax.errors import ModeCollapse
+from gan_jax.judging.judge import Judge
+
+_log = logging.getLogger(__name__)
+_ADVICE = (
+    "Try a learning rate 2 to 10 times lower, one for the discriminator that is not much below the "
+    "generator's, R1 (config.r1_weight=1 with config.model.discriminator_norm='none'), or a larger "
+    "batch, with another --workdir"
+)
+
+
+class CollapseGuard:
+    """Takes a reading at each evaluation and says what is to be done.
+
+    Args:
+        settings: `config.collapse` as plain data.
+        judge: gives the real images' features.
+        num_samples: generated images of an evaluation.
+        num_steps: of the whole run.
+    """
+
+    def __init__(
+        self, settings: dict[str, Any], judge: Judge, *, num_samples: int, num_steps: int
+    ) -> None:
+        settings = dict(settings)
+        self._action = settings.pop("action")
+        self._max_rollbacks = settings.pop("rollbacks")
+        self._rule = CollapseRule(**settings)
+        self._num_steps = num_steps
+        self._meter = make_meter(
+            judge.features.semantic, judge.reference_counts, num_images=num_samples
+        )
+        self._readings: list[Reading] = []
+        self._warned = False
+
+    def resume(self, step: int, history: list[dict]) -> None:
+        """Begins at `step` with the readings of the log's rows up to there."""
+        found = [self._meter.from_scalars(row["step"], row) for row in history]
+        self._readings = [reading for reading in found if reading and reading.step <= step]
+        self._warned = False
+
+    def read(self, step: int, features: Any) -> dict[str, float]:
+        """Takes the reading of generated images; returns its numbers for the log.
+
+        Args:
+            step: steps trained.
+            features: with `semantic` [n, d] and `probabilities` [n, k].
+        """
+        reading = self._meter.read(step, features.semantic, features.probabilities)
+        self._readings.append(reading)
+        return reading.scalars() | {"eval/collapsed": float(self._find() is not None)}
+
+    def check(
+        self, step: int, checkpoints: Checkpoints, rollbacks: Rollbacks
+    ) -> ModeCollapse | RollBack | None:
+        """What the run is to end or go back with after the last reading; None to go on.
+
+        All processes call it together. A collapse that changes nothing is logged as a warning, once
+        until it is over.
+        """
+        collapse = self._find()
+        if not parallel.any_process(collapse is not None):
+            self._warned = False
+            return None
+        found = "; ".join(collapse.findings) if collapse else "seen by another process"
+        since = collapse.since if collapse else step
+        checkpoints.wait()
+        best = checkpoints.best_step(before=since)
+        if self._action == "rollback" and best is not None:
+            if rollbacks.count < self._max_rollbacks:
+                return RollBack(step, best, found)
+        message = f"the generator has collapsed, from step {since:,} to {step:,}: {found}."
+        if self._action in ("stop", "rollback") and step < self._num_steps:
+            return ModeCollapse(
+                f"{message} {self._describe(best, rollbacks)} The state was saved. {_ADVICE}; "
+                "or config.collapse.action='warn' to go on with this one."
+            )
+        if not self._warned:
+            _log.warning("%s %s %s.", _capital(message), self._describe(best, rollbacks), _ADVICE)
+        self._warned = True
+        return None
+
+    def _find(self) -> Collapse | None:
+        return self._rule.find(self._readings, num_steps=self._num_steps)
+
+    def _describe(self, best: int | None, rollbacks: Rollbacks) -> str:
+        text = (
+            f"The best checkpoint from before is that of step {best:,} (eval.py "
+            f"--checkpoint={best})."
+            if best is not None
+            else "There is no checkpoint from before."
+        )
+        if rollbacks.count:
+            text += f" The run had gone back {rollbacks.count} time(s) already."
+        return text
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,105 @@
+"""Where judges order runs differently, and how far they agree in all."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+from gan_jax.comparison.judge_result import JUDGED_BY_ALL, JudgeResult
+from gan_jax.comparison.ranking import Agreement, agreement, preferred, separated
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgePair:
+    """How far two judges order the runs alike, by one metric."""
+
+    metric: str
+    judges: tuple[str, str]
+    agreement: Agreement
+
+
+@dataclasses.dataclass(frozen=True)
+class Opinion:
+    """What one judge says of two runs.
+
+    Attributes:
+        judge: its stamp.
+        control: whether it has learnt nothing.
+        failed_gate: whether the degradation gate found it blind to something.
+        separated: whether its intervals leave a gap between the runs; None without intervals.
+    """
+
+    judge: str
+    control: bool
+    failed_gate: bool
+    separated: bool | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Disagreement:
+    """Two runs that judges order differently, by one metric.
+
+    Attributes:
+        metric: its name.
+        first: the run that the headline judge finds better, or else the first judge on this.
+        second: the other run.
+        for_first: the judges that find `first` better.
+        for_second: those that find `second` better.
+    """
+
+    metric: str
+    first: str
+    second: str
+    for_first: tuple[Opinion, ...]
+    for_second: tuple[Opinion, ...]
+
+    @property
+    def trained(self) -> bool:
+        """Whether judges that have learnt something are on both sides."""
+        sides = (self.for_first, self.for_second)
+        return all(any(not one.control for one in side) for side in sides)
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether a judge on each side, a trained one if `trained`, separates the runs."""
+        sides = (self.for_first, self.for_second)
+        return all(
+            any(one.separated and not (self.trained and one.control) for one in side)
+            for side in sides
+        )
+
+
+def compare_judges(
+    judges: Sequence[JudgeResult], names: Sequence[str]
+) -> tuple[list[JudgePair], list[Disagreement]]:
+    """How far every two judges agree, and the pairs of runs on which judges do not.
+
+    Args:
+        judges: on the same k runs.
+        names: of these runs.
+
+    Returns:
+        The pairs of judges, and disagreements: those of trained judges first, and of these those
+        beyond chance.
+    """
+    pairs, disagreements = [], []
+    for name in JUDGED_BY_ALL:
+        ranking = [judge for judge in judges if judge.ranks_by(name)]
+        for one, other in itertools.combinations(ranking, 2):
+            values = ([s.value for s in judge.metric(name).scores] for judge in (one, other))
+            pairs.append(JudgePair(name, (one.name, other.name), agreement(*values)))
+        for i, j in itertools.combinations(range(len(names)), 2):
+            sides: dict[int, list[Opinion]] = {}
+            for judge in ranking:
+                a, b = (judge.metric(name).scores[k] for k in (i, j))
+                side = preferred(a, b, judge.metric(name).better)
+                if side:
+                    opinion = Opinion(judge.name, judge.control, judge.failed_gate, separated(a, b))
+                    sides.setdefault(side, []).append(opinion)
+            if len(sides) == 2:
+                first, second = (i, j) if next(iter(sides)) > 0 else (j, i)
+                disagreements.append(
+                    Disagreement(name, names[first], names[second], *map(tuple, sides.values()))
+                )
+    return pairs, sorted(disagreements, key=lambda d: (not d.trained, not d.beyond_chance))

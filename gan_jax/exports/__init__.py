@@ -1,0 +1,1 @@
+"""What leaves this package: samples, latent walks, the generator as a program."""

@@ -1,0 +1,106 @@
+"""A trained generator as one file that runs without this package: `jax.export` with its weights."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array, export, lax
+
+from gan_jax.errors import InputError
+from gan_jax.exports.generation import Drawing, Source
+from gan_jax.models.platform import traced_for
+from gan_jax.workdir import write_json
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+def export_program(source: Source, out: str | pathlib.Path) -> dict[str, Any]:
+    """Writes the averaged generator, weights included, and a JSON record; returns the record.
+
+    The file is what `jax.export.deserialize(bytes)` reads, and calls as
+    `program.call(latents)` or, of a conditional GAN, `program.call(latents, labels)`: latents
+    float32 [n, latent_dim], standard normal; labels int32 [n]; images float32 [n, h, w, c] in
+    [-1, 1]. n may differ from call to call. It runs on all of `PLATFORMS`, and holds one program
+    for the CPU and one for the others, as the layers have forms of their own on the CPU; the
+    weights are there once.
+
+    Args:
+        source: the generator; without a truncation, which is the caller's.
+        out: the file; NAME.json beside it says how to call it.
+
+    Raises:
+        InputError: flatbuffers is not installed, a truncation, a place that cannot be written to,
+            or see `Source.open`.
+    """
+    if importlib.util.find_spec("flatbuffers") is None:
+        raise InputError(
+            "--export_program needs flatbuffers, which is not installed: run pip install "
+            "flatbuffers, here and where the program is read."
+        )
+    if source.truncation is not None:
+        raise InputError(
+            f"--truncation is {source.truncation}, and a program takes latents as they are given: "
+            "leave it out, and truncate them where it is called."
+        )
+    out = pathlib.Path(out).expanduser()
+    if out.is_dir() or out.suffix == ".json":
+        raise InputError(f"--export_program '{out}': give the name of a file, such as digits.jax.")
+    drawing = source.open()
+    program = exported_generator(drawing)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = out.with_name(out.name + ".new")
+        temporary.write_bytes(program.serialize())
+        os.replace(temporary, out)
+    except OSError as error:
+        raise InputError(
+            f"--export_program '{out}' cannot be written ({error.strerror}): give another place."
+        ) from error
+    dim, conditional = drawing.trained.gan.latent_dim, bool(drawing.num_classes)
+    labels = f", labels int32 [n] in [0, {drawing.num_classes})" if conditional else ""
+    record = drawing.record()
+    for name in ("seed", "truncation"):
+        del record[name]
+    record |= {
+        "needs": "jax and flatbuffers",
+        "read": "program = jax.export.deserialize(bytearray(open(FILE, 'rb').read()))",
+        "call": f"images = program.call(latents{', labels' if conditional else ''})",
+        "takes": f"latents float32 [n, {dim}], standard normal{labels}; any n",
+        "gives": f"float32 [n, {', '.join(map(str, drawing.image_shape))}] in [-1, 1]",
+        "platforms": list(program.platforms),
+        "calling_convention_version": program.calling_convention_version,
+    }
+    write_json(out.with_suffix(".json"), record)
+    return record
+
+
+def exported_generator(drawing: Drawing) -> export.Exported:
+    """The program of `export_program`, before it is serialised."""
+    generator, variables = drawing.trained.gan.generator, drawing.trained.ema
+
+    def draw_on(platform: str) -> Any:
+        def draw(variables: Any, *inputs: Array) -> Array:
+            with traced_for(platform):
+                return generator.apply(variables, *inputs, train=False).astype(jnp.float32)
+
+        return draw
+
+    @jax.jit
+    def program(*inputs: Array) -> Array:
+        return lax.platform_dependent(
+            jax.tree.map(jnp.asarray, variables),
+            *inputs,
+            cpu=draw_on("cpu"),
+            default=draw_on("gpu"),
+        )
+
+    (count,) = export.symbolic_shape("n")
+    shapes = [jax.ShapeDtypeStruct((count, drawing.trained.gan.latent_dim), jnp.float32)]
+    if drawing.num_classes:
+        shapes.append(jax.ShapeDtypeStruct((count,), jnp.int32))
+    return export.export(program, platforms=PLATFORMS)(*shapes)

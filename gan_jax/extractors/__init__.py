@@ -1,0 +1,1 @@
+"""Networks, and controls, that turn images into features: the judge's eyes."""

@@ -1,0 +1,79 @@
+"""What a pack's layers say of held-out real images: kept in the pack, measured once.
+
+The effective rank of a layer is the number of directions that its features really use, the floor
+what a Fréchet distance in it comes to between real images and real ones. Neither depends on a
+generator, so both are known as soon as a recogniser is trained.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gan_jax import metrics
+from gan_jax.data import Dataset
+from gan_jax.extractors.pack import Extractor
+from gan_jax.judging.judge import make_judge
+from gan_jax.judging.suite import LAYERS, NUM_SPLITS, standardise
+
+LOW_RANK = 4.0
+_FEWEST_IMAGES = 4
+_DIGITS = 6  # the last ones depend on the machine, and the pack's hash should not for nothing
+
+
+def layer_statistics(extractor: Extractor, test: Dataset) -> dict[str, dict[str, Any]]:
+    """The statistics of both layers on real images, as a judge sees them.
+
+    The images are those of a judgement by this reference (20,000 at most), and the floor is that of
+    as many generated images as half of them, so both agree with eval.json then. All processes of a
+    run call it together.
+
+    Args:
+        extractor: of the images' shape.
+        test: images that it was not trained on.
+
+    Returns:
+        By layer: 'features', their number d; 'effective_rank' (Roy & Vetterli 2007), from 0 to d;
+        'floor', of the Fréchet distance with n images a side; 'n'; 'images', all that were used.
+        Numbers have six digits. Empty for fewer than four images.
+    """
+    if len(test) < _FEWEST_IMAGES:
+        return {}
+    judge = make_judge(extractor, test)
+    found = {}
+    for layer in LAYERS:
+        features = standardise(getattr(judge.features, layer), layer)
+        covariance = metrics.Moments.of(features).covariance()
+        found[layer] = {
+            "features": features.shape[1],
+            "effective_rank": _rounded(metrics.effective_rank(covariance)),
+            "floor": _rounded(metrics.frechet_floor(features, num_splits=NUM_SPLITS)),
+            "n": len(features) // 2,
+            "images": len(features),
+        }
+    return found
+
+
+def low_rank_warning(statistics: dict[str, dict[str, Any]]) -> str:
+    """What is to be feared of layers whose effective rank is below 4, in a sentence; '' if none.
+
+    Args:
+        statistics: from `layer_statistics`; empty for a pack made before there were any.
+    """
+    low = [
+        f"{layer} uses {entry['effective_rank']:.1f} of its {entry['features']} directions"
+        for layer, entry in statistics.items()
+        if entry["effective_rank"] < LOW_RANK
+    ]
+    if not low:
+        return ""
+    return (
+        f"The layer {' and the layer '.join(low)} on real images: a Fréchet distance in so few "
+        "sees little of an image. Run the gate on the pack before relying on it."
+    )
+
+
+def _rounded(value: float) -> float:
+    if value == 0:
+        return 0.0
+    return round(value, _DIGITS - 1 - math.floor(math.log10(abs(value))))

@@ -1,0 +1,330 @@
+"""The judge: a trained CNN, its preprocessing and layer names, saved as a hashed pack.
+
+A pack is a folder: `weights.safetensors` and `pack.json`. Its identity is a SHA-256 over both, so a
+number stamped `cnn-mnist5k@1a2b3c4d` says exactly which network gave it. The hash is over all that
+`pack.json` says, what was measured once included: the accuracy, the features of golden images, and
+the statistics of the layers, which packs made before there were any do not have. What may be found
+out later, such as the verdict of the degradation gate, lies beside them and is not part of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import pathlib
+from typing import Any
+
+import flax.traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from gan_jax.errors import InputError
+from gan_jax.extractors.common import checked_images, digest_of, shape_text
+from gan_jax.models.cnn import CNN
+from gan_jax.parallel import map_batches
+from gan_jax.pixels import to_float
+
+_WEIGHTS = "weights.safetensors"
+_RECORD = "pack.json"
+GATE_RECORD = "gate.json"
+_FORMAT = 1
+_GOLDEN_IMAGES = 3
+_GOLDEN_TOLERANCE = 1e-4
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """What the recogniser sees in n images.
+
+    Attributes:
+        semantic: float32 [n, d], the penultimate layer.
+        texture: float32 [n, 2c], mean and standard deviation over the positions of a middle layer;
+            None of an extractor without layers.
+        probabilities: float32 [n, num_classes], p(class | image); None of an extractor that knows
+            no classes.
+        channels: float32 [n, c, k], p(class | channel) where each channel is read by itself, else
+            None.
+    """
+
+    semantic: np.ndarray
+    texture: np.ndarray | None
+    probabilities: np.ndarray | None
+    channels: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Extractor:
+    """A CNN that judges images.
+
+    Attributes:
+        network: the module.
+        variables: its parameters and batch statistics.
+        record: what the pack says of it; see `make_record`.
+        digest: SHA-256 of record and weights, 64 hexadecimal digits.
+        gate: what the degradation gate says of it: 'passed', 'failed: ...' or 'not run'.
+    """
+
+    network: CNN
+    variables: dict[str, Any]
+    record: dict[str, Any]
+    digest: str
+    gate: str = "not run"
+
+    @property
+    def stamp(self) -> str:
+        """'name@' and the first eight digits of the digest."""
+        return f"{self.record['name']}@{self.digest[:8]}"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, c) of the images it takes."""
+        return tuple(self.record["image_shape"])
+
+    @property
+    def layer_statistics(self) -> dict[str, dict[str, Any]]:
+        """By layer, as `extractors.layer_statistics` measured it; {} if the pack does not say."""
+        return self.record.get("layer_statistics", {})
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name a class."""
+        return tuple(self.record["class_names"])
+
+    def features(self, images: np.ndarray, *, batch_size: int = 500, progress=None) -> Features:
+        """The features of uint8 images [n, h, w, c].
+
+        Raises:
+            InputError: images of another dtype, size or number of channels.
+        """
+        images = checked_images(images)
+        self.check_shape(images.shape[1:])
+        layers = self.record["layers"]
+        apply = _apply(self.network, layers["semantic"], layers["texture"])
+        result = map_batches(
+            apply, self.variables, images, batch_size=batch_size, progress=progress
+        )
+        return Features(*result)
+
+    def feature_maps(self, images: np.ndarray, *, batch_size: int = 500) -> np.ndarray:
+        """Maps float32 [n, h, w, c] of the texture layer, of uint8 images [n, h, w, c].
+
+        Raises:
+            InputError: images of another dtype, size or number of channels.
+        """
+        images = checked_images(images)
+        self.check_shape(images.shape[1:])
+        apply = _apply_texture(self.network, self.record["layers"]["texture"])
+        return map_batches(apply, self.variables, images, batch_size=batch_size)
+
+    @property
+    def feature_map_bytes(self) -> int:
+        """Of one image's map."""
+        image = jax.ShapeDtypeStruct((1, *self.image_shape), np.uint8)
+        apply = _apply_texture(self.network, self.record["layers"]["texture"])
+        found = jax.eval_shape(apply, self.variables, image)
+        return found.size * found.dtype.itemsize
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises InputError unless images of this (h, w, c) are what the network was trained on."""
+        if shape != self.image_shape:
+            raise InputError(
+                f"the images are {shape_text(shape)} and the extractor {self.stamp} was "
+                f"trained on {shape_text(self.image_shape)} (height x width x channels): resize or "
+                "convert them, or take a pack trained on such images."
+            )
+
+
+@functools.lru_cache(maxsize=8)
+def _apply(network: CNN, semantic: str, texture: str):
+    @jax.jit
+    def apply(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        outputs = _outputs(network, variables, images)
+        middle = outputs[texture].astype(jnp.float32)
+        mean, std = jnp.mean(middle, (1, 2)), jnp.std(middle, (1, 2))
+        return (
+            outputs[semantic].astype(jnp.float32),
+            jnp.concatenate([mean, std], -1),
+            jax.nn.softmax(outputs["logits"], -1),
+        )
+
+    return apply
+
+
+@functools.lru_cache(maxsize=8)
+def _apply_texture(network: CNN, texture: str):
+    return jax.jit(
+        lambda variables, images: _outputs(network, variables, images)[texture].astype(jnp.float32)
+    )
+
+
+def _outputs(network: CNN, variables: Any, images: jax.Array) -> dict[str, jax.Array]:
+    # Full float32 products also where a GPU or TPU would round them: numbers must not depend on the
+    # machine.
+    with jax.default_matmul_precision("highest"):
+        return network.apply(variables, to_float(images), train=False)
+
+
+def make_record(
+    *,
+    name: str,
+    network: CNN,
+    image_shape: tuple[int, int, int],
+    layers: dict[str, str],
+    class_names: tuple[str, ...],
+    accuracy: float | None,
+    num_test: int,
+    training: dict[str, Any],
+    splits: dict[str, str],
+    versions: dict[str, str],
+) -> dict[str, Any]:
+    """What a pack says of its network, all JSON values.
+
+    Args:
+        name: such as 'cnn-mnist5k'.
+        network: the module; its fields are kept.
+        image_shape: (h, w, c).
+        layers: {'semantic': layer name, 'texture': layer name}.
+        class_names: one a class.
+        accuracy: on `num_test` images that it was not trained on; None if it was not trained.
+        training: the config it was trained with.
+        splits: fingerprints of the training and test images.
+        versions: of the libraries.
+    """
+    return {
+        "format": _FORMAT,
+        "name": name,
+        "architecture": {
+            "name": "cnn",
+            "num_classes": network.num_classes,
+            "widths": list(network.widths),
+            "dense": network.dense,
+            "dropout_rate": network.dropout_rate,
+        },
+        "image_shape": list(image_shape),
+        "preprocessing": "uint8 / 127.5 - 1, no resizing",
+        "layers": dict(layers),
+        "class_names": list(class_names),
+        "accuracy": accuracy,
+        "num_test": num_test,
+        "training": training,
+        "splits": splits,
+        "versions": versions,
+    }
+
+
+def assemble(variables: Any, record: dict[str, Any]) -> Extractor:
+    """The extractor that a record and weights describe, before it is saved: without a digest.
+
+    Args:
+        variables: as `save_pack` takes them.
+        record: from `make_record`.
+    """
+    return Extractor(_network(record), variables, record, "")
+
+
+def save_pack(folder: str | pathlib.Path, variables: Any, record: dict[str, Any]) -> Extractor:
+    """Writes a pack, with a golden vector of its own features, and returns it.
+
+    Args:
+        folder: made if it is not there.
+        variables: {'params': ..., 'batch_stats': ...}, on one device or the host.
+        record: from `make_record`; its 'layer_statistics' may have been added.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    variables = jax.tree.map(np.asarray, variables)
+    extractor = assemble(variables, record)
+    record = record | {"golden": _golden(extractor)}
+    flat = flax.traverse_util.flatten_dict(variables, sep="/")
+    temporary = folder / (_WEIGHTS + ".new")
+    save_file({name: np.ascontiguousarray(value) for name, value in flat.items()}, temporary)
+    temporary.replace(folder / _WEIGHTS)
+    digest = digest_of(record, flat)
+    temporary = folder / (_RECORD + ".new")
+    temporary.write_text(json.dumps(record | {"sha256": digest}, indent=1, sort_keys=True) + "\n")
+    temporary.replace(folder / _RECORD)
+    return dataclasses.replace(extractor, record=record, digest=digest)
+
+
+def load_pack(folder: str | pathlib.Path) -> Extractor:
+    """Reads a pack and checks it: its hash, and that this machine gives its golden features.
+
+    Raises:
+        InputError: no pack there, one of a newer format, one that was changed, or a machine on
+            which the network computes something else.
+    """
+    folder = pathlib.Path(folder).expanduser()
+    if not (folder / _RECORD).is_file() or not (folder / _WEIGHTS).is_file():
+        raise InputError(
+            f"there is no extractor pack in '{folder}' ({_RECORD} and {_WEIGHTS} are expected): "
+            "train one with python train.py --config configs/cnn_mnist5k.py, or give the folder of "
+            "another."
+        )
+    try:
+        record = json.loads((folder / _RECORD).read_text())
+        digest = record.pop("sha256")
+        flat = load_file(folder / _WEIGHTS)
+    except Exception as error:  # every way in which a file can be cut or overwritten
+        raise InputError(
+            f"the extractor pack in '{folder}' is damaged ({error}): copy it again, or train it "
+            "again."
+        ) from error
+    if record.get("format") != _FORMAT:
+        raise InputError(
+            f"the extractor pack in '{folder}' has format {record.get('format')!r}, this version "
+            f"of gan_jax reads format {_FORMAT}: update gan_jax or train the pack again."
+        )
+    if digest_of(record, flat) != digest:
+        raise InputError(
+            f"the extractor pack in '{folder}' was changed after it was made: its contents do not "
+            f"give its sha256 {digest[:8]}... Numbers from it would be nobody's; copy it again, or "
+            "train it again."
+        )
+    variables = flax.traverse_util.unflatten_dict(flat, sep="/")
+    extractor = Extractor(_network(record), variables, record, digest)
+    golden, wanted = _golden(extractor), record["golden"]
+    for name, value in golden.items():
+        error = float(np.max(np.abs(np.array(value) - np.array(wanted[name]))))
+        scale = max(1.0, float(np.max(np.abs(wanted[name]))))
+        if not error <= _GOLDEN_TOLERANCE * scale:
+            raise InputError(
+                f"the extractor {extractor.stamp} gives other {name} features on this machine than "
+                f"where it was made (by {error:.2g}): its numbers could not be compared."
+            )
+    return dataclasses.replace(extractor, gate=_gate(folder / GATE_RECORD, digest))
+
+
+def _gate(path: pathlib.Path, digest: str) -> str:
+    """The verdict that `gan_jax.judging.gate` left in a pack, if it is of this network."""
+    try:
+        found = json.loads(path.read_text())
+        fits = found["protocol"]["extractor_sha256"] == digest
+        return str(found["verdict"]) if fits else "not run"
+    except FileNotFoundError:
+        return "not run"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"not known: {path.name} is damaged, run the gate again"
+
+
+def _network(record: dict[str, Any]) -> CNN:
+    fields = dict(record["architecture"])
+    name = fields.pop("name")
+    if name != "cnn":
+        raise InputError(f"the pack's architecture {name!r} is not known; expected 'cnn'.")
+    return CNN(**{**fields, "widths": tuple(fields["widths"])})
+
+
+def _golden(extractor: Extractor) -> dict[str, list[list[float]]]:
+    """Features of fixed images, which any machine can make again."""
+    shape = (_GOLDEN_IMAGES, *extractor.image_shape)
+    index = np.arange(np.prod(shape), dtype=np.int64)
+    images = ((index * 2654435761 % 2**32) >> 24).astype(np.uint8).reshape(shape)
+    features = extractor.features(images)
+    return {
+        "semantic": np.float64(features.semantic).round(7).tolist(),
+        "texture": np.float64(features.texture).round(7).tolist(),
+        "probabilities": np.float64(features.probabilities).round(7).tolist(),
+    }

@@ -1,0 +1,1 @@
+"""Images against a reference, in numbers with their protocol."""

@@ -1,0 +1,189 @@
+"""Judges anybody's samples against anybody's reference: images on either side, or statistics."""
+
+from __future__ import annotations
+
+import pathlib
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import gan_jax
+from gan_jax import workdir as folder
+from gan_jax.data import Dataset, read_images
+from gan_jax.data.progress import progress_bar
+from gan_jax.errors import InputError
+from gan_jax.evaluation import judge_by_all, write_results
+from gan_jax.extractors.choice import open_extractors
+from gan_jax.judging.judge import make_judge
+from gan_jax.judging.statistics import Origin, Statistics, load_statistics, save_statistics
+from gan_jax.judging.suite import check_families
+from gan_jax.metrics import Moments, frechet_distance_from_moments
+
+
+def evaluate_samples(
+    samples: str,
+    reference: str,
+    extractors: str,
+    out: str | pathlib.Path,
+    *,
+    reference_split: str = "test",
+    training: str = "",
+    families: Sequence[str] | None = None,
+    resize: str = "",
+    batch_size: int = 500,
+    cache: str = "",
+    statistics: str = "",
+) -> dict[str, Any]:
+    """Judges anybody's samples, and returns what eval.json then holds.
+
+    Args:
+        samples: a folder of images, an npz or npy file, a folder of idx files, a set's name, or an
+            npz file of statistics ('mu' and 'sigma'), which allow a Frechet distance only.
+        reference: likewise, of real images.
+        extractors: see `extractors.choice`; several with commas, the first for the headline.
+        out: where eval.json and report.html go.
+        reference_split: 'train', 'test' or 'all', where the reference has splits.
+        training: images the generator was trained on, to find copies among; '' if not known.
+        families: of metrics, see `gan_jax.judging.suite`; None for all that can be computed.
+        resize: how to bring images to the extractor's size (a name of the data options); '' refuses
+            other sizes.
+        batch_size: images a call.
+        cache: folder for statistics of references; '' for none.
+        statistics: file to write the reference's statistics to; '' for none.
+
+    Raises:
+        InputError: images, a reference or a pack that cannot be read or do not fit together.
+    """
+    check_families(families or ())
+    out = pathlib.Path(out)
+    if _is_statistics(reference) or _is_statistics(samples):
+        return _compare_statistics(
+            samples, reference, extractors, out, split=reference_split, batch_size=batch_size
+        )
+    real = read_images(reference, split=reference_split)
+    options: dict[str, Any] = {}
+    if resize:  # to the size that the headline extractor takes
+        options = _resizing(open_extractors(extractors.split(",")[0], real)[0], resize)
+    if options:
+        real = read_images(reference, split=reference_split, **options)
+    opened = open_extractors(extractors, real)
+    judged = read_images(samples, split="all", **options)
+    known = read_images(training, split="train", **options) if training else None
+    for extractor in opened:
+        extractor.check_shape(judged.image_shape)
+    images = judged.take(np.arange(len(judged)))
+    with progress_bar("features", 0, " images") as bar:
+        done = _counting(bar)
+        judges = [
+            make_judge(extractor, real, batch_size=batch_size, cache=cache, progress=done)
+            for extractor in opened
+        ]
+        judgements = judge_by_all(judges, images, families=families, training=known)
+    if statistics:
+        judge = judges[0]
+        save_statistics(
+            statistics, Moments.of(judge.features.semantic), judge.origin, seed=judge.seed
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_results(
+        out,
+        images=images,
+        judge=judges[0],
+        judgements=judgements,
+        protocol=_protocol(judged, resize),
+        title=f"{judged.name} against {real.name}",
+        train=known,
+        config={},
+        history=[],
+    )
+    return folder.read_json(out / folder.EVALUATION)
+
+
+def _protocol(judged: Dataset, resize: str) -> dict[str, Any]:
+    return {
+        "samples": judged.name,
+        "samples_fingerprint": judged.fingerprint,
+        "resize": resize or "none",
+    }
+
+
+def _resizing(extractor: Any, resize: str) -> dict[str, Any]:
+    """Data options that bring images to the extractor's size; one without a size resizes itself."""
+    if extractor.image_shape is None:
+        return {}
+    height, width, channels = extractor.image_shape
+    return {"image_size": (height, width), "resize": resize, "channels": channels}
+
+
+def _counting(bar: Any) -> Any:
+    """Progress of one extractor's call after another on one bar."""
+
+    def progress(done: int) -> None:
+        bar.n = done
+        bar.refresh()
+
+    return progress
+
+
+def _is_statistics(path: str) -> bool:
+    """Whether this is an npz file with 'mu' and 'sigma', which images are not stored under."""
+    file = pathlib.Path(path).expanduser()
+    if file.suffix != ".npz" or not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+
+
+def _compare_statistics(
+    samples: str,
+    reference: str,
+    extractors: str,
+    out: pathlib.Path,
+    *,
+    split: str,
+    batch_size: int,
+) -> dict[str, Any]:
+    """The Frechet distance where one side, or both, are statistics."""
+    real_images = None if _is_statistics(reference) else read_images(reference, split=split)
+    if "," in extractors:
+        raise InputError(
+            f"--extractor={extractors}: statistics are of one extractor; give the one of theirs."
+        )
+    extractor = open_extractors(extractors, real_images)[0]
+    record = extractor.record
+    expected = Origin(extractor.digest, record["layers"]["semantic"], record["preprocessing"])
+
+    def side(path: str, images: Dataset | None) -> Statistics:
+        if images is None:
+            return load_statistics(path, expected=expected)
+        extractor.check_shape(images.image_shape)
+        pixels = images.take(np.arange(len(images)))
+        features = extractor.features(pixels, batch_size=batch_size).semantic
+        origin = Origin(
+            expected.extractor, expected.layer, expected.preprocessing, images.fingerprint
+        )
+        return Statistics(Moments.of(features), len(features), 0, origin, gan_jax.__version__)
+
+    fake_images = None if _is_statistics(samples) else read_images(samples, split="all")
+    real, fake = side(reference, real_images), side(samples, fake_images)
+    value = frechet_distance_from_moments(real.moments, fake.moments)
+    entry = {"value": value, "n": fake.n, "n_real": real.n}
+    protocol = {
+        "extractor": extractor.stamp,
+        "extractor_sha256": extractor.digest,
+        "extractor_accuracy": record["accuracy"],
+        "layers": record["layers"],
+        "preprocessing": record["preprocessing"],
+        "reference": reference,
+        "reference_split": "statistics" if real_images is None else split,
+        "reference_fingerprint": real.origin.reference,
+        "reference_images": real.n,
+        "samples": samples,
+        "gan_jax": gan_jax.__version__,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    content = {"metrics": {"fd_all": entry}, "protocol": protocol}
+    folder.write_json(out / folder.EVALUATION, content)
+    return content

@@ -1,0 +1,313 @@
+"""The metrics by family: what each compares, at which n, and beside which number of real images.
+
+Where the number of images changes a metric, both sides have the same number, and the same metric of
+real images against real ones at that number stands beside it: 'floor' where lower is better, else
+'real'.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gan_jax import metrics
+from gan_jax.errors import InputError, nearest
+from gan_jax.extractors.pack import Features
+
+NUM_SPLITS = 8
+UNSURE_BELOW = 0.5  # the best class is no likelier than all others together
+LAYERS = ("semantic", "texture")
+_PRECISION_K, _DENSITY_K = 3, 5
+# Beyond these, more images cost more time than they add certainty.
+_MOST_NEIGHBOURS = 10_000
+_MOST_PAIRS = 5_000
+_FEWEST_FOR_LINE = 60
+
+Entry = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sides:
+    """What is compared.
+
+    Attributes:
+        reference: gives the features of real images that the generator was not trained on.
+        reference_moments: gives the moments of their 'semantic' features.
+        reference_counts: gives how many are of each class; None of an extractor without classes.
+        fake: features of the judged images.
+        training: features of the generator's training images, or None.
+        num_bootstrap: resamplings for intervals.
+        seed: of halves, subsets and resamplings.
+    """
+
+    reference: Callable[[], Features]
+    reference_moments: Callable[[], metrics.Moments]
+    reference_counts: Callable[[], list[int]] | None
+    fake: Features
+    training: Features | None
+    num_bootstrap: int
+    seed: int
+
+    @property
+    def real(self) -> Features:
+        """Features of the reference."""
+        return self.reference()
+
+    def halves(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """'semantic' features of two random halves of the reference and as many fakes."""
+        real, fake = self.real.semantic, self.fake.semantic
+        count = min(len(real) // 2, len(fake), _MOST_NEIGHBOURS)
+        order = np.random.default_rng([self.seed, len(real)]).permutation(len(real))
+        chosen = np.random.default_rng([self.seed, len(fake)]).permutation(len(fake))[:count]
+        return real[order[:count]], real[order[count : 2 * count]], fake[chosen]
+
+
+def standardise(features: np.ndarray, layer: str, *, by: np.ndarray | None = None) -> np.ndarray:
+    """Features [n, d] as they are compared: those of 'texture' standardised by the reference's.
+
+    Scales of middle channels differ widely; the reference's moments make them equal.
+
+    Args:
+        features: of any images.
+        layer: 'semantic' or 'texture'.
+        by: those of the reference; None if `features` are these.
+    """
+    if layer != "texture":
+        return features
+    reference = features if by is None else by
+    mean, std = reference.mean(0, dtype=np.float64), reference.std(0, dtype=np.float64)
+    return (features - mean) / np.maximum(std, 1e-6 * max(float(std.max()), 1e-12))
+
+
+def _frechet(sides: Sides) -> dict[str, Entry]:
+    entries = {}
+    for layer in LAYERS:
+        real, fake = getattr(sides.real, layer), getattr(sides.fake, layer)
+        if real is None:
+            continue
+        reference = standardise(real, layer)
+        result = metrics.frechet_with_floor(
+            reference,
+            standardise(fake, layer, by=real),
+            num_splits=NUM_SPLITS,
+            num_bootstrap=sides.num_bootstrap,
+            seed=sides.seed,
+        )
+        entries[f"fd_{layer}"] = {
+            "value": result.value,
+            "floor": result.floor,
+            "ci": None if result.ci is None else list(result.ci),
+            "n": result.n,
+            "effective_rank": metrics.effective_rank(metrics.Moments.of(reference).covariance()),
+        }
+    return entries
+
+
+def _frechet_all(sides: Sides) -> dict[str, Entry]:
+    """As other libraries print it: all images of both sides, n unequal, no floor."""
+    real, fake = sides.reference_moments(), metrics.Moments.of(sides.fake.semantic)
+    value = metrics.frechet_distance_from_moments(real, fake)
+    return {"fd_all": {"value": value, "n": fake.count, "n_real": real.count}}
+
+
+def _frechet_infinity(sides: Sides) -> dict[str, Entry]:
+    fake = sides.fake.semantic
+    if len(fake) < _FEWEST_FOR_LINE:
+        raise InputError(
+            f"FD-infinity needs at least {_FEWEST_FOR_LINE} images for its line, and there are "
+            f"{len(fake)}; give more, or leave it out."
+        )
+    found = metrics.frechet_infinity(sides.real.semantic, fake, seed=sides.seed)
+    return {
+        "fd_infinity": {
+            "value": found.value,
+            "standard_error": found.standard_error,
+            "n": len(fake),
+        }
+    }
+
+
+def _kernel(sides: Sides) -> dict[str, Entry]:
+    """Unbiased, so real against real is 0 and needs no floor."""
+    real, fake = sides.real.semantic[:_MOST_PAIRS], sides.fake.semantic[:_MOST_PAIRS]
+    found = metrics.kernel_distance(real, fake)
+    margin = 1.96 * found.standard_error
+    return {
+        "kernel_distance": {
+            "value": found.value,
+            "standard_error": found.standard_error,
+            "ci": [found.value - margin, found.value + margin],
+            "n": len(fake),
+        }
+    }
+
+
+def _classifier(sides: Sides) -> dict[str, Entry]:
+    if sides.reference_counts is None:
+        return {}
+    real_counts = sides.reference_counts()
+    fake, real = sides.fake.probabilities, sides.real.probabilities
+    count, classes = len(fake), fake.shape[1]
+    predictions = np.argmax(fake, -1)
+    counts = metrics.class_histogram(predictions, classes)
+    return {
+        "classifier_score": {
+            "value": metrics.classifier_score(fake),
+            "real": metrics.classifier_score(real),
+            "n": count,
+        },
+        "confidence": {
+            "value": metrics.mean_confidence(fake),
+            "real": metrics.mean_confidence(real),
+            "n": count,
+        },
+        "class_histogram": {"value": counts, "real": real_counts, "n": count},
+        "class_kl": {"value": metrics.class_kl(counts, real_counts), "n": count},
+        "modes": {
+            "value": metrics.count_modes(predictions, classes),
+            "real": int(np.count_nonzero(real_counts)),
+            "n": count,
+        },
+    }
+
+
+def _modes(sides: Sides) -> dict[str, Entry]:
+    """Of images whose channels are read one by one: the combinations reached, and their mix.
+
+    Beside them stand as many other real images. The divergence is from real images, as the same
+    recogniser reads them, and from an even mix.
+    """
+    if sides.reference_counts is None or sides.fake.channels is None:
+        return {}
+    real, fake = (_combinations(side.channels) for side in (sides.real, sides.fake))
+    classes = sides.fake.probabilities.shape[1]
+    count = min(len(real) // 2, len(fake))
+    order = np.random.default_rng([sides.seed, len(real)]).permutation(len(real))
+    fake = fake[np.random.default_rng([sides.seed, len(fake)]).permutation(len(fake))[:count]]
+    reference, other = real[order[:count]], real[order[count : 2 * count]]
+    value, floor = (metrics.mode_coverage(side, reference, classes) for side in (fake, other))
+    even, even_floor = (
+        metrics.class_kl(metrics.class_histogram(side, classes), np.ones(classes))
+        for side in (fake, other)
+    )
+    digits = sides.fake.channels.max(-1)
+    unsure = int(np.count_nonzero(digits < UNSURE_BELOW))
+    return {
+        "modes": {"value": value.modes, "real": floor.modes, "n": count},
+        "modes_kl": {"value": value.kl, "floor": floor.kl, "n": count},
+        "modes_kl_uniform": {"value": even, "floor": even_floor, "n": count},
+        "unsure_digits": {
+            "value": unsure / digits.size,
+            "real": float(np.mean(sides.real.channels.max(-1) < UNSURE_BELOW)),
+            "count": unsure,
+            "n": digits.size,
+        },
+    }
+
+
+def _combinations(channels: np.ndarray) -> np.ndarray:
+    """Classes int64 [n] of probabilities [n, c, k] of the channels."""
+    return metrics.stacked_classes(np.argmax(channels, -1), channels.shape[2])
+
+
+def _neighbours(sides: Sides) -> dict[str, Entry]:
+    one, other, fake = sides.halves()
+    scores, real = (
+        metrics.neighbour_scores(one, side, precision_k=_PRECISION_K, density_k=_DENSITY_K)
+        for side in (fake, other)
+    )
+    return {
+        name: {"value": getattr(scores, name), "real": getattr(real, name), "n": len(fake)}
+        for name in ("precision", "recall", "density", "coverage")
+    }
+
+
+def _vendi(sides: Sides) -> dict[str, Entry]:
+    one, _, fake = sides.halves()
+    return {
+        "vendi": {
+            "value": metrics.vendi_score(fake),
+            "real": metrics.vendi_score(one),
+            "n": len(fake),
+        }
+    }
+
+
+def _sliced(sides: Sides) -> dict[str, Entry]:
+    one, other, fake = sides.halves()
+    value, floor = (
+        metrics.sliced_wasserstein(one, side, seed=sides.seed) for side in (fake, other)
+    )
+    return {"sliced_wasserstein": {"value": value, "floor": floor, "n": len(fake)}}
+
+
+def _copying(sides: Sides) -> dict[str, Entry]:
+    """Against the training images; the reference, which is held out, says what is usual."""
+    if sides.training is None:
+        raise InputError(
+            "copies can only be found among training images: give them, or leave out 'copying'."
+        )
+    train = sides.training.semantic[:_MOST_NEIGHBOURS]
+    real, fake = sides.real.semantic[:_MOST_PAIRS], sides.fake.semantic[:_MOST_PAIRS]
+    return {
+        "auth_pct": {
+            "value": metrics.auth_pct(train, fake),
+            "real": metrics.auth_pct(train, real),
+            "n": len(fake),
+        },
+        "data_copying": {
+            "value": metrics.data_copying(train, real, fake, seed=sides.seed).value,
+            "n": len(fake),
+        },
+    }
+
+
+FAMILIES: dict[str, Callable[[Sides], dict[str, Entry]]] = {
+    "frechet": _frechet,
+    "fd_all": _frechet_all,
+    "fd_infinity": _frechet_infinity,
+    "kernel": _kernel,
+    "classifier": _classifier,
+    "modes": _modes,
+    "neighbours": _neighbours,
+    "vendi": _vendi,
+    "sliced": _sliced,
+    "copying": _copying,
+}
+QUICK = ("frechet", "classifier", "modes")
+
+
+def check_families(names: Sequence[str]) -> None:
+    """Raises InputError for a name that is none of `FAMILIES`."""
+    for name in names:
+        if name not in FAMILIES:
+            raise InputError(f"--metrics: {name!r} is not known: {nearest(name, FAMILIES)}")
+
+
+def run_suite(
+    sides: Sides, families: Sequence[str] | None = None
+) -> tuple[dict[str, Entry], dict[str, str]]:
+    """The entries of eval.json, and why families that could not be computed are missing.
+
+    Args:
+        sides: what is compared.
+        families: names of `FAMILIES`; None for all that can be computed.
+
+    Raises:
+        InputError: an unknown name, or a named family that cannot be computed.
+    """
+    check_families(families or ())
+    entries: dict[str, Entry] = {}
+    skipped: dict[str, str] = {}
+    for name in FAMILIES if families is None else families:
+        try:
+            entries |= FAMILIES[name](sides)
+        except InputError as error:
+            # The Frechet distance is why a judge was called at all.
+            if families is not None or name == "frechet":
+                raise
+            skipped[name] = str(error)
+    return entries, skipped

@@ -1,0 +1,131 @@
+"""What the members of a run write down: each in a folder of its own, and what they have in common.
+
+members/<member>/ holds metrics.jsonl, TensorBoard events and pictures as the folder of a single run
+does, so that `tensorboard --logdir RUN` draws the members' curves over one another. The run's own
+metrics.jsonl holds the means over the members that are still training.
+"""
+
+from __future__ import annotations
+
+import logging
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from gan_jax import loop, parallel
+from gan_jax.errors import TrainingDiverged
+from gan_jax.logs import ProgressLine, RunLogger
+from gan_jax.members.parallel import on_host
+from gan_jax.members.plan import Member
+from gan_jax.workdir import MEMBERS
+
+_log = logging.getLogger(__name__)
+
+
+class MemberLogs:
+    """The open logs of the members; a context manager.
+
+    Args:
+        workdir: of the run.
+        members: of the run.
+        resume_step: see `RunLogger`.
+    """
+
+    def __init__(self, workdir: pathlib.Path, members: Sequence[Member], resume_step: int) -> None:
+        self.folders = [workdir / MEMBERS / member.folder for member in members]
+        enabled = parallel.is_main_process()
+        self.loggers = [
+            RunLogger(folder, enabled=enabled, resume_step=resume_step) for folder in self.folders
+        ]
+
+    def __enter__(self) -> MemberLogs:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for logger in self.loggers:
+            logger.close()
+
+
+class MembersRecorder:
+    """Checks the numbers of each call, and writes each member's mean at every log interval.
+
+    Args:
+        members: of the run.
+        diverged: int [members], the steps done before each diverged, -1 for none.
+        start: the step to begin at.
+        schedule: of the run.
+        logs: of the members.
+        logger, progress: of the run.
+        watch: for the speed.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        diverged: np.ndarray,
+        *,
+        start: int,
+        schedule: loop.Schedule,
+        logs: MemberLogs,
+        logger: RunLogger,
+        progress: ProgressLine,
+        watch: loop.Stopwatch,
+    ) -> None:
+        self._members, self._running = members, np.asarray(diverged) < 0
+        self._schedule, self._logs = schedule, logs
+        self._logger, self._progress, self._watch = logger, progress, watch
+        self._logged = self._seen = start
+        self._logged_at = watch.training()
+        self._sums: dict[str, np.ndarray] = {}
+
+    def record(self, step: int, metrics: dict) -> None:
+        """Takes the metrics [members] of a call that ended at `step`.
+
+        Raises:
+            TrainingDiverged: no member is left.
+        """
+        values = on_host(metrics)
+        finite = np.all([np.isfinite(value) for value in values.values()], axis=0)
+        self._announce(self._running & ~finite, step)
+        self._running &= finite
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value * (step - self._seen)
+        before, self._seen = self._seen, step
+        if not self._running.any():
+            raise TrainingDiverged(
+                f"all {len(self._members)} members have diverged by step {step:,}. Nothing after "
+                "the last checkpoint was saved. Try learning rates 2 to 10 times lower, or R1 "
+                "(config.r1_weight=1 with config.model.discriminator_norm='none'), with another "
+                "--workdir."
+            )
+        if not (loop.crossed(self._schedule.log_every, before, step) or self._ends_at(step)):
+            self._progress.update(step)
+            return
+        count = step - self._logged
+        rows = {name: total / count for name, total in self._sums.items()}
+        for index in np.flatnonzero(self._running):
+            own = {name: row[index] for name, row in rows.items()}
+            self._logs.loggers[index].scalars(step, own)
+        mean = {name: float(np.mean(row[self._running])) for name, row in rows.items()}
+        now = self._watch.training()
+        images = count * self._schedule.batch_size * int(self._running.sum())
+        mean["time/images_per_second"] = images / max(now - self._logged_at, 1e-9)
+        mean["members/running"] = float(self._running.sum())
+        self._logger.scalars(step, mean)
+        losses = {name.split("/")[1]: v for name, v in mean.items() if name.startswith("loss/")}
+        self._progress.update(step, {"images/s": mean["time/images_per_second"], **losses})
+        self._sums, self._logged, self._logged_at = {}, step, now
+
+    def _ends_at(self, step: int) -> bool:
+        return step == self._schedule.num_steps
+
+    def _announce(self, lost: np.ndarray, step: int) -> None:
+        for index in np.flatnonzero(lost):
+            _log.warning(
+                "%s has diverged between steps %s and %s: it is left as it was before, and the "
+                "others go on.",
+                self._members[index].name,
+                f"{self._seen:,}",
+                f"{step:,}",
+            )

@@ -1,0 +1,1 @@
+"""Textures: judged by statistics, and drawn at any size."""

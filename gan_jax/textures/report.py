@@ -1,0 +1,373 @@
+"""The page about textures: real and generated crops, and where their statistics differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gan_jax.errors import InputError
+from gan_jax.metrics.texture.headline import HEADLINE as PARTS
+from gan_jax.metrics.texture.statistics import TextureStatistics
+from gan_jax.reports import webpage
+from gan_jax.reports.curves import training_section
+from gan_jax.textures.figures import excess_chart, histogram_panels, spectrum_chart
+
+HEADLINE = "texture_fd"
+DIAGNOSTIC = ("patterns_fd",)
+_SHOWN_DISTANCES = (1, 4)  # of co-occurrence, in pixels
+_GRID_WIDTH = 520
+_TILE = 128
+_ENOUGH = 50  # images a side
+_CLOSE = 1.2  # a ratio that real crops reach among themselves by chance
+
+_MEANING = {
+    "texture_fd": "The headline: Fréchet distance between all statistics together.",
+    "spectrum_fd": "How much there is of each frequency in each direction: wrong where strokes are "
+    "too fine, too coarse, turned, or where the picture is blurred or noisy.",
+    "cooccurrence_fd": "Which grey values lie side by side, at 1 to 8 pixels: wrong where "
+    "contrast, evenness or sharpness is.",
+    "portilla_simoncelli_fd": "How lines, edges and corners of several sizes go together (Portilla "
+    "& Simoncelli 2000): wrong where the structure is, even if all frequencies are right.",
+    "patterns_fd": "Diagnostic only. Local binary patterns: they see noise and blur, and neither "
+    "contrast nor direction.",
+    "laplacian_swd": "Sliced Wasserstein distance of small patches, from fine to coarse.",
+    "patch_fd": "Fréchet distance of the extractor's features, place by place.",
+    "gram_distance": "How the extractor's features go together (Gram matrices of Gatys et al.).",
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Spectra:
+    """Radial spectra of both sides.
+
+    Attributes:
+        frequencies: in cycles a pixel, float [b].
+        real: natural logarithms of power, float [m, b].
+        generated: the same, [n, b].
+    """
+
+    frequencies: np.ndarray
+    real: np.ndarray
+    generated: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outliers:
+    """The generated crops farthest from the reference, the worst first.
+
+    Attributes:
+        images: uint8 [q, h, w, c].
+        distances: of each from the nearest real crop, in the median of that distance among real
+            crops, float [q].
+        nearest: the real crops most like each by their statistics, uint8 [q, k, h, w, c].
+        usual: the middle one of all generated crops' distances.
+    """
+
+    images: np.ndarray
+    distances: np.ndarray
+    nearest: np.ndarray
+    usual: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TextureReport:
+    """What the page shows; a part without data is left out.
+
+    Attributes:
+        title: of the page.
+        evaluation: the content of eval.json: {'metrics', 'protocol'}.
+        real: crops of the reference, uint8 [m, h, w, c].
+        samples: generated crops, uint8 [n, h, w, c].
+        large: large samples of a run, each uint8 [h, w, c].
+        spectra: radial spectra of both sides.
+        real_properties: co-occurrence properties of real crops, named such as 'contrast_d1_45'.
+        properties: the same of generated crops.
+        outliers: the crops farthest from the reference.
+        history: rows of a run's metrics.jsonl.
+        config: of the run, plain.
+        environment: versions and device, name to value.
+    """
+
+    title: str
+    evaluation: Mapping[str, Any]
+    real: np.ndarray
+    samples: np.ndarray
+    large: Sequence[np.ndarray] = ()
+    spectra: Spectra | None = None
+    real_properties: TextureStatistics | None = None
+    properties: TextureStatistics | None = None
+    outliers: Outliers | None = None
+    history: Sequence[dict] = ()
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    environment: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def write_texture_report(path, report: TextureReport) -> None:
+    """Writes `report` as one HTML file that needs nothing else.
+
+    Raises:
+        InputError: real and generated crops of different shapes; nothing is written then.
+    """
+    shapes = [tuple(side.shape[1:]) for side in (report.real, report.samples)]
+    if shapes[0] != shapes[1]:
+        raise InputError(
+            f"real crops are {shapes[0]} and generated ones {shapes[1]} (height, width, channels); "
+            "expected the same."
+        )
+    content = [
+        _header(report),
+        *texture_sections(report),
+        training_section(list(report.history)) if report.history else "",
+        _setup(report),
+    ]
+    webpage.write_page(path, report.title, content)
+
+
+def texture_sections(report: TextureReport) -> list[str]:
+    """The page's parts about textures, as HTML, for a page about more than these."""
+    return [
+        _pictures(report),
+        _large(report),
+        _metrics(report),
+        _spectra(report),
+        _cooccurrence(report),
+        _outliers(report),
+    ]
+
+
+def texture_verdict(evaluation: Mapping[str, Any]) -> str:
+    """What the numbers of eval.json say in one line."""
+    metrics = evaluation["metrics"]
+    entry = metrics.get(HEADLINE)
+    if entry is None:
+        reason = _missing(_flat(evaluation.get("protocol", {})).get("skipped", {}))
+        return f"{HEADLINE} was not computed{f': {reason}' if reason else '.'}"
+    ratio = ratio_of(entry)
+    line = f"{HEADLINE} {webpage.number(entry['value'])}"
+    if ratio is None:
+        return f"{line} at n = {entry['n']:,}; the reference has no floor to compare with."
+    line += f" = {webpage.number(ratio, 2)} × the floor of real against real at n = {entry['n']:,}"
+    if entry.get("training"):
+        line += f" (training images {webpage.number(entry['training'] / entry['floor'], 2)} ×)"
+    ci = entry.get("ci")
+    if ratio <= _CLOSE or (ci and ci[0] <= entry["floor"]):
+        few = "" if entry["n"] >= _ENOUGH else ", but so few images show large differences only"
+        return f"{line}: by these statistics as good as real{few}."
+    if entry.get("training") and entry["value"] <= entry["training"]:
+        return f"{line}: by these statistics as good as its training images."
+    parts = {
+        name: ratio_of(part)
+        for name, part in metrics.items()
+        if name in _MEANING and name != HEADLINE and name not in DIAGNOSTIC
+    }
+    parts = {name: part for name, part in parts.items() if part is not None}
+    if not parts:
+        return f"{line}."
+    worst, best = max(parts, key=parts.get), min(parts, key=parts.get)
+    line += f"; farthest in {worst} ({webpage.number(parts[worst], 2)} ×)"
+    if best != worst:
+        line += f", nearest in {best} ({webpage.number(parts[best], 2)} ×)"
+    return f"{line}."
+
+
+def _missing(skipped: Mapping[str, str]) -> str:
+    """Why the headline is missing: the first of its parts that could not be computed."""
+    return next((skipped[name] for name in PARTS if name in skipped), skipped.get(HEADLINE, ""))
+
+
+def ratio_of(entry: Mapping[str, Any]) -> float | None:
+    """value / floor of an entry of eval.json; None where there is none to give."""
+    value, floor = entry.get("value"), entry.get("floor")
+    if value is None or not floor or not math.isfinite(value / floor):
+        return None
+    return value / floor
+
+
+def _header(report: TextureReport) -> str:
+    metrics = report.evaluation["metrics"]
+    numbers = []
+    for name in _MEANING:
+        entry = metrics.get(name)
+        if not entry or name in DIAGNOSTIC:
+            continue
+        ratio = ratio_of(entry)
+        if ratio is None:
+            numbers.append((webpage.number(entry["value"]), f"{name}; 0 is the goal"))
+        else:
+            meaning = "; 1 × is as good as real" if name == HEADLINE else ""
+            numbers.append((f"{webpage.number(ratio, 2)} ×", f"the floor in {name}{meaning}"))
+    return webpage.header(report.title, texture_verdict(report.evaluation), "", numbers[:4])
+
+
+def _pictures(report: TextureReport) -> str:
+    height, width = report.real.shape[1:3]
+    magnified = max(_TILE // max(height, width), 1)
+    columns = max(_GRID_WIDTH // (width * magnified + 2), 1)
+    rows = max(_GRID_WIDTH // (height * magnified + 2), 1)
+    count = min(columns * rows, len(report.real), len(report.samples))
+    columns = min(columns, count)
+    grids = [
+        webpage.grid(side[:count], title, columns=columns)
+        for side, title in ((report.samples, "Generated"), (report.real, "Real"))
+    ]
+    scale = "pixel for pixel" if magnified == 1 else f"{magnified} × {magnified} dots a pixel"
+    return webpage.section(
+        "Real and generated",
+        f"Crops of {width} × {height}, both at the same scale ({scale}). Good: you could not tell "
+        "which side is which.",
+        webpage.columns(*grids),
+    )
+
+
+def _large(report: TextureReport) -> str:
+    wide = 1078 if len(report.large) == 1 else _GRID_WIDTH
+    shown = []
+    for image in report.large:
+        height, width = image.shape[:2]
+        title = f"{width} × {height}"
+        shown.append(webpage.grid(image[None], title, columns=1, width=max(wide, 1)))
+    return webpage.section(
+        "One large sample" if len(report.large) == 1 else "Large samples",
+        "Larger than any crop of the training. Good: no seams, and no piece that comes again.",
+        shown[0] if len(shown) == 1 else webpage.columns(*shown),
+    )
+
+
+def _metrics(report: TextureReport) -> str:
+    metrics = report.evaluation["metrics"]
+    known = [name for name in _MEANING if name in metrics]
+    others = [name for name in metrics if name not in _MEANING]
+    heads = ["", "value", "real images", "value / real", "95 % interval", "n images", ""]
+    seen = any("training" in metrics[name] for name in known)
+    if seen:
+        heads.insert(4, "training images")
+    tables = [webpage.table(heads, _rows(metrics, known, seen), full=True)] if known else []
+    if rows := _rows(metrics, others, seen):
+        tables.append("<h3>By the recogniser</h3>" + webpage.table(heads, rows, full=True))
+    if not tables:
+        return ""
+    protocol = report.evaluation.get("protocol")
+    return webpage.section(
+        "How good",
+        "The second column is what real crops score when they stand in for the generated ones, at "
+        "the same n: it is the floor, and a value at its floor cannot be told from real by this "
+        "measure. Lower is better."
+        + (
+            " Training images score more than the floor where held-out crops overlap or show "
+            "another part of a photograph: a generator can be expected to reach their number."
+            if seen
+            else ""
+        ),
+        *tables,
+        "<h3>How it was measured</h3>" + webpage.facts(_flat(protocol)) if protocol else "",
+    )
+
+
+def _rows(metrics: Mapping[str, Any], names: Sequence[str], seen: bool) -> list[list[str]]:
+    """A line a metric; `seen` is whether there is a column for training images."""
+    rows = []
+    for name in names:
+        entry = metrics[name]
+        if not isinstance(entry.get("value"), (int, float)):
+            continue
+        ratio, ci = ratio_of(entry), entry.get("ci")
+        rows.append(
+            [
+                name,
+                webpage.number(entry["value"]),
+                webpage.number(entry.get("floor", entry.get("real"))),
+                "–" if ratio is None else f"{webpage.number(ratio, 2)} ×",
+                *([webpage.number(entry.get("training"))] if seen else []),
+                f"{webpage.number(ci[0])} to {webpage.number(ci[1])}" if ci else "–",
+                f"{entry['n']:,}" if entry.get("n") else "–",
+                _MEANING.get(name, ""),
+            ]
+        )
+    return rows
+
+
+def _flat(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """A protocol with the one of textures, which a run's eval.json keeps in it, spelled out."""
+    whole = {k: v for k, v in protocol.items() if k != "textures"} | protocol.get("textures", {})
+    left_out = ("versions", "gan_jax")  # under Setup
+    return {k: v for k, v in whole.items() if k not in left_out and v not in ({}, [], "")}
+
+
+def _spectra(report: TextureReport) -> str:
+    spectra = report.spectra
+    if spectra is None:
+        return ""
+    parts = (spectra.frequencies, spectra.real, spectra.generated)
+    return webpage.section(
+        "Frequencies",
+        "The power at each frequency, whatever its direction: the line is the middle crop, the "
+        "band holds the middle 80 % of crops. Good: the lines and the bands lie over each other. "
+        "Too little at the right is blur, too much is noise, a narrow peak is a grid.",
+        webpage.columns(
+            spectrum_chart("Power spectrum", *parts),
+            excess_chart("The same beside real crops", *parts),
+        ),
+    )
+
+
+def _cooccurrence(report: TextureReport) -> str:
+    real, generated = report.real_properties, report.properties
+    if real is None or generated is None:
+        return ""
+    charts = []
+    for distance in _SHOWN_DISTANCES:
+        found = averaged_properties(real, distance), averaged_properties(generated, distance)
+        panels = {name: (found[0][name], found[1][name]) for name in found[0]}
+        plural = "" if distance == 1 else "s"
+        charts.append(histogram_panels(f"At {distance} pixel{plural}", panels) if panels else "")
+    return webpage.section(
+        "Grey values side by side",
+        "Properties of the co-occurrence matrix, the mean of four directions, over all crops. "
+        "Good: the line follows the filled shape. Contrast and dissimilarity rise with the "
+        "difference of neighbours, homogeneity with their likeness, ASM and energy where few grey "
+        "values are in use, correlation where neighbours follow each other.",
+        webpage.columns(*charts),
+    )
+
+
+def averaged_properties(statistics: TextureStatistics, distance: int) -> dict[str, np.ndarray]:
+    """Property to its mean over directions, float64 [n], at a distance in pixels."""
+    columns: dict[str, list[int]] = {}
+    for column, name in enumerate(statistics.names):
+        prop, _, rest = name.rpartition(f"_d{distance}_")
+        if prop and rest.isdigit():
+            columns.setdefault(prop, []).append(column)
+    return {prop: statistics.values[:, chosen].mean(1) for prop, chosen in columns.items()}
+
+
+def _outliers(report: TextureReport) -> str:
+    found = report.outliers
+    if found is None or not len(found.images):
+        return ""
+    rows = []
+    for image, distance, nearest in zip(found.images, found.distances, found.nearest, strict=True):
+        row = webpage.tile(image, f"generated\ndistance {webpage.number(distance)}", size=_TILE)
+        row += "".join(webpage.tile(real, "real", size=_TILE) for real in nearest)
+        rows.append(f"<div>{row}</div>")
+    return webpage.section(
+        "Farthest from the reference",
+        "The generated crops whose statistics lie farthest from those of the reference, each "
+        "beside the real crops most like it by the same statistics. At a distance of 1 a crop is "
+        "as far from the nearest real one as real crops are from one another; the middle one of "
+        f"all generated crops is at {webpage.number(found.usual)}. Good: even these look like the "
+        "reference.",
+        f'<div class="neighbours">{"".join(rows)}</div>',
+    )
+
+
+def _setup(report: TextureReport) -> str:
+    return webpage.section(
+        "Setup",
+        "What to repeat to get this page again.",
+        webpage.facts(report.environment),
+        webpage.folded("Full config", report.config) if report.config else "",
+    )
