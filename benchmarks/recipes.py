@@ -1,0 +1,195 @@
+"""The recipes of configs/recipes.py side by side: equal images, equal judge, three seeds each.
+
+    python -m benchmarks.recipes [--sets mnist5k] [--recipes article,dcgan] [--runs runs/recipes] \
+        [--write docs/recipes.md] [--plot docs/recipes.png] [-- --config.num_seeds=2 ...]
+
+Trains what is not trained yet (a run that was cut goes on where it was left), then prints the
+tables. `--tables` only prints them. Arguments after `--` go to train.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from benchmarks.table import insert
+from configs.recipes import IMAGES, RECIPES, SETS
+
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
+_COLUMNS = ("fd_semantic", "fd_texture", "coverage", "confidence")
+_COLOURS = ("#7d8ca3", "#c98a5b", "#b9a26a", "#6fa287", "#2a78d6", "#a586b8", "#1b4f91", "#c2777f")
+
+
+class Result(NamedTuple):
+    """A recipe's finished run on one set.
+
+    Attributes:
+        content: its eval.json.
+        seconds: of training, a GAN; median over the run's log.
+        curves: a seed each, (images seen, fd_semantic over its floor) at each evaluation.
+    """
+
+    content: dict[str, Any]
+    seconds: float
+    curves: list[list[tuple[int, float]]]
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Summaries over seeds by metric."""
+        return self.content["settings"][0]["metrics"]
+
+
+def train(name: str, workdir: pathlib.Path, arguments: Sequence[str]) -> int:
+    """Runs one recipe, or goes on with it; the exit status."""
+    command = [sys.executable, "train.py", "--config", f"configs/recipes.py:{name}"]
+    return subprocess.run(
+        [*command, "--workdir", str(workdir.resolve()), *arguments], cwd=_ROOT, check=False
+    ).returncode
+
+
+def read(workdir: pathlib.Path) -> Result | None:
+    """A run's result; None if it has not come to its end."""
+    path = workdir / "eval.json"
+    if not path.exists():
+        return None
+    config = json.loads((workdir / "config.json").read_text())
+    speeds = [
+        row["time/images_per_second"]
+        for row in _rows(workdir / "metrics.jsonl")
+        if "time/images_per_second" in row
+    ]
+    curves = [
+        [
+            (
+                row["step"] * config["batch_size"],
+                row["eval/fd_semantic"] / row["eval/fd_semantic_floor"],
+            )
+            for row in _rows(place / "metrics.jsonl")
+            if "eval/fd_semantic" in row
+        ]
+        for place in sorted((workdir / "members").iterdir())
+    ]
+    return Result(json.loads(path.read_text()), IMAGES / statistics.median(speeds), curves)
+
+
+def markdown(results: dict[str, Result]) -> str:
+    """A table of one set's recipes, the best first."""
+    ranked = sorted(results.items(), key=lambda item: item[1].metrics["fd_semantic"]["mean"])
+    article = results.get("article")
+    lines = [
+        "| recipe | fd_semantic | by its floor | by the article's | fd_texture by its floor "
+        "| coverage | confidence | training a GAN |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, result in ranked:
+        semantic, texture, coverage, confidence = (result.metrics[key] for key in _COLUMNS)
+        share = ""
+        if article is not None:
+            share = f"{semantic['mean'] / article.metrics['fd_semantic']['mean']:.2f}"
+        floors = [entry["mean"] / entry["floor"] for entry in (semantic, texture)]
+        lines.append(
+            f"| {name} | {_interval(semantic)} | {floors[0]:.3g} | {share} | {floors[1]:.3g} "
+            f"| {coverage['mean']:.2f} | {confidence['mean']:.3f} | {result.seconds:,.0f} s |"
+        )
+    return "\n".join(lines)
+
+
+def caption(results: dict[str, Result]) -> str:
+    """What the numbers of a table depend on, in a sentence."""
+    first = next(iter(results.values()))
+    protocol, semantic = first.content["protocol"], first.metrics["fd_semantic"]
+    diverged = sum(len(r.content["settings"][0]["diverged"]) for r in results.values())
+    collapsed = sum(len(r.content["settings"][0]["collapsed"]) for r in results.values())
+    return (
+        f"Judge {protocol['extractor']} ({protocol['extractor_accuracy']:.1%} of test images), "
+        f"{semantic['n']} seeds, mean (95 % interval by Student's t), n = {semantic['images']:,} a "
+        f"side, floors {semantic['floor']:.3g} and {first.metrics['fd_texture']['floor']:.3g}; "
+        f"{diverged} GANs diverged, {collapsed} had collapsed at the end."
+    )
+
+
+def plot(sets: dict[str, dict[str, Result]], path: pathlib.Path) -> None:
+    """fd_semantic over its floor against images seen, a panel a set, a line a recipe."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(
+        1, len(sets), figsize=(4.6 * len(sets) + 1.6, 3.8), layout="constrained", squeeze=False
+    )
+    for axes, (dataset, results) in zip(panels[0], sets.items(), strict=True):
+        for (name, result), colour in zip(results.items(), _COLOURS, strict=False):
+            images = [point[0] for point in result.curves[0]]
+            heights = [[value for _, value in curve] for curve in result.curves]
+            heights = list(zip(*heights, strict=True))
+            axes.plot(images, [statistics.mean(h) for h in heights], color=colour, label=name)
+            axes.fill_between(
+                images,
+                [min(h) for h in heights],
+                [max(h) for h in heights],
+                color=colour,
+                alpha=0.15,
+            )
+        axes.set_yscale("log")
+        axes.set_title(dataset, fontsize=9)
+        axes.set_xlabel("training images seen")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0][0].set_ylabel("fd_semantic / floor")
+    panels[0][-1].legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def _rows(path: pathlib.Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _interval(entry: dict[str, Any]) -> str:
+    if entry["ci"] is None:
+        return f"{entry['mean']:.3g}"
+    low, high = entry["ci"]
+    return f"{entry['mean']:.3g} ({max(low, 0.0):.3g} to {high:.3g})"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Trains and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--recipes", default=",".join(RECIPES))
+    parser.add_argument("--runs", type=pathlib.Path, default=pathlib.Path("runs/recipes"))
+    parser.add_argument("--tables", action="store_true", help="train nothing")
+    parser.add_argument("--write", type=pathlib.Path, help="a page with the tables' marks")
+    parser.add_argument("--plot", type=pathlib.Path)
+    parser.add_argument("rest", nargs="*", help="for train.py, after --")
+    options = parser.parse_args(arguments)
+    sets: dict[str, dict[str, Result]] = {}
+    for dataset in options.sets.split(","):
+        for recipe in options.recipes.split(","):
+            workdir = options.runs / dataset / recipe
+            if not options.tables and train(f"{dataset}.{recipe}", workdir, options.rest):
+                return 1
+            result = read(workdir)
+            if result is not None:
+                sets.setdefault(dataset, {})[recipe] = result
+    tables = "\n\n".join(
+        f"### {dataset}\n\n{caption(results)}\n\n{markdown(results)}"
+        for dataset, results in sets.items()
+    )
+    print(tables)
+    if options.plot and sets:
+        plot(sets, options.plot)
+    if options.write:
+        options.write.write_text(insert(options.write.read_text(), tables))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
