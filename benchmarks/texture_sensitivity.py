@@ -2,7 +2,6 @@
 
     python -m benchmarks.texture_sensitivity [--images 400] [--seeds 5] [--sets quasi_periodic,...]
     python -m benchmarks.texture_sensitivity --extractor runs/cnn_textures/pack --families cnn
-    python -m benchmarks.texture_sensitivity --baselines [--images 300] --sets brick,grass,gravel
 
 A set is a kind of `gan_jax.data.procedural`, 'textures' for the built-in photographs together, or
 the name of one of them (which need scikit-image).
@@ -19,10 +18,7 @@ from gan_jax import data
 from gan_jax.data.procedural import KINDS, procedural_textures
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
-from gan_jax.metrics.texture.headline import HEADLINE
-from gan_jax.textures.baselines import BASELINES
 from gan_jax.textures.gate import sensitivity_table, texture_sensitivity
-from gan_jax.textures.suite import judge_textures
 
 _FAMILIES = "spectrum,cooccurrence,portilla_simoncelli,patterns"
 
@@ -40,30 +36,6 @@ def read_set(name: str, count: int) -> np.ndarray:
     return data.load(config, "test").take(np.arange(count))
 
 
-def baseline_rows(photograph: str, count: int) -> list[str]:
-    """Rows of a Markdown table: what takes no training, and real crops, against held-out crops.
-
-    Args:
-        photograph: a built-in one's name.
-        count: held-out crops; half as many of what is judged.
-    """
-    config = {"name": "textures", "photographs": photograph, "num_crops": count // 2}
-    train = data.load(config | {"crops": "random"}, "train").take(np.arange(count // 2))
-    region = max(data.load_photographs(config, "train")[photograph], key=np.size)
-    sets = {"training crops": train}
-    sets |= {name: make(region, count // 2) for name, make in BASELINES.items()}
-    rows = []
-    for name, images in sets.items():
-        judgement = judge_textures(read_set(photograph, count), images, families=HEADLINE)
-        cells = [
-            f"{entry['value']:.3g} ({entry['value'] / entry['floor']:.3g})"
-            for entry in judgement.metrics.values()
-        ]
-        cells.append(f"{np.median(judgement.distances):.3g}")
-        rows.append(f"| {photograph} | {name} | {' | '.join(cells)} |")
-    return rows
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Prints a table a set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -72,14 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sets", default="quasi_periodic,textures")
     parser.add_argument("--families", default=_FAMILIES, help="'laplacian' takes minutes more")
     parser.add_argument("--extractor", help="a pack, for patch_fd and gram_distance")
-    parser.add_argument("--baselines", action="store_true", help="what takes no training instead")
     options = parser.parse_args(arguments)
     try:
         extractor = load_pack(options.extractor) if options.extractor else None
         for name in options.sets.split(","):
-            if options.baselines:
-                print("\n".join(baseline_rows(name, options.images)), flush=True)
-                continue
             rows = texture_sensitivity(
                 read_set(name, options.images),
                 families=options.families.split(","),

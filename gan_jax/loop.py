@@ -206,6 +206,47 @@ def crossed(every: int, before: int, after: int) -> bool:
     return every > 0 and before // every != after // every
 
 
+class IntervalMeans:
+    """Means of the metrics over the steps from one line of the log to the next, and their speed.
+
+    Args:
+        start: the step that the first interval begins at.
+        schedule: says how long an interval is.
+        watch: for the speed.
+    """
+
+    def __init__(self, start: int, schedule: Schedule, watch: Stopwatch) -> None:
+        self._schedule, self._watch = schedule, watch
+        self._logged = self.seen = start
+        self._logged_at = watch.training()
+        self._sums: dict[str, Any] = {}
+
+    def add(self, step: int, values: dict[str, Any]) -> bool:
+        """Takes the means (floats or arrays) of a call that ended at `step`.
+
+        Returns:
+            Whether a line of the log is due.
+        """
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value * (step - self.seen)
+        before, self.seen = self.seen, step
+        done = step == self._schedule.num_steps
+        return done or crossed(self._schedule.log_every, before, step)
+
+    def take(self) -> tuple[dict[str, Any], float]:
+        """The means of the interval, and its training images a second; begins the next one."""
+        count, now = self.seen - self._logged, self._watch.training()
+        row = {name: total / count for name, total in self._sums.items()}
+        rate = count * self._schedule.batch_size / max(now - self._logged_at, 1e-9)
+        self._sums, self._logged, self._logged_at = {}, self.seen, now
+        return row, rate
+
+
+def losses_of(row: dict[str, float]) -> dict[str, float]:
+    """The losses of a line of the log, by their network's name."""
+    return {name.split("/")[1]: value for name, value in row.items() if name.startswith("loss/")}
+
+
 class _Recorder:
     """Checks the numbers of each call, and writes their mean at every log interval."""
 
@@ -219,11 +260,8 @@ class _Recorder:
         checkpoints: Checkpoints,
         watch: Stopwatch,
     ) -> None:
-        self._schedule, self._logger, self._progress = schedule, logger, progress
-        self._checkpoints, self._watch = checkpoints, watch
-        self._logged = self._seen = start
-        self._logged_at = watch.training()
-        self._sums: dict[str, float] = {}
+        self._logger, self._progress, self._checkpoints = logger, progress, checkpoints
+        self._means = IntervalMeans(start, schedule, watch)
 
     def record(self, step: int, metrics: dict[str, Array]) -> None:
         values = {
@@ -232,23 +270,12 @@ class _Recorder:
         bad = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
         if bad:
             self._raise(bad, step)
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value * (step - self._seen)
-        before, self._seen = self._seen, step
-        if not (
-            crossed(self._schedule.log_every, before, step) or step == self._schedule.num_steps
-        ):
+        if not self._means.add(step, values):
             self._progress.update(step)
             return
-        count = step - self._logged
-        row = {name: value / count for name, value in self._sums.items()}
-        now = self._watch.training()
-        rate = count * self._schedule.batch_size / max(now - self._logged_at, 1e-9)
-        row["time/images_per_second"] = rate
-        self._logger.scalars(step, row)
-        losses = {name.split("/")[1]: v for name, v in row.items() if name.startswith("loss/")}
-        self._progress.update(step, {"images/s": rate, **losses})
-        self._sums, self._logged, self._logged_at = {}, step, now
+        row, rate = self._means.take()
+        self._logger.scalars(step, row | {"time/images_per_second": rate})
+        self._progress.update(step, {"images/s": rate, **losses_of(row)})
 
     def _raise(self, bad: list[str], step: int) -> None:
         steps = self._checkpoints.steps()
@@ -258,7 +285,7 @@ class _Recorder:
             else "No checkpoint was saved before."
         )
         raise TrainingDiverged(
-            f"training diverged between steps {self._seen:,} and {step:,}: {', '.join(bad)}. "
+            f"training diverged between steps {self._means.seen:,} and {step:,}: {', '.join(bad)}. "
             f"{saved} Nothing after it was saved. Try a learning rate 2 to 10 times lower, R1 "
             "(config.r1_weight=1 with config.model.discriminator_norm='none'), or float32 if it "
             "was bfloat16, with another --workdir."

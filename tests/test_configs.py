@@ -15,7 +15,7 @@ from gan_jax.state import create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update
 
 _CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
-_NAMES = sorted(path.stem for path in _CONFIGS.glob("*.py") if path.stem != "__init__")
+CONFIG_NAMES = sorted(path.stem for path in _CONFIGS.glob("*.py") if path.stem != "__init__")
 _SHAPES = {
     "mnist5k": (28, 28, 1),
     "idx": (28, 28, 1),
@@ -40,7 +40,7 @@ def _batch(config):
     }, shape
 
 
-@pytest.mark.parametrize("name", _NAMES)
+@pytest.mark.parametrize("name", CONFIG_NAMES)
 def test_a_config_is_valid_and_its_step_can_be_traced(name):
     config = importlib.import_module(f"configs.{name}").get_config()
     check_config(config)
@@ -65,6 +65,6 @@ def test_a_config_is_valid_and_its_step_can_be_traced(name):
 
 
 def test_every_config_says_how_it_is_run():
-    for name in _NAMES:
+    for name in CONFIG_NAMES:
         module = importlib.import_module(f"configs.{name}")
         assert f"python train.py --config configs/{name}.py" in module.__doc__, name

@@ -7,7 +7,13 @@ from typing import Any
 
 from gan_jax import parallel
 from gan_jax.checkpoint import Checkpoints
-from gan_jax.collapse.meter import Collapse, CollapseRule, Reading, make_meter
+from gan_jax.collapse.meter import (
+    Collapse,
+    CollapseMeter,
+    CollapseRule,
+    Reading,
+    make_meter,
+)
 from gan_jax.collapse.rollback import RollBack, Rollbacks
 from gan_jax.errors import ModeCollapse
 from gan_jax.judging.judge import Judge
@@ -18,6 +24,49 @@ _ADVICE = (
     "generator's, R1 (config.r1_weight=1 with config.model.discriminator_norm='none'), or a larger "
     "batch, with another --workdir"
 )
+
+
+class CollapseWatch:
+    """The readings of one GAN, and whether they tell of a collapse.
+
+    Args:
+        meter: may be shared by several GANs of one judge.
+        rule: what counts as a collapse.
+        num_steps: of the whole run.
+    """
+
+    def __init__(self, meter: CollapseMeter, rule: CollapseRule, num_steps: int) -> None:
+        self._meter, self._rule, self._num_steps = meter, rule, num_steps
+        self._readings: list[Reading] = []
+
+    def resume(self, step: int, history: list[dict]) -> None:
+        """Begins at `step` with the readings of the log's rows up to there."""
+        found = [self._meter.from_scalars(row["step"], row) for row in history]
+        self._readings = [reading for reading in found if reading and reading.step <= step]
+
+    def read(self, step: int, features: Any) -> dict[str, float]:
+        """Takes the reading of generated images; returns its numbers for the log.
+
+        Args:
+            step: steps trained.
+            features: with `semantic` [n, d] and `probabilities` [n, k].
+        """
+        reading = self._meter.read(step, features.semantic, features.probabilities)
+        self._readings.append(reading)
+        return reading.scalars() | {"eval/collapsed": float(self.collapse() is not None)}
+
+    def collapse(self) -> Collapse | None:
+        """What the readings so far show."""
+        return self._rule.find(self._readings, num_steps=self._num_steps)
+
+
+def make_watches(
+    settings: dict[str, Any], judge: Judge, count: int, *, num_samples: int, num_steps: int
+) -> list[CollapseWatch]:
+    """Watches of `count` GANs over one meter; the arguments are those of `CollapseGuard`."""
+    limits = {name: v for name, v in settings.items() if name not in ("action", "rollbacks")}
+    meter = make_meter(judge.features.semantic, judge.reference_counts, num_images=num_samples)
+    return [CollapseWatch(meter, CollapseRule(**limits), num_steps) for _ in range(count)]
 
 
 class CollapseGuard:
@@ -33,33 +82,21 @@ class CollapseGuard:
     def __init__(
         self, settings: dict[str, Any], judge: Judge, *, num_samples: int, num_steps: int
     ) -> None:
-        settings = dict(settings)
-        self._action = settings.pop("action")
-        self._max_rollbacks = settings.pop("rollbacks")
-        self._rule = CollapseRule(**settings)
+        self._action, self._max_rollbacks = settings["action"], settings["rollbacks"]
         self._num_steps = num_steps
-        self._meter = make_meter(
-            judge.features.semantic, judge.reference_counts, num_images=num_samples
+        (self._watch,) = make_watches(
+            settings, judge, 1, num_samples=num_samples, num_steps=num_steps
         )
-        self._readings: list[Reading] = []
         self._warned = False
 
     def resume(self, step: int, history: list[dict]) -> None:
         """Begins at `step` with the readings of the log's rows up to there."""
-        found = [self._meter.from_scalars(row["step"], row) for row in history]
-        self._readings = [reading for reading in found if reading and reading.step <= step]
+        self._watch.resume(step, history)
         self._warned = False
 
     def read(self, step: int, features: Any) -> dict[str, float]:
-        """Takes the reading of generated images; returns its numbers for the log.
-
-        Args:
-            step: steps trained.
-            features: with `semantic` [n, d] and `probabilities` [n, k].
-        """
-        reading = self._meter.read(step, features.semantic, features.probabilities)
-        self._readings.append(reading)
-        return reading.scalars() | {"eval/collapsed": float(self._find() is not None)}
+        """As `CollapseWatch.read`."""
+        return self._watch.read(step, features)
 
     def check(
         self, step: int, checkpoints: Checkpoints, rollbacks: Rollbacks
@@ -69,7 +106,7 @@ class CollapseGuard:
         All processes call it together. A collapse that changes nothing is logged as a warning, once
         until it is over.
         """
-        collapse = self._find()
+        collapse = self._watch.collapse()
         if not parallel.any_process(collapse is not None):
             self._warned = False
             return None
@@ -90,9 +127,6 @@ class CollapseGuard:
             _log.warning("%s %s %s.", _capital(message), self._describe(best, rollbacks), _ADVICE)
         self._warned = True
         return None
-
-    def _find(self) -> Collapse | None:
-        return self._rule.find(self._readings, num_steps=self._num_steps)
 
     def _describe(self, best: int | None, rollbacks: Rollbacks) -> str:
         text = (

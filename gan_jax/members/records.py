@@ -73,11 +73,8 @@ class MembersRecorder:
         watch: loop.Stopwatch,
     ) -> None:
         self._members, self._running = members, np.asarray(diverged) < 0
-        self._schedule, self._logs = schedule, logs
-        self._logger, self._progress, self._watch = logger, progress, watch
-        self._logged = self._seen = start
-        self._logged_at = watch.training()
-        self._sums: dict[str, np.ndarray] = {}
+        self._logs, self._logger, self._progress = logs, logger, progress
+        self._means = loop.IntervalMeans(start, schedule, watch)
 
     def record(self, step: int, metrics: dict) -> None:
         """Takes the metrics [members] of a call that ended at `step`.
@@ -89,9 +86,7 @@ class MembersRecorder:
         finite = np.all([np.isfinite(value) for value in values.values()], axis=0)
         self._announce(self._running & ~finite, step)
         self._running &= finite
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value * (step - self._seen)
-        before, self._seen = self._seen, step
+        due = self._means.add(step, values)
         if not self._running.any():
             raise TrainingDiverged(
                 f"all {len(self._members)} members have diverged by step {step:,}. Nothing after "
@@ -99,26 +94,19 @@ class MembersRecorder:
                 "(config.r1_weight=1 with config.model.discriminator_norm='none'), with another "
                 "--workdir."
             )
-        if not (loop.crossed(self._schedule.log_every, before, step) or self._ends_at(step)):
+        if not due:
             self._progress.update(step)
             return
-        count = step - self._logged
-        rows = {name: total / count for name, total in self._sums.items()}
+        rows, rate = self._means.take()
         for index in np.flatnonzero(self._running):
             own = {name: row[index] for name, row in rows.items()}
             self._logs.loggers[index].scalars(step, own)
         mean = {name: float(np.mean(row[self._running])) for name, row in rows.items()}
-        now = self._watch.training()
-        images = count * self._schedule.batch_size * int(self._running.sum())
-        mean["time/images_per_second"] = images / max(now - self._logged_at, 1e-9)
         mean["members/running"] = float(self._running.sum())
+        mean["time/images_per_second"] = rate * mean["members/running"]
         self._logger.scalars(step, mean)
-        losses = {name.split("/")[1]: v for name, v in mean.items() if name.startswith("loss/")}
-        self._progress.update(step, {"images/s": mean["time/images_per_second"], **losses})
-        self._sums, self._logged, self._logged_at = {}, step, now
-
-    def _ends_at(self, step: int) -> bool:
-        return step == self._schedule.num_steps
+        images = {"images/s": mean["time/images_per_second"]}
+        self._progress.update(step, images | loop.losses_of(mean))
 
     def _announce(self, lost: np.ndarray, step: int) -> None:
         for index in np.flatnonzero(lost):
@@ -126,6 +114,6 @@ class MembersRecorder:
                 "%s has diverged between steps %s and %s: it is left as it was before, and the "
                 "others go on.",
                 self._members[index].name,
-                f"{self._seen:,}",
+                f"{self._means.seen:,}",
                 f"{step:,}",
             )

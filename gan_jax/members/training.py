@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from gan_jax import loop, parallel
 from gan_jax import workdir as folder
-from gan_jax.collapse.meter import CollapseMeter, CollapseRule, Reading, make_meter
+from gan_jax.collapse.guard import CollapseWatch, make_watches
 from gan_jax.config import examples_a_step, plain
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
@@ -206,16 +206,20 @@ class _Watcher:
         logs: MemberLogs,
     ) -> None:
         self._config, self._crew, self._judge = config, crew, judge
-        self._num_steps, self._session, self._logs = num_steps, session, logs
+        self._session, self._logs = session, logs
         self._train = train
-        self._meter, self._rule = _make_meter(config, judge)
-        self._readings: list[list[Reading]] = [[] for _ in crew.members]
+        self._watches: list[CollapseWatch] = []
         self._warned = [False] * len(crew.members)
-        if self._meter is not None:
-            for readings, place in zip(self._readings, logs.folders, strict=True):
-                rows = [row for row in read_history(place) if row["step"] <= session.start]
-                found = [self._meter.from_scalars(row["step"], row) for row in rows]
-                readings += [reading for reading in found if reading]
+        if judge is not None and config.collapse.action != "none":
+            self._watches = make_watches(
+                plain(config.collapse),
+                judge,
+                len(crew.members),
+                num_samples=config.evaluation.num_samples,
+                num_steps=num_steps,
+            )
+            for watch, place in zip(self._watches, logs.folders, strict=True):
+                watch.resume(session.start, read_history(place))
 
     def evaluate(self, step: int, state: MembersState) -> loop.Evaluation:
         """Of the members that are still training; ranked by the best setting's mean."""
@@ -262,12 +266,11 @@ class _Watcher:
             return {}
         judgement = drawn.judged_by(self._judge, self._train)
         numbers = judgement.summary()
-        if self._meter is None:
+        if not self._watches:
             return numbers
-        readings = self._readings[member.index]
-        features = judgement.features
-        readings.append(self._meter.read(step, features.semantic, features.probabilities))
-        collapse = self._rule.find(readings, num_steps=self._num_steps)
+        watch = self._watches[member.index]
+        numbers |= watch.read(step, judgement.features)
+        collapse = watch.collapse()
         if collapse and not self._warned[member.index]:
             _log.warning(
                 "%s has collapsed, from step %s to %s: %s.",
@@ -277,24 +280,8 @@ class _Watcher:
                 "; ".join(collapse.findings),
             )
         self._warned[member.index] = collapse is not None
-        return numbers | readings[-1].scalars() | {"eval/collapsed": float(collapse is not None)}
+        return numbers
 
 
 def _picture(step: int) -> str:
     return f"step_{step:07d}.png"
-
-
-def _make_meter(
-    config: ConfigDict, judge: Judge | None
-) -> tuple[CollapseMeter | None, CollapseRule | None]:
-    if judge is None or config.collapse.action == "none":
-        return None, None
-    limits = {
-        name: value
-        for name, value in plain(config.collapse).items()
-        if name not in ("action", "rollbacks")
-    }
-    meter = make_meter(
-        judge.features.semantic, judge.reference_counts, num_images=config.evaluation.num_samples
-    )
-    return meter, CollapseRule(**limits)
