@@ -54,6 +54,7 @@ LAYERS = (
         "reports.recogniser",
         "state",
         "judging.statistics",
+        "recognition.classification",
         "workdir",
     },
     {
@@ -101,6 +102,7 @@ LAYERS = (
         "extractors.layer_statistics",
         "members.records",
         "members.results",
+        "recognition.fitting",
         "trained",
     },
     {"comparison.comparison", "evaluation", "exports.generation", "members.table", "session"},
@@ -213,6 +215,7 @@ OWNERS = {
         "config",
         "config_checks",
         "factory",
+        "recognition.fitting",
         "members.evaluation",
         "members.training",
         "members.plan",
