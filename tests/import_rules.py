@@ -47,6 +47,8 @@ LAYERS = (
     },
     {
         "classes.report",
+        "recognition.figures",
+        "recognition.leakage",
         "reports.curves",
         "extractors.pack",
         "feed",
@@ -72,6 +74,7 @@ LAYERS = (
     },
     {
         "extractors.choice",
+        "recognition.reading",
         "members.steps",
         "comparison.protocol",
         "sampling",
@@ -82,6 +85,8 @@ LAYERS = (
     },
     {
         "classes.sampling",
+        "recognition.gan_train_test_results",
+        "recognition.selection",
         "factory",
         "judging.gate",
         "judging.judge",
@@ -94,7 +99,12 @@ LAYERS = (
         "textures.seams",
         "exports.truncation",
     },
-    {"members.plan"},
+    {
+        "members.plan",
+        "recognition.files",
+        "recognition.gan_train_test_report",
+        "recognition.report",
+    },
     {
         "classes.agreement",
         "collapse.guard",
@@ -105,7 +115,14 @@ LAYERS = (
         "recognition.fitting",
         "trained",
     },
-    {"comparison.comparison", "evaluation", "exports.generation", "members.table", "session"},
+    {
+        "recognition.results",
+        "comparison.comparison",
+        "evaluation",
+        "exports.generation",
+        "members.table",
+        "session",
+    },
     {
         "comparison.table",
         "exports.walk",
@@ -114,8 +131,8 @@ LAYERS = (
         "judging.samples",
         "exports.samples",
     },
-    {"comparison.report", "members.evaluation"},
-    {"members.training"},
+    {"comparison.report", "members.evaluation", "recognition.labelled", "recognition.recognise"},
+    {"members.training", "recognition.gan_train_test"},
     {"training"},
 )
 # Rooms whose doors are closed to the rest of the house: all that they may know of it.
@@ -136,6 +153,8 @@ CLOSED = {
     "reports.gan": {
         "classes.pictures",
         "classes.report",
+        "recognition.figures",
+        "recognition.leakage",
         "reports.curves",
         "errors",
         "reports.figures",
@@ -143,6 +162,7 @@ CLOSED = {
         "reports.recogniser",
         "reports.webpage",
     },
+    "recognition.figures": {"reports.figures"},
     "reports.curves": {"reports.figures", "reports.webpage"},
     "reports.stopped": {"reports.curves", "logs", "reports.webpage", "workdir"},
     "textures.crops": {"data", "errors"},
@@ -216,6 +236,7 @@ OWNERS = {
         "config_checks",
         "factory",
         "recognition.fitting",
+        "recognition.labelled",
         "members.evaluation",
         "members.training",
         "members.plan",
