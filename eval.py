@@ -287,21 +287,24 @@ def _check_recognition_flags() -> None:
             raise InputError(f"--{flag.name} is for --{job.name}; see python eval.py --help.")
     if not chosen:
         return
-    name = chosen[0].name
-    needed = [("out", _OUT)]
-    if _SAMPLES.value:
-        needed.append(("extractor", _EXTRACTOR))
-    if _SAMPLES.value and _GAN_TRAIN_TEST.value:
-        needed.append(("reference", _REFERENCE))
-    for flag_name, flag in needed:
+    if _SELECT.present and _SELECT.value < 1:
+        raise InputError(f"--select is {_SELECT.value}; expected a number of images, 1 or more.")
+    name, of_run = chosen[0].name, bool(_WORKDIR.value)
+    needed = [_OUT] + ([] if of_run else [_EXTRACTOR])
+    foreign = [_TEXTURE, _METRICS, _TRAINING, _STATISTICS]
+    foreign += [_REFERENCE, _REFERENCE_SPLIT, _RESIZE] if of_run else [_CHECKPOINT]
+    if _GAN_TRAIN_TEST.value and not of_run:
+        needed.append(_REFERENCE)
+        foreign += [_REFERENCE_SPLIT, _BATCH_SIZE]
+    elif not of_run:
+        foreign.append(_NUM_SAMPLES)
+    for flag in needed:
         if not flag.value:
-            raise InputError(f"--{name} needs --{flag_name} too; see python eval.py --help.")
-    others = [_TEXTURE, _METRICS, _TRAINING, _STATISTICS]
-    others += [_REFERENCE, _REFERENCE_SPLIT, _RESIZE] if _WORKDIR.value else [_CHECKPOINT]
-    for flag in others:
+            raise InputError(f"--{name} needs --{flag.name} too; see python eval.py --help.")
+    for flag in foreign:
         if flag.present:
-            side = "--workdir" if _WORKDIR.value else "--samples"
-            raise InputError(f"--{flag.name} does not go with --{name} {side}.")
+            side = "workdir" if of_run else "samples"
+            raise InputError(f"--{flag.name} does not go with --{name} --{side}.")
 
 
 def _recognise() -> str:
@@ -309,8 +312,6 @@ def _recognise() -> str:
     from gan_jax.recognition.results import recognition_table
 
     options = {"select": _SELECT.value, "batch_size": _BATCH_SIZE.value}
-    if _SELECT.present and _SELECT.value < 1:
-        options["select"] = _SELECT.value or -1
     if _WORKDIR.value:
         content = recognise_run(
             _WORKDIR.value,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics
+from gan_jax.data import image_files, read_images
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
 from gan_jax.images import save_png
@@ -15,6 +16,7 @@ from gan_jax.recognition.reading import Readings, difference, held_out, open_rec
 from gan_jax.recognition.recognise import recognise_run, recognise_samples
 from gan_jax.recognition.results import recognition_table
 from gan_jax.recognition.selection import select_surest
+from tests.command import eval_py
 from tests.recognisers import NAMES, save_tiny_pack, small_digits
 
 
@@ -97,7 +99,8 @@ def test_a_folder_of_labelled_images(packs, reference, tmp_path):
     assert found["class_agreement"]["value"] == pytest.approx(right)
     real = read(opened, test.images, batch_size=500)
     assert found["unanimous"]["real"] == np.mean((real.each == real.each[:, :1]).all(1))
-    for entry, values in [*zip(content["recognisers"], real.probabilities), (content["mean"], real.mean)]:  # fmt: skip
+    entries = [*content["recognisers"], content["mean"]]
+    for entry, values in zip(entries, [*real.probabilities, real.mean], strict=True):
         calibration = metrics.measure_calibration(values, test.labels)
         assert entry["calibration"]["accuracy"] == calibration.accuracy
         assert entry["calibration"]["expected_error"] == pytest.approx(
@@ -137,9 +140,8 @@ def test_fewer_than_three_recognisers_say_how_to_train_another(packs, tmp_path):
 
 def test_a_single_image_and_a_single_class(packs, reference, tmp_path):
     train, _ = small_digits()
-    one = recognise(
-        save(tmp_path / "one.npz", train.images[:1]), three(packs), tmp_path / "o", reference=reference
-    )  # fmt: skip
+    alone = save(tmp_path / "one.npz", train.images[:1])
+    one = recognise(alone, three(packs), tmp_path / "o", reference=reference)
     assert one["metrics"]["pairwise_agreement"]["ci"] is None and len(table(tmp_path / "o")) == 1
     same = np.repeat(train.images[:1], 30, axis=0)
     found = recognise(save(tmp_path / "same.npz", same), three(packs), tmp_path / "s", select=3)
@@ -202,6 +204,49 @@ def test_more_than_there_are_cannot_be_selected(packs, count, tmp_path):
     samples = save(tmp_path / "a.npz", train.images[:20])
     with pytest.raises(InputError, match=f"--select is {count}; expected 1 to 20"):
         recognise(samples, str(packs / "s0"), tmp_path / "o", select=count)
+
+
+def test_files_are_named_in_the_order_of_the_images(tmp_path):
+    train, _ = small_digits()
+    for row, place in enumerate(("train/b", "test/a", "train/a", "test/b", "train/a")):
+        save_png(tmp_path / place / f"{row}.png", train.images[row])
+    files = image_files(str(tmp_path))
+    assert [name.split("/")[0] for name in files] == ["train"] * 3 + ["test"] * 2
+    found = read_images(str(tmp_path)).images
+    for name, image in zip(files, found, strict=True):
+        row = int(name.split("/")[-1].removesuffix(".png"))
+        np.testing.assert_array_equal(image, train.images[row])
+    assert image_files("mnist5k") is None
+
+
+def test_the_command_line(packs, tmp_path):
+    train, _ = small_digits()
+    samples = save(tmp_path / "a.npz", train.images[:20])
+    done = eval_py(tmp_path, "--recognise", "--samples", samples, "--extractor", three(packs),
+                   "--select", 4, "--out", "o")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "fleiss_kappa" in done.stdout and "missing: calibration" in done.stdout
+    assert {"recognition.json", "recognition.csv", "report.html", "selected.npz"} <= {
+        path.name for path in (tmp_path / "o").iterdir()
+    }
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--recognise --gan_train_test --workdir r --out o", "give one of --recognise and"),
+        ("--recognise --samples s --out o", "--recognise needs --extractor too"),
+        ("--recognise --workdir r", "--recognise needs --out too"),
+        ("--gan_train_test --samples s --extractor p --out o", "needs --reference too"),
+        ("--workdir r --select 3", "--select is for --recognise"),
+        ("--recognise --workdir r --out o --select 0", "--select is 0; expected"),
+        ("--recognise --workdir r --out o --reference mnist5k", "--reference does not go with"),
+        ("--recognise --workdir r --out o --seeds 3", "--seeds is for --gan_train_test"),
+    ],
+)
+def test_flags_that_do_not_go_together(flags, message, tmp_path):
+    done = eval_py(tmp_path, *flags.split())
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
 
 
 def softmax(logits):

@@ -79,29 +79,29 @@ def summarise_seeds(results: Sequence[SeedResult], class_names: Sequence[str]) -
 
 
 def verdict(content: dict[str, Any]) -> str:
-    """The result in words."""
+    """The result in words, that say no more than the seeds do."""
     found = content["metrics"]
-    labels = content["protocol"]["labelled_by"]
-    parts = [
-        f"Trained on generated images ({labels}), a recogniser names "
-        f"{_percent(found['gan_train']['value'])} of the real test images correctly, "
-        f"{_compared(found['gan_train'])} trained on as many real images.",
-        f"Trained on real images, it names {_percent(found['gan_test']['value'])} of the generated "
-        f"ones as their labels say, {_compared(found['gan_test'])} it names real test images.",
-    ]
-    return " ".join(parts)
+    baseline, gan_train, gan_test = (_percent(found[arm]["value"]) for arm in ARMS)
+    return (
+        f"A recogniser trained on generated images ({content['protocol']['labelled_by']}) names "
+        f"{gan_train} of the real test images correctly, one trained on as many real images "
+        f"{baseline}: {_compared(found['gan_train'])}. The latter names {gan_test} of the "
+        f"generated images as they are labelled, beside the real ones: "
+        f"{_compared(found['gan_test'])}."
+    )
 
 
 def _compared(entry: dict[str, Any]) -> str:
-    gap = entry["difference"]
+    gap, count = entry["difference"], len(entry["values"])
     points = 100 * gap["value"]
-    text = f"{abs(points):.1f} points {'less' if points < 0 else 'more'} than when"
+    text = f"{abs(points):.1f} points {'less' if points < 0 else 'more'}"
     if gap["ci"] is None:
-        return f"(one seed) {text}"
+        return f"{text}, in one seed"
     low, high = (100 * end for end in gap["ci"])
+    between = f"({low:+.1f} to {high:+.1f})"
     if low <= 0 <= high:
-        return f"which the seeds do not tell apart ({low:+.1f} to {high:+.1f} points) from when"
-    return text
+        return f"no difference that {count} seeds can show {between}"
+    return f"{text} {between}"
 
 
 def _percent(share: float) -> str:
