@@ -174,7 +174,7 @@ def recognise_images(
         raise InputError(
             f"--select is {select}; expected 1 to {len(subject.images)}, the number of images."
         )
-    missing = _missing_recognisers(recognisers)
+    missing = _missing_recognisers(recognisers, bool(select))
     real, real_labels = _reference(recognisers, reference, missing)
     readings = read(recognisers, subject.images, batch_size=batch_size)
     real_readings = None if real is None else read(recognisers, real, batch_size=batch_size)
@@ -233,12 +233,13 @@ def recognise_images(
     return content
 
 
-def _missing_recognisers(recognisers: Sequence[Extractor]) -> list[str]:
+def _missing_recognisers(recognisers: Sequence[Extractor], selecting: bool) -> list[str]:
     count = len(recognisers)
     if count >= _WANTED:
         return []
+    what = "agreement and a held-out judge of the selection" if selecting else "agreement"
     return [
-        f"{_WANTED} recognisers of different seeds are wanted for agreement, and "
+        f"{_WANTED} recognisers of different seeds are wanted for {what}, and "
         f"{count} {'is' if count == 1 else 'are'} given. Train another with: "
         f"{command_for_another(recognisers)} (and the other settings of the first), and add its "
         "pack to --extractor."
