@@ -83,14 +83,26 @@ def test_the_floor_is_what_calibrated_answers_show():
     assert few > 3 * found.floor  # chance shrinks with the root of n
 
 
-def test_the_least_confidence_with_that_accuracy():
+def test_the_least_confidence_that_is_right_so_often():
+    """The wrong answer at 0.7 is pooled with the right ones below it: 2 of 3."""
     confidences = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
     correct = np.array([True, True, False, True, True])
     assert confidence_for_accuracy(confidences, correct, 1.0) == 0.8
-    assert confidence_for_accuracy(confidences, correct, 0.8) == 0.5
-    assert confidence_for_accuracy(confidences, correct, 0.75) == 0.5
+    assert confidence_for_accuracy(confidences, correct, 0.67) == 0.8
+    assert confidence_for_accuracy(confidences, correct, 2 / 3) == 0.5
     assert confidence_for_accuracy(confidences[::-1], correct[::-1], 0.99) == 0.8
     assert confidence_for_accuracy([0.9, 0.8], [False, False]) is None
+
+
+def test_a_good_recogniser_is_not_sure_everywhere():
+    """995 sure and right, 5 unsure and wrong: the threshold leaves the unsure ones out."""
+    confidences = np.append(np.full(995, 0.999), np.full(5, 0.4))
+    correct = np.append(np.ones(995, bool), np.zeros(5, bool))
+    assert confidence_for_accuracy(confidences, correct, 0.99) == 0.999
+    rng = np.random.default_rng(0)
+    drawn = rng.uniform(0.5, 1.0, 40_000)  # calibrated: right 9 times in 10 at 0.9
+    found = confidence_for_accuracy(drawn, rng.random(40_000) < drawn, 0.9)
+    assert found == pytest.approx(0.9, abs=0.02)
 
 
 def test_equal_confidences_are_not_torn_apart():

@@ -16,37 +16,36 @@ class ReliabilityLine:
 
     Attributes:
         label: in the legend.
-        confidence: mean of each bin, [b]; NaN of an empty one.
+        confidence: mean of each bin, [b].
         accuracy: likewise.
-        counts: images a bin, [b].
+        intervals: 95 % of each accuracy, (low, high) [b].
     """
 
     label: str
     confidence: Sequence[float]
     accuracy: Sequence[float]
-    counts: Sequence[int]
+    intervals: Sequence[tuple[float, float]]
 
 
 def reliability_chart(title: str, lines: Sequence[ReliabilityLine]) -> str:
     """Accuracy against confidence, as SVG text.
 
-    The last line is drawn in colour with dots whose area follows the images in their bin, the
-    others thin and grey: the last is the mean of several, or the only one.
+    The last line is drawn in colour with the intervals of its dots, the others thin and grey: the
+    last is the mean of several, or the only one.
     """
     figure, axes = new_figure(title, 5.4, 3.6)
     axes.plot([0, 100], [0, 100], "--", color=INK, lw=1.0, label="calibrated")
     for index, line in enumerate(lines):
         last = index == len(lines) - 1
-        counts = np.asarray(line.counts, np.float64)
-        there = counts > 0
-        x = 100.0 * np.asarray(line.confidence, np.float64)[there]
-        y = 100.0 * np.asarray(line.accuracy, np.float64)[there]
-        axes.plot(x, y, "-", color=BLUE if last else GREY, lw=1.5 if last else 0.9)
+        x = 100.0 * np.asarray(line.confidence, np.float64)
+        y = 100.0 * np.asarray(line.accuracy, np.float64)
+        style = "o-" if last else "-"
+        axes.plot(x, y, style, color=BLUE if last else GREY, lw=1.5 if last else 0.7, ms=4)
         if last or index == 0:
             axes.lines[-1].set_label(line.label if last else "each recogniser")
         if last:
-            sizes = 12.0 + 120.0 * np.sqrt(counts[there] / counts.sum())
-            axes.scatter(x, y, s=sizes, color=BLUE, alpha=0.7, linewidths=0)
+            low, high = 100.0 * np.asarray(line.intervals, np.float64).reshape(-1, 2).T
+            axes.vlines(x, low, high, color=BLUE, lw=1.0, alpha=0.6)
     axes.set_xlim(0, 101)
     axes.set_ylim(0, 101)
     axes.set_xlabel("confidence, %", parse_math=False)
@@ -74,7 +73,7 @@ def confidence_chart(
         below = np.searchsorted(np.sort(values), places, side="left") / len(values)
         axes.plot(100.0 * places, 100.0 * below, color=colour, lw=1.6, label=label)
     if sure is not None:
-        axes.axvline(100.0 * sure, color=INK, lw=1.0, ls=":", label="real: 99 % right above")
+        axes.axvline(100.0 * sure, color=INK, lw=1.0, ls=":", label="real: 99 % right here")
     axes.set_xlim(0, 101)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("confidence, %", parse_math=False)

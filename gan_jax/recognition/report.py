@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.classes.report import agreement_section
+from gan_jax.metrics import wilson_interval
 from gan_jax.recognition.figures import ReliabilityLine, confidence_chart, reliability_chart
 from gan_jax.recognition.reading import Readings
 from gan_jax.reports import webpage
@@ -85,15 +85,15 @@ def _header(report: RecognitionReport) -> str:
         sure = mean["sure_share"]
         low, high = (webpage.percentage(end) for end in sure["ci"])
         verdict += (
-            f" {webpage.percentage(sure['value'])} of them ({low} to {high}) are read as surely "
-            f"as real images that are named correctly 99 % of the time; of real images it is "
-            f"{webpage.percentage(sure['real'])}."
+            f" {webpage.percentage(sure['value'])} of them ({low} to {high}) are read as surely as "
+            f"real images must be to be named correctly 99 % of the time, and "
+            f"{webpage.percentage(sure['real'])} of the real ones are."
         )
         numbers.append(
             (
                 webpage.percentage(sure["value"]),
-                f"above {webpage.percentage(sure['threshold'])} confidence, where 99 % of real "
-                "images are read right",
+                f"at {webpage.percentage(sure['threshold'])} confidence or more, where real images "
+                "are named correctly 99 % of the time",
             )
         )
     if "unanimous" in found:
@@ -143,14 +143,14 @@ def _confidence(report: RecognitionReport) -> str:
                 webpage.percentage(share["real"]),
             ]
         rows.append([part["name"], webpage.percentage(part["confidence"]), *cells])
-    heads = ["", "mean confidence", "99 % right above", "generated above", "95 % interval"]
+    heads = ["", "mean confidence", "99 % right at", "generated there", "95 % interval"]
     return webpage.section(
         "How sure",
         "The curve is the share of images below each confidence. The threshold is the least "
-        "confidence above which 99 % of the held-out real images are named correctly; a dash means "
-        "that there is none, or no real images.",
+        "confidence at which real images are named correctly 99 % of the time (by isotonic "
+        "regression); a dash means that there is none, or no real images.",
         webpage.columns(chart),
-        webpage.table([*heads, "real above"], rows),
+        webpage.table([*heads, "real there"], rows),
     )
 
 
@@ -161,12 +161,7 @@ def _calibration(content: dict[str, Any]) -> str:
     lines, rows = [], []
     for part in parts:
         found = part["calibration"]
-        bins = found["bins"]
-        confidence, accuracy = (
-            [math.nan if value is None else value for value in bins[name]]
-            for name in ("confidence", "accuracy")
-        )
-        lines.append(ReliabilityLine(part["name"], confidence, accuracy, bins["counts"]))
+        lines.append(_reliability_line(part["name"], found["bins"]))
         low, high = (webpage.percentage(end) for end in found["ci"])
         rows.append(
             [
@@ -198,13 +193,25 @@ def _calibration(content: dict[str, Any]) -> str:
     return webpage.section(
         "Calibration on real images",
         f"{count:,} labelled real images. On the diagonal, images read with 80 % confidence are "
-        "named correctly 8 times in 10; below it the recogniser is too sure. Dots are as large as "
-        "their bin has images. ECE is the mean distance from the diagonal (expected calibration "
-        "error), beside the one that a calibrated recogniser would show with as many images; MCE "
-        "is the largest, often of a bin with few.",
+        "named correctly 8 times in 10; below it the recogniser is too sure. Bars are 95 % "
+        "intervals of their mean: bins of few images say little. ECE is the mean distance from "
+        "the diagonal (expected calibration error), beside the one that a calibrated recogniser "
+        "would show with as many images; MCE is the largest, often of a bin with few.",
         webpage.columns(reliability_chart("Reliability", lines)),
         webpage.table(heads, rows),
     )
+
+
+def _reliability_line(name: str, bins: dict[str, Any]) -> ReliabilityLine:
+    """The bins that hold images."""
+    rows = [
+        (confidence, accuracy, wilson_interval(round(accuracy * count), count))
+        for confidence, accuracy, count in zip(
+            bins["confidence"], bins["accuracy"], bins["counts"], strict=True
+        )
+        if count
+    ]
+    return ReliabilityLine(name, *map(list, zip(*rows, strict=True)))
 
 
 def _agreement(content: dict[str, Any]) -> str:
@@ -242,13 +249,11 @@ def _selection(report: RecognitionReport) -> str:
         return ""
     rows = [
         [
-            f"{entry['by']}, which chose",
-            "–",
-            "–",
-            webpage.percentage(entry["confidence_before"]),
-            webpage.percentage(entry["confidence"]),
+            f"{entry['by']} (chose them)",
+            *["–"] * 2,
+            _change(entry["confidence_before"], entry["confidence"]),
             *["–"] * 3,
-            *_right_cells(entry),
+            *_right_cell(entry),
         ]
     ]
     for other in entry["others"]:
@@ -258,31 +263,22 @@ def _selection(report: RecognitionReport) -> str:
                 f"{other['name']} ({other['beside_the_first']})",
                 webpage.percentage(other["agreement"]),
                 f"{low} to {high}",
-                webpage.percentage(other["confidence_before"]),
-                webpage.percentage(other["confidence"]),
+                _change(other["confidence_before"], other["confidence"]),
                 *(_points(other[name]) for name in ("gap_before", "gap", "gap_real")),
-                *_right_cells(other),
+                *_right_cell(other),
             ]
         )
-    heads = [
-        "",
-        "agrees",
-        "95 % interval",
-        "confidence before",
-        "selected",
-        "gap before",
-        "gap selected",
-        "gap of real",
-    ]
+    heads = ["", "agrees", "95 % interval", "confidence", "gap, all", "gap, selected", "gap, real"]
     if "right" in entry:
-        heads += ["as asked before", "as asked selected"]
+        heads.append("as asked")
     grid = webpage.grid(report.images[report.selected[:60]], "The first of the selected images")
     none = "" if entry["others"] else "<p>There is no other recogniser to judge it: give one.</p>"
     return webpage.section(
         "Selection, and its held-out judge",
         f"The {entry['n']:,} of {entry['of']:,} images that {entry['by']} is surest of. Its own "
         "confidence in them is too good by the choice; what the others say was not chosen for. "
-        "Confidence is in the class that the first names; the gap is the first's less the "
+        "Confidence is in the class that the first names, of all images and of the selected; the "
+        "gap is the first's less the "
         "other's, in points with a 95 % interval, beside the gap on real images chosen in the same "
         "way. A larger gap than that of real images: the selection plays to its recogniser.",
         webpage.table(heads, rows),
@@ -344,7 +340,12 @@ def _points(entry: dict[str, Any] | None) -> str:
     return f"{text} ({100 * low:.2f} to {100 * high:.2f})"
 
 
-def _right_cells(entry: dict[str, Any]) -> list[str]:
+def _change(before: float, after: float) -> str:
+    """A share over all images and over the selected ones."""
+    return f"{100 * before:.1f} to {webpage.percentage(after)}"
+
+
+def _right_cell(entry: dict[str, Any]) -> list[str]:
     if "right" not in entry:
         return []
-    return [webpage.percentage(entry["right"][name]) for name in ("before", "selected")]
+    return [_change(entry["right"]["before"], entry["right"]["selected"])]
