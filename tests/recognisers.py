@@ -53,7 +53,8 @@ def save_tiny_pack(folder, *, seed=0, widths=None, names=NAMES):
         config.model.widths = widths
         network, accuracy = CNN(num_classes=10, widths=widths, dense=8), 0.1
         images = np.zeros((1, *SHAPE), np.float32)
-        variables = network.init(jax.random.key(seed), images, train=False)
+        init = jax.jit(lambda key: network.init(key, images, train=False))
+        variables = init(jax.random.key(seed))
     record = make_record(
         name=config.name,
         network=network,

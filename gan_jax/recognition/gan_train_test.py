@@ -75,10 +75,8 @@ def run_gan_train_test(
     _check_real(train, test)
     count = _count(experiment, num_images)
     steps = num_steps or count_steps(experiment.config, count)
-    test_images = test.take(np.arange(len(test)))
-    shared = check_held_out(
-        test_images, train.take(np.arange(len(train))), test.name, "the real training images"
-    )
+    train_images, test_images = (part.take(np.arange(len(part))) for part in (train, test))
+    shared = check_held_out(test_images, train_images, test.name, "the real training images")
     protocol = _protocol(experiment, count, steps, shared)
     results = _finished(out, num_seeds, protocol)
     parallel.enable_compilation_cache(experiment.config.compilation_cache)
@@ -106,7 +104,7 @@ def run_gan_train_test(
         content,
         title=experiment.title,
         generated=_rows(pictures, experiment.class_names),
-        real=_rows(Labelled(test_images, test.labels), experiment.class_names),
+        real=_rows(Labelled(train_images, train.labels), experiment.class_names),
         environment=describe_environment(),
     )
     folder.write_json(out / RESULT, content)
@@ -226,7 +224,7 @@ def _finished(out: pathlib.Path, num_seeds: int, protocol: dict[str, Any]) -> di
 
 
 def _other(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
-    ignored = {"versions", "gan_jax"}
+    ignored = {"versions", "gan_jax", "run"}  # the weights have a hash of their own
     names = sorted((saved.keys() | current.keys()) - ignored)
     return [name for name in names if saved.get(name) != current.get(name)]
 

@@ -53,12 +53,12 @@ def write_gan_train_test_report(
         _classes(content),
         webpage.section(
             "Images and their labels",
-            "What is learned from on either side: a row a label. Generated images are labelled by: "
+            "What is learned from on either side, a row a label. Generated images are labelled by: "
             f"{content['protocol']['labelled_by']}.",
             webpage.columns(
                 *(
                     webpage.rows(side.images, side.names, name)
-                    for side, name in ((generated, "Generated"), (real, "Real, test"))
+                    for side, name in ((generated, "Generated"), (real, "Real"))
                 )
             ),
         ),

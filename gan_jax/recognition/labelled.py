@@ -111,7 +111,9 @@ def samples_of_run(
         labelled_by=ASKED if conditional else _pseudo(pack),
         draw=draw,
         available=None,
-        protocol={"samples": "generated", **drawing.record()},
+        protocol={"samples": "generated"}
+        | drawing.record()
+        | {"seed": f"{_SAMPLE_SEED} + that of the training"},
     )
 
 
