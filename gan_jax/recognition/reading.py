@@ -28,22 +28,22 @@ class Readings:
         """Their mean, float64 [n, k], the answer of all together (Lakshminarayanan et al. 2017)."""
         return np.mean(self.probabilities, axis=0, dtype=np.float64)
 
-    @property
+    @functools.cached_property
     def labels(self) -> np.ndarray:
         """The class that all together name, int [n]."""
         return np.argmax(self.mean, axis=-1)
 
-    @property
+    @functools.cached_property
     def confidences(self) -> np.ndarray:
         """The mean's probability of that class, float64 [n] in [1 / k, 1]."""
         return np.minimum(self.mean.max(axis=-1), 1.0)
 
-    @property
+    @functools.cached_property
     def each(self) -> np.ndarray:
         """The class that each names, int [n, r]."""
         return np.argmax(self.probabilities, axis=-1).T
 
-    @property
+    @functools.cached_property
     def agreement(self) -> np.ndarray:
         """Share of the recognisers that name the class of `labels`, float64 [n]."""
         return np.mean(self.each == self.labels[:, None], axis=1)
