@@ -44,7 +44,8 @@ def write_table(
         head += [f"label {pack.stamp}", f"confidence {pack.stamp}"]
     largest = readings.probabilities.max(axis=-1)
     temporary = path.with_name(path.name + ".new")
-    with temporary.open("w", newline="") as file:
+    # Names of files may hold bytes that are no text.
+    with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(head)
         for i in range(len(readings.labels)):

@@ -176,9 +176,15 @@ def recognise_images(
         )
     missing = _missing_recognisers(recognisers, bool(select))
     real, real_labels = _reference(recognisers, reference, missing)
+    labels = _given_labels(subject, names, missing)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--out '{out}' cannot be written ({error.strerror}): give another folder."
+        ) from error
     readings = read(recognisers, subject.images, batch_size=batch_size)
     real_readings = None if real is None else read(recognisers, real, batch_size=batch_size)
-    labels = _given_labels(subject, names, missing)
     content: dict[str, Any] = {
         "metrics": joint_numbers(readings, real_readings, real_labels, labels, names),
         "recognisers": [
@@ -210,7 +216,6 @@ def recognise_images(
         "reference_images": 0 if real_labels is None else len(real_labels),
         "gan_jax": gan_jax.__version__,
     }
-    out.mkdir(parents=True, exist_ok=True)
     write_table(out / TABLE, recognisers, readings, files=subject.files, labels=labels)
     write_pictures(out / folder.SAMPLES, subject.images, readings)
     if selection is not None:
