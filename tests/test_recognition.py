@@ -158,6 +158,13 @@ def test_images_of_another_size(packs, tmp_path):
     assert found["protocol"]["resize"] == "crop_area"
 
 
+def test_a_place_that_cannot_be_written(packs, tmp_path):
+    samples = save(tmp_path / "a.npz", np.zeros((4, 8, 8, 1), np.uint8))
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(InputError, match="taken' cannot be written"):
+        recognise(samples, three(packs), tmp_path / "taken")
+
+
 def test_a_reference_that_was_trained_on_or_does_not_fit(packs, tmp_path):
     train, test = small_digits()
     samples = save(tmp_path / "a.npz", test.images[:30])
