@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import flax.linen as nn
-import jax
 import numpy as np
 
 from gan_jax import parallel
@@ -27,7 +23,7 @@ from gan_jax.images import image_grid, save_png
 from gan_jax.judging.judge import Judge, Judgement, make_judge
 from gan_jax.logs import read_history
 from gan_jax.metrics import class_histogram, nearest_neighbours
-from gan_jax.pixels import to_float
+from gan_jax.recognition.classification import Recognition
 from gan_jax.reports.gan import GANReport, write_gan_report
 from gan_jax.reports.recogniser import RecogniserReport, write_recogniser_report
 from gan_jax.sampling import generate_images, interpolate, sample_latents
@@ -49,46 +45,6 @@ _QUERIES = 8
 _NEIGHBOURS = 4
 _NEIGHBOUR_POOL = 20_000
 _INTERPOLATION = 12
-
-
-@dataclasses.dataclass(frozen=True)
-class Recognition:
-    """A recogniser on labelled images.
-
-    Attributes:
-        accuracy: share named correctly, in [0, 1].
-        predictions: int [n].
-        confusion: images of true class i called class j, int [k, k].
-    """
-
-    accuracy: float
-    predictions: np.ndarray
-    confusion: np.ndarray
-
-
-def recognise(
-    network: nn.Module, variables: Any, dataset: Dataset, *, batch_size: int = 500
-) -> Recognition:
-    """Runs a recogniser on a labelled set."""
-    images = dataset.take(np.arange(len(dataset)))
-    logits = parallel.map_batches(_logits(network), variables, images, batch_size=batch_size)
-    predictions = np.argmax(logits, -1)
-    classes = logits.shape[-1]
-    confusion = np.bincount(dataset.labels * classes + predictions, minlength=classes**2)
-    return Recognition(
-        accuracy=float(np.mean(predictions == dataset.labels)),
-        predictions=predictions,
-        confusion=confusion.reshape(classes, classes),
-    )
-
-
-@functools.lru_cache(maxsize=8)
-def _logits(network: nn.Module):
-    @jax.jit
-    def apply(variables: Any, images: jax.Array) -> jax.Array:
-        return network.apply(variables, to_float(images), train=False)["logits"]
-
-    return apply
 
 
 def write_recogniser_results(

@@ -63,7 +63,7 @@ def make_feed(
                         shard_count=batch_size // count,
                     )
 
-        return Feed(None, lambda data, rows: _as_batch(rows), stream)
+        return Feed(None, batch_of_rows, stream)
 
     images, at = dataset.images, _rows_of
     if stacked:
@@ -83,7 +83,7 @@ def make_feed(
         batch = {"images": at(data["images"], rows)}
         if "labels" in data:
             batch["labels"] = data["labels"][rows]
-        return _as_batch(batch)
+        return batch_of_rows(None, batch)
 
     return Feed(parallel.replicate(arrays, plan), fetch, gather)
 
@@ -92,7 +92,28 @@ def _rows_of(images: Array, rows: Array) -> Array:
     return images[rows]
 
 
-def _as_batch(rows: dict[str, Array]) -> dict[str, Array]:
+def make_host_feed(
+    dataset: Dataset, plan: parallel.Plan, *, batch_size: int, steps_per_call: int, seed: int
+) -> Feed:
+    """The order of `make_feed` for a set in memory that stays on the host.
+
+    What a compiled step is given has the batch's size, so that one program serves sets of any size.
+    """
+    local = parallel.shard_rows(batch_size, plan)
+
+    def gather(start: int, stop: int) -> Iterator[dict[str, np.ndarray]]:
+        for first, last in _call_bounds(start, stop, steps_per_call):
+            rows = batch_indices(
+                len(dataset), batch_size, seed=seed, step=first, num_steps=last - first
+            )[:, local]
+            batch = {"images": dataset.images[rows]}
+            yield batch if dataset.labels is None else batch | {"labels": dataset.labels[rows]}
+
+    return Feed(None, batch_of_rows, gather)
+
+
+def batch_of_rows(data: None, rows: dict[str, Array]) -> dict[str, Array]:
+    """What the steps take, of uint8 images that come with each call and their labels if any."""
     batch = {"images": to_float(rows["images"])}
     if "labels" in rows:
         batch["labels"] = jnp.asarray(rows["labels"])

@@ -36,6 +36,7 @@ from gan_jax.logs import read_history
 from gan_jax.members.plan import has_members
 from gan_jax.members.table import members_table
 from gan_jax.members.training import make_crew, train_members
+from gan_jax.recognition.classification import recognise
 from gan_jax.reports.stopped import write_stopped_report
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.session import Session, say
@@ -297,7 +298,7 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
 
         def evaluate(step: int, state: Any) -> loop.Evaluation:
             variables = parallel.local_copy(state.ema)
-            result = evaluation.recognise(network, variables, test, batch_size=batch_size)
+            result = recognise(network, variables, test, batch_size=batch_size)
             session.progress.update(step, {"test accuracy": f"{result.accuracy:.2%}"})
             return loop.Evaluation({"eval/accuracy": result.accuracy}, 1.0 - result.accuracy)
 
@@ -310,7 +311,7 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
             step=functools.partial(cnn_update, recogniser=recogniser),
         )
     variables = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
-    result = evaluation.recognise(network, variables, test, batch_size=batch_size)
+    result = recognise(network, variables, test, batch_size=batch_size)
     names = train.class_names or tuple(str(label) for label in range(num_classes))
     record = make_record(
         name=config.name,

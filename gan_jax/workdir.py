@@ -64,7 +64,12 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
             f"'{workdir}' is not the folder of a run (there is no {CONFIG} in it): give the "
             "--workdir that train.py wrote to."
         )
-    return _with_tuples(with_defaults(read_json(path)))
+    return restore_config(read_json(path))
+
+
+def restore_config(saved: dict[str, Any]) -> ConfigDict:
+    """A config from its JSON, such as a pack keeps; fields that came later have their defaults."""
+    return _with_tuples(with_defaults(saved))
 
 
 def _with_tuples(saved: dict[str, Any]) -> ConfigDict:

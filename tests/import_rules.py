@@ -47,6 +47,8 @@ LAYERS = (
     },
     {
         "classes.report",
+        "recognition.figures",
+        "recognition.leakage",
         "reports.curves",
         "extractors.pack",
         "feed",
@@ -54,6 +56,7 @@ LAYERS = (
         "reports.recogniser",
         "state",
         "judging.statistics",
+        "recognition.classification",
         "workdir",
     },
     {
@@ -71,6 +74,7 @@ LAYERS = (
     },
     {
         "extractors.choice",
+        "recognition.reading",
         "members.steps",
         "comparison.protocol",
         "sampling",
@@ -81,6 +85,8 @@ LAYERS = (
     },
     {
         "classes.sampling",
+        "recognition.gan_train_test_results",
+        "recognition.selection",
         "factory",
         "judging.gate",
         "judging.judge",
@@ -93,7 +99,12 @@ LAYERS = (
         "textures.seams",
         "exports.truncation",
     },
-    {"members.plan"},
+    {
+        "members.plan",
+        "recognition.files",
+        "recognition.gan_train_test_report",
+        "recognition.report",
+    },
     {
         "classes.agreement",
         "collapse.guard",
@@ -101,9 +112,17 @@ LAYERS = (
         "extractors.layer_statistics",
         "members.records",
         "members.results",
+        "recognition.fitting",
         "trained",
     },
-    {"comparison.comparison", "evaluation", "exports.generation", "members.table", "session"},
+    {
+        "recognition.results",
+        "comparison.comparison",
+        "evaluation",
+        "exports.generation",
+        "members.table",
+        "session",
+    },
     {
         "comparison.table",
         "exports.walk",
@@ -112,8 +131,8 @@ LAYERS = (
         "judging.samples",
         "exports.samples",
     },
-    {"comparison.report", "members.evaluation"},
-    {"members.training"},
+    {"comparison.report", "members.evaluation", "recognition.labelled", "recognition.recognise"},
+    {"members.training", "recognition.gan_train_test"},
     {"training"},
 )
 # Rooms whose doors are closed to the rest of the house: all that they may know of it.
@@ -134,6 +153,8 @@ CLOSED = {
     "reports.gan": {
         "classes.pictures",
         "classes.report",
+        "recognition.figures",
+        "recognition.leakage",
         "reports.curves",
         "errors",
         "reports.figures",
@@ -141,6 +162,7 @@ CLOSED = {
         "reports.recogniser",
         "reports.webpage",
     },
+    "recognition.figures": {"reports.figures"},
     "reports.curves": {"reports.figures", "reports.webpage"},
     "reports.stopped": {"reports.curves", "logs", "reports.webpage", "workdir"},
     "textures.crops": {"data", "errors"},
@@ -213,6 +235,8 @@ OWNERS = {
         "config",
         "config_checks",
         "factory",
+        "recognition.fitting",
+        "recognition.labelled",
         "members.evaluation",
         "members.training",
         "members.plan",

@@ -1,0 +1,1 @@
+"""The recogniser reads generated images, and learns from them."""
