@@ -31,6 +31,7 @@ _SMALL = {
 _SMALL_GAN = {
     "model.width": 16,
     "model.blocks": 1,
+    "model.group_size": 4,
     "model.discriminator_width": 16,
     "evaluation.num_samples": 50,
     "evaluation.num_final_samples": 0,
