@@ -1,4 +1,4 @@
-"""The page of an augmentation study: accuracy against data, paired differences, recall, pictures."""
+"""The page of an augmentation study: accuracy against data, paired differences, recall."""
 
 from __future__ import annotations
 

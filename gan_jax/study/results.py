@@ -22,7 +22,7 @@ from gan_jax.study.plan import Added, Arm, Pair
 
 CONFIDENCE = 0.95
 # What a cell holds that depends on the clock, or is of use for computing only.
-_LEFT_OUT = ("seconds", "correct")
+_LEFT_OUT = ("seconds", "elapsed", "correct")
 
 
 class Outcome(enum.StrEnum):

@@ -104,7 +104,6 @@ class _Study:
             path = self._path(cell)
             if path.exists():
                 self._results[cell] = folder.read_json(path)
-        self._eta = _Eta(len(self._cells))
 
     def run(self) -> None:
         config, workdir = self._config, self._workdir
@@ -139,24 +138,39 @@ class _Study:
         say(f"Report: {workdir / folder.REPORT}")
 
     def _do(self, cell: Cell, work: GroupWork) -> None:
-        number = self._cells.index(cell) + 1
         if self._stop.number:
-            name = signal.Signals(self._stop.number).name
-            raise Interrupted(
-                f"{name}: stopped with {len(self._results)} of {len(self._cells)} cells done; the "
-                "same command goes on from there.",
-                self._stop.number,
-            )
-        self._eta.begin()
+            raise self._interrupted(self._stop.number)
         extra = self._extra(work) if cell.arm.longer else None
-        result = work.run(cell.arm, extra)
+        start = time.monotonic()
+        try:
+            result = work.run(cell.arm, extra)
+        except Interrupted as error:
+            raise self._interrupted(error.signal_number) from error
+        result["elapsed"] = time.monotonic() - start
         folder.write_json(self._path(cell), result)
         self._results[cell] = result
-        left = self._eta.end(len(self._cells) - len(self._results))
         say(
-            f"cell {number}/{len(self._cells)}: {cell.group.size:,} images, seed "
-            f"{cell.group.seed}, {cell.arm.name}: {result['accuracy']:.2%}; ETA {left}"
+            f"cell {self._cells.index(cell) + 1}/{len(self._cells)}: {cell.group.size:,} images, "
+            f"seed {cell.group.seed}, {cell.arm.name}: {result['accuracy']:.2%}; "
+            f"ETA {_duration(self._seconds_left())}"
         )
+
+    def _interrupted(self, number: int) -> Interrupted:
+        return Interrupted(
+            f"{signal.Signals(number).name}: stopped with {len(self._results)} of "
+            f"{len(self._cells)} cells done; the same command goes on from there.",
+            number,
+        )
+
+    def _seconds_left(self) -> float:
+        """Each cell as long as the others of its arm took: the first that needs a GAN trains it."""
+        took: dict[str, list[float]] = {}
+        for cell, row in self._results.items():
+            took.setdefault(cell.arm.name, []).append(row["elapsed"])
+        means = {name: float(np.mean(seconds)) for name, seconds in took.items()}
+        usual = float(np.mean(list(means.values())))
+        left = [cell for cell in self._cells if cell not in self._results]
+        return sum(means.get(cell.arm.name, usual) for cell in left)
 
     def _extra(self, work: GroupWork) -> Extra:
         """What the controls take: settled once, when the first of them comes, and written down."""
@@ -248,6 +262,7 @@ class _Study:
     def _times(self) -> dict[str, str]:
         rows = list(self._results.values())
         times = {
+            "all cells, with GANs and filters": _duration(sum(row["elapsed"] for row in rows)),
             "recognisers of all arms": _duration(sum(row["seconds"] for row in rows)),
         }
         path = self._workdir / CONTROL
@@ -257,20 +272,6 @@ class _Study:
                 times[f"{name.replace('_', ' ')}, median"] = f"{1000 * seconds:.1f} ms"
             times["steps that the GAN's time would buy"] = " and ".join(map(str, extra.asked))
         return times
-
-
-class _Eta:
-    """How long the cells that are left will take, from those of this run; GANs are among them."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._seconds, self._start = total, [], 0.0
-
-    def begin(self) -> None:
-        self._start = time.monotonic()
-
-    def end(self, left: int) -> str:
-        self._seconds.append(time.monotonic() - self._start)
-        return _duration(left * float(np.mean(self._seconds)))
 
 
 def _duration(seconds: float) -> str:

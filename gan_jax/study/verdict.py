@@ -88,7 +88,7 @@ def _best(row: dict[str, Any], content: dict[str, Any]) -> str:
     )
     text = (
         f"With {row['size']:,} real images and {_base(row['against'])}, generated images"
-        f"{picked}, {ours['label']}, make {percentage(theirs['mean'])} into "
+        f"{picked}, {_label(ours)}, make {percentage(theirs['mean'])} into "
         f"{percentage(ours['mean'])} of {images:,} real test images: {points(row['mean'])} points"
     )
     if row["ci"] is None:
@@ -96,6 +96,11 @@ def _best(row: dict[str, Any], content: dict[str, Any]) -> str:
     over = f"{bounds(row['ci'])} over {row['n']} seeds, {bounds(row['ci_images'])} over test images"
     corrected = ", both corrected for the picking" if row["candidates"] > 1 else ""
     return f"{text} ({over}{corrected}): {_FOUND[Outcome(row['outcome'])]}."
+
+
+def _label(arm: dict[str, Any]) -> str:
+    none = max(arm["generated_images"]) == 0
+    return f"{arm['label']} (none passed the filter)" if none else arm["label"]
 
 
 def _base(arm: str) -> str:
