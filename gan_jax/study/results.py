@@ -21,6 +21,7 @@ from gan_jax.members.statistics import summarise
 from gan_jax.study.plan import Added, Arm, Pair
 
 CONFIDENCE = 0.95
+_NO_WIDTH = 1e-9  # of an interval: rounding
 # What a cell holds that depends on the clock, or is of use for computing only.
 _LEFT_OUT = ("seconds", "elapsed", "correct")
 
@@ -85,7 +86,7 @@ def difference(correct: np.ndarray, against: np.ndarray, *, comparisons: int = 1
 
 def _outcome(interval: tuple[float, float] | None, image_interval: tuple[float, float]) -> Outcome:
     # A few equal differences have an interval of no width, which says nothing.
-    if interval is None or interval[0] == interval[1]:
+    if interval is None or interval[1] - interval[0] < _NO_WIDTH:
         return Outcome.CANNOT_TELL
     if min(interval[0], image_interval[0]) > 0:
         return Outcome.BETTER

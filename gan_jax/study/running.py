@@ -230,7 +230,8 @@ class _Study:
             control = {
                 "control_steps_real": config.recogniser.num_steps + extra.plain,
                 "control_steps_classical": config.recogniser.num_steps + extra.classical,
-                "control_covers_gan_compute": extra.asked == (extra.plain, extra.classical),
+                "control_steps_given_by": "measured times" if extra.measured else "the config",
+                "control_held_by_limit": extra.asked != (extra.plain, extra.classical),
             }
         return (
             {
