@@ -3,6 +3,8 @@
 python eval.py --workdir runs/quickstart
 python eval.py --samples DIR_OR_NPZ --reference mnist5k --extractor runs/cnn_mnist5k/pack --out DIR
 python eval.py --texture --samples PHOTO_OR_SET --reference textures:brick --out DIR
+python eval.py --recognise --workdir RUN --extractor PACK,PACK,PACK --out DIR
+python eval.py --gan_train_test --workdir RUN --seeds 3 --out DIR
 python eval.py --gate runs/cnn_mnist5k/pack --reference mnist5k
 python eval.py --compare runs/* [--out DIR]
 python eval.py --workdir runs/quickstart --export 10000 --out DIR_OR_FILE.npz
@@ -91,6 +93,28 @@ _GATE = flags.DEFINE_string(
 _RESIZE = flags.DEFINE_string(
     "resize", "", "How to bring images to the extractor's size, such as crop_area; '': refuse."
 )
+_RECOGNISE = flags.DEFINE_bool(
+    "recognise",
+    False,
+    "With --workdir or --samples: read the images with the recognisers of --extractor (3 of "
+    "different seeds): labels, confidence, agreement, calibration on --reference.",
+)
+_SELECT = flags.DEFINE_integer(
+    "select",
+    0,
+    "With --recognise: keep this many images that the first recogniser is surest of, and have the "
+    "others judge them.",
+)
+_GAN_TRAIN_TEST = flags.DEFINE_bool(
+    "gan_train_test",
+    False,
+    "With --workdir or --samples: train recognisers on generated images and test them on real "
+    "ones, and the other way round. Their config is that of --extractor, or of the run's judge.",
+)
+_SEEDS = flags.DEFINE_integer("seeds", 3, "With --gan_train_test: how often, with other seeds.")
+_NUM_STEPS = flags.DEFINE_integer(
+    "num_steps", 0, "With --gan_train_test: of each recogniser; 0 for as many as its config says."
+)
 _EXPORT = flags.DEFINE_integer(
     "export",
     0,
@@ -144,6 +168,13 @@ def main(arguments: list[str]) -> None:
     _check_drawing_flags()
     if _EXPORT.present or _WALK.present or _PROGRAM.present:
         print(_draw())
+        return
+    _check_recognition_flags()
+    if _RECOGNISE.value:
+        print(_recognise())
+        return
+    if _GAN_TRAIN_TEST.value:
+        print(_gan_train_test())
         return
     _check_texture_flags()
     from gan_jax import cli, evaluation
@@ -241,6 +272,95 @@ def _draw() -> str:
 
     record = export_program(source, _PROGRAM.value)
     return f"Program: {_PROGRAM.value}\n{record['read']}\n{record['call']}\n{record['takes']}"
+
+
+def _check_recognition_flags() -> None:
+    """Refuses flags of recognition without it, both its jobs at once, and what either lacks."""
+    from gan_jax.errors import InputError
+
+    jobs = (_RECOGNISE, _GAN_TRAIN_TEST)
+    chosen = [flag for flag in jobs if flag.value]
+    if len(chosen) > 1:
+        raise InputError("give one of --recognise and --gan_train_test.")
+    for flag, job in ((_SELECT, _RECOGNISE), (_SEEDS, jobs[1]), (_NUM_STEPS, jobs[1])):
+        if flag.present and not job.value:
+            raise InputError(f"--{flag.name} is for --{job.name}; see python eval.py --help.")
+    if not chosen:
+        return
+    if _SELECT.present and _SELECT.value < 1:
+        raise InputError(f"--select is {_SELECT.value}; expected a number of images, 1 or more.")
+    name, of_run = chosen[0].name, bool(_WORKDIR.value)
+    needed = [_OUT] + ([] if of_run else [_EXTRACTOR])
+    foreign = [_TEXTURE, _METRICS, _TRAINING, _STATISTICS]
+    foreign += [_REFERENCE, _REFERENCE_SPLIT, _RESIZE] if of_run else [_CHECKPOINT]
+    if _GAN_TRAIN_TEST.value and not of_run:
+        needed.append(_REFERENCE)
+        foreign += [_REFERENCE_SPLIT, _BATCH_SIZE]
+    elif not of_run:
+        foreign.append(_NUM_SAMPLES)
+    for flag in needed:
+        if not flag.value:
+            raise InputError(f"--{name} needs --{flag.name} too; see python eval.py --help.")
+    for flag in foreign:
+        if flag.present:
+            side = "workdir" if of_run else "samples"
+            raise InputError(f"--{flag.name} does not go with --{name} --{side}.")
+
+
+def _recognise() -> str:
+    from gan_jax.recognition.recognise import recognise_run, recognise_samples
+    from gan_jax.recognition.results import recognition_table
+
+    options = {"select": _SELECT.value, "batch_size": _BATCH_SIZE.value}
+    if _WORKDIR.value:
+        content = recognise_run(
+            _WORKDIR.value,
+            _EXTRACTOR.value,
+            _OUT.value,
+            checkpoint=_CHECKPOINT.value,
+            member=_MEMBER.value,
+            num_samples=_NUM_SAMPLES.value,
+            **options,
+        )
+    else:
+        content = recognise_samples(
+            _SAMPLES.value,
+            _EXTRACTOR.value,
+            _OUT.value,
+            reference=_REFERENCE.value,
+            reference_split=_REFERENCE_SPLIT.value,
+            resize=_RESIZE.value,
+            **options,
+        )
+    print(f"Report: {pathlib.Path(_OUT.value) / 'report.html'}", file=sys.stderr)
+    return json.dumps(content, indent=1) if _JSON.value else recognition_table(content)
+
+
+def _gan_train_test() -> str:
+    from gan_jax.recognition.gan_train_test import run_gan_train_test, table_text
+    from gan_jax.recognition.labelled import samples_of_files, samples_of_run
+
+    if _WORKDIR.value:
+        experiment = samples_of_run(
+            _WORKDIR.value,
+            _EXTRACTOR.value,
+            checkpoint=_CHECKPOINT.value,
+            member=_MEMBER.value,
+            batch_size=_BATCH_SIZE.value,
+        )
+    else:
+        experiment = samples_of_files(
+            _SAMPLES.value, _EXTRACTOR.value, _REFERENCE.value, resize=_RESIZE.value
+        )
+    content = run_gan_train_test(
+        experiment,
+        _OUT.value,
+        num_seeds=_SEEDS.value,
+        num_images=_NUM_SAMPLES.value,
+        num_steps=_NUM_STEPS.value,
+    )
+    print(f"Report: {pathlib.Path(_OUT.value) / 'report.html'}", file=sys.stderr)
+    return json.dumps(content, indent=1) if _JSON.value else table_text(content)
 
 
 def _check_texture_flags() -> None:

@@ -48,10 +48,11 @@ LAYERS = (
         "reports.webpage",
         "study.control",
         "study.settings",
-        "study.subsets",
     },
     {
         "classes.report",
+        "recognition.figures",
+        "recognition.leakage",
         "reports.curves",
         "extractors.pack",
         "feed",
@@ -61,6 +62,7 @@ LAYERS = (
         "judging.statistics",
         "recognition.classification",
         "study.results",
+        "study.subsets",
         "workdir",
     },
     {
@@ -79,6 +81,7 @@ LAYERS = (
     },
     {
         "extractors.choice",
+        "recognition.reading",
         "members.steps",
         "comparison.protocol",
         "sampling",
@@ -90,6 +93,8 @@ LAYERS = (
     },
     {
         "classes.sampling",
+        "recognition.gan_train_test_results",
+        "recognition.selection",
         "factory",
         "judging.gate",
         "judging.judge",
@@ -102,7 +107,12 @@ LAYERS = (
         "textures.seams",
         "exports.truncation",
     },
-    {"members.plan"},
+    {
+        "members.plan",
+        "recognition.files",
+        "recognition.gan_train_test_report",
+        "recognition.report",
+    },
     {
         "classes.agreement",
         "collapse.guard",
@@ -114,6 +124,7 @@ LAYERS = (
         "trained",
     },
     {
+        "recognition.results",
         "comparison.comparison",
         "evaluation",
         "exports.generation",
@@ -130,8 +141,14 @@ LAYERS = (
         "exports.samples",
         "study.cells",
     },
-    {"comparison.report", "members.evaluation", "study.running"},
-    {"members.training"},
+    {
+        "comparison.report",
+        "members.evaluation",
+        "recognition.labelled",
+        "recognition.recognise",
+        "study.running",
+    },
+    {"members.training", "recognition.gan_train_test"},
     {"training"},
 )
 # Rooms whose doors are closed to the rest of the house: all that they may know of it.
@@ -152,6 +169,8 @@ CLOSED = {
     "reports.gan": {
         "classes.pictures",
         "classes.report",
+        "recognition.figures",
+        "recognition.leakage",
         "reports.curves",
         "errors",
         "reports.figures",
@@ -159,6 +178,7 @@ CLOSED = {
         "reports.recogniser",
         "reports.webpage",
     },
+    "recognition.figures": {"reports.figures"},
     "reports.curves": {"reports.figures", "reports.webpage"},
     "reports.stopped": {"reports.curves", "logs", "reports.webpage", "workdir"},
     "textures.crops": {"data", "errors"},
@@ -182,7 +202,7 @@ CLOSED = {
     "study.filters": set(),
     "study.plan": set(),
     "study.control": set(),
-    "study.subsets": {"data", "errors"},
+    "study.subsets": {"data", "errors", "recognition.leakage"},
     "study.results": {"members.statistics", "study.plan"},
     "study.verdict": {"reports.webpage", "study.plan", "study.results"},
     "study.report": {
@@ -246,6 +266,7 @@ OWNERS = {
         "config_checks",
         "factory",
         "recognition.fitting",
+        "recognition.labelled",
         "members.evaluation",
         "members.training",
         "members.plan",

@@ -4,7 +4,6 @@ import jax
 import numpy as np
 import pytest
 
-from configs import smoke
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.extractors.pack import load_pack
@@ -13,32 +12,12 @@ from gan_jax.recognition import fitting
 from gan_jax.recognition.classification import class_logits
 from gan_jax.recognition.fitting import fit_recogniser
 from gan_jax.workdir import restore_config
-
-STEPS = 12
-
-
-def tiny_cnn(**changes):
-    """A recogniser of a few weights for 8 x 8 digits."""
-    config = smoke.get_config().judge.train
-    config.update_from_flattened_dict(
-        {"num_devices": 1, "compilation_cache": "", "dataset.image_size": (8, 8),
-         "model.widths": (4,), "model.dense": 8, "batch_size": 16, "layers.texture": "block1",
-         "num_steps": STEPS, **changes}
-    )  # fmt: skip
-    return config
+from tests.recognisers import fit, small_digits, tiny_cnn
 
 
 @pytest.fixture(scope="module")
 def digits():
-    """Training and test digits of 8 x 8 pixels."""
-    options = {"name": "mnist5k", "image_size": (8, 8)}
-    return load(options, "train"), load(options, "test")
-
-
-def fit(config, data, **options):
-    return fit_recogniser(
-        config, data.images, data.labels, 10, **({"num_steps": STEPS, "seed": 0} | options)
-    )
+    return small_digits()
 
 
 def test_it_is_the_training_of_a_run(tiny_run):
@@ -64,7 +43,7 @@ def test_one_program_serves_all_sizes_and_seeds(digits, monkeypatch):
     fitting._compiled.cache_clear()
     for count, seed in ((40, 0), (200, 1), (5, 2)):
         some = Dataset("d", "train", train.images[:count], labels=train.labels[:count])
-        fitted = fit(tiny_cnn(), some, seed=seed, num_steps=3, test=test)
+        fitted = fit(tiny_cnn(), some, seed=seed, test=test)
         assert fitted.probabilities(test.images[:7]).sum(-1) == pytest.approx(np.ones(7))
     assert len(traced) == 1
 
@@ -72,8 +51,7 @@ def test_one_program_serves_all_sizes_and_seeds(digits, monkeypatch):
 def test_the_same_seed_gives_the_same_network_and_another_does_not(digits):
     train, _ = digits
     first, again, other = (
-        jax.tree.leaves(fit(tiny_cnn(), train, seed=seed, num_steps=3).variables)
-        for seed in (0, 0, 1)
+        jax.tree.leaves(fit(tiny_cnn(), train, seed=seed).variables) for seed in (0, 0, 1)
     )
     assert all(map(np.array_equal, first, again))
     assert not all(map(np.array_equal, first, other))
@@ -82,15 +60,16 @@ def test_the_same_seed_gives_the_same_network_and_another_does_not(digits):
 def test_one_class_and_fewer_images_than_a_batch(digits):
     """Sound, if useless: everything is taken for the only class there is."""
     train, test = digits
-    sevens = train.images[train.labels == 7][:3]
-    fitted = fit_recogniser(tiny_cnn(), sevens, np.full(3, 7), 10, num_steps=60, seed=0, test=test)
-    assert fitted.accuracy == pytest.approx(np.mean(test.labels == 7), abs=0.02)
+    sevens = np.flatnonzero(train.labels == 7)[:3]
+    some = Dataset("d", "train", train.images[sevens], labels=train.labels[sevens])
+    fitted = fit(tiny_cnn(), some, test=test)
+    assert fitted.accuracy == pytest.approx(np.mean(test.labels == 7), abs=0.1)
 
 
 def test_augmentation_is_the_configs(digits):
     train, _ = digits
-    plain = fit(tiny_cnn(), train, num_steps=3)
-    moved = fit(tiny_cnn(**{"augment.translation": 0.25}), train, num_steps=3)
+    plain = fit(tiny_cnn(), train)
+    moved = fit(tiny_cnn(**{"augment.translation": 0.25}), train)
     assert not np.array_equal(*(jax.tree.leaves(f.variables)[-1] for f in (plain, moved)))
 
 
@@ -131,13 +110,13 @@ def test_test_sets_that_do_not_fit(digits):
 def test_a_signal_ends_it(digits):
     stop = StopSignal()
     stop.number = 15
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted, match="begins anew; what was finished before is kept"):
         fit(tiny_cnn(steps_per_call=2), digits[0], stop=stop)
 
 
 def test_logits_are_those_that_recognition_reads(digits):
     train, test = digits
-    fitted = fit(tiny_cnn(), train, num_steps=3, test=test)
+    fitted = fit(tiny_cnn(), train, test=test)
     logits = class_logits(fitted.network, fitted.variables, test.images)
     np.testing.assert_array_equal(np.argmax(logits, -1), fitted.result.predictions)
     np.testing.assert_array_equal(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from gan_jax import metrics
 from gan_jax.classes.sampling import class_names
 from gan_jax.data import Dataset
+from gan_jax.data.labels import renumbered
 from gan_jax.judging.judge import Judge, Judgement
 
 NAME = "class_agreement"
@@ -36,39 +38,40 @@ def with_agreement(
     if not judge.knows_classes:
         return dataclasses.replace(judgement, protocol=protocol)
     names = judge.extractor.class_names
-    asked = _in_numbering(names, labels, train)
+    asked = renumbered(labels, class_names(train), names)
     if asked is None:
         reason = f"the recogniser's classes are others: {', '.join(map(str, names[:10]))}"
         skipped = judgement.protocol.get("skipped", {}) | {NAME: reason}
         return dataclasses.replace(judgement, protocol=protocol | {"skipped": skipped})
     found = np.argmax(judgement.features.probabilities, -1)
     fake = metrics.class_agreement(found, asked, len(names))
+    entry = agreement_entry(fake, _of_reference(judge), names)
+    return dataclasses.replace(
+        judgement, metrics=judgement.metrics | {NAME: entry}, protocol=protocol
+    )
+
+
+def agreement_entry(
+    fake: metrics.ClassAgreement, real: metrics.ClassAgreement | None, names: Sequence[str]
+) -> dict[str, Any]:
+    """What `with_agreement` adds, of both sides' asked and found classes.
+
+    Args:
+        fake: of generated images.
+        real: of real ones and their labels, or None.
+        names: of the classes.
+    """
     entry = _entry(fake) | {"classes": {}}
-    real = _of_reference(judge)
     if real is not None:
         entry["real"] = real.share
-    for label in np.unique(asked):
+    for label in np.flatnonzero(fake.confusion.sum(axis=1)):
         taken_for = fake.taken_for(label)
         part = _share_of(*fake.of_class(label))
         if real is not None and real.of_class(label)[1]:
             part["real"] = _share_of(*real.of_class(label))["value"]
         part["taken_for"] = None if taken_for is None else names[taken_for]
         entry["classes"][names[label]] = part
-    return dataclasses.replace(
-        judgement, metrics=judgement.metrics | {NAME: entry}, protocol=protocol
-    )
-
-
-def _in_numbering(names: tuple[str, ...], labels: np.ndarray, of: Dataset) -> np.ndarray | None:
-    """Labels of a set's classes as numbers of the recogniser's; None if it lacks one of them."""
-    number = {name: index for index, name in enumerate(names)}
-    own = class_names(of)
-    present = np.unique(labels)
-    if any(own[label] not in number for label in present):
-        return None
-    table = np.full(len(own), -1)
-    table[present] = [number[own[label]] for label in present]
-    return table[labels]
+    return entry
 
 
 def _of_reference(judge: Judge) -> metrics.ClassAgreement | None:
@@ -76,7 +79,8 @@ def _of_reference(judge: Judge) -> metrics.ClassAgreement | None:
     if judge.reference.labels is None:
         return None
     names = judge.extractor.class_names
-    labels = _in_numbering(names, judge.reference.labels, judge.reference)
+    reference = judge.reference
+    labels = renumbered(reference.labels, class_names(reference), names)
     if labels is None:
         return None
     found = np.argmax(judge.features.probabilities, -1)

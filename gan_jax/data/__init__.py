@@ -11,7 +11,7 @@ import numpy as np
 from gan_jax.data.batches import batch_indices, stream_batches
 from gan_jax.data.crops import split_regions
 from gan_jax.data.dataset import Dataset
-from gan_jax.data.folder import folder_parts, load_folder
+from gan_jax.data.folder import folder_files, folder_parts, load_folder
 from gan_jax.data.idx import find_idx_sets, load_idx
 from gan_jax.data.mnist5k import load_mnist5k
 from gan_jax.data.npz import load_npz
@@ -26,6 +26,7 @@ __all__ = [
     "Dataset",
     "StackedSource",
     "batch_indices",
+    "image_files",
     "load",
     "load_photographs",
     "read_images",
@@ -136,6 +137,16 @@ def read_images(path_or_name: str, *, split: str = "all", **options: Any) -> Dat
     elif name not in _BUILT_IN:
         options["path"] = path_or_name
     return load({"name": name, **options}, split)
+
+
+def image_files(path_or_name: str) -> list[str] | None:
+    """The files of `read_images`'s images with split 'all', in its order; None if not a folder's.
+
+    Paths are relative to the folder, with '/'.
+    """
+    if _recognised(path_or_name) != "folder":
+        return None
+    return folder_files(pathlib.Path(path_or_name).expanduser())
 
 
 def _recognised(path_or_name: str) -> str:

@@ -161,6 +161,13 @@ def load_folder(options: SourceOptions, split: str) -> Dataset:
     )
 
 
+def folder_files(root: pathlib.Path) -> list[str]:
+    """Paths below `root` of all images of `load_folder`, split 'all', in its order; its errors."""
+    if _is_divided(root):
+        return _divided_listing(root)[0].files
+    return Listing.of(root).files
+
+
 def folder_parts(options: SourceOptions, split: str) -> list[Part]:
     """A folder of photographs of textures, of any sizes, as the parts of a split.
 

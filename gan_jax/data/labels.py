@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gan_jax.errors import InputError
@@ -55,3 +57,22 @@ def int32_labels(labels: np.ndarray, *, where: str) -> np.ndarray:
             "... or mend the file."
         )
     return labels.astype(np.int32)
+
+
+def renumbered(
+    labels: np.ndarray, own_names: Sequence[str], names: Sequence[str]
+) -> np.ndarray | None:
+    """Labels of classes `own_names` as numbers of `names`; None if that lacks one that occurs.
+
+    Args:
+        labels: integers [n] in [0, len(own_names)).
+        own_names: of the classes as the labels number them.
+        names: of the same classes, and perhaps others, in another order.
+    """
+    number = {name: index for index, name in enumerate(names)}
+    present = np.unique(labels)
+    if any(own_names[label] not in number for label in present):
+        return None
+    table = np.full(len(own_names), -1)
+    table[present] = [number[own_names[label]] for label in present]
+    return table[labels]

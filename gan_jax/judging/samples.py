@@ -65,7 +65,7 @@ def evaluate_samples(
     real = read_images(reference, split=reference_split)
     options: dict[str, Any] = {}
     if resize:  # to the size that the headline extractor takes
-        options = _resizing(open_extractors(extractors.split(",")[0], real)[0], resize)
+        options = resizing_options(open_extractors(extractors.split(",")[0], real)[0], resize)
     if options:
         real = read_images(reference, split=reference_split, **options)
     opened = open_extractors(extractors, real)
@@ -109,7 +109,7 @@ def _protocol(judged: Dataset, resize: str) -> dict[str, Any]:
     }
 
 
-def _resizing(extractor: Any, resize: str) -> dict[str, Any]:
+def resizing_options(extractor: Any, resize: str) -> dict[str, Any]:
     """Data options that bring images to the extractor's size; one without a size resizes itself."""
     if extractor.image_shape is None:
         return {}

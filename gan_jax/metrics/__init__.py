@@ -7,6 +7,14 @@ host; nothing knows of models or training.
 from gan_jax.metrics.agreement import ClassAgreement as ClassAgreement
 from gan_jax.metrics.agreement import class_agreement as class_agreement
 from gan_jax.metrics.agreement import wilson_interval as wilson_interval
+from gan_jax.metrics.calibration import Calibration as Calibration
+from gan_jax.metrics.calibration import Reliability as Reliability
+from gan_jax.metrics.calibration import brier_score as brier_score
+from gan_jax.metrics.calibration import calibration_floor as calibration_floor
+from gan_jax.metrics.calibration import confidence_for_accuracy as confidence_for_accuracy
+from gan_jax.metrics.calibration import measure_calibration as measure_calibration
+from gan_jax.metrics.calibration import negative_log_likelihood as negative_log_likelihood
+from gan_jax.metrics.calibration import reliability as reliability
 from gan_jax.metrics.classifier import ClassifierStatistics as ClassifierStatistics
 from gan_jax.metrics.classifier import class_histogram as class_histogram
 from gan_jax.metrics.classifier import class_kl as class_kl
@@ -39,6 +47,10 @@ from gan_jax.metrics.neighbours import PrecisionRecall as PrecisionRecall
 from gan_jax.metrics.neighbours import density_coverage as density_coverage
 from gan_jax.metrics.neighbours import neighbour_scores as neighbour_scores
 from gan_jax.metrics.neighbours import precision_recall as precision_recall
+from gan_jax.metrics.raters import RaterAgreement as RaterAgreement
+from gan_jax.metrics.raters import fleiss_kappa as fleiss_kappa
+from gan_jax.metrics.raters import mean_pairwise_agreement as mean_pairwise_agreement
+from gan_jax.metrics.raters import rater_agreement as rater_agreement
 from gan_jax.metrics.sliced import random_projections as random_projections
 from gan_jax.metrics.sliced import sliced_wasserstein as sliced_wasserstein
 from gan_jax.metrics.vendi import vendi_score as vendi_score

@@ -23,7 +23,7 @@ def classifier_score(probabilities, splits: int = 1) -> float:
     Raises:
       InputError: not probabilities, or fewer images than splits.
     """
-    probabilities = _checked_probabilities(probabilities)
+    probabilities = checked_probabilities(probabilities)
     if not 1 <= splits <= len(probabilities):
         raise InputError(
             f"splits is {splits} for n = {len(probabilities)} images; expected 1 to n."
@@ -63,7 +63,7 @@ class ClassifierStatistics:
         Raises:
           InputError: not probabilities.
         """
-        probabilities = _checked_probabilities(probabilities)
+        probabilities = checked_probabilities(probabilities)
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(probabilities > 0.0, probabilities * np.log(probabilities), 0.0)
         return cls(
@@ -111,7 +111,7 @@ def mean_confidence(probabilities) -> float:
     Raises:
       InputError: not probabilities.
     """
-    return float(_checked_probabilities(probabilities).max(axis=1).mean())
+    return float(checked_probabilities(probabilities).max(axis=1).mean())
 
 
 def class_histogram(predictions, num_classes: int) -> list[int]:
@@ -166,7 +166,12 @@ def class_kl(generated_counts, real_counts) -> float:
     return max(float(np.sum(p[seen] * np.log(p[seen] / q[seen]))), 0.0)
 
 
-def _checked_probabilities(probabilities) -> np.ndarray:
+def checked_probabilities(probabilities) -> np.ndarray:
+    """Softmax outputs as float64 [n, k].
+
+    Raises:
+      InputError: not probabilities, each row summing to 1 within 1e-3.
+    """
     probabilities = np.asarray(probabilities)
     if probabilities.ndim != 2 or 0 in probabilities.shape:
         raise InputError(

@@ -20,7 +20,7 @@ from scipy import special
 from gan_jax import loop, parallel
 from gan_jax.data import Dataset
 from gan_jax.data.labels import check_count, int32_labels
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, Interrupted
 from gan_jax.extractors.common import checked_images, shape_text
 from gan_jax.factory import build_recogniser
 from gan_jax.feed import batch_of_rows, make_host_feed
@@ -107,7 +107,7 @@ def fit_recogniser(
     Raises:
         InputError: arrays that do not belong together, or numbers out of range.
         TrainingDiverged: a loss is not finite.
-        Interrupted: a signal came to `stop`; nothing was saved.
+        Interrupted: a signal came to `stop`; nothing of this training is kept.
     """
     images, labels = _checked(images, labels, num_classes)
     shape = images.shape[1:]
@@ -118,26 +118,33 @@ def fit_recogniser(
     plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
     recogniser = build_recogniser(config, num_classes, num_steps)
     key = jax.random.key(seed)
-    state = loop.fit(
-        parallel.replicate(_initial(recogniser, shape)(key), plan),
-        parallel.replicate(key, plan),
-        start=0,
-        schedule=loop.Schedule(num_steps, config.batch_size, 0, 0, 0),
-        compiled=_compiled(recogniser, plan),
-        feed=make_host_feed(
-            Dataset("arrays", "train", images, labels=labels),
-            plan,
-            batch_size=config.batch_size,
-            steps_per_call=config.steps_per_call,
-            seed=seed,
-        ),
-        checkpoints=_NoCheckpoints(),
-        logger=RunLogger("", enabled=False),
-        progress=ProgressLine(num_steps, enabled=False),
-        stop=stop or loop.StopSignal(),
-        evaluate=lambda step, state: loop.Evaluation({}),
-        watch=loop.Stopwatch(),
-    )
+    try:
+        state = loop.fit(
+            parallel.replicate(_initial(recogniser, shape)(key), plan),
+            parallel.replicate(key, plan),
+            start=0,
+            schedule=loop.Schedule(num_steps, config.batch_size, 0, 0, 0),
+            compiled=_compiled(recogniser, plan),
+            feed=make_host_feed(
+                Dataset("arrays", "train", images, labels=labels),
+                plan,
+                batch_size=config.batch_size,
+                steps_per_call=config.steps_per_call,
+                seed=seed,
+            ),
+            checkpoints=_NoCheckpoints(),
+            logger=RunLogger("", enabled=False),
+            progress=ProgressLine(num_steps, enabled=False),
+            stop=stop or loop.StopSignal(),
+            evaluate=lambda step, state: loop.Evaluation({}),
+            watch=loop.Stopwatch(),
+        )
+    except Interrupted as error:
+        raise Interrupted(
+            f"Stopped in the training of a recogniser (seed {seed}, {num_steps:,} steps), which "
+            "begins anew; what was finished before is kept. The same command goes on from there.",
+            error.signal_number,
+        ) from error
     fitted = FittedRecogniser(
         network=recogniser.network,
         variables=jax.tree.map(np.asarray, parallel.local_copy(state.ema)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import logging
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ from ml_collections import ConfigDict
 
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError
+from gan_jax.recognition.leakage import shared_images
 
 _ORDER_SEED = 20261124  # beside the run's seed, so that no other draw of that seed is repeated
 _log = logging.getLogger(__name__)
@@ -62,8 +62,7 @@ def make_splits(train: Dataset, test: Dataset, *, sizes: Sequence[int], balanced
             f"{test.image_shape} (height, width, channels): set config.dataset.image_size=(h, w) "
             "and config.dataset.channels to bring them to one shape."
         )
-    tested = set(map(_digest, test.images))
-    fresh = np.array([_digest(image) not in tested for image in train.images])
+    fresh = ~shared_images(train.images, test.images)
     dropped = int(np.sum(~fresh))
     if dropped:
         _log.warning(
@@ -109,10 +108,6 @@ def nested_order(labels: np.ndarray, seed: int, *, balanced: bool) -> np.ndarray
     ties = np.empty(len(labels))
     ties[order] = np.arange(len(labels))
     return np.lexsort((ties, place))
-
-
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.sha256(np.ascontiguousarray(image)).digest()
 
 
 def _check_sizes(train: Dataset, sizes: Sequence[int], balanced: bool) -> None:

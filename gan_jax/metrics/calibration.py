@@ -1,0 +1,228 @@
+"""Whether a recogniser that is 90 % sure is right 9 times in 10."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from scipy import optimize
+
+from gan_jax.errors import InputError
+from gan_jax.metrics.agreement import wilson_interval
+from gan_jax.metrics.classifier import checked_probabilities
+
+NUM_BINS = 15
+_LEAST_PROBABILITY = 1e-12
+_DRAWS = 200
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reliability:
+    """Confidence against accuracy in b bins of equal width, the reliability curve.
+
+    Attributes:
+        edges: float64 [b + 1] from 0 to 1; bin i holds confidences in (edges[i], edges[i + 1]].
+        counts: images a bin, int64 [b].
+        confidence: mean confidence of each bin, float64 [b]; NaN of an empty one.
+        accuracy: share of right answers in each, likewise.
+    """
+
+    edges: np.ndarray
+    counts: np.ndarray
+    confidence: np.ndarray
+    accuracy: np.ndarray
+
+    @property
+    def expected_error(self) -> float:
+        """Expected calibration error: mean over images of their bin's |accuracy - confidence|.
+
+        Naeini et al. 2015; Guo et al. 2017, equation 3.
+        """
+        return float(np.nansum(self.counts * self._gaps) / self.counts.sum())
+
+    @property
+    def maximum_error(self) -> float:
+        """Maximum calibration error: the largest |accuracy - confidence| of a bin with images.
+
+        Guo et al. 2017, equation 5. A bin of few images easily has a large one.
+        """
+        return float(np.nanmax(self._gaps))
+
+    @property
+    def _gaps(self) -> np.ndarray:
+        return np.abs(self.accuracy - self.confidence)
+
+
+def reliability(confidences, correct, *, num_bins: int = NUM_BINS) -> Reliability:
+    """The reliability curve.
+
+    Args:
+        confidences: the largest probability of each image, [n] in [0, 1].
+        correct: whether each was named correctly, bool [n].
+        num_bins: b.
+
+    Raises:
+        InputError: no images, different lengths, or confidences outside [0, 1].
+    """
+    confidences, correct = _checked(confidences, correct)
+    edges = np.linspace(0.0, 1.0, num_bins + 1)
+    places = np.digitize(confidences, edges[1:-1], right=True)
+    counts = np.bincount(places, minlength=num_bins)
+    with np.errstate(invalid="ignore"):
+        return Reliability(
+            edges,
+            counts,
+            np.bincount(places, confidences, num_bins) / counts,
+            np.bincount(places, correct, num_bins) / counts,
+        )
+
+
+def calibration_floor(confidences, *, num_bins: int = NUM_BINS, seed: int = 0) -> float:
+    """The expected calibration error that a perfectly calibrated recogniser would have.
+
+    With finite n it is not 0. Answers are drawn to be right with exactly these confidences, 200
+    times, and the mean error is returned (consistency resampling, Broecker and Smith 2007).
+
+    Args:
+        confidences: [n] in [0, 1].
+        num_bins: as in `reliability`.
+        seed: of the draws.
+    """
+    confidences = _checked(confidences, np.zeros(np.shape(confidences), bool))[0]
+    rng = np.random.default_rng(seed)
+    errors = [
+        reliability(
+            confidences, rng.random(len(confidences)) < confidences, num_bins=num_bins
+        ).expected_error
+        for _ in range(_DRAWS)
+    ]
+    return float(np.mean(errors))
+
+
+def brier_score(probabilities, labels) -> float:
+    """Mean over images of the sum over classes of (p - y)^2, y one-hot (Brier 1950).
+
+    From 0, sure and right, to 2, sure and wrong.
+
+    Args:
+        probabilities: [n, k] softmax outputs.
+        labels: true classes, integers [n].
+
+    Raises:
+        InputError: not probabilities, or labels that do not fit them.
+    """
+    probabilities, labels = _checked_pair(probabilities, labels)
+    truth = np.zeros_like(probabilities)
+    truth[np.arange(len(labels)), labels] = 1.0
+    return float(np.mean(np.sum((probabilities - truth) ** 2, axis=1)))
+
+
+def negative_log_likelihood(probabilities, labels) -> float:
+    """Mean of -log p(true class), in nats; arguments and errors as `brier_score`.
+
+    Probabilities under 1e-12 count as that, so that a single image cannot make it infinite.
+    """
+    probabilities, labels = _checked_pair(probabilities, labels)
+    given = probabilities[np.arange(len(labels)), labels]
+    return float(-np.mean(np.log(np.maximum(given, _LEAST_PROBABILITY))))
+
+
+def confidence_for_accuracy(confidences, correct, accuracy: float = 0.99) -> float | None:
+    """The least confidence at which images are named correctly this share of the time.
+
+    The share at a confidence is that of the rising step function which fits the answers best, in
+    squares (isotonic regression, Zadrozny and Elkan 2002). It is the share of images with about
+    this confidence, not of all with this or more: of a recogniser that is right 99 times in 100,
+    the latter would be reached by all images, the unsure ones included. None where even the surest
+    images are wrong too often.
+
+    Args:
+        confidences: [n] in [0, 1].
+        correct: bool [n].
+        accuracy: the share, in (0, 1].
+
+    Raises:
+        InputError: as `reliability`.
+    """
+    confidences, correct = _checked(confidences, correct)
+    levels, place, counts = np.unique(confidences, return_inverse=True, return_counts=True)
+    shares = np.bincount(place, correct) / counts
+    fitted = optimize.isotonic_regression(shares, weights=counts).x
+    good = np.flatnonzero(fitted >= accuracy - 1e-12)
+    return float(levels[good[0]]) if len(good) else None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Calibration:
+    """How far the probabilities of a recogniser can be taken at their word.
+
+    Attributes:
+        count: n labelled images.
+        accuracy: share named correctly.
+        interval: its 95 % interval (Wilson 1927).
+        confidence: mean largest probability; above the accuracy it is overconfident.
+        curve: in bins of equal width.
+        floor: `calibration_floor` for these confidences.
+        brier: `brier_score`.
+        negative_log_likelihood: in nats.
+        sure: `confidence_for_accuracy` at 99 %, or None.
+    """
+
+    count: int
+    accuracy: float
+    interval: tuple[float, float]
+    confidence: float
+    curve: Reliability
+    floor: float
+    brier: float
+    negative_log_likelihood: float
+    sure: float | None
+
+
+def measure_calibration(probabilities, labels, *, num_bins: int = NUM_BINS) -> Calibration:
+    """All of it at once, of softmax outputs [n, k] and true classes, integers [n].
+
+    Raises:
+        InputError: not probabilities, or labels that do not fit them.
+    """
+    probabilities, labels = _checked_pair(probabilities, labels)
+    correct = np.argmax(probabilities, axis=1) == labels
+    confidences = np.minimum(probabilities.max(axis=1), 1.0)
+    return Calibration(
+        count=len(labels),
+        accuracy=float(np.mean(correct)),
+        interval=wilson_interval(int(correct.sum()), len(correct)),
+        confidence=float(np.mean(confidences)),
+        curve=reliability(confidences, correct, num_bins=num_bins),
+        floor=calibration_floor(confidences, num_bins=num_bins),
+        brier=brier_score(probabilities, labels),
+        negative_log_likelihood=negative_log_likelihood(probabilities, labels),
+        sure=confidence_for_accuracy(confidences, correct),
+    )
+
+
+def _checked(confidences, correct) -> tuple[np.ndarray, np.ndarray]:
+    confidences, correct = np.asarray(confidences, np.float64), np.asarray(correct)
+    if confidences.shape != correct.shape or confidences.ndim != 1 or not len(correct):
+        raise InputError(
+            f"confidences have shape {confidences.shape} and right answers {correct.shape}; "
+            "expected one of each an image, and at least one image."
+        )
+    if not ((confidences >= 0) & (confidences <= 1)).all():
+        raise InputError("confidences go outside 0 to 1; expected the largest of each softmax.")
+    return confidences, correct.astype(bool)
+
+
+def _checked_pair(probabilities, labels) -> tuple[np.ndarray, np.ndarray]:
+    probabilities, labels = checked_probabilities(probabilities), np.asarray(labels)
+    count, classes = probabilities.shape
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"labels are {labels.dtype} {labels.shape}; expected integers [{count}], one an image."
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise InputError(
+            f"labels go from {labels.min()} to {labels.max()}; expected class numbers from 0 to "
+            f"{classes - 1}."
+        )
+    return probabilities, labels

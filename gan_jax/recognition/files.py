@@ -1,0 +1,82 @@
+"""What a recognition leaves beside its report: a table of all images, pictures, a selection."""
+
+from __future__ import annotations
+
+import csv
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gan_jax.extractors.pack import Extractor
+from gan_jax.images import image_grid, save_png
+from gan_jax.recognition.reading import Readings
+from gan_jax.recognition.selection import Selection
+
+TABLE = "recognition.csv"
+SELECTED = "selected.npz"
+_SHOWN = 64
+
+
+def write_table(
+    path: pathlib.Path,
+    recognisers: Sequence[Extractor],
+    readings: Readings,
+    *,
+    files: Sequence[str] | None,
+    labels: np.ndarray | None,
+) -> None:
+    """Writes a CSV file with a row an image: its label, how sure, and what each recogniser says.
+
+    Args:
+        path: of the file.
+        recognisers: in the order of the readings.
+        readings: of n images.
+        files: their names, or None.
+        labels: the classes that they were asked to be, int [n], or None.
+    """
+    names = recognisers[0].class_names
+    head = ["index"] + ["file"] * (files is not None) + ["asked"] * (labels is not None)
+    head += ["label", "confidence", "agreement"]
+    for pack in recognisers:
+        head += [f"label {pack.stamp}", f"confidence {pack.stamp}"]
+    largest = readings.probabilities.max(axis=-1)
+    temporary = path.with_name(path.name + ".new")
+    # Names of files may hold bytes that are no text.
+    with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for i in range(len(readings.labels)):
+            row: list[Any] = [i]
+            row += [files[i]] if files is not None else []
+            row += [names[labels[i]]] if labels is not None else []
+            row += [names[readings.labels[i]], f"{readings.confidences[i]:.6f}"]
+            row += [f"{readings.agreement[i]:.4f}"]
+            for index in range(len(recognisers)):
+                row += [names[readings.each[i, index]], f"{largest[index, i]:.6f}"]
+            writer.writerow(row)
+    os.replace(temporary, path)
+
+
+def write_pictures(place: pathlib.Path, images: np.ndarray, readings: Readings) -> None:
+    """Writes the images that the recognisers are surest and least sure of, as two grids."""
+    order = np.argsort(-readings.confidences, kind="stable")
+    save_png(place / "most_certain.png", image_grid(images[order[:_SHOWN]]))
+    save_png(place / "least_certain.png", image_grid(images[order[::-1][:_SHOWN]]))
+
+
+def write_selected(
+    path: pathlib.Path, images: np.ndarray, selection: Selection, names: tuple[str, ...]
+) -> None:
+    """Writes the selected images with the labels of the recogniser that chose them, as npz."""
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            images=images[selection.rows],
+            labels=selection.labels.astype(np.int32),
+            class_names=np.array(names),
+        )
+    os.replace(temporary, path)

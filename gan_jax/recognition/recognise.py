@@ -1,0 +1,297 @@
+"""Reads generated images with several recognisers: labels, confidence, agreement, calibration."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import gan_jax
+from gan_jax import workdir as folder
+from gan_jax.classes.sampling import class_names
+from gan_jax.config import num_final_samples
+from gan_jax.data import Dataset, image_files, load, read_images
+from gan_jax.data.labels import renumbered
+from gan_jax.environment import describe_environment
+from gan_jax.errors import InputError
+from gan_jax.exports.generation import Source
+from gan_jax.extractors.pack import Extractor
+from gan_jax.judging.samples import resizing_options
+from gan_jax.recognition.files import SELECTED, TABLE, write_pictures, write_selected, write_table
+from gan_jax.recognition.reading import (
+    command_for_another,
+    held_out,
+    open_recognisers,
+    read,
+)
+from gan_jax.recognition.report import RecognitionReport, write_recognition_report
+from gan_jax.recognition.results import (
+    joint_numbers,
+    reader_numbers,
+    recogniser_entry,
+    selection_entry,
+)
+from gan_jax.recognition.selection import select_surest
+
+RESULT = "recognition.json"
+_WANTED = 3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Subject:
+    """The images that are read.
+
+    Attributes:
+        title: of the page.
+        images: uint8 [n, h, w, c].
+        protocol: where they come from, JSON values.
+        files: a name each, or None.
+        labels: the classes that they were asked or are said to be, int32 [n], or None.
+        own_names: of the classes in the numbering of `labels`; () without.
+    """
+
+    title: str
+    images: np.ndarray
+    protocol: dict[str, Any]
+    files: list[str] | None = None
+    labels: np.ndarray | None = None
+    own_names: tuple[str, ...] = ()
+
+
+def recognise_run(
+    workdir: str | pathlib.Path,
+    extractors: str,
+    out: str | pathlib.Path,
+    *,
+    checkpoint: str = "latest",
+    member: int | None = None,
+    num_samples: int = 0,
+    select: int = 0,
+    batch_size: int = 0,
+) -> dict[str, Any]:
+    """Reads the images of a GAN's run, and returns what recognition.json then holds.
+
+    Args:
+        workdir: of the run.
+        extractors: packs with commas; '' for the one of the run's config.
+        out: where recognition.json, recognition.csv, report.html and pictures go.
+        checkpoint, member: see `gan_jax.trained.read_gan`.
+        num_samples: how many images; 0 for as many as the run's config judges.
+        select: how many images to keep that the first recogniser is surest of; 0 for none.
+        batch_size: images a call; 0 for as many as the config says.
+
+    Raises:
+        InputError: no such run, checkpoint or pack, or images that a pack does not take.
+    """
+    drawing = Source(workdir, checkpoint=checkpoint, member=member, batch_size=batch_size).open()
+    config, train = drawing.trained.config, drawing.trained.train
+    recognisers = open_recognisers(extractors or config.judge.pack)
+    recognisers[0].check_shape(drawing.image_shape)
+    count = num_samples or num_final_samples(config)
+    labels = drawing.labels(count)
+    subject = Subject(
+        title=f"{config.model.name} on {train.name}, read by recognisers",
+        images=drawing.images(drawing.latents(count), labels),
+        protocol={"images": "generated", **drawing.record()},
+        labels=labels,
+        own_names=() if labels is None else class_names(train),
+    )
+    return recognise_images(
+        subject,
+        recognisers,
+        load(config.dataset, "test"),
+        out,
+        select=select,
+        batch_size=batch_size or config.evaluation.batch_size,
+    )
+
+
+def recognise_samples(
+    samples: str,
+    extractors: str,
+    out: str | pathlib.Path,
+    *,
+    reference: str = "",
+    reference_split: str = "test",
+    resize: str = "",
+    select: int = 0,
+    batch_size: int = 500,
+) -> dict[str, Any]:
+    """Reads anybody's images, and returns what recognition.json then holds.
+
+    Args:
+        samples: images by path or name, as `gan_jax.data.read_images` takes them; where they come
+            with labels, these are compared with what is read.
+        extractors: packs with commas.
+        out: as in `recognise_run`.
+        reference: labelled real images that the recognisers were not trained on, for calibration;
+            '' for none.
+        reference_split: which part of them.
+        resize: how to bring images to the recognisers' size; '' refuses other sizes.
+        select, batch_size: as in `recognise_run`.
+
+    Raises:
+        InputError: images or packs that cannot be read, or do not fit together.
+    """
+    recognisers = open_recognisers(extractors)
+    options = resizing_options(recognisers[0], resize) if resize else {}
+    given = read_images(samples, split="all", **options)
+    recognisers[0].check_shape(given.image_shape)
+    real = read_images(reference, split=reference_split, **options) if reference else None
+    subject = Subject(
+        title=f"{given.name}, read by recognisers",
+        images=given.take(np.arange(len(given))),
+        protocol={
+            "images": "given",
+            "samples": given.name,
+            "samples_fingerprint": given.fingerprint,
+            "resize": resize or "none",
+        },
+        files=image_files(samples),
+        labels=given.labels,
+        own_names=() if given.labels is None else class_names(given),
+    )
+    return recognise_images(
+        subject, recognisers, real, out, select=select, batch_size=batch_size or 500
+    )
+
+
+def recognise_images(
+    subject: Subject,
+    recognisers: Sequence[Extractor],
+    reference: Dataset | None,
+    out: str | pathlib.Path,
+    *,
+    select: int = 0,
+    batch_size: int = 500,
+) -> dict[str, Any]:
+    """Reads images that are at hand; arguments as in `recognise_run`, and held-out real images."""
+    out, names = pathlib.Path(out), recognisers[0].class_names
+    if select and not 1 <= select <= len(subject.images):
+        raise InputError(
+            f"--select is {select}; expected 1 to {len(subject.images)}, the number of images."
+        )
+    missing = _missing_recognisers(recognisers, bool(select))
+    real, real_labels = _reference(recognisers, reference, missing)
+    labels = _given_labels(subject, names, missing)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--out '{out}' cannot be written ({error.strerror}): give another folder."
+        ) from error
+    readings = read(recognisers, subject.images, batch_size=batch_size)
+    real_readings = None if real is None else read(recognisers, real, batch_size=batch_size)
+    content: dict[str, Any] = {
+        "metrics": joint_numbers(readings, real_readings, real_labels, labels, names),
+        "recognisers": [
+            recogniser_entry(
+                pack,
+                recognisers[0],
+                readings.probabilities[index],
+                None if real_readings is None else real_readings.probabilities[index],
+                real_labels,
+                reference,
+            )
+            for index, pack in enumerate(recognisers)
+        ],
+    }
+    content["mean"] = reader_numbers(
+        readings.mean, None if real_readings is None else real_readings.mean, real_labels
+    )
+    selection = None
+    if select:
+        selection = select_surest(readings, select, real_readings)
+        content["selection"] = selection_entry(selection, recognisers, readings, labels)
+    content["missing"] = missing
+    content["protocol"] = subject.protocol | {
+        "num_images": len(subject.images),
+        "labels_by": "mean of the recognisers' probabilities",
+        "reference": None if reference is None else reference.name,
+        "reference_split": None if reference is None else reference.split,
+        "reference_fingerprint": None if reference is None else reference.fingerprint,
+        "reference_images": 0 if real_labels is None else len(real_labels),
+        "gan_jax": gan_jax.__version__,
+    }
+    write_table(out / TABLE, recognisers, readings, files=subject.files, labels=labels)
+    write_pictures(out / folder.SAMPLES, subject.images, readings)
+    if selection is not None:
+        write_selected(out / SELECTED, subject.images, selection, names)
+    write_recognition_report(
+        out / folder.REPORT,
+        RecognitionReport(
+            title=subject.title,
+            content=content,
+            class_names=names,
+            images=subject.images,
+            readings=readings,
+            real_confidences=None if real_readings is None else real_readings.confidences,
+            labels=labels,
+            selected=None if selection is None else selection.rows,
+            environment=describe_environment(),
+        ),
+    )
+    folder.write_json(out / RESULT, content)
+    return content
+
+
+def _missing_recognisers(recognisers: Sequence[Extractor], selecting: bool) -> list[str]:
+    count = len(recognisers)
+    if count >= _WANTED:
+        return []
+    what = "agreement and a held-out judge of the selection" if selecting else "agreement"
+    return [
+        f"{_WANTED} recognisers of different seeds are wanted for {what}, and "
+        f"{count} {'is' if count == 1 else 'are'} given. Train another with: "
+        f"{command_for_another(recognisers)} (and the other settings of the first), and add its "
+        "pack to --extractor."
+    ]
+
+
+def _reference(
+    recognisers: Sequence[Extractor], reference: Dataset | None, missing: list[str]
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The reference's images and labels, in the recognisers' numbering; None without them."""
+    absent = "calibration on real images is not measured: "
+    if reference is None:
+        missing.append(f"{absent}give labelled ones that were held out with --reference.")
+        return None, None
+    if reference.labels is None:
+        missing.append(f"{absent}{reference.name} has no labels.")
+        return None, None
+    own, names = class_names(reference), recognisers[0].class_names
+    labels = renumbered(reference.labels, own, names)
+    if labels is None:
+        missing.append(
+            f"{absent}the classes of {reference.name} are {', '.join(own[:10])}, and the "
+            f"recognisers know {', '.join(names[:10])}."
+        )
+        return None, None
+    recognisers[0].check_shape(reference.image_shape)
+    for pack in recognisers:
+        seen = held_out(pack, reference.fingerprint)
+        if seen.startswith("no"):
+            missing.append(
+                f"calibration of {pack.stamp} on images that it has not seen: {reference.name} "
+                f"({reference.split}) is what it was trained on. Give another --reference or "
+                "--reference_split."
+            )
+    return reference.take(np.arange(len(reference))), labels
+
+
+def _given_labels(
+    subject: Subject, names: tuple[str, ...], missing: list[str]
+) -> np.ndarray | None:
+    if subject.labels is None:
+        return None
+    labels = renumbered(subject.labels, subject.own_names, names)
+    if labels is None:
+        missing.append(
+            "the images' own labels are not compared: their classes are "
+            f"{', '.join(subject.own_names[:10])}, and the recognisers know "
+            f"{', '.join(names[:10])}."
+        )
+    return labels
