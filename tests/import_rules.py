@@ -62,7 +62,6 @@ LAYERS = (
         "judging.statistics",
         "recognition.classification",
         "study.results",
-        "study.subsets",
         "workdir",
     },
     {
@@ -76,6 +75,7 @@ LAYERS = (
         "comparison.results",
         "collapse.rollback",
         "reports.stopped",
+        "study.subsets",
         "study.verdict",
         "textures.report",
     },
