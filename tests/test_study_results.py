@@ -140,9 +140,9 @@ def _says(content, start):
 def test_generated_images_that_help_are_said_to():
     content = content_of(_noisy(lambda arm: 0.8 if arm.added is not Added.NONE else 0.5))
     first = content["verdict"][0]
-    assert first.startswith("With 100 real images and classical augmentation")
+    assert first.startswith("Generated images, with 100 real ones and classical augmentation")
     assert "the best of 3 ways" in first and first.endswith("they help.")
-    assert "3 seeds" in first and "of 400 real test images" in first
+    assert "3 seeds" in first and "on 400 real test images" in first
     assert "corrected for the picking" in first
     adding = _says(content, "Generated images against the same")
     assert "8 comparisons, 8 better, 0 worse, 0 cannot tell" in adding

@@ -15,7 +15,7 @@ from gan_jax.trained import read_gan
 
 
 def tiny_study(**changes):
-    """One size and one seed of the smoke config, its controls of a fixed length."""
+    """One size, less than a batch, and one seed; the controls of a fixed length."""
     config = augmentation_study_smoke.get_config()
     config.update_from_flattened_dict(
         {
@@ -26,6 +26,8 @@ def tiny_study(**changes):
             "ratios": (1.0,),
             "filters.recognisers": 1,
             "recogniser.num_steps": 4,
+            "recogniser.batch_size": 24,
+            "gan.batch_size": 24,
             "control.extra_steps": 2,
             "gan.num_steps": 10,
             **changes,

@@ -76,9 +76,9 @@ class GroupWork:
         run, subset = self.gan_folder, self.subset
         run.mkdir(parents=True, exist_ok=True)
         _write_subset(run / SUBSET, subset, self._splits.num_classes)
-        self._train_gan(
-            gan_run_config(self._config, run / SUBSET, self._group.seed), run, self._stop
-        )
+        # A whole path, so that the study may be resumed from another folder.
+        own = gan_run_config(self._config, (run / SUBSET).resolve(), self._group.seed)
+        self._train_gan(own, run, self._stop)
         return draw_pool(
             read_gan(run),
             subset.images,

@@ -83,13 +83,13 @@ def _best(row: dict[str, Any], content: dict[str, Any]) -> str:
     found = {arm["arm"]: arm for arm in content["arms"] if arm["size"] == row["size"]}
     ours, theirs = found[row["arm"]], found[row["against"]]
     images = content["protocol"]["test_images"]
-    picked = (
-        "" if row["candidates"] == 1 else f" (the best of {row['candidates']} ways to add them)"
-    )
+    way = _label(ours)
+    if row["candidates"] > 1:
+        way = f"the best of {row['candidates']} ways to add them ({way})"
     text = (
-        f"With {row['size']:,} real images and {_base(row['against'])}, generated images"
-        f"{picked}, {_label(ours)}, make {percentage(theirs['mean'])} into "
-        f"{percentage(ours['mean'])} of {images:,} real test images: {points(row['mean'])} points"
+        f"Generated images, with {row['size']:,} real ones and {_base(row['against'])}: {way} takes "
+        f"accuracy on {images:,} real test images from {percentage(theirs['mean'])} to "
+        f"{percentage(ours['mean'])}, {points(row['mean'])} points"
     )
     if row["ci"] is None:
         return f"{text}, of one seed: the study cannot tell whether they help."
