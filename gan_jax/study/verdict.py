@@ -87,8 +87,8 @@ def _best(row: dict[str, Any], content: dict[str, Any]) -> str:
     if row["candidates"] > 1:
         way = f"the best of {row['candidates']} ways to add them ({way})"
     text = (
-        f"Generated images, with {row['size']:,} real ones and {_base(row['against'])}: {way} takes "
-        f"accuracy on {images:,} real test images from {percentage(theirs['mean'])} to "
+        f"Generated images, with {row['size']:,} real ones and {_base(row['against'])}: {way} "
+        f"takes accuracy on {images:,} real test images from {percentage(theirs['mean'])} to "
         f"{percentage(ours['mean'])}, {points(row['mean'])} points"
     )
     if row["ci"] is None:
