@@ -2,7 +2,7 @@
 
     python train.py --config configs/augmentation_study_smoke.py
 
-Two sizes, two seeds; a minute or less.
+Two sizes, two seeds; about a minute, most of it compilation.
 """
 
 from configs import augmentation_study

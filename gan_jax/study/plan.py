@@ -113,7 +113,7 @@ class Question(enum.StrEnum):
     LONGER = "longer"  # does longer training on the same images help?
     ADDING = "adding"  # do generated images help?
     CONTROL = "control"  # do they help more than the GAN's compute spent on real images?
-    FILTERING = "filtering"  # does filtering help, at the same number of images?
+    FILTERING = "filtering"  # does filtering help, for as many images asked for?
 
 
 @dataclasses.dataclass(frozen=True)

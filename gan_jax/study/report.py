@@ -22,7 +22,7 @@ _HEADINGS = {
     Question.LONGER: "Does longer training on the same images help?",
     Question.ADDING: "Do generated images help?",
     Question.CONTROL: "Do they help more than the GAN's compute spent on real images?",
-    Question.FILTERING: "Does filtering help, at the same number of images?",
+    Question.FILTERING: "Does filtering help?",
 }
 
 

@@ -20,7 +20,7 @@ _ASKED = {
     Question.LONGER: "Longer training on the same real images",
     Question.ADDING: "Generated images against the same training without them",
     Question.CONTROL: "Generated images against their GAN's compute spent on real images",
-    Question.FILTERING: "Filtered generated images against as many unfiltered ones",
+    Question.FILTERING: "Filtered generated images against unfiltered ones",
 }
 
 
