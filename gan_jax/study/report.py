@@ -140,7 +140,7 @@ def _line(arms: Sequence[dict[str, Any]]) -> SweepLine:
         [arm["size"] for arm in arms],
         [[100 * value for value in arm["values"]] for arm in arms],
         [100 * arm["mean"] for arm in arms],
-        [None if a["ci"] is None else (100 * a["ci"][0], 100 * a["ci"][1]) for a in arms],
+        [None if a["ci"] is None else tuple(100 * np.clip(a["ci"], 0, 1)) for a in arms],
     )
 
 
@@ -156,6 +156,8 @@ def _comparisons(content: dict[str, Any], question: Question) -> str:
                 [100 * row["mean"] for row in own],
                 [None if r["ci"] is None else tuple(100 * b for b in r["ci"]) for r in own],
                 xlabel="difference in accuracy, percentage points",
+                floor=0.0,
+                floor_label="no difference",
             )
         )
         lines += [
