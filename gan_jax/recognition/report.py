@@ -278,9 +278,9 @@ def _selection(report: RecognitionReport) -> str:
         f"The {entry['n']:,} of {entry['of']:,} images that {entry['by']} is surest of. Its own "
         "confidence in them is too good by the choice; what the others say was not chosen for. "
         "Confidence is in the class that the first names, of all images and of the selected; the "
-        "gap is the first's less the "
-        "other's, in points with a 95 % interval, beside the gap on real images chosen in the same "
-        "way. A larger gap than that of real images: the selection plays to its recogniser.",
+        "gap is the first's less the other's, in points with a 95 % interval, beside the gap on "
+        "real images chosen in the same way. Where it is larger than that of real images, the "
+        "first is sure of something that the other does not see.",
         webpage.table(heads, rows),
         none,
         grid,

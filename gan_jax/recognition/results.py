@@ -215,7 +215,8 @@ def recognition_table(content: dict[str, Any]) -> str:
             rows.append((name, f"{entry['value']:.4g}", between, real, str(entry.get("n", ""))))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
-    for part in (*content["recognisers"], {"name": "their mean", **content["mean"]}):
+    mean = [{"name": "their mean", **content["mean"]}]
+    for part in content["recognisers"] + mean * (len(content["recognisers"]) > 1):
         found = part.get("calibration")
         if found:
             lines.append(
