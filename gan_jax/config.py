@@ -1,6 +1,7 @@
 """Configurations: every field with its default; `gan_jax.config_checks` has the checks.
 
-`configs/*.py` start from `gan_config()` or `cnn_config()` and change what they need.
+`configs/*.py` start from `gan_config()`, `cnn_config()` or `study_config()` and change what they
+need.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ RESUMABLE = (
     "judge",
     "collapse",
 )
+# Of a study: these add cells, or leave some out of the tables, and change none.
+STUDY_RESUMABLE = ("sizes", "ratios", "num_seeds")
 
 
 def _common() -> ConfigDict:
@@ -261,6 +264,54 @@ def _augment() -> ConfigDict:
     )
 
 
+# What the parts of a study do not have: it belongs to the whole, or there is none.
+_OF_A_STUDY = ("kind", "seed", "num_epochs", "dataset", "parallel", "num_devices")
+_OF_A_STUDY += ("steps_per_call", "log_every", "compilation_cache", "checkpoint", "evaluation")
+_NOT_IN_A_STUDY = ("judge", "collapse", "num_seeds", "sweep", "name", "layers")
+
+
+def study_config() -> ConfigDict:
+    """An augmentation study's config with every field at its default; see `gan_jax.study`."""
+    config = _common()
+    for name in ("batch_size", "num_steps", "num_epochs"):
+        del config[name]
+    config.kind = "study"
+    config.num_seeds = 3  # seeds config.seed, config.seed + 1, ...: subset, GAN and recogniser
+    config.sizes = (100, 300, 1000, 3000)  # real images to learn from
+    config.balanced = True  # as many of each class; False: in the training set's own mix
+    config.ratios = (0.5, 1.0, 4.0)  # generated images over real ones
+    config.mixed_ratio = 1.0  # that of the arms which filter, or augment classically too
+    config.pool_ratio = 4.0  # generated images that the filters choose from, over real ones
+    config.filters = ConfigDict(
+        dict(
+            recognisers=3,  # that must agree on the class asked for
+            confidence=0.9,  # least mean probability they give that class
+            acceptance=0.3,  # share that discriminator rejection sampling is to accept
+        )
+    )
+    # The same compute spent longer on real data.
+    config.control = ConfigDict(
+        dict(
+            extra_steps=0,  # of the recogniser; 0: as many as the GAN took, by measured time
+            most=4.0,  # times recogniser.num_steps, in all
+        )
+    )
+    config.recogniser = _part_of_a_study(cnn_config())  # its augment is the classical one
+    config.recogniser.num_steps = 300
+    config.gan = _part_of_a_study(gan_config())
+    config.gan.num_steps = 1500
+    config.gan.model.conditional = "projection"
+    config.evaluation = ConfigDict(dict(batch_size=500))
+    return config
+
+
+def _part_of_a_study(config: ConfigDict) -> ConfigDict:
+    for name in (*_OF_A_STUDY, *_NOT_IN_A_STUDY):
+        if name in config:
+            del config[name]
+    return config
+
+
 def examples_a_step(config: ConfigDict) -> int:
     """How many training examples a step of the run takes, on all devices together."""
     return config.batch_size * config.get("discriminator_steps", 1)
@@ -286,7 +337,7 @@ def with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
                 filled[name] = fill(value, default[name])
         return filled
 
-    kinds = {"gan": gan_config, "cnn": cnn_config}
+    kinds = {"gan": gan_config, "cnn": cnn_config, "study": study_config}
     if saved.get("kind") not in kinds:
         return saved
     filled = fill(saved, plain(kinds[saved["kind"]]()))
@@ -299,6 +350,7 @@ def with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
 def differences(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
     """What keeps a run of config `saved` from being resumed with `current`, a line a field."""
     found = []
+    resumable = RESUMABLE + (STUDY_RESUMABLE if current.get("kind") == "study" else ())
 
     def compare(old: Any, new: Any, path: str) -> None:
         if isinstance(old, dict) and isinstance(new, dict):
@@ -308,6 +360,6 @@ def differences(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
             found.append(f"{path} was {old!r} and is now {new!r}")
 
     for name in sorted(saved.keys() | current.keys()):
-        if name not in RESUMABLE:
+        if name not in resumable:
             compare(saved.get(name), current.get(name), f"config.{name}")
     return found

@@ -6,7 +6,7 @@ import difflib
 
 from ml_collections import ConfigDict
 
-from gan_jax.config import cnn_config, gan_config
+from gan_jax.config import cnn_config, gan_config, study_config
 from gan_jax.errors import InputError, nearest
 
 # What a run may do when its generator collapses.
@@ -15,10 +15,15 @@ COLLAPSE_ACTIONS = ("none", "warn", "stop", "rollback")
 
 def check_config(config: ConfigDict) -> None:
     """Raises InputError for a config that can be seen to be wrong without data or devices."""
-    kinds = {"gan": gan_config, "cnn": cnn_config}
+    kinds = {"gan": gan_config, "cnn": cnn_config, "study": study_config}
     if config.get("kind") not in kinds:
-        raise InputError(f"config.kind is {config.get('kind')!r}; expected 'gan' or 'cnn'.")
+        raise InputError(
+            f"config.kind is {config.get('kind')!r}; expected 'gan', 'cnn' or 'study'."
+        )
     _check_fields(config, kinds[config.kind](), "config")
+    if config.kind == "study":
+        _check_study(config)
+        return
     if config.num_steps < 0 or (config.num_steps == 0 and not config.num_epochs > 0):
         raise InputError(
             f"config.num_steps is {config.num_steps} and config.num_epochs {config.num_epochs}: "
@@ -57,6 +62,56 @@ def check_config(config: ConfigDict) -> None:
         _check_positive("config.num_seeds", config.num_seeds)
         if config.judge.train and config.judge.pack:
             check_config(config.judge.train)
+
+
+def _check_study(config: ConfigDict) -> None:
+    """Raises InputError for settings of an augmentation study that cannot work."""
+    for name, kind in (("sizes", int), ("ratios", (int, float))):
+        values = tuple(config[name])
+        fits = all(isinstance(v, kind) and not isinstance(v, bool) and v > 0 for v in values)
+        if not values or not fits or list(values) != sorted(set(values)):
+            raise InputError(
+                f"config.{name} is {values!r}; expected numbers above 0 in ascending order, such "
+                f"as {study_config()[name]!r}."
+            )
+    for name in ("num_seeds", "steps_per_call", "log_every", "mixed_ratio"):
+        _check_positive(f"config.{name}", config[name])
+    for part in ("recogniser", "gan"):
+        _check_positive(f"config.{part}.num_steps", config[part].num_steps)
+        _check_positive(f"config.{part}.batch_size", config[part].batch_size)
+    if config.seed < 0:
+        raise InputError(f"config.seed is {config.seed}; expected 0 or more.")
+    if config.pool_ratio < max(*config.ratios, config.mixed_ratio):
+        raise InputError(
+            f"config.pool_ratio is {config.pool_ratio}, less than the greatest of config.ratios "
+            f"and config.mixed_ratio, {max(*config.ratios, config.mixed_ratio)}: the arms take "
+            "their images from the pool; raise it to that at least."
+        )
+    if not config.gan.model.conditional:
+        raise InputError(
+            "config.gan.model.conditional is '': images without a class cannot teach a "
+            "recogniser. Set it to 'projection' or 'auxiliary'."
+        )
+    filters = config.filters
+    if filters.recognisers < 1:
+        raise InputError(
+            f"config.filters.recognisers is {filters.recognisers}; expected 1 or more."
+        )
+    if not 0 <= filters.confidence < 1:
+        raise InputError(
+            f"config.filters.confidence is {filters.confidence}; expected a probability from 0 to "
+            "below 1."
+        )
+    if not 0 < filters.acceptance < 1:
+        raise InputError(
+            f"config.filters.acceptance is {filters.acceptance}; expected a share between 0 and 1."
+        )
+    if config.control.extra_steps < 0 or config.control.most < 1:
+        raise InputError(
+            f"config.control.extra_steps is {config.control.extra_steps} and most "
+            f"{config.control.most}; expected 0 or more steps, and 1 or more times "
+            "config.recogniser.num_steps."
+        )
 
 
 def _check_discriminator_steps(config: ConfigDict) -> None:
@@ -116,6 +171,6 @@ def _check_fields(config: ConfigDict, known: ConfigDict, path: str) -> None:
     missing = sorted(set(known) - set(config))
     if missing:
         raise InputError(
-            f"{path}.{missing[0]} is missing; begin with gan_jax.config.gan_config() or "
-            "cnn_config(), which have every field."
+            f"{path}.{missing[0]} is missing; begin with gan_jax.config.gan_config(), "
+            "cnn_config() or study_config(), which have every field."
         )

@@ -36,6 +36,7 @@ class TrainedGAN:
         step: of the checkpoint.
         train: the images that it was trained on.
         folder: of its log: that of the run, or of the member in it.
+        discriminator: its variables, likewise.
     """
 
     config: Any
@@ -44,6 +45,7 @@ class TrainedGAN:
     step: int
     train: Dataset
     folder: pathlib.Path
+    discriminator: Any = None
 
 
 def read_gan(
@@ -62,6 +64,11 @@ def read_gan(
     """
     workdir = pathlib.Path(workdir)
     config = folder.read_config(workdir)
+    if config.kind == "study":
+        raise InputError(
+            f"'{workdir}' is a study: its GANs' runs lie in {workdir / folder.GANS}; give the "
+            "folder of one of them."
+        )
     if config.kind != "gan":
         raise InputError(
             f"'{workdir}' is the run of a recogniser, which train.py has evaluated: see "
@@ -96,7 +103,8 @@ def read_gan(
             )
         state = own.gans
     place = _place(workdir, chosen)
-    return TrainedGAN(config, gan, jax.tree.map(np.asarray, state.ema), step, train, place)
+    ema, discriminator = jax.tree.map(np.asarray, (state.ema, state.discriminator.variables()))
+    return TrainedGAN(config, gan, ema, step, train, place, discriminator)
 
 
 def result_folder(workdir: str | pathlib.Path, member: int | None = None) -> pathlib.Path:

@@ -42,6 +42,7 @@ from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.session import Session, say
 from gan_jax.state import GANState, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update
+from gan_jax.study.running import run_study
 from gan_jax.textures.evaluation import check_run
 from gan_jax.textures.meter import TextureMeter
 
@@ -56,7 +57,7 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
     else a fresh start from the seed.
 
     Args:
-        config: from `config.gan_config` or `config.cnn_config`.
+        config: from `config.gan_config`, `config.cnn_config` or `config.study_config`.
         workdir: the run's folder.
 
     Raises:
@@ -69,7 +70,9 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
     workdir = pathlib.Path(workdir)
     parallel.enable_compilation_cache(config.compilation_cache)
     with loop.StopSignal() as stop:
-        if config.kind == "gan":
+        if config.kind == "study":
+            run_study(config, workdir, stop, train_gan=_train_gan)
+        elif config.kind == "gan":
             _train_gan(config, workdir, stop)
         else:
             _train_recogniser(config, workdir, stop)

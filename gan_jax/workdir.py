@@ -17,6 +17,7 @@ REPORT = "report.html"
 SAMPLES = "samples"
 CHECKPOINTS = "checkpoints"
 PACK = "pack"
+GANS = "gans"  # of a study: a run each
 MEMBERS = "members"  # of a run of several seeds: a folder each
 
 

@@ -13,6 +13,7 @@ from gan_jax.config_checks import check_config
 from gan_jax.factory import build_gan, build_recogniser, gan_step_function
 from gan_jax.state import create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update
+from gan_jax.study.settings import gan_run_config
 
 _CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
 CONFIG_NAMES = sorted(path.stem for path in _CONFIGS.glob("*.py") if path.stem != "__init__")
@@ -44,6 +45,10 @@ def _batch(config):
 def test_a_config_is_valid_and_its_step_can_be_traced(name):
     config = importlib.import_module(f"configs.{name}").get_config()
     check_config(config)
+    if config.kind == "study":
+        dataset = config.dataset
+        config = gan_run_config(config, pathlib.Path("images.npz"), config.seed)
+        config.dataset = dataset
     if config.model.get("name") == "r3gan":
         config.model.blocks = 1  # each further one is the same again
     classes = config.model.get("num_textures", 10)

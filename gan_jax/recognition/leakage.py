@@ -11,10 +11,15 @@ from gan_jax.errors import InputError
 _MOST = 0.1
 
 
+def shared_images(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of uint8 `images` [n, h, w, c] are, to the last pixel, among `others`: bool [n]."""
+    known = set(map(_digest, others))
+    return np.array([_digest(image) in known for image in images], bool)
+
+
 def count_shared(images: np.ndarray, others: np.ndarray) -> int:
     """How many of uint8 `images` [n, h, w, c] are, to the last pixel, among `others`."""
-    known = set(map(_digest, others))
-    return sum(_digest(image) in known for image in images)
+    return int(np.sum(shared_images(images, others)))
 
 
 def check_held_out(test: np.ndarray, train: np.ndarray, name: str, source: str) -> int:

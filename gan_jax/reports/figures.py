@@ -111,6 +111,7 @@ def interval_chart(
     *,
     xlabel: str,
     floor: float | None = None,
+    floor_label: str = "real against real",
 ) -> str:
     """One value a run (a dot) with its interval (a bar), below one another, as SVG text.
 
@@ -122,7 +123,8 @@ def interval_chart(
       values: [k]; None where a run has none.
       intervals: [k] of (low, high); an open dot stands for a value without one.
       xlabel: what is measured.
-      floor: that of real images, drawn as a line.
+      floor: that of real images, or another value to compare with, drawn as a line.
+      floor_label: what it is.
     """
     figure, axes = new_figure(title, 5.4, 1.3 + 0.27 * len(names))
     shown = [] if floor is None else [floor]
@@ -136,7 +138,7 @@ def interval_chart(
         face = "none" if interval is None else BLUE
         axes.plot(value, place, "o", ms=5, color=BLUE, markerfacecolor=face)
     if floor is not None:
-        axes.axvline(floor, color=ORANGE, lw=1.4, ls="--", label="real against real")
+        axes.axvline(floor, color=ORANGE, lw=1.4, ls="--", label=floor_label)
         add_legend(axes, 1)
     if shown and min(shown) > 0 and max(shown) >= 10 * min(shown):
         wide = max(shown) >= 300 * min(shown)

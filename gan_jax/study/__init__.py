@@ -1,0 +1,1 @@
+"""The augmentation study: does adding generated images to few real ones help recognition?"""

@@ -1,0 +1,237 @@
+"""The study.json of an augmentation study: means over seeds, and differences of paired arms.
+
+Seeds are independent draws of subset, GAN and first weights, so a mean over them has the interval
+of Student's t. They share one test set. How far a difference depends on which images that set
+happens to hold has an interval of its own, over its images; a difference counts only if neither
+interval covers zero.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from gan_jax.members.statistics import summarise
+from gan_jax.study.plan import Added, Arm, Pair
+
+CONFIDENCE = 0.95
+_NO_WIDTH = 1e-9  # of an interval: rounding
+# What a cell holds that depends on the clock, or is of use for computing only.
+_LEFT_OUT = ("seconds", "elapsed", "correct")
+
+
+class Outcome(enum.StrEnum):
+    """What a comparison shows."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """One arm's accuracy less another's, over paired seeds.
+
+    Attributes:
+        values: of each seed.
+        mean: of them.
+        interval: of the mean over seeds, by Student's t; None of fewer than two.
+        image_interval: of the mean over test images, by the normal distribution.
+        outcome: better or worse if both intervals lie on that side of zero.
+    """
+
+    values: tuple[float, ...]
+    mean: float
+    interval: tuple[float, float] | None
+    image_interval: tuple[float, float]
+    outcome: Outcome
+
+
+def difference(correct: np.ndarray, against: np.ndarray, *, comparisons: int = 1) -> Difference:
+    """The difference in accuracy of two arms.
+
+    Args:
+        correct: whether each test image was named correctly, bool [seeds, images].
+        against: likewise of the other arm, of the same seeds.
+        comparisons: among which this one was picked for its result: the intervals are those of
+            the Bonferroni correction for so many.
+    """
+    gain = correct.astype(np.float64) - against.astype(np.float64)
+    values = gain.mean(axis=1)
+    mean = float(values.mean())
+    tail = 0.5 * (1 - CONFIDENCE) / comparisons
+    images = gain.mean(axis=0)
+    spread = float(images.std(ddof=1)) if len(images) > 1 else math.inf
+    half = float(stats.norm.isf(tail)) * spread / math.sqrt(len(images))
+    image_interval = (mean - half, mean + half)
+    interval = None
+    if len(values) > 1:
+        half = float(stats.t.isf(tail, len(values) - 1)) * float(values.std(ddof=1))
+        half /= math.sqrt(len(values))
+        interval = (mean - half, mean + half)
+    return Difference(
+        tuple(map(float, values)),
+        mean,
+        interval,
+        image_interval,
+        _outcome(interval, image_interval),
+    )
+
+
+def _outcome(interval: tuple[float, float] | None, image_interval: tuple[float, float]) -> Outcome:
+    # A few equal differences have an interval of no width, which says nothing.
+    if interval is None or interval[1] - interval[0] < _NO_WIDTH:
+        return Outcome.CANNOT_TELL
+    if min(interval[0], image_interval[0]) > 0:
+        return Outcome.BETTER
+    if max(interval[1], image_interval[1]) < 0:
+        return Outcome.WORSE
+    return Outcome.CANNOT_TELL
+
+
+class CellResults:
+    """The results of the cells that are done, by size, arm and seed.
+
+    Args:
+        results: what `GroupWork.run` gave.
+        num_test: test images.
+    """
+
+    def __init__(self, results: Sequence[dict[str, Any]], num_test: int) -> None:
+        self._num_test = num_test
+        self._by_arm: dict[tuple[int, str], dict[int, dict]] = {}
+        for result in results:
+            self._by_arm.setdefault((result["size"], result["arm"]), {})[result["seed"]] = result
+
+    def of(self, size: int, arm: Arm) -> list[dict[str, Any]]:
+        """The results of an arm, by seed."""
+        return [row for _, row in sorted(self._by_arm.get((size, arm.name), {}).items())]
+
+    def difference(
+        self, size: int, arm: Arm, against: Arm, *, comparisons: int = 1
+    ) -> Difference | None:
+        """Over the seeds that both arms have; None if there are none."""
+        ours, theirs = (self._by_arm.get((size, one.name), {}) for one in (arm, against))
+        seeds = sorted(ours.keys() & theirs.keys())
+        if not seeds:
+            return None
+        return difference(
+            np.stack([self._bits(ours[seed]) for seed in seeds]),
+            np.stack([self._bits(theirs[seed]) for seed in seeds]),
+            comparisons=comparisons,
+        )
+
+    def _bits(self, result: dict[str, Any]) -> np.ndarray:
+        packed = np.frombuffer(bytes.fromhex(result["correct"]), np.uint8)
+        return np.unpackbits(packed, count=self._num_test).astype(bool)
+
+
+def study_content(
+    results: Sequence[dict[str, Any]],
+    *,
+    sizes: Sequence[int],
+    arms: Sequence[Arm],
+    pairs: Sequence[Pair],
+    num_cells: int,
+    protocol: dict[str, Any],
+) -> dict[str, Any]:
+    """The content of study.json, but for the verdict. Accuracies and recalls are in [0, 1].
+
+    It depends on no clock: the same cells give the same content.
+
+    Args:
+        results: of the cells that are done.
+        sizes: of the subsets.
+        arms: of the study.
+        pairs: what is compared at each size.
+        num_cells: that there will be.
+        protocol: of the study; holds the number of test images as 'test_images'.
+    """
+    cells = CellResults(results, protocol["test_images"])
+    done = [(size, arm, cells.of(size, arm)) for size in sizes for arm in arms]
+    count = sum(len(rows) for _, _, rows in done)
+    return {
+        "protocol": protocol | {"cells": num_cells, "cells_done": count},
+        "arms": [_arm(size, arm, rows) for size, arm, rows in done if rows],
+        "comparisons": [
+            row
+            for size in sizes
+            for pair in pairs
+            if (row := _comparison(cells, size, pair)) is not None
+        ],
+        "best": [
+            row
+            for size in sizes
+            for classical in (False, True)
+            if (row := _best(cells, size, [a for a in arms if a.classical == classical]))
+            is not None
+        ],
+        "cells": [
+            {name: value for name, value in row.items() if name not in _LEFT_OUT}
+            for _, _, rows in done
+            for row in rows
+        ],
+    }
+
+
+def as_row(found: Difference) -> dict[str, Any]:
+    """A difference as JSON has it."""
+    return {
+        "mean": found.mean,
+        "n": len(found.values),
+        "ci": None if found.interval is None else list(found.interval),
+        "ci_images": list(found.image_interval),
+        "values": list(found.values),
+        "outcome": found.outcome.value,
+    }
+
+
+def _comparison(cells: CellResults, size: int, pair: Pair) -> dict[str, Any] | None:
+    found = cells.difference(size, pair.arm, pair.against)
+    if found is None:
+        return None
+    names = {"arm": pair.arm.name, "against": pair.against.name}
+    return {"size": size, "question": pair.question.value} | names | as_row(found)
+
+
+def _best(cells: CellResults, size: int, arms: Sequence[Arm]) -> dict[str, Any] | None:
+    """The arm with generated images that has the best mean, against none; None of too few cells.
+
+    It is picked by the test set, so its intervals are corrected for the number it was picked from.
+    """
+    candidates = [arm for arm in arms if arm.added is not Added.NONE]
+    seeds = [{row["seed"] for row in cells.of(size, arm)} for arm in candidates]
+    without = {row["seed"] for row in cells.of(size, candidates[0].without)}
+    if not without or any(own != without for own in seeds):
+        return None
+    means = [np.mean([row["accuracy"] for row in cells.of(size, arm)]) for arm in candidates]
+    best = candidates[int(np.argmax(means))]
+    found = cells.difference(size, best, best.without, comparisons=len(candidates))
+    names = {"arm": best.name, "against": best.without.name, "candidates": len(candidates)}
+    return {"size": size} | names | as_row(found)
+
+
+def _arm(size: int, arm: Arm, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    summary = summarise([row["accuracy"] for row in rows])
+    recalls = zip(*(row["recall"] for row in rows), strict=True)
+    return {
+        "size": size,
+        "arm": arm.name,
+        "label": arm.label,
+        "mean": summary.mean,
+        "std": summary.std,
+        "n": summary.n,
+        "ci": None if summary.interval is None else list(summary.interval),
+        "seeds": [row["seed"] for row in rows],
+        "values": [row["accuracy"] for row in rows],
+        "recall": [None if None in own else float(np.mean(own)) for own in recalls],
+        "generated_images": [row["generated_images"] for row in rows],
+        "wanted_images": rows[0]["wanted_images"],
+        "steps": rows[0]["steps"],
+    }
