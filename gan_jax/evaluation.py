@@ -23,6 +23,7 @@ from gan_jax.environment import describe_environment
 from gan_jax.extractors.choice import open_extractors
 from gan_jax.extractors.layer_statistics import low_rank_warning
 from gan_jax.extractors.pack import Extractor
+from gan_jax.frozen import in_the_loop, refuse_judges
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.judge import Judge, Judgement, make_judge
 from gan_jax.logs import read_history
@@ -32,6 +33,7 @@ from gan_jax.reports.gan import GANReport, write_gan_report
 from gan_jax.reports.recogniser import RecogniserReport, write_recogniser_report
 from gan_jax.sampling import generate_images, interpolate, sample_latents
 from gan_jax.state import GAN
+from gan_jax.super_resolution.evaluation import evaluate_again
 from gan_jax.textures.evaluation import (
     RunTextures,
     check_run,
@@ -222,7 +224,7 @@ def evaluate_gan(
         images=images,
         judge=judge,
         judgements=judgements,
-        protocol={"step": step},
+        protocol={"step": step, **in_the_loop(history_of or out)},
         title=f"{config['model']['name']} on {train.name}",
         train=train,
         config=config,
@@ -393,8 +395,13 @@ def evaluate_run(
         ]
     count = num_samples or num_final_samples(config)
     home = trained.folder
+    refuse_judges(home, [judge.extractor for judge in judges])
     out = pathlib.Path(out or home)
     out.mkdir(parents=True, exist_ok=True)
+    if gan.conditioning is not None:
+        judge = judges[0].extractor if judges else None
+        options = dict(count=count, batch_size=batch_size, textures=textures)
+        return evaluate_again(out, trained, extractor=judge, **options)
     evaluate_gan(
         out,
         config=config.to_dict(),
