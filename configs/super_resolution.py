@@ -1,13 +1,13 @@
 """Super-resolution: the recogniser, the discriminator and the generator for one another.
 
     python train.py --config configs/super_resolution.py
-    python train.py --config configs/super_resolution.py:fashion_mnist --workdir runs/enlarge_fashion
+    python train.py --config configs/super_resolution.py:fashion_mnist --workdir runs/fashion_x2
 
 The first enlarges 16 x 16 pixels of a photograph of bricks to 64 x 64, the second Fashion-MNIST
-from 14 x 14 to 28 x 28 (its idx files in data/fashion_mnist). Each trains, where they are not there
-yet, the judge and a smaller recogniser of another seed for the loss, then the network with the pixel
-loss alone, then with pixel, perceptual and adversarial loss; the report compares both with bicubic
-interpolation. On images of your own:
+from 14 x 14 to 28 x 28 (its idx files in data/fashion_mnist). Each trains, where they are not
+there yet, the judge and a smaller recogniser of another seed for the loss, then the network with
+the pixel loss alone, then with pixel, perceptual and adversarial loss; the report compares both
+with bicubic interpolation. On images of your own:
 
     python eval.py --workdir runs/super_resolution --enlarge DIR_OR_FILE --out DIR
 """

@@ -399,9 +399,7 @@ def evaluate_run(
     out = pathlib.Path(out or home)
     out.mkdir(parents=True, exist_ok=True)
     if gan.conditioning is not None:
-        judge = judges[0].extractor if judges else None
-        options = dict(count=count, batch_size=batch_size, textures=textures)
-        return evaluate_again(out, trained, extractor=judge, **options)
+        return evaluate_again(out, trained, judges[:1], count, batch_size, textures)
     evaluate_gan(
         out,
         config=config.to_dict(),

@@ -185,15 +185,9 @@ def refuse_judges(workdir: pathlib.Path, extractors: Iterable[Any]) -> None:
             _refuse_judge(f"config.{name}.pack of the run", identity, judge)
 
 
-def refuse_selector(record: dict[str, Any], extractors: Iterable[Any]) -> None:
-    """Raises InputError if one of the extractors chose the samples that a record is of.
-
-    Args:
-        record: from `Identity` as a plain dict: 'stamp', 'digest', 'training'.
-        extractors: that are to judge them.
-    """
-    chosen_by = Identity(record["stamp"], record["digest"], record["training"])
-    for extractor in extractors:
+def refuse_selector(chosen_by: Identity | None, extractors: Iterable[Any]) -> None:
+    """Raises InputError if one of the extractors that are to judge samples also chose them."""
+    for extractor in extractors if chosen_by is not None else ():
         _refuse_judge("the recogniser that chose these samples", chosen_by, Identity.of(extractor))
 
 

@@ -111,6 +111,7 @@ LAYERS = (
         "trained",
     },
     {"comparison.comparison", "evaluation", "exports.generation", "members.table", "session"},
+    {"exports.selection", "super_resolution.enlarge"},
     {
         "comparison.table",
         "exports.walk",

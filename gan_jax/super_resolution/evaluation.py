@@ -264,8 +264,7 @@ def read_pixel(run: pathlib.Path, config: ConfigDict, gan: GAN, train: Dataset) 
 def evaluate_again(
     out: pathlib.Path,
     trained: Any,
-    *,
-    extractor: Any,
+    judges: Sequence[Judge],
     count: int,
     batch_size: int,
     textures: bool,
@@ -275,13 +274,14 @@ def evaluate_again(
     Args:
         out: a folder.
         trained: a `gan_jax.trained.TrainedGAN`.
-        extractor: the judge's, or None.
+        judges: the one whose extractor is to judge, or none.
         count: images to enlarge.
         batch_size: images a call.
         textures: whether to judge as textures.
     """
     config, gan, train = trained.config, trained.gan, trained.train
     test = load(config.dataset, "test")
+    extractor = judges[0].extractor if judges else None
     options = dict(count=count, batch_size=batch_size, textures=textures)
     return evaluate_super_resolution(
         out,

@@ -105,8 +105,8 @@ def write_super_resolution_report(path: pathlib.Path, report: SuperResolutionRep
             webpage.header(
                 report.title,
                 verdict(content),
-                f"{protocol['images']} held-out images of {protocol['reference']}, made small by an "
-                "exact area average and enlarged again.",
+                f"{protocol['images']} held-out images of {protocol['reference']}, made small by "
+                "an exact area average and enlarged again.",
                 [],
             ),
             webpage.section(

@@ -68,6 +68,7 @@ def train_super_resolution(
 
     def stage(place: pathlib.Path, own: GAN, start: GANState, step: Any, bounds: tuple[int, int]):
         begin, end = bounds
+        place.mkdir(parents=True, exist_ok=True)
         state = parallel.replicate(start, plan)
         with Session(config, place, state, end, begin=begin) as session:
             state = session.fit(
