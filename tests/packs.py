@@ -11,7 +11,8 @@ from gan_jax.models.cnn import CNN
 def untrained_pack(folder, *, seed=7, shape=(16, 16, 1), widths=(3, 4), classes=10, training=None):
     """Writes a pack of random weights that says it was trained with this seed; returns it."""
     network = CNN(classes, widths=widths, dense=8)
-    variables = jax.jit(lambda: network.init(jax.random.key(seed), jnp.zeros((1, *shape)), train=False))()  # fmt: skip
+    images = jnp.zeros((1, *shape))
+    variables = jax.jit(lambda: network.init(jax.random.key(seed), images, train=False))()
     config = cnn_config()
     config.seed = seed
     record = make_record(
