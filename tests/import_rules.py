@@ -221,6 +221,7 @@ OWNERS = {
         "config",
         "frozen",
         "super_resolution.definition",
+        "super_resolution.evaluation",
         "super_resolution.training",
         "config_checks",
         "factory",

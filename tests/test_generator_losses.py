@@ -93,8 +93,7 @@ def test_what_is_not_there(tmp_path):
     assert FrozenFeatures.of(extractor, "block1").digest == extractor.digest
 
 
-@pytest.mark.parametrize("update", [gan_step, simultaneous_step])
-def test_the_loss_is_added_and_nothing_of_it_is_kept(update):
+def test_the_loss_is_added_and_nothing_of_it_is_kept(update=simultaneous_step):
     """The generator's gradient is that of both losses; the state has no leaf more."""
     gan = make_gan()
     state, batch = make_state(gan), make_batch()
