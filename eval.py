@@ -205,6 +205,10 @@ def main(arguments: list[str]) -> None:
         )
     out = pathlib.Path(_OUT.value or result_folder(_WORKDIR.value, _MEMBER.value))
     text = json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result)
+    if not _JSON.value and result["protocol"].get("task") == "super-resolution":
+        from gan_jax.super_resolution.report import super_resolution_text
+
+        text = super_resolution_text(result)
     if not _JSON.value and "textures" in result["protocol"]:
         text += f"\n{texture_verdict(result)}"
     print(text)

@@ -52,6 +52,6 @@ def get_config(source="textures"):
         optimizer.b2 = 0.99
     section.optimizer.schedule = "cosine"
     config.ema_half_life = 2_000.0
-    config.evaluation.every = 500
+    config.evaluation.every = 1000
     config.evaluation.num_samples = 500
     return config

@@ -279,6 +279,8 @@ def test_judging_again_and_not_by_the_loops_recogniser(packs, enlarging, tmp_pat
         ({"super_resolution.blocks": 0}, "blocks is 0"),
         ({"model.conditional": "projection"}, "not told of classes"),
         ({"num_seeds": 2}, "one GAN at a time"),
+        ({"discriminator_steps": 2}, "discriminator_steps is 2"),
+        ({"collapse.action": "stop"}, "action is 'stop'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be(packs, tmp_path, changes, message):

@@ -70,6 +70,16 @@ def as_super_resolution(gan: GAN, config: ConfigDict, image_shape: tuple[int, in
             f"adversarial_weight {section.adversarial_weight}; expected 0 or more, and a number "
             "above 0."
         )
+    if config.discriminator_steps != 1:
+        raise InputError(
+            f"config.discriminator_steps is {config.discriminator_steps}, and a generator that "
+            "enlarges is to see the images that the network of the pixel loss sees: set it to 1."
+        )
+    if config.collapse.action in ("stop", "rollback"):
+        raise InputError(
+            f"config.collapse.action is {config.collapse.action!r}, and a generator that enlarges "
+            "has its images given, so that nothing looks for a collapse: set it to 'none'."
+        )
     pixel = Pixel(float(section.pixel_weight), section.pixel_loss)
     return dataclasses.replace(
         gan,

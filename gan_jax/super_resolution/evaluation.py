@@ -209,8 +209,7 @@ def evaluate_super_resolution(
             "factor": held_out.factor,
             "downscaling": "area average, not rounded to 8 bits",
             "interpolation": "Pillow, bicubic",
-            "extractor": judge.extractor.stamp if judge else None,
-            "extractor_sha256": judge.extractor.digest if judge else None,
+            **_judge_protocol(judge),
             "reference": held_out.others.name,
             "reference_split": held_out.others.split,
             "reference_images": len(held_out.others),
@@ -241,6 +240,19 @@ def evaluate_super_resolution(
     )
     folder.write_json(out / folder.EVALUATION, content)
     return content
+
+
+def _judge_protocol(judge: Judge | None) -> dict[str, Any]:
+    if judge is None:
+        return {}
+    extractor = judge.extractor
+    return {
+        "extractor": extractor.stamp,
+        "extractor_sha256": extractor.digest,
+        "extractor_accuracy": extractor.record["accuracy"],
+        "gate": getattr(extractor, "gate", "not run"),
+        "layers": extractor.record["layers"],
+    }
 
 
 def read_pixel(run: pathlib.Path, config: ConfigDict, gan: GAN, train: Dataset) -> tuple[GAN, Any]:

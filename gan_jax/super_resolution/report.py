@@ -127,7 +127,7 @@ def write_super_resolution_report(path: pathlib.Path, report: SuperResolutionRep
                 "Setup",
                 "What to repeat to get this page again.",
                 webpage.facts(report.environment),
-                webpage.facts({k: v for k, v in protocol.items() if v is not None}),
+                webpage.facts(protocol),
                 webpage.folded("Full config", report.config),
             ),
         ],
