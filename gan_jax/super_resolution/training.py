@@ -60,8 +60,10 @@ def train_super_resolution(
         num_steps: of the run in all, the warm-up included.
     """
     warm_up = config.super_resolution.warm_up_steps
-    options = dict(textures=config.evaluation.textures, batch_size=config.evaluation.batch_size)
-    quick = hold_out(test, gan, extractor, count=config.evaluation.num_samples, **options)
+    hold = functools.partial(
+        hold_out, test, gan, extractor, batch_size=config.evaluation.batch_size
+    )
+    quick = hold(count=config.evaluation.num_samples, textures=False)  # they take seconds each time
     alone = pixel_only(gan, config, num_steps)
     plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
     key = jax.random.key(config.seed)
@@ -101,7 +103,7 @@ def train_super_resolution(
         ema=state.ema,
         step=num_steps,
         pixel=(alone, contender.ema),
-        held_out=hold_out(test, gan, extractor, count=num_final_samples(config), **options),
+        held_out=hold(count=num_final_samples(config), textures=config.evaluation.textures),
         train=train,
     )
 
