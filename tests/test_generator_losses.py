@@ -24,11 +24,16 @@ pytestmark = pytest.mark.usefixtures("precise_and_quickly_compiled")
 _BATCH = 16
 
 
+def _initialised(network, shape):
+    images = jnp.zeros((1, *shape))
+    return jax.jit(lambda: network.init(jax.random.key(1), images, train=False))()
+
+
 @functools.cache
 def tiny_features(scale=1.0):
     """Logits [n, 3] of a network of the tiny GAN's images."""
     network = TinyCNN()
-    variables = network.init(jax.random.key(1), jnp.zeros((1, *SHAPE)), train=False)
+    variables = _initialised(network, SHAPE)
     variables = jax.tree.map(lambda x: scale * np.asarray(x, np.float64), variables)
     return FrozenFeatures(network, "logits", f"digest-{scale}", variables)
 
@@ -36,7 +41,7 @@ def tiny_features(scale=1.0):
 @functools.cache
 def cnn_features(layer):
     network = CNN(2, widths=(2, 3), dense=4)
-    variables = network.init(jax.random.key(2), jnp.zeros((1, 4, 4, 1)), train=False)
+    variables = _initialised(network, (4, 4, 1))
     variables = jax.tree.map(lambda x: np.asarray(x, np.float64), variables)
     return FrozenFeatures(network, layer, "digest", variables)
 
