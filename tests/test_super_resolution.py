@@ -249,6 +249,10 @@ def test_a_run_cut_in_each_of_its_parts_is_the_run(packs, enlarging, tmp_path, m
         seen.clear()
     assert ["step 4 of 6" in message for message in messages] == [True, True]
     assert (cut / "pixel" / "checkpoints" / "6").exists()
+    (cut / "config.json").rename(cut / "kept")
+    with pytest.raises(InputError, match="config.super_resolution.pixel_loss was 'l1'|no config"):
+        training.run(small_config(*packs, **{"super_resolution.pixel_loss": "l2"}), cut)
+    (cut / "kept").replace(cut / "config.json")
     training.run(small_config(*packs), cut)
     assert runs.evaluation(cut)["contenders"] == runs.evaluation(enlarging)["contenders"]
     leaves = [jax.tree.leaves(read_gan(folder).ema) for folder in (cut, enlarging)]

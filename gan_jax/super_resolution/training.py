@@ -70,7 +70,7 @@ def train_super_resolution(
 
     def stage(place: pathlib.Path, own: GAN, start: GANState, step: Any, bounds: tuple[int, int]):
         begin, end = bounds
-        place.mkdir(parents=True, exist_ok=True)
+        folder.open_workdir(place, config, write=parallel.is_main_process())
         state = parallel.replicate(start, plan)
         with Session(config, place, state, end, begin=begin) as session:
             state = session.fit(
