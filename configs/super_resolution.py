@@ -13,9 +13,9 @@ with bicubic interpolation. On images of your own:
 
 Hardware: 2 CPU cores. Measured on one core that other work kept busy, JAX 0.10.2, seed 0, but with
 fewer steps (docs/super_resolution.md has the commands): bricks after 800 in all, 200 held-out
-crops: fd_texture 11.2 (pixel loss 20.5, bicubic 296, floor 1.7) at PSNR 35.69 dB (pixel loss 36.18);
-Fashion-MNIST after 900, 500 images: fd_texture 8.04 (pixel loss 11.8, bicubic 64.2, floor 1.3) at
-24.14 dB (24.09). The 2,000 steps that stand here were not run to their end.
+crops: fd_texture 11.2 (pixel loss 20.5, bicubic 296, floor 1.7) at PSNR 35.69 dB (pixel loss
+36.18); Fashion-MNIST after 900, 500 images: fd_texture 8.04 (pixel loss 11.8, bicubic 64.2, floor
+1.3) at 24.14 dB (24.09). The 2,000 steps that stand here were not run to their end.
 """
 
 from configs import cnn_fashion_mnist, cnn_textures
