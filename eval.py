@@ -9,6 +9,7 @@ python eval.py --gate runs/cnn_mnist5k/pack --reference mnist5k
 python eval.py --compare runs/* [--out DIR]
 python eval.py --workdir runs/quickstart --export 10000 --out DIR_OR_FILE.npz
 python eval.py --workdir runs/quickstart --walk walk.gif
+python eval.py --workdir runs/super_resolution --enlarge DIR_OR_FILE --out DIR
 python eval.py --workdir runs/quickstart --export_program digits.jax
 """
 
@@ -127,6 +128,24 @@ _TRUNCATION = flags.DEFINE_float(
     "With --export and --walk: numbers of the latents beyond this one either way are drawn again "
     "until they are within, such as 0.7.",
 )
+_SELECT = flags.DEFINE_string(
+    "select",
+    "",
+    "With --export: a pack whose CNN reads each sample; those it does not accept by "
+    "--least_confidence or --as_asked are drawn again. It cannot judge the samples afterwards.",
+)
+_LEAST_CONFIDENCE = flags.DEFINE_float(
+    "least_confidence", 0.0, "With --select: of the most probable class, such as 0.9."
+)
+_AS_ASKED = flags.DEFINE_bool(
+    "as_asked", False, "With --select: that class must be the one the generator was asked for."
+)
+_ENLARGE = flags.DEFINE_string(
+    "enlarge",
+    "",
+    "With --workdir of a run of super-resolution: an image, or a folder of images of any size, to "
+    "enlarge into the folder --out.",
+)
 _WALK = flags.DEFINE_string(
     "walk", "", "With --workdir: write walks through latent space as NAME.gif or NAME.mp4."
 )
@@ -166,7 +185,7 @@ def main(arguments: list[str]) -> None:
         print(_test_pack())
         return
     _check_drawing_flags()
-    if _EXPORT.present or _WALK.present or _PROGRAM.present:
+    if _EXPORT.present or _WALK.present or _PROGRAM.present or _ENLARGE.present:
         print(_draw())
         return
     _check_recognition_flags()
@@ -217,6 +236,10 @@ def main(arguments: list[str]) -> None:
         )
     out = pathlib.Path(_OUT.value or result_folder(_WORKDIR.value, _MEMBER.value))
     text = json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result)
+    if not _JSON.value and result["protocol"].get("task") == "super-resolution":
+        from gan_jax.super_resolution.report import super_resolution_text
+
+        text = super_resolution_text(result)
     if not _JSON.value and "textures" in result["protocol"]:
         text += f"\n{texture_verdict(result)}"
     print(text)
@@ -224,17 +247,22 @@ def main(arguments: list[str]) -> None:
 
 
 def _check_drawing_flags() -> None:
-    """Refuses flags of samples, walks and programs without these, and several of them at once."""
+    """Refuses flags of what is drawn where nothing is, and several kinds of it at once."""
     from gan_jax.errors import InputError
 
-    chosen = [flag.name for flag in (_EXPORT, _WALK, _PROGRAM) if flag.present]
+    chosen = [flag.name for flag in (_EXPORT, _WALK, _PROGRAM, _ENLARGE) if flag.present]
     if len(chosen) > 1 or (chosen and not _WORKDIR.value):
         raise InputError(
-            f"--{' and --'.join(chosen)}: give one of --export, --walk and --export_program, and "
-            "--workdir with it."
+            f"--{' and --'.join(chosen)}: give one of --export, --walk, --export_program and "
+            "--enlarge, and --workdir with it."
         )
     walks, samples = (_FRAMES, _FPS, _WALKS, _POINTS), (_TRUNCATION,)
-    for flags_of, fitting in ((walks, ["walk"]), (samples, ["export", "walk"])):
+    selecting = (_SELECT, _LEAST_CONFIDENCE, _AS_ASKED)
+    for flags_of, fitting in (
+        (walks, ["walk"]),
+        (samples, ["export", "walk"]),
+        (selecting, ["export"]),
+    ):
         for flag in flags_of:
             if flag.present and chosen not in [[name] for name in fitting]:
                 raise InputError(
@@ -244,9 +272,20 @@ def _check_drawing_flags() -> None:
         raise InputError(f"--out does not go with --{chosen[0]}, which names its file itself.")
     if chosen == ["export"] and not _OUT.value:
         raise InputError("--export needs --out too: a new folder for PNGs, or NAME.npz.")
+    if chosen == ["enlarge"] and not _OUT.value:
+        raise InputError("--enlarge needs --out too: a folder for the enlarged images.")
+    if (_LEAST_CONFIDENCE.present or _AS_ASKED.present) and not _SELECT.value:
+        raise InputError("--least_confidence and --as_asked need --select: a recogniser's pack.")
 
 
 def _draw() -> str:
+    if _ENLARGE.present:
+        from gan_jax.super_resolution.enlarge import enlarge_files
+
+        record = enlarge_files(
+            _WORKDIR.value, _ENLARGE.value, _OUT.value, checkpoint=_CHECKPOINT.value
+        )
+        return f"{record['images']:,} images enlarged x{record['factor']}: {_OUT.value}"
     from gan_jax.exports.generation import Source
 
     source = Source(
@@ -260,8 +299,15 @@ def _draw() -> str:
     if _EXPORT.present:
         from gan_jax.exports.samples import export_samples
 
-        export_samples(source, _EXPORT.value, _OUT.value)
-        return f"{_EXPORT.value:,} samples: {_OUT.value}"
+        selection = None
+        if _SELECT.value:
+            from gan_jax.exports.selection import Selection
+
+            selection = Selection(_SELECT.value, _LEAST_CONFIDENCE.value, _AS_ASKED.value)
+        record = export_samples(source, _EXPORT.value, _OUT.value, selection)
+        rate = record.get("selection", {}).get("acceptance_rate")
+        accepted = "" if rate is None else f", {rate:.1%} of those drawn"
+        return f"{_EXPORT.value:,} samples{accepted}: {_OUT.value}"
     if _WALK.present:
         from gan_jax.exports.walk import write_walk
 

@@ -195,10 +195,48 @@ def gan_config() -> ConfigDict:
         )
     )
     config.collapse = _collapse()
+    config.feature_matching = _frozen("penultimate", 1.0)
+    config.super_resolution = _super_resolution()
     # How many GANs are trained at once, of the seeds config.seed, config.seed + 1, ...
     config.num_seeds = 1
     config.sweep = sweep_section()
     return config
+
+
+def _frozen(layer: str, weight: float) -> ConfigDict:
+    """A loss on what a frozen recogniser sees, see `gan_jax.generator_losses`; never the judge."""
+    return ConfigDict(
+        dict(
+            pack="",  # '' for no such loss
+            train=ConfigDict(),  # the CNN config that makes the pack where it is not there yet
+            layer=layer,  # block1, block2, ..., penultimate or logits
+            weight=weight,
+        )
+    )
+
+
+def _super_resolution() -> ConfigDict:
+    """A generator that enlarges images in place of one that draws them.
+
+    `model` is then the discriminator's.
+    """
+    section = ConfigDict(
+        dict(
+            factor=0,  # 2 or 4; 0: the generator draws from latents
+            width=32,  # channels of the generator
+            blocks=4,  # its residual blocks
+            upsampling="subpixel",  # or resize
+            # Of config.num_steps, how many with the pixel loss alone, to begin with. The same
+            # network goes on with it to the end beside the GAN, to be compared with.
+            warm_up_steps=0,
+            pixel_loss="l1",  # or l2
+            pixel_weight=1.0,
+            adversarial_weight=0.01,
+            optimizer=_optimizer(1e-3, 0.9, 0.999),  # of the pixel loss alone
+        )
+    )
+    section.perceptual = _frozen("block2", 0.1)
+    return section
 
 
 def _collapse() -> ConfigDict:
@@ -341,9 +379,14 @@ def with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
     if saved.get("kind") not in kinds:
         return saved
     filled = fill(saved, plain(kinds[saved["kind"]]()))
-    trained = filled.get("judge", {}).get("train")
-    if trained:
-        filled["judge"]["train"] = with_defaults(trained)
+    if saved["kind"] == "gan":
+        for part in (
+            filled["judge"],
+            filled["feature_matching"],
+            filled["super_resolution"]["perceptual"],
+        ):
+            if part["train"]:
+                part["train"] = with_defaults(part["train"])
     return filled
 
 

@@ -60,8 +60,9 @@ def check_config(config: ConfigDict) -> None:
             )
         _check_collapse(config)
         _check_positive("config.num_seeds", config.num_seeds)
-        if config.judge.train and config.judge.pack:
-            check_config(config.judge.train)
+        for section in (config.judge, config.feature_matching, config.super_resolution.perceptual):
+            if section.train and section.pack:
+                check_config(section.train)
 
 
 def _check_study(config: ConfigDict) -> None:

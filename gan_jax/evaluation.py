@@ -19,6 +19,7 @@ from gan_jax.environment import describe_environment
 from gan_jax.extractors.choice import open_extractors
 from gan_jax.extractors.layer_statistics import low_rank_warning
 from gan_jax.extractors.pack import Extractor
+from gan_jax.frozen import in_the_loop, refuse_judges
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.judge import Judge, Judgement, make_judge
 from gan_jax.logs import read_history
@@ -28,6 +29,7 @@ from gan_jax.reports.gan import GANReport, write_gan_report
 from gan_jax.reports.recogniser import RecogniserReport, write_recogniser_report
 from gan_jax.sampling import generate_images, interpolate, sample_latents
 from gan_jax.state import GAN
+from gan_jax.super_resolution.evaluation import evaluate_again
 from gan_jax.textures.evaluation import (
     RunTextures,
     check_run,
@@ -178,7 +180,7 @@ def evaluate_gan(
         images=images,
         judge=judge,
         judgements=judgements,
-        protocol={"step": step},
+        protocol={"step": step, **in_the_loop(history_of or out)},
         title=f"{config['model']['name']} on {train.name}",
         train=train,
         config=config,
@@ -349,8 +351,11 @@ def evaluate_run(
         ]
     count = num_samples or num_final_samples(config)
     home = trained.folder
+    refuse_judges(home, [judge.extractor for judge in judges])
     out = pathlib.Path(out or home)
     out.mkdir(parents=True, exist_ok=True)
+    if gan.conditioning is not None:
+        return evaluate_again(out, trained, judges[:1], count, batch_size, textures)
     evaluate_gan(
         out,
         config=config.to_dict(),

@@ -21,6 +21,7 @@ from gan_jax.passes import Metrics
 from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam
 from gan_jax.state import GAN, GANState, Penalty, Recogniser
 from gan_jax.steps import gan_step, simultaneous_step
+from gan_jax.super_resolution.definition import adversarial_steps, as_super_resolution
 
 Shape = tuple[int, int, int]
 _log = logging.getLogger(__name__)
@@ -38,10 +39,11 @@ def build_gan(
     loss = adversarial_loss(config.loss)
     check_burn_in(config)
     penalties = build_penalties(config)
+    num_steps = adversarial_steps(config, num_steps)
     networks = build_networks(config.model, image_shape, num_classes)
     _check_stability(config, loss, networks.discriminator)
     half_life = burnt_in(config, "ema_half_life")
-    return GAN(
+    gan = GAN(
         generator=networks.generator,
         discriminator=networks.discriminator,
         generator_optimizer=build_optimizer(config, "generator_optimizer", num_steps),
@@ -63,6 +65,9 @@ def build_gan(
         num_classes=getattr(networks.generator, "num_classes", 0),
         auxiliary_weight=config.model.auxiliary_weight,
     )
+    if config.super_resolution.factor:
+        return as_super_resolution(gan, config, image_shape)
+    return gan
 
 
 def build_penalties(config: ConfigDict) -> tuple[Penalty, ...]:

@@ -68,6 +68,24 @@ def conditions(batch: Batch, gan: GAN) -> tuple[Array, ...]:
     return (batch["labels"],)
 
 
+def generator_inputs(batch: Batch, key: Array, gan: GAN) -> tuple[Array, ...]:
+    """What the generator is given: latents, or what is made of the real images; `conditions`."""
+    given = conditions(batch, gan)
+    if gan.conditioning is not None:
+        return (gan.conditioning(batch["images"]), *given)
+    return (draw_latents(named_key(key, "latents"), batch["index"], gan.latent_dim), *given)
+
+
+def generator_batch(batch: Batch, gan: GAN, axis_name: str | None) -> Batch:
+    """The part of a batch that an update of the generator alone looks at."""
+    used = {"index": global_index(batch, axis_name)}
+    if gan.num_classes:
+        used["labels"] = conditions(batch, gan)[0]
+    if gan.loss.relativistic or gan.conditioning is not None or gan.generator_losses:
+        used["images"] = batch["images"]
+    return used
+
+
 def generate(
     params: Any,
     net: NetState,
@@ -78,7 +96,7 @@ def generate(
 ) -> tuple[Array, Any]:
     """Images in training mode, and the collections as that pass leaves them.
 
-    `inputs` are latents [n, latent_dim] and the `conditions`.
+    `inputs` are those of `generator_inputs`.
     """
     return bind_axis(gan.generator, axis_name).apply(
         {"params": params, **net.collections},
@@ -238,20 +256,49 @@ def discriminator_loss(
 
 
 def generator_loss(
-    gan: GAN, real: Verdict | None, fake: Verdict, given: tuple[Array, ...]
+    gan: GAN, real: Verdict | None, fake: Verdict | None, given: tuple[Array, ...]
 ) -> tuple[Array, Metrics]:
-    """The mean loss of a verdict on generated images, and its parts by name.
+    """The mean loss of a verdict on generated images, and its parts by name; 0 without a verdict.
 
     The verdict on real images is needed by relativistic losses only. An auxiliary classifier is to
     find the classes that were asked for (Odena et al. 2017, section 3).
     """
+    if fake is None:
+        return jnp.zeros(()), {}
     pair = (real.logits, fake.logits) if gan.loss.relativistic else (fake.logits,)
     loss = jnp.mean(gan.loss.generator(*pair))
     metrics = {"loss/generator": loss}
+    if gan.adversarial_weight != 1.0:
+        loss = gan.adversarial_weight * loss
     if fake.class_logits is not None:
         metrics["loss/auxiliary_fake"] = auxiliary_loss(fake, *given)
         loss += gan.auxiliary_weight * metrics["loss/auxiliary_fake"]
     return loss, metrics
+
+
+def with_further_losses(
+    gan: GAN, total: tuple[Array, Metrics], fake: Array, batch: Batch, axis_name: str | None
+) -> tuple[Array, Metrics]:
+    """The generator's loss and metrics with `gan.generator_losses` of its images added."""
+    loss, metrics = total
+    for further in gan.generator_losses:
+        value = further(fake, batch["images"], axis_name)
+        metrics = metrics | {f"loss/{further.name}": value}
+        loss += further.weight * value
+    return loss, metrics
+
+
+def with_further_pulls(
+    gan: GAN, pull: Array, fake: Array, batch: Batch, axis_name: str | None
+) -> tuple[Array, Metrics]:
+    """The gradient [n, h, w, c] by generated images with that of the further losses added."""
+    if not gan.generator_losses:
+        return pull, {}
+    further, metrics = jax.grad(
+        lambda fake: with_further_losses(gan, (jnp.zeros(()), {}), fake, batch, axis_name),
+        has_aux=True,
+    )(fake)
+    return pull + further, metrics
 
 
 def auxiliary_loss(verdict: Verdict, labels: Array) -> Array:

@@ -27,6 +27,7 @@ class Session:
         workdir: its folder.
         state: at the start, placed on the devices; the template of what is restored.
         num_steps: of the whole run.
+        begin: the step that `state` stands at.
 
     Attributes:
         start, state: where the folder stands.
@@ -37,7 +38,13 @@ class Session:
     """
 
     def __init__(
-        self, config: ConfigDict, workdir: pathlib.Path, state: Any, num_steps: int
+        self,
+        config: ConfigDict,
+        workdir: pathlib.Path,
+        state: Any,
+        num_steps: int,
+        *,
+        begin: int = 0,
     ) -> None:
         self._config, self._num_steps = config, num_steps
         check_space(workdir, state, keep=config.checkpoint.keep)
@@ -45,14 +52,14 @@ class Session:
         self._rollbacks = Rollbacks(workdir)
         self._rollbacks.carry_out(self._checkpoints)
         restored = self._checkpoints.restore(state)
-        self.start, self.state = restored or (0, state)
+        self.start, self.state = restored or (begin, state)
         self._rollbacks.start_from(self.start)
         if self.start > num_steps:
             raise InputError(
                 f"'{workdir}' is at step {self.start:,}, past the {num_steps:,} steps asked for: "
                 "raise config.num_steps or give another --workdir."
             )
-        if self.start:
+        if restored:
             say(f"Resuming from the checkpoint of step {self.start:,}")
         main = parallel.is_main_process()
         self._workdir = workdir

@@ -23,6 +23,7 @@ Params = Any
 Collections = dict[str, Any]
 Augmentation = Callable[[Array, Array], Array]
 Penalty = Callable[[LogitsFn, Array, Array, Array], Array]
+GeneratorLoss = Callable[[Array, Array, str | None], Array]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,8 @@ class GAN:
     """The static half of a GAN: hashable, bound to the steps with `functools.partial`.
 
     Attributes:
-        generator: latents [n, latent_dim] to images [n, h, w, c] in [-1, 1]; called with `train=`.
+        generator: latents [n, latent_dim], or what `conditioning` gives, to images [n, h, w, c] in
+            [-1, 1]; called with `train=`.
         discriminator: images to logits [n], high for real; called with `train=`.
         generator_optimizer, discriminator_optimizer: optax transformations.
         latent_dim: length of the standard normal latents.
@@ -59,6 +61,13 @@ class GAN:
             int32 [n], after the latents or images, and a discriminator with an auxiliary classifier
             returns class logits [n, num_classes] beside its logits.
         auxiliary_weight: of the auxiliary classifier's cross entropy in both losses.
+        conditioning: real images [n, h, w, c] to what the generator is given in place of latents,
+            such as the same images made small; None for latents.
+        generator_losses: added to the generator's: (generated, real images, axis name) to a mean
+            [], each with a `name` and a `weight`. Generated image i belongs to real image i where
+            there is a conditioning.
+        adversarial_weight: of the generator's adversarial loss; with 0 `generator_update` does not
+            ask the discriminator at all.
     """
 
     generator: nn.Module
@@ -78,6 +87,9 @@ class GAN:
     discriminator_steps: int = 1
     num_classes: int = 0
     auxiliary_weight: float = 0.0
+    conditioning: Callable[[Array], Array] | None = None
+    generator_losses: tuple[GeneratorLoss, ...] = ()
+    adversarial_weight: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,11 +171,14 @@ def create_net_state(
 def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) -> GANState:
     """The state before the first step, for images of shape (h, w, c)."""
     labels = (jnp.zeros((1,), jnp.int32),) if gan.num_classes else ()
+    inputs = jnp.zeros((1, gan.latent_dim))
+    if gan.conditioning is not None:
+        inputs = gan.conditioning(jnp.zeros((1, *image_shape)))
     generator = create_net_state(
         gan.generator,
         gan.generator_optimizer,
         named_key(key, "generator"),
-        jnp.zeros((1, gan.latent_dim)),
+        inputs,
         *labels,
     )
     discriminator = create_net_state(

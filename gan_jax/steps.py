@@ -29,17 +29,20 @@ from gan_jax.passes import (
     apply_gradients,
     conditions,
     discriminator_loss,
-    draw_latents,
     finish_discriminator,
     finish_generator,
     gan_augmenter,
     generate,
+    generator_batch,
+    generator_inputs,
     generator_loss,
     global_index,
     in_turn,
     make_augmenter,
     make_judge,
     total_penalty,
+    with_further_losses,
+    with_further_pulls,
 )
 from gan_jax.state import GAN, CNNState, GANState, Recogniser, update_ema
 
@@ -57,9 +60,9 @@ def discriminator_update(
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
         real, index, given = batch["images"], batch["index"], conditions(batch, gan)
         judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
-        latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
+        inputs = generator_inputs(batch, key, gan)
         net = state.generator
-        fake, _ = generate(net.params, net, (latents, *given), own, gan, axis_name)
+        fake, _ = generate(net.params, net, inputs, own, gan, axis_name)
 
         def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
             # Two passes, as batch statistics must not mix real and generated images.
@@ -91,8 +94,8 @@ def generator_update(
     """One gradient step of the generator against the discriminator, and of its moving average.
 
     Writes the generator's parameters, collections and optimiser state, `ema` and `step`. The
-    discriminator runs in training mode, but nothing of it is written. Of the batch only its
-    size, its indices and a conditional GAN's labels are used, unless the loss is relativistic.
+    discriminator runs in training mode, but nothing of it is written. What of the batch is used
+    says `passes.generator_batch`: without need of real images, its size, indices and labels.
     """
     key = named_key(jax.random.fold_in(key, state.step), "generator")
     discriminator = state.discriminator
@@ -102,22 +105,20 @@ def generator_update(
         judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
         judge = functools.partial(judge, discriminator.params, discriminator.collections)
         net = state.generator.replace(collections=collections)
-        latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
+        inputs = generator_inputs(batch, key, gan)
         on_real = judge(batch["images"], "real")[0] if gan.loss.relativistic else None
 
         def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
-            fake, after = generate(params, net, (latents, *given), own, gan, axis_name)
-            loss, metrics = generator_loss(gan, on_real, judge(fake, "fake")[0], given)
+            fake, after = generate(params, net, inputs, own, gan, axis_name)
+            verdict = judge(fake, "fake")[0] if gan.adversarial_weight else None
+            total = generator_loss(gan, on_real, verdict, given)
+            loss, metrics = with_further_losses(gan, total, fake, batch, axis_name)
             return loss, (metrics, after)
 
         grads, (metrics, after) = jax.grad(loss_fn, has_aux=True)(state.generator.params)
         return grads, metrics, after
 
-    used = {"index": global_index(batch, axis_name)}
-    if gan.num_classes:
-        used["labels"] = conditions(batch, gan)[0]
-    if gan.loss.relativistic:
-        used["images"] = batch["images"]
+    used = generator_batch(batch, gan, axis_name)
     results = accumulate(gradients, used, state.generator.collections, key, gan.accumulation)
     grads, metrics, collections = pmean(results, axis_name)
     count = len(used["index"])
@@ -153,10 +154,10 @@ def simultaneous_step(
         real, index, given = batch["images"], batch["index"], conditions(batch, gan)
         judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
         net = state.generator.replace(collections=collections[0])
-        latents = draw_latents(named_key(key, "latents"), index, gan.latent_dim)
+        inputs = generator_inputs(batch, key, gan)
 
         fake, generator_vjp, after_generator = jax.vjp(
-            lambda params: generate(params, net, (latents, *given), own, gan, axis_name),
+            lambda params: generate(params, net, inputs, own, gan, axis_name),
             state.generator.params,
             has_aux=True,
         )
@@ -190,8 +191,9 @@ def simultaneous_step(
         discriminator_grads = jax.tree.map(
             jnp.add, real_vjp((real_pull, jnp.ones_like(penalty)))[0], fake_vjp(fake_pull)[0]
         )
-        generator_grads = generator_vjp(fake_vjp(generated_pull)[1])[0]
-        metrics |= generator_metrics | values
+        pull, further = with_further_pulls(gan, fake_vjp(generated_pull)[1], fake, batch, axis_name)
+        generator_grads = generator_vjp(pull)[0]
+        metrics |= generator_metrics | further | values
         return (generator_grads, discriminator_grads), metrics, (after_generator, after)
 
     batch = batch | {"index": global_index(batch, axis_name)}

@@ -30,6 +30,7 @@ from gan_jax.extractors.channels import reading_channels
 from gan_jax.extractors.layer_statistics import layer_statistics, low_rank_warning
 from gan_jax.extractors.pack import Extractor, assemble, load_pack, make_record, save_pack
 from gan_jax.factory import build_gan, build_recogniser, count_steps, gan_step_function
+from gan_jax.frozen import check_alone, check_frozen, with_frozen_losses
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.logs import read_history
@@ -43,6 +44,8 @@ from gan_jax.session import Session, say
 from gan_jax.state import GANState, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update
 from gan_jax.study.running import run_study
+from gan_jax.super_resolution.report import super_resolution_text
+from gan_jax.super_resolution.training import train_super_resolution
 from gan_jax.textures.evaluation import check_run
 from gan_jax.textures.meter import TextureMeter
 
@@ -91,12 +94,25 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     gan = build_gan(config, train.image_shape, num_steps, num_classes=train.num_classes or 0)
     step_function = gan_step_function(config.updates)
     extractor = _check_judge(config, train)
+    check_frozen(config, train, extractor)
     folder.open_workdir(workdir, config, write=parallel.is_main_process())
     if _is_finished(workdir, num_steps):
         return
-    meter = TextureMeter(test) if config.evaluation.textures else None
     judge = _obtain_judge(config, extractor, test, stop)
+    extractor = judge.extractor if judge else None
+    recogniser = functools.partial(_train_recogniser, stop=stop)
+    gan = with_frozen_losses(gan, config, workdir, train, extractor, recogniser)
     say(f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in {workdir}")
+    if config.super_resolution.factor:
+        with _reported_if_stopped(workdir, config, f"enlarging {train.name}", num_steps):
+            content = train_super_resolution(
+                config, workdir, stop, gan, train=train, test=test, extractor=extractor,
+                num_steps=num_steps,
+            )  # fmt: skip
+        parallel.wait_for_all("report")
+        say(f"{super_resolution_text(content)}\nReport: {workdir / folder.REPORT}")
+        return
+    meter = TextureMeter(test) if config.evaluation.textures else None
 
     count = config.evaluation.num_samples
     latents = sample_latents(config.seed, count, gan.latent_dim)
@@ -174,6 +190,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
 
 def _train_members(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal) -> None:
     """Many GANs at once; in all else like `_train_gan`."""
+    check_alone(config)
     train, test = load(config.dataset, "train"), load(config.dataset, "test")
     _check_same_shape(train, test)
     num_steps = count_steps(config, len(train))

@@ -60,7 +60,7 @@ def test_a_config_is_valid_and_its_step_can_be_traced(name):
         step = functools.partial(cnn_update, recogniser=recogniser)
         state = jax.eval_shape(lambda: create_cnn_state(recogniser, key, shape))
     else:
-        gan = build_gan(config, shape, 100, num_classes=classes)
+        gan = build_gan(config, shape, config.num_steps or 100, num_classes=classes)
         step = functools.partial(gan_step_function(config.updates), gan=gan)
         state = jax.eval_shape(lambda: create_gan_state(gan, key, shape))
     after, metrics = jax.eval_shape(step, state, batch, key)

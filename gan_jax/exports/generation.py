@@ -58,6 +58,11 @@ class Source:
                 "latents hold phases and the choice of a texture, which have no tails to cut. "
                 "Leave it out."
             )
+        if trained.gan.conditioning is not None:
+            raise InputError(
+                f"'{self.workdir}' is a run of super-resolution: its generator is given images and "
+                "no latents. Use python eval.py --workdir RUN --enlarge DIR_OR_FILE --out DIR."
+            )
         return Drawing(self, trained)
 
 

@@ -12,14 +12,16 @@ import numpy as np
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import Drawing, Source, images_digest
+from gan_jax.exports.selection import RECORD, Selection, draw_selected, open_selection
 from gan_jax.images import save_png
 from gan_jax.workdir import write_json
 
-RECORD = "samples.json"
 _BLOCK = 1000
 
 
-def export_samples(source: Source, count: int, out: str | pathlib.Path) -> dict[str, Any]:
+def export_samples(
+    source: Source, count: int, out: str | pathlib.Path, selection: Selection | None = None
+) -> dict[str, Any]:
     """Writes `count` images, and a JSON record of what made them; returns the record.
 
     The same source and count give the same bytes. Image i depends on (seed, i) and the weights
@@ -32,6 +34,7 @@ def export_samples(source: Source, count: int, out: str | pathlib.Path) -> dict[
         out: NAME.npz for an archive with 'images' uint8 [n, h, w, c] and, of a conditional GAN,
             'labels' int32 [n], with NAME.json beside it; else a new folder for PNGs 000000.png,
             ... (in a folder a class of a conditional GAN) and samples.json.
+        selection: keeps those that a recogniser accepts, see `exports.selection`; None for all.
 
     Raises:
         InputError: a count below 1, a place that cannot be written to or holds files already,
@@ -49,14 +52,25 @@ def export_samples(source: Source, count: int, out: str | pathlib.Path) -> dict[
             f"--out '{out}' is a folder for PNGs, and these images have {channels} channels: give "
             "NAME.npz."
         )
+    if selection is not None:
+        open_selection(selection, drawing)
     _make_folder(out.parent if packed else out, out)
-    images = _draw(drawing, count, None if packed else _png_writer(out, drawing, count))
-    labels = drawing.labels(count)
+    selected: dict[str, Any] = {}
+    if selection is None:
+        labels = drawing.labels(count)
+        write = None if packed else _png_writer(out, drawing.num_classes, labels, count)
+        images = _draw(drawing, count, write)
+    else:
+        kept = draw_selected(drawing, selection, count)
+        images, labels, selected = kept.images, kept.labels, {"selection": kept.record}
+        if not packed:
+            _png_writer(out, drawing.num_classes, labels, count)(0, images)
     record = {
         "images": count,
         "format": "npz" if packed else "png",
         "labels": None if labels is None else "drawn in the mix of the training set",
         **drawing.record(),
+        **selected,
         "images_sha256": images_digest(images),
     }
     if packed:
@@ -104,10 +118,9 @@ def _draw(
 
 
 def _png_writer(
-    out: pathlib.Path, drawing: Drawing, count: int
+    out: pathlib.Path, num_classes: int, labels: np.ndarray | None, count: int
 ) -> Callable[[int, np.ndarray], None]:
-    labels, digits = drawing.labels(count), max(6, len(str(count - 1)))
-    width = len(str(max(drawing.num_classes - 1, 0)))
+    digits, width = max(6, len(str(count - 1))), len(str(max(num_classes - 1, 0)))
 
     def write(start: int, images: np.ndarray) -> None:
         for number, image in enumerate(images, start):

@@ -15,7 +15,9 @@ from gan_jax.data import Dataset, read_images
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.evaluation import judge_by_all, write_results
+from gan_jax.exports.selection import selecting_recogniser
 from gan_jax.extractors.choice import open_extractors
+from gan_jax.frozen import refuse_selector
 from gan_jax.judging.judge import make_judge
 from gan_jax.judging.statistics import Origin, Statistics, load_statistics, save_statistics
 from gan_jax.judging.suite import check_families
@@ -73,6 +75,7 @@ def evaluate_samples(
     known = read_images(training, split="train", **options) if training else None
     for extractor in opened:
         extractor.check_shape(judged.image_shape)
+    refuse_selector(selecting_recogniser(samples), opened)
     images = judged.take(np.arange(len(judged)))
     with progress_bar("features", 0, " images") as bar:
         done = _counting(bar)

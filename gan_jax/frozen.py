@@ -1,0 +1,249 @@
+"""The frozen recognisers in a GAN's loop: from a config to losses, and never the judge.
+
+A generator that is trained on what a judge sees makes the judge's numbers better, whatever its
+images are like. So the recogniser of a loss and the judge must be two networks: not one pack, not
+copies of one, and not two trainings of one config, which give the same weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from gan_jax import workdir as folder
+from gan_jax.config import differences, plain, with_defaults
+from gan_jax.data import Dataset
+from gan_jax.errors import InputError
+from gan_jax.extractors.pack import Extractor, load_pack
+from gan_jax.generator_losses import FeatureMatching, FrozenFeatures, Perceptual
+from gan_jax.parallel import is_main_process
+from gan_jax.state import GAN
+
+RECORD = "frozen.json"
+_LOSSES = {"feature_matching": FeatureMatching, "super_resolution.perceptual": Perceptual}
+# What a recogniser is called, and which layers are read, does not change its weights.
+_NAMES = ("name", "layers")
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """What tells one recogniser from another.
+
+    Attributes:
+        stamp: its name, for messages.
+        digest: of its pack; '' if it is not trained yet.
+        training: the plain config that it is trained with; {} if not known.
+        path: of its pack, resolved; '' if not known.
+    """
+
+    stamp: str
+    digest: str
+    training: dict[str, Any]
+    path: str = ""
+
+    @classmethod
+    def of(cls, extractor: Any, pack: str = "") -> Identity:
+        """That of an extractor; of one that reads channels, that of what it reads them with."""
+        inner = getattr(extractor, "extractor", extractor)
+        return cls(inner.stamp, inner.digest, inner.record.get("training") or {}, _resolved(pack))
+
+    @classmethod
+    def planned(cls, section: ConfigDict) -> Identity:
+        """That of a config's section with `pack` and `train`, before it is trained."""
+        return cls(
+            f"the one to be trained in {section.pack}",
+            "",
+            plain(section.train) if section.train else {},
+            _resolved(section.pack),
+        )
+
+    def sameness(self, other: Identity) -> str:
+        """In which way both are one network; '' if they are two."""
+        if self.path and self.path == other.path:
+            return f"both are the pack in '{self.path}'"
+        if self.digest and self.digest == other.digest:
+            return f"both have the SHA-256 {self.digest[:8]}..."
+        if self.training and other.training:
+            sides = [
+                {k: v for k, v in with_defaults(side).items() if k not in _NAMES}
+                for side in (self.training, other.training)
+            ]
+            if not differences(*sides):
+                return "both are trained by one config, with one seed"
+        return ""
+
+
+def sections_of(config: ConfigDict) -> dict[str, ConfigDict]:
+    """The sections of the frozen recognisers that a config has a loss on, by dotted name.
+
+    Raises:
+        InputError: a weight below 0.
+    """
+    found = {"feature_matching": config.feature_matching}
+    if config.super_resolution.factor:
+        found["super_resolution.perceptual"] = config.super_resolution.perceptual
+    for name, section in found.items():
+        if not section.weight >= 0:
+            raise InputError(f"config.{name}.weight is {section.weight}; expected 0 or more.")
+    return {name: part for name, part in found.items() if part.pack and part.weight}
+
+
+def check_alone(config: ConfigDict) -> None:
+    """Raises InputError for what is not trained with several seeds or a sweep at once."""
+    if config.super_resolution.factor:
+        what = f"config.super_resolution.factor is {config.super_resolution.factor}"
+    elif sections_of(config):
+        what = f"config.feature_matching.pack is '{config.feature_matching.pack}'"
+    else:
+        return
+    raise InputError(
+        f"{what}, which several seeds or a sweep in one program cannot do yet: train one GAN at a "
+        "time (config.num_seeds=1 and no config.sweep)."
+    )
+
+
+def check_frozen(config: ConfigDict, train: Dataset, judge: Any) -> None:
+    """What can be known of the frozen recognisers before any training.
+
+    Args:
+        config: of a GAN.
+        train: its training images.
+        judge: an extractor, or None if there is none yet.
+
+    Raises:
+        InputError: a pack that is not there and has no config to make it, or does not fit the
+            images; a layer that it has not; or one that is the judge.
+    """
+    for name, section in sections_of(config).items():
+        if section.train and not _is_there(section):
+            if pathlib.Path(section.pack).name != folder.PACK:
+                raise InputError(
+                    f"config.{name}.pack is '{section.pack}': a pack that is to be trained lies in "
+                    f"its run's folder under the name '{folder.PACK}'."
+                )
+            identity = Identity.planned(section)
+        else:
+            identity = Identity.of(_open(name, section, train), section.pack)
+        _refuse_judge(f"config.{name}.pack", identity, _judge_of(config, judge))
+
+
+def with_frozen_losses(
+    gan: GAN,
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    train: Dataset,
+    judge: Any,
+    train_recogniser: Callable[[ConfigDict, pathlib.Path], None],
+) -> GAN:
+    """The GAN with the losses on its frozen recognisers, which are trained first where need be.
+
+    Which they are is kept in the run's folder, so that a run goes on with the same ones only.
+
+    Args:
+        gan: without these losses.
+        config: of the run.
+        workdir: its folder.
+        train: its training images.
+        judge: an extractor or None.
+        train_recogniser: trains a CNN config in a folder, whose pack is then there.
+
+    Raises:
+        InputError: see `check_frozen`; or another pack than the run was begun with.
+    """
+    sections = sections_of(config)
+    if not sections:
+        return gan
+    losses, identities = [], {}
+    for name, section in sections.items():
+        if section.train and not _is_there(section):
+            train_recogniser(section.train, pathlib.Path(section.pack).expanduser().parent)
+        extractor = _open(name, section, train)
+        identity = identities[name] = Identity.of(extractor, section.pack)
+        _refuse_judge(f"config.{name}.pack", identity, _judge_of(config, judge))
+        features = FrozenFeatures.of(extractor, section.layer)
+        losses.append(_LOSSES[name](features, float(section.weight)))
+    _keep(workdir, identities)
+    return dataclasses.replace(gan, generator_losses=(*gan.generator_losses, *losses))
+
+
+def in_the_loop(workdir: pathlib.Path) -> dict[str, Any]:
+    """For a protocol: {'in_the_loop': stamps by section} of a run; {} if there are none."""
+    found = _read(workdir)
+    return {"in_the_loop": {name: one.stamp for name, one in found.items()}} if found else {}
+
+
+def refuse_judges(workdir: pathlib.Path, extractors: Iterable[Any]) -> None:
+    """Raises InputError if one of the extractors was in the loop of the run in this folder."""
+    found = _read(workdir)
+    for extractor in extractors:
+        judge = Identity.of(extractor)
+        for name, identity in found.items():
+            _refuse_judge(f"config.{name}.pack of the run", identity, judge)
+
+
+def refuse_selector(chosen_by: Identity | None, extractors: Iterable[Any]) -> None:
+    """Raises InputError if one of the extractors that are to judge samples also chose them."""
+    for extractor in extractors if chosen_by is not None else ():
+        _refuse_judge("the recogniser that chose these samples", chosen_by, Identity.of(extractor))
+
+
+def _refuse_judge(name: str, identity: Identity, judge: Identity | None) -> None:
+    sameness = identity.sameness(judge) if judge is not None else ""
+    if sameness:
+        raise InputError(
+            f"{name} ({identity.stamp}) and the judge ({judge.stamp}) are one network: {sameness}. "
+            "Images made or chosen to please a judge get better numbers from it without being "
+            "better. Give one of them a pack of another seed, and other widths."
+        )
+
+
+def _judge_of(config: ConfigDict, judge: Any) -> Identity | None:
+    if judge is not None:
+        return Identity.of(judge, config.judge.pack)
+    return Identity.planned(config.judge) if config.judge.pack else None
+
+
+def _is_there(section: ConfigDict) -> bool:
+    return pathlib.Path(section.pack).expanduser().exists()
+
+
+def _open(name: str, section: ConfigDict, train: Dataset) -> Extractor:
+    """The pack of a section, if it fits the images."""
+    extractor = load_pack(section.pack)
+    try:
+        extractor.check_shape(train.image_shape)
+        FrozenFeatures.of(extractor, section.layer)
+    except InputError as error:
+        raise InputError(f"config.{name}: {error}") from error
+    return extractor
+
+
+def _resolved(pack: str) -> str:
+    return str(pathlib.Path(pack).expanduser().resolve()) if pack else ""
+
+
+def _keep(workdir: pathlib.Path, identities: dict[str, Identity]) -> None:
+    for name, known in _read(workdir).items():
+        now = identities.get(name)
+        if now is not None and now.digest != known.digest:
+            raise InputError(
+                f"config.{name}.pack was {known.stamp} when the run in '{workdir}' was begun, and "
+                f"is now {now.stamp}: give back the pack that it was, or another --workdir."
+            )
+    if is_main_process():
+        record = {
+            name: {"stamp": one.stamp, "digest": one.digest, "training": one.training}
+            for name, one in identities.items()
+        }
+        folder.write_json(workdir / RECORD, record)
+
+
+def _read(workdir: pathlib.Path) -> dict[str, Identity]:
+    path = pathlib.Path(workdir) / RECORD
+    if not path.exists():
+        return {}
+    return {name: Identity(**entry) for name, entry in folder.read_json(path).items()}

@@ -1,0 +1,1 @@
+"""Super-resolution: an image-conditioned GAN that enlarges, against what is easier."""

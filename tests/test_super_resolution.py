@@ -1,0 +1,359 @@
+"""Super-resolution: what the network is given, what it is measured by, whole runs, and its use."""
+
+import functools
+import json
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import metrics as reference
+
+from configs import super_resolution
+from gan_jax import evaluation, training
+from gan_jax.data import Dataset, batch_indices, load
+from gan_jax.errors import InputError, Interrupted
+from gan_jax.exports.generation import Source
+from gan_jax.factory import build_gan
+from gan_jax.models.resampling import double_nearest
+from gan_jax.models.super_resolution import SuperResolutionGenerator, depth_to_space
+from gan_jax.state import create_gan_state
+from gan_jax.steps import gan_step, generator_update
+from gan_jax.super_resolution.definition import pixel_only
+from gan_jax.super_resolution.enlarge import enlarge, enlarge_files
+from gan_jax.super_resolution.evaluation import hold_out, read_pixel
+from gan_jax.super_resolution.fidelity import psnr, ssim
+from gan_jax.super_resolution.report import verdict
+from gan_jax.super_resolution.scaling import Downscale, bicubic, check_divisible
+from gan_jax.trained import read_gan
+from tests import runs
+from tests.command import eval_py
+from tests.packs import untrained_pack
+
+STEPS, WARM_UP = 6, 2
+
+
+def pixels(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+# Scaling
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_downscaling_is_the_area_average(factor):
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 8, 12, 2))
+    expected = np.zeros((3, 8 // factor, 12 // factor, 2))
+    for row, column in np.ndindex(factor, factor):
+        expected += images[:, row::factor, column::factor] / factor**2
+    found = np.asarray(Downscale(factor)(jnp.asarray(images, jnp.float32)))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    # Averaging undoes repeating: the network begins with an image that is true to what it is given.
+    again = Downscale(2)(double_nearest(jnp.asarray(found)))
+    np.testing.assert_allclose(again, found, atol=1e-6)
+
+
+def test_downscaling_does_not_alias():
+    """Stripes one pixel wide become grey, and do not turn into others."""
+    stripes = np.broadcast_to(np.arange(8) % 2 * 2.0 - 1, (1, 8, 8))[..., None]
+    assert np.abs(Downscale(2)(jnp.asarray(stripes))).max() == 0
+
+
+def test_bicubic_interpolation_stays_in_place():
+    """A linear ramp, made small, is a ramp again: no shift by a part of a pixel."""
+    ramp = np.broadcast_to(np.linspace(-1, 1, 16), (2, 16, 16))[..., None].repeat(3, 3)
+    small = np.asarray(Downscale(4)(jnp.asarray(ramp)))
+    found = bicubic(small, 4)
+    assert found.shape == (2, 16, 16, 3) and found.dtype == np.float32
+    np.testing.assert_allclose(found[:, 6:10, 6:10], ramp[:, 6:10, 6:10], atol=1e-5)
+
+
+def test_sizes_that_do_not_divide():
+    check_divisible((28, 12, 1), 4)
+    with pytest.raises(InputError, match=r"are 30x28: both.*image_size=\(28, 28\)"):
+        check_divisible((30, 28, 1), 4)
+
+
+# The network
+
+
+def initialised(network, shape):
+    images = jnp.zeros((1, *shape))
+    return jax.jit(lambda: network.init(jax.random.key(0), images, train=False))()
+
+
+@pytest.mark.parametrize("upsampling", ["subpixel", "resize"])
+def test_the_network_begins_as_repeated_pixels_at_any_size(upsampling):
+    network = SuperResolutionGenerator(4, width=2, blocks=1, upsampling=upsampling)
+    variables = initialised(network, (4, 4, 2))
+    for size in ((4, 4), (3, 7)):
+        images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (2, *size, 2)), jnp.float32)
+        expected = double_nearest(double_nearest(images))
+        found = jax.jit(functools.partial(network.apply, train=True))(variables, images)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_channels_become_pixels_in_their_places():
+    x = jnp.arange(2 * 3 * 8.0).reshape(1, 2, 3, 8)
+    found = np.asarray(depth_to_space(x))
+    for row, column in np.ndindex(2, 2):
+        phase = 2 * row + column
+        expected = x[..., 2 * phase : 2 * phase + 2]
+        np.testing.assert_array_equal(found[:, row::2, column::2], expected)
+
+
+def test_tiles_are_the_whole(monkeypatch):
+    """A large image in windows equals the same at once, borders and seams included."""
+    network = SuperResolutionGenerator(2, width=2, blocks=1)
+    rng, image = np.random.default_rng(0), pixels(41, 67, 1)
+    variables = jax.tree.map(
+        lambda x: x + np.float32(0.1 * rng.normal(size=x.shape)), initialised(network, (4, 4, 1))
+    )
+    whole = enlarge(network, variables, image, 1)
+    assert whole.shape == (82, 134, 1)
+    monkeypatch.setattr("gan_jax.super_resolution.enlarge._TILE", 12)
+    tiled = enlarge(network, variables, image, 1)
+    assert np.abs(whole.astype(int) - tiled).max() <= 1  # the order of sums
+    assert np.mean(whole == tiled) > 0.99
+    colour = enlarge(network, variables, image.repeat(3, 2), 1)
+    np.testing.assert_array_equal(colour, whole.repeat(3, 2))
+
+
+# Fidelity
+
+
+def test_psnr_and_ssim_are_those_of_scikit_image():
+    originals = pixels(3, 16, 14, 3)
+    noisy = np.clip(originals + np.random.default_rng(1).normal(0, 20, originals.shape), 0, 255)
+    noisy = noisy.astype(np.uint8)
+    error = ((originals / 1.0 - noisy) ** 2).mean((1, 2, 3))
+    np.testing.assert_allclose(psnr(originals, noisy), 10 * np.log10(255**2 / error))
+    assert psnr(originals, originals).tolist() == [100.0] * 3
+    assert ssim(originals, originals) == pytest.approx([1.0] * 3)
+    planes = [
+        reference.structural_similarity(
+            originals[1, ..., c], noisy[1, ..., c], gaussian_weights=True, sigma=1.5,
+            use_sample_covariance=False, data_range=255,
+        )
+        for c in range(3)
+    ]  # fmt: skip
+    assert ssim(originals, noisy)[1] == pytest.approx(np.mean(planes))
+
+
+# Whole runs
+
+
+def small_config(judge, loop, **changes):
+    """Digits of 16 x 16 pixels from 8 x 8, in a few steps."""
+    config = runs.tiny_config(judge)
+    section = config.super_resolution
+    section.factor, section.width, section.blocks, section.warm_up_steps = 2, 4, 1, WARM_UP
+    section.perceptual.pack = str(loop)
+    section.optimizer.learning_rate = 0.01
+    config.model.discriminator_norm = "none"
+    config.model.width = 4
+    config.loss, config.r1_weight = "relativistic", 1.0
+    config.batch_size, config.num_steps, config.steps_per_call = 8, STEPS, 2
+    config.log_every = config.checkpoint.every = config.evaluation.every = 2
+    config.evaluation.num_samples = 40
+    config.update_from_flattened_dict(changes)
+    return config
+
+
+@pytest.fixture(scope="module")
+def packs(tiny_run, tmp_path_factory):
+    loop = tmp_path_factory.mktemp("loop") / "pack"
+    untrained_pack(loop)
+    return tiny_run[1], loop
+
+
+@pytest.fixture(scope="module")
+def enlarging(packs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("enlarging") / "run"
+    training.run(small_config(*packs), folder)
+    return folder
+
+
+def test_a_run_leaves_contenders_and_a_report(enlarging):
+    content = runs.evaluation(enlarging)
+    names = {"psnr", "ssim", "fd_semantic", "fd_texture"}
+    for entries in content["contenders"].values():
+        assert set(entries) == names
+    assert list(content["contenders"]) == ["bicubic", "pixel loss", "adversarial", "original"]
+    assert content["metrics"] == content["contenders"]["adversarial"]
+    assert content["contenders"]["original"]["psnr"]["value"] == 100
+    assert content["metrics"]["psnr"]["n"] == 40
+    protocol = content["protocol"]
+    assert protocol["extractor"].startswith("cnn-smoke@")
+    assert protocol["in_the_loop"]["super_resolution.perceptual"].startswith("cnn-made@")
+    assert protocol["step"] == STEPS
+    page = (enlarging / "report.html").read_text()
+    assert verdict(content).split(":")[0] in page and "Side by side" in page
+    with Image.open(enlarging / "samples" / "final.png") as picture:
+        assert picture.size == (5 * 16 + 4, 8 * 16 + 7)
+    rows = {row["step"] for row in runs.history(enlarging) if "loss/perceptual" in row}
+    assert rows == {4, 6}
+    assert all("loss/generator" not in row for row in runs.history(enlarging / "pixel"))
+
+
+def test_the_warm_up_leads_to_both_networks(packs, enlarging):
+    """By hand: the contender is the pixel loss all the way; the GAN begins with its warm-up."""
+    config = small_config(*packs)
+    train = load(config.dataset, "train")
+    trained = read_gan(enlarging)
+    assert trained.step == STEPS
+    gan = build_gan(config, train.image_shape, STEPS, num_classes=10)
+    alone = pixel_only(gan, config, STEPS)
+    key = jax.random.key(config.seed)
+    state = create_gan_state(alone, key, train.image_shape)
+    step = jax.jit(functools.partial(generator_update, gan=alone))
+    rows = batch_indices(len(train), config.batch_size, seed=0, step=0, num_steps=STEPS)
+    for number, batch in enumerate(rows):
+        if number == WARM_UP:
+            begun = state
+        state, metrics = step(state, {"images": jnp.float32(train.take(batch)) / 127.5 - 1}, key)
+    assert set(metrics) == {"loss/pixel"}
+    _, kept = read_pixel(enlarging, config, gan, train)
+    for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(state.ema), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    from gan_jax.frozen import with_frozen_losses
+
+    gan = with_frozen_losses(gan, config, enlarging, train, None, None)
+    assert [loss.name for loss in gan.generator_losses] == ["pixel", "perceptual"]
+    fresh = gan.generator_optimizer.init(begun.generator.params)
+    state = begun.replace(generator=begun.generator.replace(opt_state=fresh))
+    step = jax.jit(functools.partial(gan_step, gan=gan))
+    for batch in rows[WARM_UP:]:
+        state, _ = step(state, {"images": jnp.float32(train.take(batch)) / 127.5 - 1}, key)
+    for a, b in zip(jax.tree.leaves(trained.ema), jax.tree.leaves(state.ema), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_cut_in_each_of_its_parts_is_the_run(packs, enlarging, tmp_path, monkeypatch):
+    from gan_jax import loop as training_loop
+
+    cut, seen = tmp_path / "cut", []
+
+    def second_call(self, meeting):
+        seen.append(meeting)
+        return 15 if len(seen) == 2 else 0
+
+    messages = []
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(training_loop.StopSignal, "agreed", second_call)
+            with pytest.raises(Interrupted) as error:
+                training.run(small_config(*packs), cut)
+        messages.append(str(error.value))
+        seen.clear()
+    assert ["step 4 of 6" in message for message in messages] == [True, True]
+    assert (cut / "pixel" / "checkpoints" / "6").exists()
+    training.run(small_config(*packs), cut)
+    assert runs.evaluation(cut)["contenders"] == runs.evaluation(enlarging)["contenders"]
+    leaves = [jax.tree.leaves(read_gan(folder).ema) for folder in (cut, enlarging)]
+    assert all(map(np.array_equal, *leaves))
+
+
+def test_a_part_of_another_run_is_not_gone_on_with(packs, enlarging, tmp_path):
+    shutil.copytree(enlarging / "warm_up", tmp_path / "run" / "warm_up")
+    config = small_config(*packs, **{"super_resolution.pixel_loss": "l2"})
+    with pytest.raises(InputError, match="pixel_loss was 'l1' and is now 'l2'"):
+        training.run(config, tmp_path / "run")
+
+
+def test_judging_again_and_not_by_the_loops_recogniser(packs, enlarging, tmp_path):
+    first = runs.evaluation(enlarging)
+    again = evaluation.evaluate_run(enlarging, out=tmp_path / "again")
+    assert again["contenders"] == first["contenders"]
+    with pytest.raises(InputError, match="super_resolution.perceptual.*one network"):
+        evaluation.evaluate_run(enlarging, extractors=str(packs[1]), out=tmp_path / "no")
+    with pytest.raises(InputError, match=r"perceptual.pack \(cnn-smoke@.*one network"):
+        training.run(small_config(packs[0], packs[0]), tmp_path / "run")
+    with pytest.raises(InputError, match="its generator is given images and no latents"):
+        Source(enlarging).open()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset.image_size": (18, 16), "judge.pack": "", "super_resolution.factor": 4,
+          "super_resolution.perceptual.pack": ""}, "18x16"),
+        ({"super_resolution.factor": 3}, "factor is 3"),
+        ({"super_resolution.upsampling": "cubic"}, "upsampling 'cubic'"),
+        ({"super_resolution.pixel_loss": "l3"}, "'l3' is not known"),
+        ({"super_resolution.warm_up_steps": STEPS}, "warm_up_steps is 6 of 6"),
+        ({"super_resolution.factor": 0}, "nothing is enlarged"),
+        ({"super_resolution.adversarial_weight": 0.0}, "adversarial_weight 0.0"),
+        ({"super_resolution.blocks": 0}, "blocks is 0"),
+        ({"model.conditional": "projection"}, "not told of classes"),
+        ({"num_seeds": 2}, "one GAN at a time"),
+        ({"discriminator_steps": 2}, "discriminator_steps is 2"),
+        ({"collapse.action": "stop"}, "action is 'stop'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be(packs, tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        training.run(small_config(*packs, **changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_pack_of_other_channels_is_refused(packs, tmp_path):
+    untrained_pack(tmp_path / "pack", shape=(16, 16, 3))
+    with pytest.raises(InputError, match="config.super_resolution.perceptual.*16x16x3"):
+        training.run(small_config(packs[0], tmp_path / "pack"), tmp_path / "run")
+
+
+def test_too_few_held_out_images(packs):
+    gan = build_gan(small_config(*packs), (16, 16, 1), STEPS)
+    few = Dataset("few", "test", images=pixels(11, 16, 16, 1))
+    with pytest.raises(InputError, match="has 11 held-out images; at least 12"):
+        hold_out(few, gan, None, count=5, textures=False, batch_size=4)
+    small = Dataset("small", "test", images=pixels(30, 8, 8, 1))
+    with pytest.raises(InputError, match="8x8, and SSIM"):
+        hold_out(small, gan, None, count=5, textures=False, batch_size=4)
+    enough = Dataset("enough", "test", images=pixels(30, 16, 16, 1))
+    held = hold_out(enough, gan, None, count=5, textures=False, batch_size=4)
+    originals = {image.tobytes() for image in held.originals}
+    assert len(originals) == 5 and len(held.others) == 10
+    assert not originals & {image.tobytes() for image in held.others.images}
+    assert held.small.shape == (5, 8, 8, 1)
+
+
+# Use
+
+
+def test_images_of_ones_own(enlarging, tmp_path):
+    source = tmp_path / "mine"
+    source.mkdir()
+    for name, shape in (("a.png", (20, 31)), ("b.jpg", (9, 12, 3))):
+        Image.fromarray(pixels(*shape)).save(source / name)
+    done = eval_py(tmp_path, "--workdir", enlarging, "--enlarge", source, "--out", "big")
+    assert done.returncode == 0, done.stderr
+    assert "2 images enlarged x2" in done.stdout
+    sizes = {path.name: Image.open(path).size for path in (tmp_path / "big").glob("*.png")}
+    assert sizes == {"a.png": (62, 40), "b.png": (24, 18)}
+    record = json.loads((tmp_path / "big" / "enlarged.json").read_text())
+    assert (record["factor"], record["checkpoint"], record["images"]) == (2, STEPS, 2)
+    with pytest.raises(InputError, match="is there already"):
+        enlarge_files(enlarging, source / "a.png", tmp_path / "big")
+    with pytest.raises(InputError, match="is not there"):
+        enlarge_files(enlarging, tmp_path / "none", tmp_path / "out")
+    done = eval_py(tmp_path, "--workdir", enlarging, "--enlarge", source)
+    assert done.returncode == 2 and "--enlarge needs --out" in done.stderr
+
+
+def test_a_run_that_does_not_enlarge(tiny_run, tmp_path):
+    Image.fromarray(pixels(5, 5)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="draws from latents"):
+        enlarge_files(tiny_run[0], tmp_path / "a.png", tmp_path / "out")
+
+
+@pytest.mark.parametrize("source", ["textures", "fashion_mnist"])
+def test_the_judge_of_the_config_is_not_in_its_loop(source):
+    config = super_resolution.get_config(source)
+    judge, loop = config.judge, config.super_resolution.perceptual
+    assert judge.pack != loop.pack
+    assert judge.train.seed != loop.train.seed
+    assert judge.train.model.widths != loop.train.model.widths
