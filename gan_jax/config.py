@@ -197,6 +197,15 @@ def gan_config() -> ConfigDict:
     config.collapse = _collapse()
     config.feature_matching = _frozen("penultimate", 1.0)
     config.super_resolution = _super_resolution()
+    # A loss on the Gram matrices of random filters, see `gan_jax.textures.matching`.
+    config.texture_matching = ConfigDict(
+        dict(
+            weight=0.0,
+            scales=4,  # each at half the size of the one before
+            filters=64,
+            size=7,  # of a filter, in pixels
+        )
+    )
     # How many GANs are trained at once, of the seeds config.seed, config.seed + 1, ...
     config.num_seeds = 1
     config.sweep = sweep_section()

@@ -22,6 +22,7 @@ from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam
 from gan_jax.state import GAN, GANState, Penalty, Recogniser
 from gan_jax.steps import gan_step, simultaneous_step
 from gan_jax.super_resolution.definition import adversarial_steps, as_super_resolution
+from gan_jax.textures.matching import TextureMatching
 
 Shape = tuple[int, int, int]
 _log = logging.getLogger(__name__)
@@ -43,6 +44,9 @@ def build_gan(
     networks = build_networks(config.model, image_shape, num_classes)
     _check_stability(config, loss, networks.discriminator)
     half_life = burnt_in(config, "ema_half_life")
+    generator_losses = ()
+    if config.texture_matching.weight:
+        generator_losses = (_texture_matching(config, image_shape),)
     gan = GAN(
         generator=networks.generator,
         discriminator=networks.discriminator,
@@ -64,10 +68,23 @@ def build_gan(
         discriminator_steps=config.discriminator_steps,
         num_classes=getattr(networks.generator, "num_classes", 0),
         auxiliary_weight=config.model.auxiliary_weight,
+        generator_losses=generator_losses,
     )
     if config.super_resolution.factor:
         return as_super_resolution(gan, config, image_shape)
     return gan
+
+
+def _texture_matching(config: ConfigDict, image_shape: Shape) -> TextureMatching:
+    section = config.texture_matching
+    if not (math.isfinite(section.weight) and section.weight > 0):
+        raise InputError(
+            f"config.texture_matching.weight is {section.weight}; expected a number above 0, such "
+            "as 100, or 0 for no such loss."
+        )
+    matching = TextureMatching(**section)
+    matching.check_size(image_shape)
+    return matching
 
 
 def build_penalties(config: ConfigDict) -> tuple[Penalty, ...]:

@@ -33,6 +33,7 @@ LAYERS = (
         "textures.baselines",
         "textures.crops",
         "textures.figures",
+        "textures.matching",
     },
     {
         "logs",
@@ -207,6 +208,7 @@ CLOSED = {
     "members.report": {"members.figures", "members.results", "members.table", "reports.webpage"},
     "optimizers": {"burn_in", "errors", "schedules"},
     "textures.baselines": {"errors"},
+    "textures.matching": {"axis", "errors"},
     "textures.degradations": {"judging.degradations"},
     "study.filters": set(),
     "study.plan": set(),

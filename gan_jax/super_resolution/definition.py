@@ -86,7 +86,7 @@ def as_super_resolution(gan: GAN, config: ConfigDict, image_shape: tuple[int, in
         generator=generator,
         latent_dim=0,
         conditioning=Downscale(section.factor),
-        generator_losses=(pixel,) if pixel.weight else (),
+        generator_losses=(*gan.generator_losses, *((pixel,) if pixel.weight else ())),
         adversarial_weight=float(section.adversarial_weight),
     )
 
