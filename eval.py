@@ -100,8 +100,8 @@ _RECOGNISE = flags.DEFINE_bool(
     "With --workdir or --samples: read the images with the recognisers of --extractor (3 of "
     "different seeds): labels, confidence, agreement, calibration on --reference.",
 )
-_SELECT = flags.DEFINE_integer(
-    "select",
+_KEEP = flags.DEFINE_integer(
+    "keep",
     0,
     "With --recognise: keep this many images that the first recogniser is surest of, and have the "
     "others judge them.",
@@ -328,13 +328,13 @@ def _check_recognition_flags() -> None:
     chosen = [flag for flag in jobs if flag.value]
     if len(chosen) > 1:
         raise InputError("give one of --recognise and --gan_train_test.")
-    for flag, job in ((_SELECT, _RECOGNISE), (_SEEDS, jobs[1]), (_NUM_STEPS, jobs[1])):
+    for flag, job in ((_KEEP, _RECOGNISE), (_SEEDS, jobs[1]), (_NUM_STEPS, jobs[1])):
         if flag.present and not job.value:
             raise InputError(f"--{flag.name} is for --{job.name}; see python eval.py --help.")
     if not chosen:
         return
-    if _SELECT.present and _SELECT.value < 1:
-        raise InputError(f"--select is {_SELECT.value}; expected a number of images, 1 or more.")
+    if _KEEP.present and _KEEP.value < 1:
+        raise InputError(f"--keep is {_KEEP.value}; expected a number of images, 1 or more.")
     name, of_run = chosen[0].name, bool(_WORKDIR.value)
     needed = [_OUT] + ([] if of_run else [_EXTRACTOR])
     foreign = [_TEXTURE, _METRICS, _TRAINING, _STATISTICS]
@@ -357,7 +357,7 @@ def _recognise() -> str:
     from gan_jax.recognition.recognise import recognise_run, recognise_samples
     from gan_jax.recognition.results import recognition_table
 
-    options = {"select": _SELECT.value, "batch_size": _BATCH_SIZE.value}
+    options = {"select": _KEEP.value, "batch_size": _BATCH_SIZE.value}
     if _WORKDIR.value:
         content = recognise_run(
             _WORKDIR.value,

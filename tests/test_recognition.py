@@ -209,7 +209,7 @@ def test_who_is_a_held_out_judge(packs):
 def test_more_than_there_are_cannot_be_selected(packs, count, tmp_path):
     train, _ = small_digits()
     samples = save(tmp_path / "a.npz", train.images[:20])
-    with pytest.raises(InputError, match=f"--select is {count}; expected 1 to 20"):
+    with pytest.raises(InputError, match=f"--keep is {count}; expected 1 to 20"):
         recognise(samples, str(packs / "s0"), tmp_path / "o", select=count)
 
 
@@ -230,7 +230,7 @@ def test_the_command_line(packs, tmp_path):
     train, _ = small_digits()
     samples = save(tmp_path / "a.npz", train.images[:20])
     done = eval_py(tmp_path, "--recognise", "--samples", samples, "--extractor", three(packs),
-                   "--select", 4, "--out", "o")  # fmt: skip
+                   "--keep", 4, "--out", "o")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "fleiss_kappa" in done.stdout and "missing: calibration" in done.stdout
     assert {"recognition.json", "recognition.csv", "report.html", "selected.npz"} <= {
@@ -245,8 +245,8 @@ def test_the_command_line(packs, tmp_path):
         ("--recognise --samples s --out o", "--recognise needs --extractor too"),
         ("--recognise --workdir r", "--recognise needs --out too"),
         ("--gan_train_test --samples s --extractor p --out o", "needs --reference too"),
-        ("--workdir r --select 3", "--select is for --recognise"),
-        ("--recognise --workdir r --out o --select 0", "--select is 0; expected"),
+        ("--workdir r --keep 3", "--keep is for --recognise"),
+        ("--recognise --workdir r --out o --keep 0", "--keep is 0; expected"),
         ("--recognise --workdir r --out o --reference mnist5k", "--reference does not go with"),
         ("--recognise --workdir r --out o --seeds 3", "--seeds is for --gan_train_test"),
     ],

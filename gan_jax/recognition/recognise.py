@@ -172,7 +172,7 @@ def recognise_images(
     out, names = pathlib.Path(out), recognisers[0].class_names
     if select and not 1 <= select <= len(subject.images):
         raise InputError(
-            f"--select is {select}; expected 1 to {len(subject.images)}, the number of images."
+            f"--keep is {select}; expected 1 to {len(subject.images)}, the number of images."
         )
     missing = _missing_recognisers(recognisers, bool(select))
     real, real_labels = _reference(recognisers, reference, missing)

@@ -74,7 +74,7 @@ def select_surest(readings: Readings, count: int, real: Readings | None = None) 
     """
     total = readings.probabilities.shape[1]
     if not 1 <= count <= total:
-        raise InputError(f"--select is {count}; expected 1 to {total}, the number of images.")
+        raise InputError(f"--keep is {count}; expected 1 to {total}, the number of images.")
     rows = _surest(readings, count)
     first = _in_firsts_class(readings)[0]
     return Selection(
