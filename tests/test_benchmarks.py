@@ -73,6 +73,7 @@ def _plain_net(net: NetState, work) -> plain.Net:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{}, dict(image_shape=(8, 8, 1), discriminator_norm="none", r1_weight=2.0)]
 )
@@ -181,6 +182,7 @@ def test_an_environment_is_made_once_and_again_when_its_requirements_change(tmp_
         obtain_python("abacus", cache=tmp_path / "cache")
 
 
+@pytest.mark.slow
 def test_a_plain_process_takes_a_turn():
     small = dataclasses.replace(
         WORKS["cnn"], image_shape=(8, 8, 1), batch_size=8, widths=(2,), dense=4

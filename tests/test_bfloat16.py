@@ -45,7 +45,9 @@ def _train(name, dtype, update):
 @pytest.mark.parametrize(
     "update", [gan_step, pytest.param(simultaneous_step, marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize("name", ["article", "dcgan", "dcgan_r1"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("article", marks=pytest.mark.slow), "dcgan", "dcgan_r1"]
+)
 def test_training_stays_close_to_float32(name, update):
     state, losses = _train(name, jnp.bfloat16, update)
     _, whole = _train(name, None, update)

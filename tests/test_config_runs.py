@@ -39,6 +39,33 @@ _SMALL_GAN = {
     "collapse.action": "none",
 }
 _SMALL_CNN = {"model.widths": (4, 8, 8), "model.dense": 16}
+_SMALL_ENLARGEMENT = {
+    "super_resolution.width": 8,
+    "super_resolution.blocks": 1,
+    "super_resolution.warm_up_steps": 2,
+}
+_SMALL_STUDY = {
+    "dataset.image_size": (8, 8),
+    "sizes": (40,),
+    "num_seeds": 1,
+    "ratios": (1.0,),
+    "pool_ratio": 2.0,
+    "filters.recognisers": 2,
+    "filters.confidence": 0.1,
+    "control.extra_steps": 2,
+    "num_devices": 1,
+    "steps_per_call": 2,
+    "compilation_cache": "",
+    "recogniser.model.widths": (4,),
+    "recogniser.model.dense": 8,
+    "recogniser.batch_size": 8,
+    "recogniser.num_steps": 4,
+    "recogniser.optimizer.warmup_steps": 0,
+    "gan.model.width": 4,
+    "gan.model.latent_dim": 8,
+    "gan.batch_size": 8,
+    "gan.num_steps": 4,
+}
 _SMALL_SET = {
     "num_crops": 40,
     "num_test_crops": 120,
@@ -67,6 +94,9 @@ def _put_data(dataset, root):
 
 
 def _shrink(config, root):
+    if config.kind == "study":
+        config.update_from_flattened_dict(_SMALL_STUDY)
+        return config
     config.update_from_flattened_dict(_SMALL)
     _put_data(config.dataset, root)
     if config.kind == "cnn":
@@ -77,6 +107,10 @@ def _shrink(config, root):
     if config.judge.pack:
         config.judge.pack = str(root / "judge" / "pack")
         _shrink(config.judge.train, root)
+    if config.super_resolution.factor:
+        config.update_from_flattened_dict(_SMALL_ENLARGEMENT)
+        config.super_resolution.perceptual.pack = str(root / "loop" / "pack")
+        _shrink(config.super_resolution.perceptual.train, root)
     return config
 
 
@@ -89,6 +123,9 @@ def test_a_config_trains_and_is_judged(name, tmp_path):
     if config.kind == "cnn":
         record = json.loads((tmp_path / "run" / "pack" / "pack.json").read_text())
         assert 0 <= record["accuracy"] <= 1
+        return
+    if config.kind == "study":
+        assert json.loads((tmp_path / "run" / "study.json").read_text())
         return
     pictures = list((tmp_path / "run" / "samples").glob("*.png"))
     assert pictures

@@ -91,6 +91,7 @@ def test_processes_can_ask_each_other(pair):
     assert [results["main"].tolist() for results in pair] == [[True, True], [False, True]]
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_a_judge_and_a_gan_in_two_processes(tmp_path):
     """Into one folder, with one report; the next start goes on from their checkpoints."""
 

@@ -145,6 +145,7 @@ def test_a_guided_run_names_its_guide_and_refuses_it_as_a_judge(
     assert not (tmp_path / "again").exists()
 
 
+@pytest.mark.slow
 def test_the_loops_recogniser_is_trained_where_it_is_not_there(tiny_run, tmp_path):
     config = guided(tiny_run[1], tmp_path / "loop" / "pack", **{"num_steps": 10})
     train = runs.tiny_config(tiny_run[1]).judge.train

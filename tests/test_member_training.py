@@ -76,6 +76,7 @@ def test_a_sweep_leaves_numbers_pictures_and_a_report(sweep):
     assert "±" in text
 
 
+@pytest.mark.slow
 def test_a_member_is_evaluated_as_a_single_run_of_its_seed(sweep, pack, tmp_path):
     config = runs.tiny_config(pack, **SWEEP)
     member = members_of(config)[3]

@@ -176,6 +176,7 @@ def test_without_channels_or_classes_there_are_no_modes_to_count():
 # A run
 
 
+@pytest.mark.slow
 def test_a_run_on_stacks_reports_its_modes(tiny_run, tmp_path):
     config = runs.tiny_config(
         tiny_run[1],
