@@ -87,7 +87,7 @@ def _put_data(dataset, root):
     elif name == "folder":
         folder = root / "folder" / "one"
         folder.mkdir(parents=True, exist_ok=True)
-        for index in range(8):
+        for index in range(40):
             pixels = rng.integers(256, size=(260, 260, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"{index}.png")
         dataset.path = str(root / "folder")
