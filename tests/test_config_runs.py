@@ -125,7 +125,8 @@ def test_a_config_trains_and_is_judged(name, tmp_path):
         assert 0 <= record["accuracy"] <= 1
         return
     if config.kind == "study":
-        assert json.loads((tmp_path / "run" / "study.json").read_text())
+        protocol = json.loads((tmp_path / "run" / "study.json").read_text())["protocol"]
+        assert protocol["cells_done"] == protocol["cells"] > 0
         return
     pictures = list((tmp_path / "run" / "samples").glob("*.png"))
     assert pictures
