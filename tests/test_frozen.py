@@ -101,6 +101,7 @@ def guided_run(tiny_run, loop_pack, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_resumed_is_the_run(tiny_run, loop_pack, guided_run, tmp_path, monkeypatch):
     from gan_jax import loop as training_loop
 

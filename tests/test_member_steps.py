@@ -125,7 +125,7 @@ def test_a_member_is_the_single_run_of_its_seed_and_values(layout, gan, images, 
 @pytest.mark.parametrize(
     ("layout", "devices", "mode", "scan"),
     [
-        ("members", 4, "pmap", None),
+        pytest.param("members", 4, "pmap", None, marks=pytest.mark.slow),
         ("members", 2, "jit", True),
         ("batch", 8, "pmap", None),
         ("batch", 2, "jit", None),

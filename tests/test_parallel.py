@@ -151,7 +151,11 @@ def _cnn():
     return state, functools.partial(cnn_update, recogniser=recogniser), shape
 
 
-@pytest.mark.parametrize("make", [_dcgan, _article, _simultaneous, _recipe, _cnn])
+def _slow(make):
+    return pytest.param(make, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("make", [_dcgan, _slow(_article), _simultaneous, _slow(_recipe), _cnn])
 def test_one_device_equals_jit_and_pmap_on_eight(make):
     """Losses, gradients (as SGD steps), batch statistics, optimisers, averages."""
     assert jax.device_count() == 8

@@ -78,6 +78,7 @@ def test_what_is_refused(tiny_run, drawing, tmp_path):
         draw_selected(drawing, Selection(pack, 0.9999999), 2)
 
 
+@pytest.mark.slow
 def test_chosen_samples_are_not_judged_by_who_chose_them(tiny_run, tmp_path):
     """The command line, the record, and the refusal: folder and archive."""
     run, pack = tiny_run

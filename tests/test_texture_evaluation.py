@@ -377,6 +377,7 @@ def _tiny_run():
     return config
 
 
+@pytest.mark.slow
 def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch):
     reports = []
     monkeypatch.setattr(
