@@ -24,6 +24,7 @@ from gan_jax.collapse.rollback import RollBack, Rollbacks
 from gan_jax.config import num_final_samples, plain
 from gan_jax.config_checks import check_config
 from gan_jax.data import Dataset, load
+from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError, TrainingDiverged
 from gan_jax.extractors.channels import reading_channels
@@ -87,7 +88,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         return
     plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
     train, test = load(config.dataset, "train"), load(config.dataset, "test")
-    _check_same_shape(train, test)
+    check_same_shape(train, test)
     if config.evaluation.textures:
         check_run(test)
     num_steps = count_steps(config, len(train))
@@ -192,7 +193,7 @@ def _train_members(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSig
     """Many GANs at once; in all else like `_train_gan`."""
     check_alone(config)
     train, test = load(config.dataset, "train"), load(config.dataset, "test")
-    _check_same_shape(train, test)
+    check_same_shape(train, test)
     num_steps = count_steps(config, len(train))
     crew = make_crew(config, train, num_steps)
     extractor = _check_judge(config, train)
@@ -243,15 +244,6 @@ def _make_guard(config: ConfigDict, judge: Judge | None, num_steps: int) -> Coll
     )
 
 
-def _check_same_shape(train: Dataset, test: Dataset) -> None:
-    if train.image_shape != test.image_shape:
-        raise InputError(
-            f"{train.name}: training images are {train.image_shape} and test images "
-            f"{test.image_shape} (height, width, channels): set config.dataset.image_size=(h, w) "
-            "and config.dataset.channels to bring them to one shape."
-        )
-
-
 def _check_judge(config: ConfigDict, train: Dataset) -> Extractor | None:
     """What can be known of the judge before any training: that there is or can be one, and fits.
 
@@ -299,9 +291,8 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
     plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
     train, test = load(config.dataset, "train"), load(config.dataset, "test")
     train.require_classes()
-    _check_same_shape(train, test)
-    if test.labels is None:
-        raise InputError(f"the test images of {test.name} have no labels to measure accuracy by.")
+    check_same_shape(train, test)
+    check_test_labels(test)
     num_classes = max(train.num_classes, test.num_classes)
     num_steps = count_steps(config, len(train))
     recogniser = build_recogniser(config, num_classes, num_steps)

@@ -160,3 +160,23 @@ class Dataset:
                 f"{self._title} has examples of {len(present)} class(es) only ({only}): a "
                 f"recogniser needs at least {minimum} classes to tell apart."
             )
+
+
+def check_same_shape(
+    train: Dataset,
+    test: Dataset,
+    advice: str = "set config.dataset.image_size=(h, w) and config.dataset.channels to bring them "
+    "to one shape",
+) -> None:
+    """Raises InputError unless training and test images have one (h, w, c)."""
+    if train.image_shape != test.image_shape:
+        raise InputError(
+            f"{train.name}: training images are {train.image_shape} and test images "
+            f"{test.image_shape} (height, width, channels): {advice}."
+        )
+
+
+def check_test_labels(test: Dataset) -> None:
+    """Raises InputError if there are no labels to measure a recogniser's accuracy by."""
+    if test.labels is None:
+        raise InputError(f"the test images of {test.name} have no labels to measure accuracy by.")

@@ -23,6 +23,7 @@ from gan_jax.classes.pictures import NamedRows
 from gan_jax.classes.sampling import MOST_ROWS
 from gan_jax.config import plain
 from gan_jax.data import Dataset
+from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.environment import describe_environment
 from gan_jax.errors import InputError
 from gan_jax.factory import count_steps
@@ -147,13 +148,8 @@ def _run_seed(
 
 def _check_real(train: Dataset, test: Dataset) -> None:
     train.require_classes()
-    if test.labels is None:
-        raise InputError(f"the test images of {test.name} have no labels to measure accuracy by.")
-    if train.image_shape != test.image_shape:
-        raise InputError(
-            f"{train.name}: training images are {train.image_shape} and test images "
-            f"{test.image_shape} (height, width, channels): bring them to one shape."
-        )
+    check_test_labels(test)
+    check_same_shape(train, test, advice="bring them to one shape")
 
 
 def _count(experiment: Experiment, num_images: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gan_jax.data import Dataset, load
+from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.errors import InputError
 from gan_jax.recognition.leakage import shared_images
 
@@ -54,14 +55,8 @@ def make_splits(train: Dataset, test: Dataset, *, sizes: Sequence[int], balanced
                 "study needs its images in memory: raise that limit."
             )
     train.require_classes()
-    if test.labels is None:
-        raise InputError(f"the test images of {test.name} have no labels to measure accuracy by.")
-    if train.image_shape != test.image_shape:
-        raise InputError(
-            f"{train.name}: training images are {train.image_shape} and test images "
-            f"{test.image_shape} (height, width, channels): set config.dataset.image_size=(h, w) "
-            "and config.dataset.channels to bring them to one shape."
-        )
+    check_test_labels(test)
+    check_same_shape(train, test)
     fresh = ~shared_images(train.images, test.images)
     dropped = int(np.sum(~fresh))
     if dropped:
