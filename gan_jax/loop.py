@@ -219,6 +219,7 @@ class IntervalMeans:
         self._schedule, self._watch = schedule, watch
         self._logged = self.seen = start
         self._logged_at = watch.training()
+        self._timed: int | None = None
         self._sums: dict[str, Any] = {}
 
     def add(self, step: int, values: dict[str, Any]) -> bool:
@@ -230,14 +231,21 @@ class IntervalMeans:
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value * (step - self.seen)
         before, self.seen = self.seen, step
+        if self._timed is None:
+            self._timed = step  # the first call's time is compilation's
         done = step == self._schedule.num_steps
         return done or crossed(self._schedule.log_every, before, step)
 
-    def take(self) -> tuple[dict[str, Any], float]:
-        """The means of the interval, and its training images a second; begins the next one."""
+    def take(self) -> tuple[dict[str, Any], float | None]:
+        """The means of the interval and its training images a second; begins the next interval.
+
+        The first call is not timed, as it compiles: None where the interval has no other.
+        """
         count, now = self.seen - self._logged, self._watch.training()
         row = {name: total / count for name, total in self._sums.items()}
-        rate = count * self._schedule.batch_size / max(now - self._logged_at, 1e-9)
+        timed = self.seen - max(self._logged, self._timed or 0)
+        seconds = max(now - self._logged_at, 1e-9)
+        rate = timed * self._schedule.batch_size / seconds if timed else None
         self._sums, self._logged, self._logged_at = {}, self.seen, now
         return row, rate
 
@@ -274,8 +282,11 @@ class _Recorder:
             self._progress.update(step)
             return
         row, rate = self._means.take()
-        self._logger.scalars(step, row | {"time/images_per_second": rate})
-        self._progress.update(step, {"images/s": rate, **losses_of(row)})
+        speed = {} if rate is None else {"images/s": rate}
+        self._progress.update(step, speed | losses_of(row))
+        if rate is not None:
+            row["time/images_per_second"] = rate
+        self._logger.scalars(step, row)
 
     def _raise(self, bad: list[str], step: int) -> None:
         steps = self._checkpoints.steps()

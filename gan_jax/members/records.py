@@ -103,10 +103,12 @@ class MembersRecorder:
             self._logs.loggers[index].scalars(step, own)
         mean = {name: float(np.mean(row[self._running])) for name, row in rows.items()}
         mean["members/running"] = float(self._running.sum())
-        mean["time/images_per_second"] = rate * mean["members/running"]
+        speed = {}
+        if rate is not None:
+            mean["time/images_per_second"] = rate * mean["members/running"]
+            speed["images/s"] = mean["time/images_per_second"]
         self._logger.scalars(step, mean)
-        images = {"images/s": mean["time/images_per_second"]}
-        self._progress.update(step, images | loop.losses_of(mean))
+        self._progress.update(step, speed | loop.losses_of(mean))
 
     def _announce(self, lost: np.ndarray, step: int) -> None:
         for index in np.flatnonzero(lost):
