@@ -165,47 +165,34 @@ _JSON = flags.DEFINE_bool("json", False, "Print eval.json instead of a table.")
 
 def main(arguments: list[str]) -> None:
     logging.getLogger().setLevel(logging.WARNING)
-    # Imported late, so that --help and a mistyped flag answer at once.
+    # Imported late here and below, so that --help and a mistyped flag answer at once.
     from gan_jax.errors import InputError
+    from gan_jax.jobs import choose
 
-    jobs = (_WORKDIR.value, _SAMPLES.value, _GATE.value, _COMPARE.value)
-    if sum(map(bool, jobs)) != 1:
-        raise InputError(
-            "give one of --workdir (a run of ours), --samples (anybody's images), --gate (a pack "
-            "to test) and --compare (the folders of several results)."
-        )
-    if _MEMBER.present and not _WORKDIR.value:
-        raise InputError("--member is for --workdir; see python eval.py --help.")
-    if arguments[1:] and not _COMPARE.value:
+    own = flags.FLAGS.get_key_flags_for_module(__name__)
+    job = choose({flag.name: flag.value for flag in own if flag.present})
+    if arguments[1:] and job.source != "compare":
         raise InputError(f"'{arguments[1]}' is not understood; see python eval.py --help.")
-    if _COMPARE.value:
-        print(_compare(arguments[1:]))
-        return
-    if _GATE.value:
-        print(_test_pack())
-        return
-    _check_drawing_flags()
-    if _EXPORT.present or _WALK.present or _PROGRAM.present or _ENLARGE.present:
-        print(_draw())
-        return
-    _check_recognition_flags()
-    if _RECOGNISE.value:
-        print(_recognise())
-        return
-    if _GAN_TRAIN_TEST.value:
-        print(_gan_train_test())
-        return
-    _check_texture_flags()
-    from gan_jax import cli, evaluation
-    from gan_jax.judging import samples as sample_evaluation
+    if job.source == "compare":
+        text = _compare(arguments[1:])
+    elif job.source == "gate":
+        text = _test_pack()
+    elif job.action:
+        text = _ACTIONS[job.action]()
+    else:
+        text = _judge()
+    print(text)
+
+
+def _judge() -> str:
+    from gan_jax import cli
     from gan_jax.textures.report import texture_verdict
     from gan_jax.trained import result_folder
 
-    if _TEXTURE.value and _SAMPLES.value:
-        print(_compare_textures())
-        return
     if _WORKDIR.value:
-        result = evaluation.evaluate_run(
+        from gan_jax.evaluation import evaluate_run
+
+        result = evaluate_run(
             _WORKDIR.value,
             checkpoint=_CHECKPOINT.value,
             member=_MEMBER.value,
@@ -218,10 +205,9 @@ def main(arguments: list[str]) -> None:
             textures=_TEXTURE.value,
         )
     else:
-        for name, flag in (("reference", _REFERENCE), ("extractor", _EXTRACTOR), ("out", _OUT)):
-            if not flag.value:
-                raise InputError(f"--samples needs --{name} too; see python eval.py --help.")
-        result = sample_evaluation.evaluate_samples(
+        from gan_jax.judging.samples import evaluate_samples
+
+        result = evaluate_samples(
             _SAMPLES.value,
             _REFERENCE.value,
             _EXTRACTOR.value,
@@ -234,61 +220,25 @@ def main(arguments: list[str]) -> None:
             cache=_CACHE.value,
             statistics=_STATISTICS.value,
         )
-    out = pathlib.Path(_OUT.value or result_folder(_WORKDIR.value, _MEMBER.value))
-    text = json.dumps(result, indent=1) if _JSON.value else cli.metric_table(result)
-    if not _JSON.value and result["protocol"].get("task") == "super-resolution":
+    _announce_report(_OUT.value or result_folder(_WORKDIR.value, _MEMBER.value))
+    if _JSON.value:
+        return json.dumps(result, indent=1)
+    text = cli.metric_table(result)
+    if result["protocol"].get("task") == "super-resolution":
         from gan_jax.super_resolution.report import super_resolution_text
 
         text = super_resolution_text(result)
-    if not _JSON.value and "textures" in result["protocol"]:
-        text += f"\n{texture_verdict(result)}"
-    print(text)
-    print(f"Report: {out / 'report.html'}", file=sys.stderr)
+    return f"{text}\n{texture_verdict(result)}" if "textures" in result["protocol"] else text
 
 
-def _check_drawing_flags() -> None:
-    """Refuses flags of what is drawn where nothing is, and several kinds of it at once."""
-    from gan_jax.errors import InputError
-
-    chosen = [flag.name for flag in (_EXPORT, _WALK, _PROGRAM, _ENLARGE) if flag.present]
-    if len(chosen) > 1 or (chosen and not _WORKDIR.value):
-        raise InputError(
-            f"--{' and --'.join(chosen)}: give one of --export, --walk, --export_program and "
-            "--enlarge, and --workdir with it."
-        )
-    walks, samples = (_FRAMES, _FPS, _WALKS, _POINTS), (_TRUNCATION,)
-    selecting = (_SELECT, _LEAST_CONFIDENCE, _AS_ASKED)
-    for flags_of, fitting in (
-        (walks, ["walk"]),
-        (samples, ["export", "walk"]),
-        (selecting, ["export"]),
-    ):
-        for flag in flags_of:
-            if flag.present and chosen not in [[name] for name in fitting]:
-                raise InputError(
-                    f"--{flag.name} is for --{' and --'.join(fitting)}; see python eval.py --help."
-                )
-    if chosen in (["walk"], ["export_program"]) and _OUT.present:
-        raise InputError(f"--out does not go with --{chosen[0]}, which names its file itself.")
-    if chosen == ["export"] and not _OUT.value:
-        raise InputError("--export needs --out too: a new folder for PNGs, or NAME.npz.")
-    if chosen == ["enlarge"] and not _OUT.value:
-        raise InputError("--enlarge needs --out too: a folder for the enlarged images.")
-    if (_LEAST_CONFIDENCE.present or _AS_ASKED.present) and not _SELECT.value:
-        raise InputError("--least_confidence and --as_asked need --select: a recogniser's pack.")
+def _announce_report(folder: str | pathlib.Path) -> None:
+    print(f"Report: {pathlib.Path(folder) / 'report.html'}", file=sys.stderr)
 
 
-def _draw() -> str:
-    if _ENLARGE.present:
-        from gan_jax.super_resolution.enlarge import enlarge_files
-
-        record = enlarge_files(
-            _WORKDIR.value, _ENLARGE.value, _OUT.value, checkpoint=_CHECKPOINT.value
-        )
-        return f"{record['images']:,} images enlarged x{record['factor']}: {_OUT.value}"
+def _source():  # annotated it would be imported at once
     from gan_jax.exports.generation import Source
 
-    source = Source(
+    return Source(
         _WORKDIR.value,
         checkpoint=_CHECKPOINT.value,
         member=_MEMBER.value,
@@ -296,67 +246,51 @@ def _draw() -> str:
         truncation=_TRUNCATION.value,
         batch_size=_BATCH_SIZE.value,
     )
-    if _EXPORT.present:
-        from gan_jax.exports.samples import export_samples
 
-        selection = None
-        if _SELECT.value:
-            from gan_jax.exports.selection import Selection
 
-            selection = Selection(_SELECT.value, _LEAST_CONFIDENCE.value, _AS_ASKED.value)
-        record = export_samples(source, _EXPORT.value, _OUT.value, selection)
-        rate = record.get("selection", {}).get("acceptance_rate")
-        accepted = "" if rate is None else f", {rate:.1%} of those drawn"
-        return f"{_EXPORT.value:,} samples{accepted}: {_OUT.value}"
-    if _WALK.present:
-        from gan_jax.exports.walk import write_walk
+def _export() -> str:
+    from gan_jax.exports.samples import export_samples
 
-        options = {flag.name: flag.value for flag in (_FRAMES, _FPS, _WALKS, _POINTS)}
-        write_walk(source, _WALK.value, **options)
-        return f"Walk: {_WALK.value}"
+    selection = None
+    if _SELECT.value:
+        from gan_jax.exports.selection import Selection
+
+        selection = Selection(_SELECT.value, _LEAST_CONFIDENCE.value, _AS_ASKED.value)
+    record = export_samples(_source(), _EXPORT.value, _OUT.value, selection)
+    rate = record.get("selection", {}).get("acceptance_rate")
+    accepted = "" if rate is None else f", {rate:.1%} of those drawn"
+    return f"{_EXPORT.value:,} samples{accepted}: {_OUT.value}"
+
+
+def _walk() -> str:
+    from gan_jax.exports.walk import write_walk
+
+    options = {flag.name: flag.value for flag in (_FRAMES, _FPS, _WALKS, _POINTS)}
+    write_walk(_source(), _WALK.value, **options)
+    return f"Walk: {_WALK.value}"
+
+
+def _export_program() -> str:
     from gan_jax.exports.program import export_program
 
-    record = export_program(source, _PROGRAM.value)
+    record = export_program(_source(), _PROGRAM.value)
     return f"Program: {_PROGRAM.value}\n{record['read']}\n{record['call']}\n{record['takes']}"
 
 
-def _check_recognition_flags() -> None:
-    """Refuses flags of recognition without it, both its jobs at once, and what either lacks."""
-    from gan_jax.errors import InputError
+def _enlarge() -> str:
+    from gan_jax.super_resolution.enlarge import enlarge_files
 
-    jobs = (_RECOGNISE, _GAN_TRAIN_TEST)
-    chosen = [flag for flag in jobs if flag.value]
-    if len(chosen) > 1:
-        raise InputError("give one of --recognise and --gan_train_test.")
-    for flag, job in ((_KEEP, _RECOGNISE), (_SEEDS, jobs[1]), (_NUM_STEPS, jobs[1])):
-        if flag.present and not job.value:
-            raise InputError(f"--{flag.name} is for --{job.name}; see python eval.py --help.")
-    if not chosen:
-        return
-    if _KEEP.present and _KEEP.value < 1:
-        raise InputError(f"--keep is {_KEEP.value}; expected a number of images, 1 or more.")
-    name, of_run = chosen[0].name, bool(_WORKDIR.value)
-    needed = [_OUT] + ([] if of_run else [_EXTRACTOR])
-    foreign = [_TEXTURE, _METRICS, _TRAINING, _STATISTICS]
-    foreign += [_REFERENCE, _REFERENCE_SPLIT, _RESIZE] if of_run else [_CHECKPOINT]
-    if _GAN_TRAIN_TEST.value and not of_run:
-        needed.append(_REFERENCE)
-        foreign += [_REFERENCE_SPLIT, _BATCH_SIZE]
-    elif not of_run:
-        foreign.append(_NUM_SAMPLES)
-    for flag in needed:
-        if not flag.value:
-            raise InputError(f"--{name} needs --{flag.name} too; see python eval.py --help.")
-    for flag in foreign:
-        if flag.present:
-            side = "workdir" if of_run else "samples"
-            raise InputError(f"--{flag.name} does not go with --{name} --{side}.")
+    record = enlarge_files(_WORKDIR.value, _ENLARGE.value, _OUT.value, checkpoint=_CHECKPOINT.value)
+    return f"{record['images']:,} images enlarged x{record['factor']}: {_OUT.value}"
 
 
 def _recognise() -> str:
+    from gan_jax.errors import InputError
     from gan_jax.recognition.recognise import recognise_run, recognise_samples
     from gan_jax.recognition.results import recognition_table
 
+    if _KEEP.present and _KEEP.value < 1:
+        raise InputError(f"--keep is {_KEEP.value}; expected a number of images, 1 or more.")
     options = {"select": _KEEP.value, "batch_size": _BATCH_SIZE.value}
     if _WORKDIR.value:
         content = recognise_run(
@@ -378,7 +312,7 @@ def _recognise() -> str:
             resize=_RESIZE.value,
             **options,
         )
-    print(f"Report: {pathlib.Path(_OUT.value) / 'report.html'}", file=sys.stderr)
+    _announce_report(_OUT.value)
     return json.dumps(content, indent=1) if _JSON.value else recognition_table(content)
 
 
@@ -405,33 +339,15 @@ def _gan_train_test() -> str:
         num_images=_NUM_SAMPLES.value,
         num_steps=_NUM_STEPS.value,
     )
-    print(f"Report: {pathlib.Path(_OUT.value) / 'report.html'}", file=sys.stderr)
+    _announce_report(_OUT.value)
     return json.dumps(content, indent=1) if _JSON.value else table_text(content)
-
-
-def _check_texture_flags() -> None:
-    """Refuses flags that would be ignored: of textures without --texture, and of others with it."""
-    from gan_jax.errors import InputError
-
-    alone = _TEXTURE.value and not _WORKDIR.value
-    of_crops = (_CROP, _NUM_CROPS, _GREY, _SEED)
-    for flag in (_TRAINING, _RESIZE, _STATISTICS, _BATCH_SIZE) if alone else of_crops:
-        if flag.present:
-            reason = "does not go with" if alone else "is for"
-            raise InputError(
-                f"--{flag.name} {reason} --texture --samples; see python eval.py --help."
-            )
 
 
 def _compare_textures() -> str:
     from gan_jax import cli
-    from gan_jax.errors import InputError
     from gan_jax.textures.crops import Cutting
     from gan_jax.textures.evaluation import evaluate_textures, evaluation_text
 
-    for name, flag in (("reference", _REFERENCE), ("out", _OUT)):
-        if not flag.value:
-            raise InputError(f"--texture needs --{name} too; see python eval.py --help.")
     result = evaluate_textures(
         _SAMPLES.value,
         _REFERENCE.value,
@@ -441,7 +357,7 @@ def _compare_textures() -> str:
         families=_METRICS.value or None,
         cutting=Cutting(_CROP.value, _NUM_CROPS.value, _GREY.value, _SEED.value),
     )
-    print(f"Report: {pathlib.Path(_OUT.value) / 'report.html'}", file=sys.stderr)
+    _announce_report(_OUT.value)
     if _JSON.value:
         return json.dumps(result, indent=1)
     return f"{cli.metric_table(result)}\n{evaluation_text(result)}"
@@ -459,13 +375,21 @@ def _compare(folders: list[str]) -> str:
 
 
 def _test_pack() -> str:
-    from gan_jax.errors import InputError
     from gan_jax.judging.gate import gate_pack, gate_table
 
-    if not _REFERENCE.value:
-        raise InputError("--gate needs --reference too, such as --reference mnist5k.")
     gate = gate_pack(_GATE.value, _REFERENCE.value, reference_split=_REFERENCE_SPLIT.value)
     return gate_table(gate)
+
+
+_ACTIONS = {
+    "enlarge": _enlarge,
+    "export": _export,
+    "export_program": _export_program,
+    "gan_train_test": _gan_train_test,
+    "recognise": _recognise,
+    "texture": _compare_textures,
+    "walk": _walk,
+}
 
 
 if __name__ == "__main__":

@@ -35,6 +35,27 @@ def tiny_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def eval_script():
+    """eval.py as a module: its flags can be defined once a process only."""
+    import importlib.util
+    import pathlib
+    import sys
+
+    from absl import flags
+
+    path = pathlib.Path(__file__).parent.parent / "eval.py"
+    spec = importlib.util.spec_from_file_location("eval_script", path)
+    module = importlib.util.module_from_spec(spec)
+    before = set(flags.FLAGS)
+    sys.modules["eval_script"] = module  # absl tells by it whose flags they are
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["eval_script"]
+    for name in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, name)
+
+
+@pytest.fixture(scope="module")
 def quickly_compiled():
     """Little optimisation."""
     import jax

@@ -15,6 +15,7 @@ LAYERS = (
         "reports.figures",
         "members.hyperparameters",
         "images",
+        "jobs",
         "members.statistics",
         "memory",
         "schedules",

@@ -28,7 +28,6 @@ from gan_jax.pixels import to_uint8
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.state import GAN
 from gan_jax.trained import TrainedGAN, read_gan
-from tests.command import eval_py
 from tests.networks import TEXTURE
 
 _needs_flatbuffers = pytest.mark.skipif(
@@ -192,25 +191,6 @@ def test_a_run_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match="--seed is -1"):
         export_samples(Source(tmp_path, seed=-1), 5, tmp_path / "newer")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ("--workdir=a --export=5", "--export needs --out"),
-        ("--samples=a --export=5 --out=b", "--export: give one of.*--workdir"),
-        ("--workdir=a --export=5 --walk=b.gif", "--export and --walk: give one"),
-        ("--workdir=a --truncation=0.5", "--truncation is for --export and --walk"),
-        ("--workdir=a --export=5 --out=b --fps=5", "--fps is for --walk"),
-        ("--workdir=a --export_program=b --truncation=1", "--truncation is for"),
-        ("--workdir=a --walk=b.gif --out=c", "--out does not go with --walk"),
-    ],
-)
-def test_flags_that_do_not_go_together(given, message, tmp_path):
-    result = eval_py(tmp_path, *given.split())
-    assert result.returncode == 2
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert message.split(".*")[0] in result.stderr and message.split(".*")[-1] in result.stderr
 
 
 # Programs

@@ -384,13 +384,9 @@ def test_the_command_line(pack, tmp_path):
     assert done.stdout.count("\n| ") == 1 + 18
     assert "n = 150 a side" in done.stdout
 
-    for flags, message in (
-        (["--gate", pack], "--gate needs --reference too"),
-        (["--gate", "nowhere", "--reference", "digits.npz"], "no extractor pack in 'nowhere'"),
-    ):
-        refused = eval_py(tmp_path, *flags)
-        assert refused.returncode == 2 and message in refused.stderr
-        assert "Traceback" not in refused.stderr
+    refused = eval_py(tmp_path, "--gate", "nowhere", "--reference", "digits.npz")
+    assert refused.returncode == 2 and "no extractor pack in 'nowhere'" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_images_of_another_size_are_refused_before_the_work(pack, monkeypatch):

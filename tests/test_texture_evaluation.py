@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -25,27 +24,15 @@ from tests.runs import evaluation
 from tests.test_runs import ROOT, environment
 
 
-@pytest.fixture(scope="module")
-def script():
-    """eval.py as a module: its flags can be defined once a process only."""
-    spec = importlib.util.spec_from_file_location("eval_script", ROOT / "eval.py")
-    module = importlib.util.module_from_spec(spec)
-    before = set(flags.FLAGS)
-    spec.loader.exec_module(module)
-    yield module
-    for name in set(flags.FLAGS) - before:
-        delattr(flags.FLAGS, name)
-
-
 @pytest.fixture
-def eval_py(script, capsys):
+def eval_py(eval_script, capsys):
     """What eval.py prints for some flags; its errors are raised."""
 
     def run(*arguments):
         for name in flags.FLAGS:
             flags.FLAGS[name].unparse()
         left = flags.FLAGS(["eval.py", *map(str, arguments)])
-        script.main(left)
+        eval_script.main(left)
         return capsys.readouterr().out
 
     return run
@@ -301,12 +288,8 @@ def test_the_farthest_crops_stand_beside_the_most_similar(quick_judge, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--reference=b.npz"], "--texture needs --out"),
-        (["--out=o"], "--texture needs --reference"),
         (["--reference=b.npz", "--out=o", "--crop=-1"], "--crop=-1: expected 0 or more"),
         (["--reference=b.npz", "--out=o", "--crop=30"], r"'npz:a\[0\]' is 16x16.*give --crop=8"),
-        (["--reference=b.npz", "--out=o", "--training=x"], "--training does not go with"),
-        (["--reference=b.npz", "--out=o", "--resize=crop_area"], "--resize does not go with"),
         (["--reference=photo.jpg", "--out=o"], "no file 'photo.jpg'"),
         (["--reference=small.png", "--out=o"], "'small.png' is 12x40.*smaller than a crop of 16"),
         (["--reference=real.png", "--out=o"], "gives 2 crop.s. of 16x16, and at least 4"),
@@ -332,12 +315,6 @@ def test_one_clear_error(eval_py, quick_judge, arguments, message, tmp_path, mon
     with pytest.raises(InputError, match=message):
         eval_py("--texture", "--samples=a.npz", *arguments)
     assert not quick_judge and not pathlib.Path("o").exists()
-
-
-@pytest.mark.parametrize("flag", ["--crop=16", "--num_crops=9", "--grey", "--seed=1"])
-def test_flags_of_textures_alone(eval_py, flag):
-    with pytest.raises(InputError, match=f"{flag.partition('=')[0]} is for --texture"):
-        eval_py("--samples=a", "--reference=b", flag)
 
 
 @pytest.mark.parametrize(

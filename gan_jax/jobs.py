@@ -1,0 +1,156 @@
+"""What eval.py can be asked for, and which of its flags each job takes.
+
+A flag that a job would ignore is refused: whoever gives it expects something of it. Imports nothing
+heavy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gan_jax.errors import InputError
+
+SOURCES = ("workdir", "samples", "gate", "compare")
+_HELP = "see python eval.py --help."
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One thing to do with one kind of source.
+
+    Attributes:
+        source: the flag that names what is looked at, one of `SOURCES`.
+        action: the flag that says what is done with it; '' for what is done without one.
+        needs: flags that must have a value.
+        takes: flags that may be given beside those.
+    """
+
+    source: str
+    action: str
+    needs: tuple[str, ...]
+    takes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join(f"--{flag}" for flag in (self.action, self.source) if flag)
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """All flags that may be given."""
+        return frozenset((*self.needs, *self.takes, self.source, self.action)) - {""}
+
+
+def _job(source: str, action: str = "", *, needs: str = "", takes: str = "") -> Job:
+    return Job(source, action, tuple(needs.split()), tuple(takes.split()))
+
+
+_OF_RUN = "checkpoint member batch_size"
+_TESTING = "num_samples seeds num_steps json"
+_READING = "keep batch_size json"
+JOBS = (
+    _job(
+        "workdir",
+        takes=f"{_OF_RUN} extractor num_samples out metrics cache texture json",
+    ),
+    _job(
+        "workdir",
+        "export",
+        needs="out",
+        takes=f"{_OF_RUN} seed truncation select least_confidence as_asked",
+    ),
+    _job("workdir", "walk", takes=f"{_OF_RUN} seed truncation frames fps walks points"),
+    _job("workdir", "export_program", takes="checkpoint member"),
+    _job("workdir", "enlarge", needs="out", takes="checkpoint"),
+    _job("workdir", "recognise", needs="out", takes=f"{_OF_RUN} extractor num_samples {_READING}"),
+    _job("workdir", "gan_train_test", needs="out", takes=f"{_OF_RUN} extractor {_TESTING}"),
+    _job(
+        "samples",
+        needs="reference extractor out",
+        takes="reference_split training metrics resize batch_size cache save_statistics json",
+    ),
+    _job(
+        "samples",
+        "recognise",
+        needs="extractor out",
+        takes=f"reference reference_split resize {_READING}",
+    ),
+    _job(
+        "samples",
+        "gan_train_test",
+        needs="reference extractor out",
+        takes=f"resize {_TESTING}",
+    ),
+    _job(
+        "samples",
+        "texture",
+        needs="reference out",
+        takes="reference_split extractor metrics crop num_crops grey seed json",
+    ),
+    _job("gate", needs="reference", takes="reference_split"),
+    _job("compare", takes="out json"),
+)
+_ACTIONS = frozenset(job.action for job in JOBS) - {""}
+_ALSO_NEEDED = {"least_confidence": "select", "as_asked": "select"}
+
+
+def choose(given: Mapping[str, Any]) -> Job:
+    """The job that a command line asks for.
+
+    Args:
+        given: the values of the flags on it, by name. A flag that is False counts as not given.
+
+    Raises:
+        InputError: no source or several, several actions, an action that is not for the source, a
+            flag that the job would ignore, or one that it needs and lacks.
+    """
+    given = {name: value for name, value in given.items() if value is not False}
+    sources = [name for name in SOURCES if given.get(name)]
+    if len(sources) != 1:
+        raise InputError(
+            "give one of --workdir (a run of ours), --samples (anybody's images), --gate (a pack "
+            f"to test) and --compare (the folders of several results); {_HELP}"
+        )
+    here = {job.action: job for job in JOBS if job.source == sources[0]}
+    actions = [name for name in given if name in _ACTIONS - here[""].flags]
+    if len(actions) > 1:
+        raise InputError(f"{_and(actions)}: give one of them at a time.")
+    action = actions[0] if actions else ""
+    if action not in here:
+        fitting = [job.source for job in JOBS if job.action == action]
+        raise InputError(f"--{action} needs {_and(fitting, 'or')}; {_HELP}")
+    job = here[action]
+    for name in given:
+        if name not in job.flags:
+            raise InputError(f"--{name} does not go with {job}; it is for {_takers(name)}.")
+    needed = [(action or job.source, name) for name in job.needs]
+    needed += [pair for pair in _ALSO_NEEDED.items() if pair[0] in given]
+    for name, other in needed:
+        if not given.get(other):
+            raise InputError(f"--{name} needs --{other} too; {_HELP}")
+    return job
+
+
+def _takers(name: str) -> str:
+    """The jobs that take a flag, in words."""
+    words = {}
+    for job in JOBS:
+        if name not in job.flags:
+            continue
+        same = [other for other in JOBS if other.action == job.action]
+        optional = any(job.action in other.takes for other in JOBS)
+        if not job.action:
+            words[f"--{job.source} alone"] = None
+        elif optional or not all(name in other.flags for other in same):
+            words[str(job)] = None
+        else:
+            words[f"--{job.action}"] = None
+    return _listed(list(words))
+
+
+def _and(names: Iterable[str], word: str = "and") -> str:
+    return _listed([f"--{name}" for name in names], word)
+
+
+def _listed(parts: list[str], word: str = "and") -> str:
+    return f" {word} ".join([", ".join(parts[:-1])] * (len(parts) > 1) + parts[-1:])
