@@ -98,7 +98,7 @@ def test_chosen_samples_are_not_judged_by_who_chose_them(tiny_run, tmp_path):
             )
     assert not (tmp_path / "judged").exists()
     flags = ("--workdir", run, "--export=2", "--out", tmp_path / "x", "--as_asked")
-    assert "need --select" in eval_py(tmp_path, *flags).stderr
+    assert "--as_asked needs --select too" in eval_py(tmp_path, *flags).stderr
 
 
 def test_unselected_records_are_as_before(tiny_run, tmp_path):
