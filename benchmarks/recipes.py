@@ -1,7 +1,8 @@
 """The recipes of configs/recipes.py side by side: equal images, equal judge, three seeds each.
 
     python -m benchmarks.recipes [--sets mnist5k] [--recipes article,dcgan] [--runs runs/recipes] \
-        [--write docs/recipes.md] [--plot docs/recipes.png] [-- --config.num_seeds=2 ...]
+        [--write docs/recipes.md] [--plot docs/recipes.png] [--samples docs/recipes_samples.png] \
+        [-- --config.num_seeds=2 ...]
 
 Trains what is not trained yet (a run that was cut goes on where it was left), then prints the
 tables. `--tables` only prints them. Arguments after `--` go to train.py.
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from benchmarks.members import interval
 from benchmarks.table import insert
 from configs.recipes import IMAGES, RECIPES, SETS
 
@@ -33,11 +35,13 @@ class Result(NamedTuple):
         content: its eval.json.
         seconds: of training, a GAN; median over the run's log.
         curves: a seed each, (images seen, fd_semantic over its floor) at each evaluation.
+        samples: the picture of the last evaluation, a row a seed.
     """
 
     content: dict[str, Any]
     seconds: float
     curves: list[list[tuple[int, float]]]
+    samples: pathlib.Path
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -75,7 +79,12 @@ def read(workdir: pathlib.Path) -> Result | None:
         ]
         for place in sorted((workdir / "members").iterdir())
     ]
-    return Result(json.loads(path.read_text()), IMAGES / statistics.median(speeds), curves)
+    return Result(
+        content=json.loads(path.read_text()),
+        seconds=IMAGES / statistics.median(speeds),
+        curves=curves,
+        samples=max((workdir / "samples").iterdir()),
+    )
 
 
 def markdown(results: dict[str, Result]) -> str:
@@ -94,7 +103,7 @@ def markdown(results: dict[str, Result]) -> str:
             share = f"{semantic['mean'] / article.metrics['fd_semantic']['mean']:.2f}"
         floors = [entry["mean"] / entry["floor"] for entry in (semantic, texture)]
         lines.append(
-            f"| {name} | {_interval(semantic)} | {floors[0]:.3g} | {share} | {floors[1]:.3g} "
+            f"| {name} | {interval(semantic)} | {floors[0]:.3g} | {share} | {floors[1]:.3g} "
             f"| {coverage['mean']:.2f} | {confidence['mean']:.3f} | {result.seconds:,.0f} s |"
         )
     return "\n".join(lines)
@@ -120,12 +129,15 @@ def plot(sets: dict[str, dict[str, Result]], path: pathlib.Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullLocator
 
+    colours = dict(zip(RECIPES, _COLOURS, strict=True))
     figure, panels = plt.subplots(
         1, len(sets), figsize=(4.6 * len(sets) + 1.6, 3.8), layout="constrained", squeeze=False
     )
     for axes, (dataset, results) in zip(panels[0], sets.items(), strict=True):
-        for (name, result), colour in zip(results.items(), _COLOURS, strict=False):
+        for name, result in results.items():
+            colour = colours[name]
             images = [point[0] for point in result.curves[0]]
             heights = [[value for _, value in curve] for curve in result.curves]
             heights = list(zip(*heights, strict=True))
@@ -138,25 +150,62 @@ def plot(sets: dict[str, dict[str, Result]], path: pathlib.Path) -> None:
                 alpha=0.15,
             )
         axes.set_yscale("log")
+        axes.set_yticks([1, 2, 3, 5, 10, 20, 30, 50, 100])
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
+        heights = [h for result in results.values() for curve in result.curves for _, h in curve]
+        axes.set_ylim(0.9 * min(heights), 1.1 * max(heights))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_title(dataset, fontsize=9)
         axes.set_xlabel("training images seen")
         axes.spines[["top", "right"]].set_visible(False)
     panels[0][0].set_ylabel("fd_semantic / floor")
-    panels[0][-1].legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    lines = {line.get_label(): line for axes in panels[0] for line in axes.lines}
+    panels[0][-1].legend(
+        lines.values(),
+        lines,
+        fontsize=8,
+        frameon=False,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
 
+def picture(sets: dict[str, dict[str, Result]], path: pathlib.Path) -> None:
+    """Samples of each recipe, a row a seed, a column a set."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = list({name: None for results in sets.values() for name in results})
+    figure, panels = plt.subplots(
+        len(names),
+        len(sets),
+        figsize=(4.0 * len(sets) + 1.2, 1.08 * len(names)),
+        layout="constrained",
+        squeeze=False,
+    )
+    for row, name in zip(panels, names, strict=True):
+        row[0].set_ylabel(name.replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
+        for axes, results in zip(row, sets.values(), strict=True):
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_visible(False)
+            if name in results:
+                axes.imshow(plt.imread(results[name].samples), cmap="gray", interpolation="none")
+    for axes, dataset in zip(panels[0], sets, strict=True):
+        axes.set_title(dataset, fontsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
 def _rows(path: pathlib.Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def _interval(entry: dict[str, Any]) -> str:
-    if entry["ci"] is None:
-        return f"{entry['mean']:.3g}"
-    low, high = entry["ci"]
-    return f"{entry['mean']:.3g} ({max(low, 0.0):.3g} to {high:.3g})"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -167,7 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=pathlib.Path, default=pathlib.Path("runs/recipes"))
     parser.add_argument("--tables", action="store_true", help="train nothing")
     parser.add_argument("--write", type=pathlib.Path, help="a page with the tables' marks")
-    parser.add_argument("--plot", type=pathlib.Path)
+    parser.add_argument("--plot", type=pathlib.Path, help="the curves, to a PNG")
+    parser.add_argument("--samples", type=pathlib.Path, help="samples of each, to a PNG")
     parser.add_argument("rest", nargs="*", help="for train.py, after --")
     options = parser.parse_args(arguments)
     sets: dict[str, dict[str, Result]] = {}
@@ -186,6 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(tables)
     if options.plot and sets:
         plot(sets, options.plot)
+    if options.samples and sets:
+        picture(sets, options.samples)
     if options.write:
         options.write.write_text(insert(options.write.read_text(), tables))
     return 0

@@ -20,7 +20,6 @@ from benchmarks.contestants import MATMUL, OURS
 from benchmarks.ratios import summary
 
 _RESULTS = pathlib.Path(__file__).resolve().parent / "results"
-_BEGIN, _END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 # Ours in front; a light ground and a dark one both leave these readable.
 _COLOURS = ("#2a78d6", "#c3cdd8", "#b9a26a", "#c98a5b", "#6fa287", "#a586b8", "#7d8ca3", "#c2777f")
 
@@ -165,16 +164,19 @@ def plot(works: dict[str, list[dict[str, Any]]], title: str, path: pathlib.Path)
     plt.close(figure)
 
 
-def insert(text: str, table: str) -> str:
-    """The text with the table between the two marks.
+def insert(text: str, table: str, name: str = "benchmarks") -> str:
+    """The text with the table between the marks `<!-- name:begin -->` and `<!-- name:end -->`.
 
     Raises:
         ValueError: where the marks are not there, in this order.
     """
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
+    marks = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise ValueError(f"the file needs the lines {_BEGIN} and {_END} around the table's place")
+        raise ValueError(
+            f"the file needs the lines {marks[0]} and {marks[1]} around the table's place"
+        )
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 

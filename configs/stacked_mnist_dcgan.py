@@ -18,7 +18,10 @@ def get_config():
     config = gan_config()
     config.dataset.name = "stacked_mnist"
     config.model.width = 32
-    config.num_steps = 20_000
+    config.num_steps = 6000
+    config.num_seeds = 2
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        optimizer.learning_rate = 1e-3
     config.evaluation.every = 2000
     config.evaluation.num_samples = 5_000
     config.evaluation.num_final_samples = 26_000

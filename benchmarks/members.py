@@ -1,0 +1,82 @@
+"""Runs of several seeds or a sweep as a Markdown table: a line a setting, intervals over its seeds.
+
+    python -m benchmarks.members --runs runs/stability [--columns fd_semantic,coverage] \
+        [--name stability --write docs/recipes.md]
+
+`--write` puts it between the lines `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.table import insert
+
+
+def interval(entry: Mapping[str, Any]) -> str:
+    """A summary over seeds as 'mean (from to to)', 95 %; the mean alone for a single seed."""
+    if entry["ci"] is None:
+        return f"{entry['mean']:.3g}"
+    low, high = entry["ci"]
+    low = max(low, 0.0) if entry["mean"] >= 0 else low
+    return f"{entry['mean']:.3g} ({low:.3g} to {high:.3g})"
+
+
+def markdown(results: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """A table of eval.json contents by run: settings, their seeds, `columns`, what went wrong.
+
+    A column with a floor, or with the value that real images have, shows it in its head if it is
+    the same for all.
+
+    Raises:
+        ValueError: a column that a run has not.
+    """
+    rows = []
+    beside: dict[str, set[str]] = {column: set() for column in columns}
+    for run, content in results.items():
+        for setting in content["settings"]:
+            missing = [column for column in columns if column not in setting["metrics"]]
+            if missing:
+                raise ValueError(f"{run} has no {missing[0]}, only {', '.join(setting['metrics'])}")
+            cells = [run] if len(results) > 1 else []
+            cells += [setting["name"], str(len(setting["seeds"]))]
+            for column in columns:
+                entry = setting["metrics"][column]
+                cells.append(interval(entry))
+                for kind in ("floor", "real"):
+                    if entry.get(kind) is not None:
+                        beside[column].add(f"{kind} {entry[kind]:.3g}")
+            cells += [str(len(setting["diverged"])), str(len(setting["collapsed"]))]
+            rows.append(cells)
+    heads = ["run"] if len(results) > 1 else []
+    heads += ["setting", "seeds"]
+    heads += [f"{c} [{next(iter(b))}]" if len(b) == 1 else c for c, b in beside.items()]
+    heads += ["diverged", "collapsed"]
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the table, and writes it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", required=True, help="their folders, with commas")
+    parser.add_argument("--columns", default="fd_semantic,fd_texture,coverage")
+    parser.add_argument("--name", default="members", help="of the marks")
+    parser.add_argument("--write", type=pathlib.Path)
+    options = parser.parse_args(arguments)
+    folders = [pathlib.Path(run) for run in options.runs.split(",")]
+    results = {path.name: json.loads((path / "eval.json").read_text()) for path in folders}
+    table = markdown(results, options.columns.split(","))
+    print(table)
+    if options.write:
+        options.write.write_text(insert(options.write.read_text(), table, options.name))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
