@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -52,21 +53,28 @@ class Span(NamedTuple):
         """The number of cells."""
         return self.stop - self.start
 
+    def widened(self, cells: int) -> Span:
+        """With so many cells more at each end; fewer if negative."""
+        return Span(self.start - cells, self.stop + cells)
 
-def spans(side: int, levels: int, *, coarse: int = 1, refined: int = 0) -> tuple[Span, ...]:
+
+def spans(
+    side: int, levels: int, *, coarse: int = 1, fine: int = 0, refined: int = 0
+) -> tuple[Span, ...]:
     """The cells that an image of `side` pixels needs along one axis, a span a level.
 
     Level l has cells of 2^(levels - l) pixels. Entry 0 is the noise, with the margin of the
-    `coarse` convolutions of level 0; entry 1 is level 0 after them; entry l + 1 is level l. The
-    last one is the image, with a margin of `refined` pixels. Pixel r of a level is made from the
-    pixels floor((r - 1) / 2) to floor((r + 1) / 2) of the level below, by a kernel of 4 and a
-    stride of 2.
+    `coarse` convolutions of level 0; entry 1 is level 0 after them; entry l + 1 is level l, with
+    the margin of the `fine` convolutions that follow there. The last one is the image, with a
+    margin of `refined` pixels. Pixel r of a level is made from the pixels floor((r - 1) / 2) to
+    floor((r + 1) / 2) of the level below, by a kernel of 4 and a stride of 2.
     """
     found = [Span(-refined, side + refined)]
-    for _ in range(levels):
+    for level in reversed(range(levels)):
         above = found[0]
-        found.insert(0, Span((above.start - 1) // 2, -(-(above.stop + 1) // 2)))
-    found.insert(0, Span(found[0].start - coarse, found[0].stop + coarse))
+        below = Span((above.start - 1) // 2, -(-(above.stop + 1) // 2))
+        found.insert(0, below.widened(fine if level else 0))
+    found.insert(0, found[0].widened(coarse))
     return tuple(found)
 
 
@@ -119,6 +127,8 @@ class TextureGenerator(nn.Module):
         num_waves: plane waves a texture.
         coarse_layers: 3x3 convolutions of level 0, each of which lets a pixel know of noise one
             cell farther away.
+        fine_layers: 3x3 convolutions of each level between the first and the last doubling, added
+            to what they are made from.
         refined: whether the last doubling ends in `width` channels, from which a 3x3 convolution
             makes the image: without it, neighbouring pixels come from kernels of their own, which
             leaves a grain of one pixel.
@@ -140,6 +150,7 @@ class TextureGenerator(nn.Module):
     num_classes: int = 0
     num_waves: int = 4
     coarse_layers: int = 1
+    fine_layers: int = 0
     refined: bool = False
     norm: str = "batch"
     initialization: str = "normal"
@@ -148,7 +159,13 @@ class TextureGenerator(nn.Module):
 
     def spans(self, side: int) -> tuple[Span, ...]:
         """The cells of each level for an image of `side` pixels, see `spans`."""
-        return spans(side, self.levels, coarse=self.coarse_layers, refined=int(self.refined))
+        return spans(
+            side,
+            self.levels,
+            coarse=self.coarse_layers,
+            fine=self.fine_layers,
+            refined=int(self.refined),
+        )
 
     @property
     def cell(self) -> int:
@@ -272,9 +289,14 @@ class TextureGenerator(nn.Module):
                 kernel_init=kernel_init,
                 dtype=self.dtype,
             )(x)
-            x = _crop(x, (rows[level], columns[level]), (rows[level + 1], columns[level + 1]))
-            if not last:
-                x = finish(x, level)
+            used = self.fine_layers if level > 1 else 0
+            below = [span[level].widened(-used) for span in (rows, columns)]
+            x = _crop(x, below, [span[level + 1] for span in (rows, columns)])
+            if last:
+                break
+            x = finish(x, level)
+            for _ in range(self.fine_layers):
+                x = x[:, 1:-1, 1:-1] + activate(convolve(x, count, biased))
         if self.refined:
             x = convolve(activate(x), channels, True)
         x = jnp.tanh(x)
@@ -339,6 +361,7 @@ def check_texture(generator: TextureGenerator) -> None:
         ("num_textures", 1),
         ("num_waves", 0),
         ("coarse_layers", 1),
+        ("fine_layers", 0),
     ):
         if getattr(generator, name) < least:
             raise InputError(
@@ -386,7 +409,7 @@ def _waves(
     return jnp.einsum("nhwt,nthwp->nhwp", shares, waves)
 
 
-def _crop(x: Array, below: tuple[Span, Span], above: tuple[Span, Span]) -> Array:
+def _crop(x: Array, below: Sequence[Span], above: Sequence[Span]) -> Array:
     """Of a doubled map that began at 2 x `below`, the part that `above` names."""
     top, left = (a.start - 2 * b.start for a, b in zip(above, below))
     return x[:, top : top + above[0].length, left : left + above[1].length]
