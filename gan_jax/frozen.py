@@ -15,12 +15,12 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from gan_jax import workdir as folder
-from gan_jax.config import differences, plain, with_defaults
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import Extractor, load_pack
 from gan_jax.generator_losses import FeatureMatching, FrozenFeatures, Perceptual
 from gan_jax.parallel import is_main_process
+from gan_jax.saved_config import differences, plain, with_defaults
 from gan_jax.state import GAN
 
 RECORD = "frozen.json"

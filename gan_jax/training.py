@@ -21,7 +21,7 @@ from gan_jax.classes.sampling import MOST_ROWS, asked_labels, draw_classes
 from gan_jax.cli import metric_table
 from gan_jax.collapse.guard import CollapseGuard
 from gan_jax.collapse.rollback import RollBack, Rollbacks
-from gan_jax.config import num_final_samples, plain
+from gan_jax.config import num_final_samples
 from gan_jax.config_checks import check_config
 from gan_jax.data import Dataset, load
 from gan_jax.data.dataset import check_same_shape, check_test_labels
@@ -41,6 +41,7 @@ from gan_jax.members.training import make_crew, train_members
 from gan_jax.recognition.classification import recognise
 from gan_jax.reports.stopped import write_stopped_report
 from gan_jax.sampling import generate_images, sample_latents
+from gan_jax.saved_config import plain
 from gan_jax.session import Session, say
 from gan_jax.state import GANState, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update

@@ -8,8 +8,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gan_jax.config import differences, plain, with_defaults
 from gan_jax.errors import InputError
+from gan_jax.saved_config import differences, plain, with_defaults
 
 CONFIG = "config.json"
 EVALUATION = "eval.json"

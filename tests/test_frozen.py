@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from gan_jax import evaluation, training
-from gan_jax.config import cnn_config, gan_config, plain
+from gan_jax.config import cnn_config, gan_config
 from gan_jax.config_checks import check_config
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.extractors.pack import load_pack
 from gan_jax.frozen import Identity, check_frozen, sections_of
+from gan_jax.saved_config import plain
 from tests import runs
 from tests.packs import untrained_pack
 

@@ -15,7 +15,8 @@ from gan_jax.config import gan_config
 from gan_jax.config_checks import check_config
 from gan_jax.errors import InputError
 from gan_jax.factory import build_gan
-from gan_jax.models.texture import Noise, TextureDiscriminator, TextureGenerator, spans
+from gan_jax.models.spans import spans
+from gan_jax.models.texture import Noise, TextureDiscriminator, TextureGenerator
 from gan_jax.state import GAN, create_gan_state
 from gan_jax.steps import simultaneous_step
 from tests.networks import TEXTURE

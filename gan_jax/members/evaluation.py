@@ -15,7 +15,7 @@ from gan_jax import parallel
 from gan_jax import workdir as folder
 from gan_jax.classes.agreement import with_agreement
 from gan_jax.classes.sampling import asked_labels
-from gan_jax.config import num_final_samples, plain
+from gan_jax.config import num_final_samples
 from gan_jax.data import Dataset
 from gan_jax.environment import describe_environment
 from gan_jax.images import image_grid, save_png
@@ -25,6 +25,7 @@ from gan_jax.members.plan import Member
 from gan_jax.members.report import MembersReport, write_members_report
 from gan_jax.members.results import MemberResult, members_content
 from gan_jax.sampling import generate_images, sample_latents
+from gan_jax.saved_config import plain
 from gan_jax.state import GAN
 
 _SHOWN_SAMPLES = 100

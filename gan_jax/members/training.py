@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from gan_jax import loop, parallel
 from gan_jax import workdir as folder
 from gan_jax.collapse.guard import CollapseWatch, make_watches
-from gan_jax.config import examples_a_step, plain
+from gan_jax.config import examples_a_step
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.factory import gan_step_function
@@ -36,6 +36,7 @@ from gan_jax.members.plan import Member, MemberGANs, build_members, members_of
 from gan_jax.members.records import MemberLogs, MembersRecorder
 from gan_jax.members.steps import MemberInputs, MembersState, create_members_state
 from gan_jax.memory import check_memory
+from gan_jax.saved_config import plain
 from gan_jax.session import Session, say
 
 _log = logging.getLogger(__name__)

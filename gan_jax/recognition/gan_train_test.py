@@ -21,7 +21,6 @@ from gan_jax import parallel
 from gan_jax import workdir as folder
 from gan_jax.classes.pictures import NamedRows
 from gan_jax.classes.sampling import MOST_ROWS
-from gan_jax.config import plain
 from gan_jax.data import Dataset
 from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.environment import describe_environment
@@ -33,6 +32,7 @@ from gan_jax.recognition.gan_train_test_report import write_gan_train_test_repor
 from gan_jax.recognition.gan_train_test_results import SeedResult, summarise_seeds
 from gan_jax.recognition.labelled import Experiment, Labelled
 from gan_jax.recognition.leakage import check_held_out
+from gan_jax.saved_config import plain
 from gan_jax.session import say
 
 RESULT = "gan_train_test.json"

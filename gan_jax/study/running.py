@@ -20,11 +20,11 @@ from PIL import Image
 
 from gan_jax import parallel
 from gan_jax import workdir as folder
-from gan_jax.config import plain
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.factory import build_gan, build_recogniser
 from gan_jax.loop import StopSignal
+from gan_jax.saved_config import plain
 from gan_jax.session import say
 from gan_jax.study.cells import PICTURES, GroupWork, TrainGAN
 from gan_jax.study.control import Extra, extra_steps, from_plain, to_plain

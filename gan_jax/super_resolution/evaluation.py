@@ -13,7 +13,6 @@ from ml_collections import ConfigDict
 
 from gan_jax import workdir as folder
 from gan_jax.checkpoint import Checkpoints
-from gan_jax.config import plain
 from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment
 from gan_jax.errors import InputError
@@ -26,6 +25,7 @@ from gan_jax.metrics.texture.headline import HEADLINE
 from gan_jax.parallel import is_main_process
 from gan_jax.pixels import to_float, to_uint8
 from gan_jax.sampling import generate_images
+from gan_jax.saved_config import plain
 from gan_jax.state import GAN, create_gan_state
 from gan_jax.super_resolution.definition import pixel_only
 from gan_jax.super_resolution.fidelity import check_ssim_size, mean_entry, psnr, ssim

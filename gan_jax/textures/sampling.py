@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 from gan_jax.axis import named_key
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
-from gan_jax.models.texture import Noise, TextureGenerator, centres
+from gan_jax.models.spans import centres
+from gan_jax.models.texture import Noise, TextureGenerator
 from gan_jax.pixels import to_uint8
 
 
