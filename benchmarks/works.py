@@ -77,7 +77,7 @@ WORKS = {
         ),
         Work("cnn", "cnn", (28, 28, 1), 128, learning_rate=2e-3, b1=0.9),
         Work(
-            "quickstart", "dcgan", (28, 28, 1), 64,
+            "dcgan28", "dcgan", (28, 28, 1), 64,
             latent_dim=64, width=32, learning_rate=1e-3, b2=0.99,
         ),
     )

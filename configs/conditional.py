@@ -1,4 +1,4 @@
-"""The quickstart's DCGAN told which digit to draw, judged by the same recogniser.
+"""The DCGAN of configs/mnist5k_dcgan.py told which digit to draw, judged by the same recogniser.
 
     python train.py --config configs/conditional.py
 
@@ -16,10 +16,10 @@ and 7 (0.84), class_kl 0.008. With the auxiliary classifier the same steps gave 
 measured yet.
 """
 
-from configs import quickstart
+from configs import mnist5k_dcgan
 
 
 def get_config():
-    config = quickstart.get_config()
+    config = mnist5k_dcgan.get_config()
     config.model.conditional = "projection"
     return config

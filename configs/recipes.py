@@ -5,10 +5,10 @@
 The name is SET.RECIPE: mnist5k or fashion_mnist (data as in configs/fashion_mnist.py), and one of
 `RECIPES`. `python -m benchmarks.recipes` runs them all and makes the table. Each GAN sees 64,000
 training images (`IMAGES`), whatever its batch size: 16 times the built-in digits, or all of
-Fashion-MNIST once. All but the article's and R3GAN have the networks of configs/quickstart.py.
+Fashion-MNIST once. All but the article's and R3GAN have the networks of configs/mnist5k_dcgan.py.
 """
 
-from configs import fashion_mnist, mnist, mnist_r3gan, quickstart
+from configs import fashion_mnist, mnist, mnist5k_dcgan, mnist_r3gan
 
 IMAGES = 64_000
 
@@ -20,7 +20,7 @@ def _article(config):
 
 
 def _dcgan(config):
-    del config  # the quickstart's
+    del config  # as it is
 
 
 def _hinge_spectral(config):
@@ -84,7 +84,7 @@ def get_config(name="mnist5k.relativistic"):
             f"configs/recipes.py:{name}: expected SET.RECIPE, SET one of {', '.join(SETS)} and "
             f"RECIPE one of {', '.join(RECIPES)}."
         )
-    config = quickstart.get_config()
+    config = mnist5k_dcgan.get_config()
     if dataset == "fashion_mnist":
         fashion = fashion_mnist.get_config()
         config.dataset, config.judge = fashion.dataset, fashion.judge

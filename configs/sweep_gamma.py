@@ -10,11 +10,11 @@ distance against gamma and names the best; take it with more seeds and steps:
         --config.sweep.gamma=0.25,0.5,1 --workdir runs/finer
 """
 
-from configs import quickstart
+from configs import mnist5k_dcgan
 
 
 def get_config():
-    config = quickstart.get_config()
+    config = mnist5k_dcgan.get_config()
     config.model.width = 16
     config.model.discriminator_norm = "none"  # R1 looks at single images
     config.r1_weight = 1.0  # the penalty that gamma is of

@@ -21,11 +21,11 @@ from benchmarks.peers.jax_trainer import random_batch
 from benchmarks.ratios import neighbour_ratios, summary
 from benchmarks.runner import PeerFailed, Process, take_turns
 from benchmarks.works import WORKS, Task
-from configs import quickstart
+from configs import mnist5k_dcgan
 from gan_jax.models.dcgan import DCGANGenerator
 from gan_jax.state import NetState
 
-SMALL = dataclasses.replace(WORKS["quickstart"], width=8, batch_size=8)
+SMALL = dataclasses.replace(WORKS["dcgan28"], width=8, batch_size=8)
 
 
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS)
@@ -45,8 +45,8 @@ def test_ours_and_plain_have_the_same_variables(work):
     assert ours.parameter_counts(task) == plain.parameter_counts(task)
 
 
-def test_the_quickstart_is_the_configs():
-    config, work = quickstart.get_config(), WORKS["quickstart"]
+def test_the_small_dcgan_is_the_configs():
+    config, work = mnist5k_dcgan.get_config(), WORKS["dcgan28"]
     assert (work.width, work.batch_size) == (config.model.width, config.batch_size)
     assert (work.latent_dim, work.kernel_size) == (
         config.model.latent_dim,
