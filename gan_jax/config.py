@@ -232,12 +232,12 @@ def _collapse() -> ConfigDict:
     """The mode-collapse meter, see `gan_jax.collapse.meter.CollapseRule`; it needs a judge.
 
     The limits lie between what 11 runs of configs/mnist5k_dcgan.py showed at n = 500, in up to
-    2,000 steps, as shares of real images' coverage, Vendi score and a single class's KL. Eight learned:
-    their first good reading came at step 100 to 400, one had a single bad one after it, and they
-    ended at 0.11 to 0.53, 0.79 to 1.16 and at most 0.23. Two never learned (a discriminator far too
-    weak; both learning rates far too high) and ended at 0, at most 0.01, and 1. In one the
-    generator's learning rate rose until it failed: from 0.09, 0.92 and 0.16 to 0, 0.01 and 1 in two
-    readings; the rule called it at the second.
+    2,000 steps, as shares of real images' coverage, Vendi score and a single class's KL. Eight
+    learned: their first good reading came at step 100 to 400, one had a single bad one after it,
+    and they ended at 0.11 to 0.53, 0.79 to 1.16 and at most 0.23. Two never learned (a
+    discriminator far too weak; both learning rates far too high) and ended at 0, at most 0.01, and
+    1. In one the generator's learning rate rose until it failed: from 0.09, 0.92 and 0.16 to 0,
+    0.01 and 1 in two readings; the rule called it at the second.
     """
     return ConfigDict(
         dict(
