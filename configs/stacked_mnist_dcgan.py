@@ -18,7 +18,7 @@ def get_config():
     config = gan_config()
     config.dataset.name = "stacked_mnist"
     config.model.width = 32
-    config.num_steps = 6000
+    config.num_steps = 5000
     config.num_seeds = 2
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         optimizer.learning_rate = 1e-3
