@@ -107,7 +107,6 @@ def gan_config() -> ConfigDict:
             num_textures=1,  # texture: how many the generator can choose from
             num_waves=4,  # texture: plane waves a texture
             coarse_layers=1,  # texture: convolutions of the noise before the first doubling
-            fine_layers=0,  # texture: convolutions after each doubling but the last
             refined=False,  # texture: a last convolution at full size, against grain
             pooled_logits=True,  # texture: a logit an image, not one a position
             initialization="normal",  # normal: N(0, 0.02); or xavier

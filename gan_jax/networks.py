@@ -190,7 +190,6 @@ def _texture(
         num_classes=num_classes,
         num_waves=model.num_waves,
         coarse_layers=model.coarse_layers,
-        fine_layers=model.fine_layers,
         refined=model.refined,
         norm=model.generator_norm,
         **common,

@@ -79,9 +79,8 @@ def test_spans_are_what_four_wide_kernels_reach():
 
 
 def test_spans_of_more_layers_are_wider():
-    plain, wide = spans(64, 4), spans(64, 4, coarse=3, fine=2, refined=1)
+    plain, wide = spans(64, 4), spans(64, 4, coarse=3, refined=1)
     assert wide[-1] == (-1, 65)
-    assert wide[-2] == (-1 - 2, 33 + 2)
     assert wide[0].length == wide[1].length + 6
     assert all(w.start <= p.start and w.stop >= p.stop for w, p in zip(wide, plain))
 
@@ -93,11 +92,7 @@ def test_any_crop_with_any_channels(shape):
     assert _shapes(TextureDiscriminator(4, 2), *shape) == ((2,), jnp.float32)
 
 
-@pytest.mark.parametrize(
-    "layers",
-    [{}, {"refined": True, "coarse_layers": 2}, {"refined": True, "fine_layers": 2}],
-    ids=str,
-)
+@pytest.mark.parametrize("layers", [{}, {"refined": True, "coarse_layers": 2}], ids=str)
 def test_a_part_of_an_image_is_made_of_its_part_of_the_noise(layers):
     """So that tiles fit together exactly."""
     small = TEXTURE.clone(**layers)
@@ -212,7 +207,6 @@ def test_labels_choose_the_texture():
         ({"num_textures": 0}, "num_textures is 0.*1 or more"),
         ({"num_waves": -1}, "num_waves is -1.*0 or more"),
         ({"coarse_layers": 0}, "coarse_layers is 0.*1 or more"),
-        ({"fine_layers": -1}, "fine_layers is -1.*0 or more"),
         ({"num_classes": 3}, "have 3 classes, and config.model.num_textures is 2.*same number"),
         ({"norm": "layer"}, "'layer' is not known: choices: batch, none"),
     ],

@@ -18,28 +18,21 @@ class Span(NamedTuple):
         """The number of cells."""
         return self.stop - self.start
 
-    def widened(self, cells: int) -> Span:
-        """With so many cells more at each end; fewer if negative."""
-        return Span(self.start - cells, self.stop + cells)
 
-
-def spans(
-    side: int, levels: int, *, coarse: int = 1, fine: int = 0, refined: int = 0
-) -> tuple[Span, ...]:
+def spans(side: int, levels: int, *, coarse: int = 1, refined: int = 0) -> tuple[Span, ...]:
     """The cells that an image of `side` pixels needs along one axis, a span a level.
 
     Level l has cells of 2^(levels - l) pixels. Entry 0 is the noise, with the margin of the
-    `coarse` convolutions of level 0; entry 1 is level 0 after them; entry l + 1 is level l, with
-    the margin of the `fine` convolutions that follow there. The last one is the image, with a
-    margin of `refined` pixels. Pixel r of a level is made from the pixels floor((r - 1) / 2) to
-    floor((r + 1) / 2) of the level below, by a kernel of 4 and a stride of 2.
+    `coarse` convolutions of level 0; entry 1 is level 0 after them; entry l + 1 is level l. The
+    last one is the image, with a margin of `refined` pixels. Pixel r of a level is made from the
+    pixels floor((r - 1) / 2) to floor((r + 1) / 2) of the level below, by a kernel of 4 and a
+    stride of 2.
     """
     found = [Span(-refined, side + refined)]
-    for level in reversed(range(levels)):
+    for _ in range(levels):
         above = found[0]
-        below = Span((above.start - 1) // 2, -(-(above.stop + 1) // 2))
-        found.insert(0, below.widened(fine if level else 0))
-    found.insert(0, found[0].widened(coarse))
+        found.insert(0, Span((above.start - 1) // 2, -(-(above.stop + 1) // 2)))
+    found.insert(0, Span(found[0].start - coarse, found[0].stop + coarse))
     return tuple(found)
 
 

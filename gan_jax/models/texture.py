@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -92,8 +91,6 @@ class TextureGenerator(nn.Module):
         num_waves: plane waves a texture.
         coarse_layers: 3x3 convolutions of level 0, each of which lets a pixel know of noise one
             cell farther away.
-        fine_layers: 3x3 convolutions of each level between the first and the last doubling, added
-            to what they are made from.
         refined: whether the last doubling ends in `width` channels, from which a 3x3 convolution
             makes the image: without it, neighbouring pixels come from kernels of their own, which
             leaves a grain of one pixel.
@@ -115,7 +112,6 @@ class TextureGenerator(nn.Module):
     num_classes: int = 0
     num_waves: int = 4
     coarse_layers: int = 1
-    fine_layers: int = 0
     refined: bool = False
     norm: str = "batch"
     initialization: str = "normal"
@@ -124,13 +120,7 @@ class TextureGenerator(nn.Module):
 
     def spans(self, side: int) -> tuple[Span, ...]:
         """The cells of each level for an image of `side` pixels, see `spans`."""
-        return spans(
-            side,
-            self.levels,
-            coarse=self.coarse_layers,
-            fine=self.fine_layers,
-            refined=int(self.refined),
-        )
+        return spans(side, self.levels, coarse=self.coarse_layers, refined=int(self.refined))
 
     @property
     def cell(self) -> int:
@@ -254,14 +244,9 @@ class TextureGenerator(nn.Module):
                 kernel_init=kernel_init,
                 dtype=self.dtype,
             )(x)
-            used = self.fine_layers if level > 1 else 0
-            below = [span[level].widened(-used) for span in (rows, columns)]
-            x = _crop(x, below, [span[level + 1] for span in (rows, columns)])
-            if last:
-                break
-            x = finish(x, level)
-            for _ in range(self.fine_layers):
-                x = x[:, 1:-1, 1:-1] + activate(convolve(x, count, biased))
+            x = _crop(x, (rows[level], columns[level]), (rows[level + 1], columns[level + 1]))
+            if not last:
+                x = finish(x, level)
         if self.refined:
             x = convolve(activate(x), channels, True)
         x = jnp.tanh(x)
@@ -326,7 +311,6 @@ def check_texture(generator: TextureGenerator) -> None:
         ("num_textures", 1),
         ("num_waves", 0),
         ("coarse_layers", 1),
-        ("fine_layers", 0),
     ):
         if getattr(generator, name) < least:
             raise InputError(
@@ -369,7 +353,7 @@ def _waves(
     return jnp.einsum("nhwt,nthwp->nhwp", shares, waves)
 
 
-def _crop(x: Array, below: Sequence[Span], above: Sequence[Span]) -> Array:
+def _crop(x: Array, below: tuple[Span, Span], above: tuple[Span, Span]) -> Array:
     """Of a doubled map that began at 2 x `below`, the part that `above` names."""
     top, left = (a.start - 2 * b.start for a, b in zip(above, below))
     return x[:, top : top + above[0].length, left : left + above[1].length]
