@@ -70,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", type=pathlib.Path)
     options = parser.parse_args(arguments)
     folders = [pathlib.Path(run) for run in options.runs.split(",")]
+    for path in folders:
+        if not (path / "eval.json").exists():
+            sys.exit(f"{path} has no eval.json: it is not a finished run of train.py.")
     results = {path.name: json.loads((path / "eval.json").read_text()) for path in folders}
     table = markdown(results, options.columns.split(","))
     print(table)
