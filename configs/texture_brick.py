@@ -4,7 +4,7 @@
 
 It sees crops of 64 x 64 pixels only. `gan_jax.textures.sampling.sample_texture` draws any size from
 the trained generator, edges that meet included. Needs scikit-image for the photograph; other
-photographs that come with it: --config.dataset.photographs=grass, gravel.
+photographs that come with it: --config.dataset.photographs=gravel; grass in texture_grass.py.
 
 Hardware: 2 CPU cores.
 
@@ -12,8 +12,7 @@ Measured on one of 2 cores of an AMD EPYC that other work kept busy, JAX 0.10.2,
 training (2.6 steps/s), texture_fd at n = 300 a side: 0.584 against held-out crops (training crops
 0.364, floor 0.051; the best texture made without training 5.26), 0.408 against other crops of what
 it learned from (floor 0.057). Some joints end in the middle of a brick. Of gravel it makes pebbles
-without edges (0.911), of grass a felt (1.49). docs/textures.md has the pictures, and what was
-tried.
+without edges (0.911). docs/textures.md has the pictures, and what was tried.
 """
 
 from gan_jax.config import gan_config
