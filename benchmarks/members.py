@@ -18,13 +18,17 @@ from typing import Any
 from benchmarks.table import insert
 
 
+def _number(value: float) -> str:
+    return f"{value:,.5g}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def interval(entry: Mapping[str, Any]) -> str:
     """A summary over seeds as 'mean (from to to)', 95 %; the mean alone for a single seed."""
     if entry["ci"] is None:
-        return f"{entry['mean']:.3g}"
+        return _number(entry["mean"])
     low, high = entry["ci"]
     low = max(low, 0.0) if entry["mean"] >= 0 else low
-    return f"{entry['mean']:.3g} ({low:.3g} to {high:.3g})"
+    return f"{_number(entry['mean'])} ({_number(low)} to {_number(high)})"
 
 
 def markdown(results: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> str:
@@ -50,7 +54,7 @@ def markdown(results: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -
                 cells.append(interval(entry))
                 for kind in ("floor", "real"):
                     if entry.get(kind) is not None:
-                        beside[column].add(f"{kind} {entry[kind]:.3g}")
+                        beside[column].add(f"{kind} {_number(entry[kind])}")
             cells += [str(len(setting["diverged"])), str(len(setting["collapsed"]))]
             rows.append(cells)
     heads = ["run"] if len(results) > 1 else []

@@ -9,6 +9,7 @@ from gan_jax.errors import InputError
 from gan_jax.factory import build_gan
 from gan_jax.members.hyperparameters import with_hyperparameters
 from gan_jax.members.plan import build_members, has_members, member_config, members_of, settings_of
+from gan_jax.members.table import ordered_metrics
 
 SHAPE = (16, 16, 1)
 
@@ -143,3 +144,12 @@ def test_no_seeds_and_unknown_names_are_refused():
         config.sweep.gama = (1.0,)
     with pytest.raises(InputError, match=r"sweep.gama is not a field. Did you mean .*gamma"):
         check_config(config)
+
+
+def test_the_table_of_stacked_digits_begins_with_their_modes():
+    metrics = dict.fromkeys(("fd_texture", "modes", "modes_kl", "fd_semantic", "recall"), {})
+    assert ordered_metrics({"settings": [{"metrics": metrics}]}) == [
+        "modes", "modes_kl", "fd_semantic", "fd_texture", "recall",
+    ]  # fmt: skip
+    del metrics["modes_kl"]  # a set without stacks has classes, not modes
+    assert ordered_metrics({"settings": [{"metrics": metrics}]})[0] == "fd_semantic"

@@ -10,12 +10,14 @@ from gan_jax.reports.webpage import number
 
 # In this order; the rest follows as it comes.
 _FIRST = (HEADLINE, "fd_texture", "coverage", "vendi", "class_kl", "confidence")
+_FIRST_OF_STACKS = ("modes", "modes_kl", *_FIRST)
 
 
 def ordered_metrics(content: dict[str, Any]) -> list[str]:
     """The metrics of an eval.json of many GANs, the most telling first."""
     there = dict.fromkeys(name for setting in content["settings"] for name in setting["metrics"])
-    return [name for name in _FIRST if name in there] + [n for n in there if n not in _FIRST]
+    first = _FIRST_OF_STACKS if "modes_kl" in there else _FIRST
+    return [name for name in first if name in there] + [n for n in there if n not in first]
 
 
 def mean_and_std(entry: dict[str, Any] | None) -> str:
