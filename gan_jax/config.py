@@ -108,6 +108,7 @@ def gan_config() -> ConfigDict:
             num_waves=4,  # texture: plane waves a texture
             coarse_layers=1,  # texture: convolutions of the noise before the first doubling
             refined=False,  # texture: a last convolution at full size, against grain
+            discriminator_scales=1,  # texture: sizes of the image, each half of the one before
             pooled_logits=True,  # texture: a logit an image, not one a position
             initialization="normal",  # normal: N(0, 0.02); or xavier
             dropout_rate=0.3,  # article

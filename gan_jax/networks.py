@@ -16,7 +16,8 @@ from gan_jax.models.layers import DISCRIMINATOR_NORMS, NORMS, initializer, is_ba
 from gan_jax.models.r3gan import R3GANDiscriminator, R3GANGenerator, stage_widths
 from gan_jax.models.resnet import ResnetDiscriminator, ResnetGenerator
 from gan_jax.models.sizes import num_stages
-from gan_jax.models.texture import TextureDiscriminator, TextureGenerator, check_texture
+from gan_jax.models.texture import TextureGenerator, check_texture
+from gan_jax.models.texture_discriminator import TextureDiscriminator, check_scales
 
 CONDITIONALS = ("", "projection", "auxiliary")
 _DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
@@ -197,11 +198,13 @@ def _texture(
     check_texture(generator)
     discriminator = TextureDiscriminator(
         width=_discriminator_width(model),
+        scales=model.discriminator_scales,
         num_classes=num_classes,
         pooled=model.pooled_logits,
         norm=model.discriminator_norm,
         **common,
     )
+    check_scales(discriminator, shape[:2])
     return generator, discriminator
 
 

@@ -16,7 +16,8 @@ from gan_jax.config_checks import check_config
 from gan_jax.errors import InputError
 from gan_jax.factory import build_gan
 from gan_jax.models.spans import spans
-from gan_jax.models.texture import Noise, TextureDiscriminator, TextureGenerator
+from gan_jax.models.texture import Noise, TextureGenerator
+from gan_jax.models.texture_discriminator import TextureDiscriminator
 from gan_jax.state import GAN, create_gan_state
 from gan_jax.steps import simultaneous_step
 from tests.networks import TEXTURE
@@ -223,61 +224,6 @@ def test_latents_of_another_length():
         jax.eval_shape(lambda: TEXTURE.init(jax.random.key(0), jnp.zeros((1, 9)), train=False))
 
 
-# The discriminator
-
-
-def test_logits_are_means_over_the_image():
-    """An image on a torus, laid side by side with itself, has the same logit but for borders."""
-    network = TextureDiscriminator(4, 2, norm="none", initialization="xavier")
-    images = jnp.tile(_normal(2, 16, 16, 1), (1, 8, 8, 1))
-    variables = network.init(jax.random.key(0), images[:, :16, :16], train=False)
-    apply = jax.jit(functools.partial(network.apply, train=False))
-    small, large = apply(variables, images[:, :64, :64]), apply(variables, images)
-    assert float(jnp.abs(large[0] - large[1])) > 0.01
-    np.testing.assert_allclose(small, large, atol=0.1 * float(jnp.abs(large).max()))
-    shift = variables["params"]["Dense_0"]["bias"] + 1.5
-    variables["params"]["Dense_0"]["bias"] = shift
-    np.testing.assert_allclose(apply(variables, images), large + 1.5, rtol=1e-5)
-
-
-def test_logits_of_positions_are_those_that_are_averaged():
-    network = TextureDiscriminator(4, 2, norm="none", initialization="xavier")
-    images = _normal(3, 16, 24, 1)
-    variables = network.init(jax.random.key(0), images, train=False)
-    logits = network.clone(pooled=False).apply(variables, images, train=False)
-    assert logits.shape == (3, 4 * 6)
-    np.testing.assert_allclose(
-        logits.mean(1), network.apply(variables, images, train=False), rtol=1e-5, atol=1e-7
-    )
-
-
-def test_a_class_adds_the_product_of_its_embedding_with_the_features():
-    network = TextureDiscriminator(4, 2, num_classes=3, norm="none", initialization="xavier")
-    image = jnp.tile(_normal(1, 16, 16, 1), (3, 1, 1, 1))
-    variables = network.init(jax.random.key(0), image, jnp.arange(3), train=False)
-    table = variables["params"]["Embedding_0"]["embedding"].at[1].set(0.0)
-    variables = {"params": variables["params"] | {"Embedding_0": {"embedding": table}}}
-    logits = network.apply(variables, image, jnp.arange(3), train=False)
-    plain = network.clone(num_classes=0).apply(variables, image, train=False)
-    np.testing.assert_allclose(logits[1], plain[1], rtol=1e-6)
-    assert abs(float(logits[0] - logits[2])) > 1e-3
-    # Linear in the embedding.
-    doubled = {"params": variables["params"] | {"Embedding_0": {"embedding": 2 * table}}}
-    twice = network.apply(doubled, image, jnp.arange(3), train=False)
-    np.testing.assert_allclose(twice - plain, 2 * (logits - plain), rtol=1e-4, atol=1e-6)
-
-
-def test_logits_without_batch_norm_look_at_one_image():
-    network = TextureDiscriminator(4, 2, norm="none", initialization="xavier")
-    images = _normal(3, 16, 16, 1)
-    variables = network.init(jax.random.key(0), images, train=False)
-    assert set(variables) == {"params"}
-    jacobian = jax.jit(jax.jacrev(lambda x: network.apply(variables, x, train=True)))(images)
-    influence = np.asarray(jnp.abs(jacobian).sum((2, 3, 4)))
-    np.testing.assert_array_equal(influence[~np.eye(3, dtype=bool)], 0.0)
-    assert np.diag(influence).min() > 0
-
-
 # Training
 
 
@@ -351,6 +297,8 @@ def test_the_factory_derives_the_length_of_the_latents():
         ({"model.conditional": "auxiliary"}, "no classifier: set it to 'projection'"),
         ({"model.conditional": "projection"}, "have 3 classes, and config.model.num_textures is 1"),
         ({"model.levels": 7}, "64x64 are smaller than a cell of noise, 128 pixels"),
+        ({"model.discriminator_scales": 0}, "discriminator_scales is 0; .* needs 1 or more"),
+        ({"model.discriminator_scales": 4}, "64x64 are too small for 4 scales .* need 128 pixels"),
         ({"model.name": "dcgan"}, "latent_dim is 0; expected 1 or more"),
     ],
     ids=str,

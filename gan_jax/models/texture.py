@@ -1,4 +1,4 @@
-"""Texture GAN: a generator without borders, from a grid of noise, and a discriminator of patches.
+"""The generator of a texture GAN: an image without borders, from a grid of noise.
 
 The spatial GAN (Jetchev et al. 2016, "Texture synthesis with spatial generative adversarial
 networks") turns a grid of noise, a cell for each 2^levels pixels, into an image by convolutions
@@ -24,16 +24,13 @@ import numpy as np
 from jax import Array
 
 from gan_jax.errors import InputError
-from gan_jax.models.conditional import Embedding, check_labels
+from gan_jax.models.conditional import check_labels
 from gan_jax.models.layers import (
     BatchNorm,
     Conv,
     ConvTranspose,
-    Dense,
-    downsample,
     initializer,
     is_batch,
-    is_spectral,
     scale_initializer,
     widths,
 )
@@ -251,55 +248,6 @@ class TextureGenerator(nn.Module):
             x = convolve(activate(x), channels, True)
         x = jnp.tanh(x)
         return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
-class TextureDiscriminator(nn.Module):
-    """Images float [n, h, w, c] in [-1, 1] to logits [n]: high for real.
-
-    Convolutions of stride 2 end in a map, a logit for each 2^levels pixels. With `pooled` the
-    image's logit is the mean of the map, so images of any size give logits of the same scale.
-    Without, logits [n, positions] are given as they are, and each position counts for itself in the
-    losses, as in the papers: a mean of many is much surer than each, so that the discriminator soon
-    knows all images. With norm 'batch' the first layer has none; gradient penalties need 'none' or
-    'spectral'. With `num_classes` it is called with labels int32 [n] too, and a position's logit is
-    that of all textures plus the product of its features with an embedding of its class (projection
-    discriminator, Miyato and Koyama 2018, eq. 3). Other fields as in `TextureGenerator`.
-    """
-
-    width: int = 32
-    levels: int = 4
-    num_classes: int = 0
-    pooled: bool = True
-    norm: str = "batch"
-    initialization: str = "normal"
-    axis_name: str | None = None
-    dtype: Any = None
-
-    @nn.compact
-    def __call__(self, images: Array, labels: Array | None = None, *, train: bool) -> Array:
-        check_labels(self.num_classes, labels)
-        x = downsample(
-            images,
-            widths(self.width, self.levels),
-            kernel_size=4,
-            norm=self.norm,
-            initialization=self.initialization,
-            train=train,
-            axis_name=self.axis_name,
-            dtype=self.dtype,
-        )
-        kernel_init = initializer(self.initialization)
-        logits = Dense(
-            1, kernel_init=kernel_init, dtype=self.dtype, spectral_norm=is_spectral(self.norm)
-        )(x, train=train)
-        if self.num_classes:
-            embedded = Embedding(
-                self.num_classes, x.shape[-1], dtype=self.dtype,
-                spectral_norm=is_spectral(self.norm),
-            )(labels, train=train)  # fmt: skip
-            logits += jnp.einsum("nhwc,nc->nhw", x, embedded)[..., None]
-        logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
-        return jnp.mean(logits, (1, 2, 3)) if self.pooled else logits.reshape(len(x), -1)
 
 
 def check_texture(generator: TextureGenerator) -> None:
