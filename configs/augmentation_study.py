@@ -5,13 +5,16 @@
 Recognition accuracy on 1,000 real test digits after learning from 100, 300, 1,000 or 3,000 real
 ones, by what is added to them: see docs/augmentation_study.md. 12 subsets, each with a conditional
 GAN that sees nothing else (relativistic loss, R1 and R2, DiffAugment, 1,500 steps of 64 images) and
-12 recognisers, each of 300 steps of 64 images, but for the two controls. About 75 minutes are
-expected on 2 CPU cores.
+12 recognisers, each of 300 steps of 64 images, but for the two controls.
 
 Other data: --config.dataset.name=idx --config.dataset.path=DIR. Another GAN: set config.gan as in
 any GAN's config, such as configs/mnist_r3gan.py.
 
-Not measured yet.
+Measured on one of 2 cores of an AMD EPYC, JAX 0.10.2, seeds 0 to 2: 74 minutes. With 100 real
+digits and classical augmentation, generated images that recognisers agree on take accuracy from
+90.4 % to 92.3 % (cannot tell: -8.5 to +12.3 points over seeds); training for longer on the real
+ones alone takes it to 93.0 %. From 300 real digits on, generated ones do nothing or harm. All
+numbers: docs/augmentation_study.md.
 """
 
 from configs import cnn_mnist5k

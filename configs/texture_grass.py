@@ -20,11 +20,17 @@ from configs import texture_brick
 def get_config():
     config = texture_brick.get_config()
     config.dataset.photographs = "grass"
+    config.model.levels = 3
+    config.model.num_waves = 0
     config.model.discriminator_width = 32
+    config.model.discriminator_scales = 3
     config.r1_weight = config.r2_weight = 0.1
     config.texture_matching.weight = 10.0
-    config.num_steps = 3000
+    config.batch_size = 8
+    config.num_steps = 10_000
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
-        optimizer.learning_rate = 6e-4
+        optimizer.learning_rate = 2e-3
     config.ema_half_life = 1500.0
+    config.evaluation.every = 2500
+    config.checkpoint.every = 2500
     return config

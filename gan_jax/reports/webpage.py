@@ -58,7 +58,8 @@ img.crisp { image-rendering: pixelated; }
 .numbers div { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 12px 16px; }
 .numbers b { display: block; font-size: 1.7rem; line-height: 1.2; font-weight: 650; }
-.numbers span { color: var(--muted); font-size: .85rem; line-height: 1.3; display: block; }
+.numbers span { color: var(--muted); font-size: .85rem; line-height: 1.3; display: block;
+  overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .925rem; }
 th, td { text-align: right; padding: 7px 12px; border-bottom: 1px solid var(--line);
   vertical-align: top; white-space: nowrap; }
