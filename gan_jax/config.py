@@ -92,7 +92,7 @@ def gan_config() -> ConfigDict:
             kernel_size=4,  # dcgan
             generator_norm="batch",  # dcgan, resnet, texture: batch or none
             discriminator_norm="batch",  # dcgan, resnet, texture: batch, none or spectral
-            discriminator_width=0,  # resnet, r3gan, texture: 0 for width
+            discriminator_width=0,  # all but article: 0 for width
             # dcgan, resnet, r3gan, texture: '' for a GAN without classes; both networks know the
             # label with projection; with auxiliary (not texture) the discriminator guesses it.
             conditional="",

@@ -113,15 +113,25 @@ def _dcgan(
 ) -> tuple[nn.Module, nn.Module]:
     num_stages(*shape[:2])
     common = dict(
-        width=model.width,
         kernel_size=model.kernel_size,
         initialization=model.initialization,
         dtype=computation_dtype(model.dtype),
     )
     num_classes = conditional["num_classes"]
     return (
-        DCGANGenerator(shape, norm=model.generator_norm, num_classes=num_classes, **common),
-        DCGANDiscriminator(norm=model.discriminator_norm, **conditional, **common),
+        DCGANGenerator(
+            shape,
+            width=model.width,
+            norm=model.generator_norm,
+            num_classes=num_classes,
+            **common,
+        ),
+        DCGANDiscriminator(
+            width=_discriminator_width(model),
+            norm=model.discriminator_norm,
+            **conditional,
+            **common,
+        ),
     )
 
 

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gan_jax.config import gan_config
 from gan_jax.errors import InputError
+from gan_jax.factory import build_gan
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
@@ -142,6 +144,14 @@ def test_dcgan_doubles_its_channels_up_to_eight_times_the_width():
         "ConvTranspose_1": (4, 4, 32, 16),
         "ConvTranspose_2": (4, 4, 16, 1),
     }
+
+
+@pytest.mark.parametrize(("asked", "found"), [(0, 32), (8, 8)])
+def test_a_dcgan_s_discriminator_may_be_narrower(asked, found):
+    config = gan_config()
+    config.model.update(name="dcgan", width=32, discriminator_width=asked)
+    gan = build_gan(config, (28, 28, 1), 10)
+    assert (gan.generator.width, gan.discriminator.width) == (32, found)
 
 
 @pytest.mark.parametrize("size", [(7, 28), (28, 257), (0, 8)], ids=str)
