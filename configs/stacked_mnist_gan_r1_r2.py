@@ -6,6 +6,8 @@ in the discriminator.
 What `stacked_mnist_rpgan_r1_r2.py` is compared with: only the loss differs. What is measured, and
 on which digits, says `stacked_mnist_dcgan.py`. The penalties' weight is to be tried in factors of
 four.
+
+Measured as there, 573 s: 1,000 modes, KL 0.202; with the narrow discriminator 780 modes, KL 1.21.
 """
 
 from configs import stacked_mnist_dcgan

@@ -5,6 +5,9 @@
 
 What is measured, and on which digits, says `stacked_mnist_dcgan.py`. The penalties' weight is to be
 tried in factors of four; penalties at fewer steps are known to fail.
+
+Measured as there: 998 modes, KL 0.234, still falling; with the narrow discriminator 826 modes, KL
+1.03.
 """
 
 from configs import stacked_mnist_gan_r1_r2
