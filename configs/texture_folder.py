@@ -6,7 +6,8 @@ Crops of 64 x 64 are cut at random places out of every photograph in DIR. What r
 into a crop two or three times: shrink the photographs where it does not. Photographs in folders of
 their own, a folder a texture: set config.model.num_textures to their number and
 config.model.conditional='projection', as configs/texture_all.py does. Model, hardware and run time
-are those of configs/texture_brick.py; colour costs a little more.
+are those of configs/texture_brick.py; colour costs a little more. For what does not repeat, such as
+grass, copy the fields of configs/texture_grass.py.
 """
 
 from configs import texture_brick

@@ -27,8 +27,9 @@ class TextureDiscriminator(nn.Module):
     discriminator, Miyato and Koyama 2018, eq. 3).
 
     With `scales` above 1 there are as many trunks, each of which sees the image at half the size of
-    the one before, and the logits of all of them are given side by side (Wang et al. 2018,
-    "High-resolution image synthesis and semantic manipulation with conditional GANs", section 3.2).
+    the one before (Wang et al. 2018, "High-resolution image synthesis and semantic manipulation
+    with conditional GANs", section 3.2). The logits of all of them are given side by side, those of
+    a coarse scale repeated until there are as many as of the finest: each scale counts alike.
     A trunk's logit sees 3 x 2^levels - 2 pixels of its scale along a side: the first looks at the
     grain, the last at how it is laid out. Other fields as in `TextureGenerator`.
 
@@ -50,14 +51,12 @@ class TextureDiscriminator(nn.Module):
     def __call__(self, images: Array, labels: Array | None = None, *, train: bool) -> Array:
         check_labels(self.num_classes, labels)
         check_scales(self, images.shape[1:3])
-        logits, finest = [], None
-        for scale in range(self.scales):
-            if scale:
-                images = nn.avg_pool(images, (2, 2), (2, 2))
-            map_ = self._judge(images, labels, train=train)
-            finest = finest or map_.shape
-            logits.append(jax.image.resize(map_, finest, "nearest").reshape(len(images), -1))
-        logits = jnp.concatenate(logits, -1)
+        maps = [self._judge(images, labels, train=train)]
+        for _ in range(1, self.scales):
+            images = nn.avg_pool(images, (2, 2), (2, 2))
+            coarse = self._judge(images, labels, train=train)
+            maps.append(jax.image.resize(coarse, maps[0].shape, "nearest"))
+        logits = jnp.concatenate([found.reshape(len(images), -1) for found in maps], -1)
         logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
         return jnp.mean(logits, -1) if self.pooled else logits
 
