@@ -4,8 +4,9 @@
         [--runs runs/texture_brick,runs/texture_all]
 
 Of each photograph, against crops of its held-out part and against crops of its training part: other
-training crops, the runs that know this photograph, three textures without training; and, what two
-regions of one photograph score against each other, the halves of its held-out part.
+training crops, the runs that know this photograph, three textures without training; and what
+regions of one photograph score against each other: one of the two bands of its training part
+against both, and the halves of its held-out part.
 """
 
 from __future__ import annotations
@@ -27,25 +28,41 @@ from gan_jax.textures.suite import judge_textures
 _CROP = 64
 
 
+def _config(photograph: str) -> dict[str, str]:
+    return {"name": "textures", "photographs": photograph}
+
+
+def _draws(sets: int, count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(2**63, size=(sets, count)).astype(np.uint64)
+
+
 def crops_of(photograph: str, split: str, count: int) -> np.ndarray:
     """Random crops uint8 [count, 64, 64, 1] of one part of a built-in photograph."""
-    config = {"name": "textures", "photographs": photograph, "crops": "random"}
+    config = _config(photograph) | {"crops": "random"}
     config |= {"num_crops": count, "num_test_crops": count}
     return data.load(config, split).take(np.arange(count))
 
 
+def crops_within(pixels: np.ndarray, region: Region, numbers: np.ndarray) -> np.ndarray:
+    """Random crops uint8 [n, 64, 64, 1] of a region of pixels, one for each of n random numbers."""
+    windows = random_windows([region], (_CROP, _CROP), len(numbers), numbers)
+    return np.stack([pixels[top : top + _CROP, x : x + _CROP] for top, x in windows])
+
+
 def held_out_halves(photograph: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Crops uint8 [count, 64, 64, 1] of the left and of the right half of the held-out part."""
-    config = {"name": "textures", "photographs": photograph}
-    (band,) = data.load_photographs(config, "test")[photograph]
+    (band,) = data.load_photographs(_config(photograph), "test")[photograph]
     height, width = band.shape[:2]
-    draws = np.random.default_rng(0).integers(2**63, size=(2, count)).astype(np.uint64)
-    sides = []
-    for left, numbers in zip((0, width // 2), draws, strict=True):
-        region = Region(0, left, height, width // 2)
-        windows = random_windows([region], (_CROP, _CROP), count, numbers)
-        sides.append(np.stack([band[top : top + _CROP, x : x + _CROP] for top, x in windows]))
-    return sides[0], sides[1]
+    draws = _draws(2, count)
+    sides = (Region(0, left, height, width // 2) for left in (0, width // 2))
+    left, right = (crops_within(band, side, own) for side, own in zip(sides, draws, strict=True))
+    return left, right
+
+
+def one_band(photograph: str, count: int) -> np.ndarray:
+    """Crops uint8 [count, 64, 64, 1] of one of the bands that the training part is made of."""
+    band = data.load_photographs(_config(photograph), "train")[photograph][0]
+    return crops_within(band, Region(0, 0, *band.shape[:2]), _draws(1, count)[0])
 
 
 def generated(run: str, photograph: str, count: int) -> np.ndarray | None:
@@ -67,15 +84,19 @@ def generated(run: str, photograph: str, count: int) -> np.ndarray | None:
 def contenders(
     photograph: str, count: int, runs: Sequence[str]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """(name, images) of all that is judged, one after another."""
+    """(name, images) of all that is judged, one after another.
+
+    What takes no training is made of all that the runs learned from, as many of each band.
+    """
     for run in runs:
         images = generated(run, photograph, count)
         if images is not None:
             yield f"generated: {run}", images
-    config = {"name": "textures", "photographs": photograph}
-    region = max(data.load_photographs(config, "train")[photograph], key=np.size)
+    bands = data.load_photographs(_config(photograph), "train")[photograph]
+    counts = [len(part) for part in np.array_split(np.arange(count), len(bands))]
     for name, make in BASELINES.items():
-        yield name, make(region, count)
+        each = zip(bands, counts, strict=True)
+        yield name, np.concatenate([make(band, n, seed=i) for i, (band, n) in enumerate(each)])
 
 
 def rows(photograph: str, count: int, runs: Sequence[str]) -> Iterator[str]:
@@ -95,6 +116,8 @@ def rows(photograph: str, count: int, runs: Sequence[str]) -> Iterator[str]:
     for part, reference in references.items():
         for name, images in judged:
             yield _row(photograph, part, name, reference, images)
+    band = one_band(photograph, count // 2)
+    yield _row(photograph, "training", "crops of one of its bands", references["training"], band)
     left, right = held_out_halves(photograph, count)
     yield _row(photograph, "held out, left half", "its right half", left, right[: count // 2])
 
