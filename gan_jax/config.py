@@ -104,8 +104,6 @@ def gan_config() -> ConfigDict:
             levels=4,  # texture: doublings from the noise to the image
             local_dim=16,  # texture: noise of a cell of 2^levels x 2^levels pixels
             fine_dim=2,  # texture: noise of each cell of finer levels, for grain
-            regional_dim=0,  # texture: numbers of noise that are alike over a region
-            region=8,  # texture: half the width of such a region, in cells of noise
             num_textures=1,  # texture: how many the generator can choose from
             num_waves=4,  # texture: plane waves a texture
             coarse_layers=1,  # texture: convolutions of the noise before the first doubling

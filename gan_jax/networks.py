@@ -197,8 +197,6 @@ def _texture(
         width=model.width,
         local_dim=model.local_dim,
         fine_dim=model.fine_dim,
-        regional_dim=model.regional_dim,
-        region=model.region,
         num_textures=model.num_textures,
         num_classes=num_classes,
         num_waves=model.num_waves,

@@ -12,7 +12,7 @@ LATENT_DIM = 3
 # Cells of 4 pixels; Glorot's kernels, so that an untrained net draws with contrast.
 TEXTURE = TextureGenerator(
     (16, 16, 1), width=4, levels=2, local_dim=3, fine_dim=1, num_textures=2, num_waves=2,
-    regional_dim=2, region=2, initialization="xavier",
+    initialization="xavier",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from gan_jax.config_checks import check_config
 from gan_jax.errors import InputError
 from gan_jax.factory import build_gan
 from gan_jax.models.spans import spans
-from gan_jax.models.texture import Noise, TextureGenerator, smoothed
+from gan_jax.models.texture import Noise, TextureGenerator
 from gan_jax.models.texture_discriminator import TextureDiscriminator
 from gan_jax.state import GAN, create_gan_state
 from gan_jax.steps import simultaneous_step
@@ -99,20 +99,16 @@ def test_a_part_of_an_image_is_made_of_its_part_of_the_noise(layers):
     small = TEXTURE.clone(**layers)
     whole = small.clone(image_shape=(32, 48, 1))
     variables = _variables(small)
-    local = tuple(_normal(1, *grid.shape) for grid in whole.local_grids)
-    regional = _normal(1, *whole.regional_grid.shape, seed=1)
+    local = tuple(_normal(1, *grid) for grid in whole.grids)
     phases = _normal(1, 2, 2)
     shares = (jnp.array([0.3, 0.7])[None, None, None],) * 2
-    expected = _paint(whole, variables, (local, shares, regional, phases))[:, 8:24, 20:36]
-
-    def part(noise, grid):
-        cell = 4 // 2**grid.level
-        return noise[:, 8 // cell :, 20 // cell :][:, : grid.rows.length, : grid.columns.length]
-
-    own = tuple(map(part, local, small.local_grids))
+    expected = _paint(whole, variables, (local, shares, phases))[:, 8:24, 20:36]
+    part = tuple(
+        noise[:, 8 // cell :, 20 // cell :][:, : grid[0], : grid[1]]
+        for noise, grid, cell in zip(local, small.grids, (4, 2))
+    )
     numbers = variables["params"]["wave_numbers"] / 4
-    phases += numbers @ jnp.array([8.0, 20.0])
-    noise = (own, shares, part(regional, small.regional_grid), phases)
+    noise = (part, shares, phases + numbers @ jnp.array([8.0, 20.0]))
     np.testing.assert_allclose(_paint(small, variables, noise), expected, atol=2e-6)
     assert float(expected.std()) > 0.05
 
@@ -157,15 +153,12 @@ def test_latents_are_choice_phases_and_local_noise():
     # Level 0 with a margin of 2 cells on each side, level 1 with one.
     assert [x.shape[1:] for x in noise.local] == [(8, 8, 3), (10, 10, 1)]
     np.testing.assert_array_equal(noise.local[0][0, 0, 0], latents[0, 4:7])
-    np.testing.assert_array_equal(noise.local[1][0, -1, -1], latents[0, 295:296])
-    # Two cells more on each side, for the window.
-    assert noise.regional.shape[1:] == (12, 12, 2)
-    np.testing.assert_array_equal(noise.regional[0, -1, -1], latents[0, -2:])
-    assert TEXTURE.latent_dim == 2 + 2 + 8 * 8 * 3 + 10 * 10 + 12 * 12 * 2
+    np.testing.assert_array_equal(noise.local[1][0, -1, -1], latents[0, -1:])
+    assert TEXTURE.latent_dim == 2 + 2 + 8 * 8 * 3 + 10 * 10
 
 
 def test_one_texture_needs_no_choice():
-    single = TEXTURE.clone(num_textures=1, num_waves=0, fine_dim=0, regional_dim=0)
+    single = TEXTURE.clone(num_textures=1, num_waves=0, fine_dim=0)
     assert single.latent_dim == 8 * 8 * 3
     assert "wave_numbers" not in _variables(single)["params"]
     images = _images(single, _variables(single), _normal(2, single.latent_dim))
@@ -183,32 +176,13 @@ def test_the_choice_decides_and_what_was_not_chosen_does_not_matter():
 def test_waves_have_the_lengths_they_are_given():
     """Without local noise, a wave of two cells along the width repeats after eight pixels."""
     variables = _variables(TEXTURE)
-    local = tuple(jnp.zeros((1, *grid.shape)) for grid in TEXTURE.local_grids)
-    regional = jnp.zeros((1, *TEXTURE.regional_grid.shape))
+    local = tuple(jnp.zeros((1, *grid)) for grid in TEXTURE.grids)
     shares = (jnp.array([1.0, 0.0])[None, None, None],) * 2
     numbers = jnp.zeros((2, 2, 2)).at[0, :, 1].set(2 * math.pi / 8)
-    image = _paint(TEXTURE, variables, (local, shares, regional, _normal(1, 2, 2)), numbers)[
-        0, ..., 0
-    ]
+    image = _paint(TEXTURE, variables, (local, shares, _normal(1, 2, 2)), numbers)[0, ..., 0]
     np.testing.assert_allclose(image[:, 8:], image[:, :8], atol=2e-6)
     np.testing.assert_allclose(image[4:], image[:-4], atol=2e-6)
     assert float(jnp.abs(image[:, 4:] - image[:, :-4]).max()) > 0.02
-
-
-def test_regional_noise_changes_slowly():
-    """A Hann window of 6 cells to each side correlates two cells as its own autocorrelation."""
-    smooth = np.asarray(smoothed(_normal(300, 32, 32, 2), 6))
-    assert smooth.shape == (300, 20, 20, 2)
-    assert abs(smooth.std() - 1) < 0.03 and abs(smooth.mean()) < 0.1
-    window = np.cos(np.arange(-6, 7) * math.pi / 14) ** 2
-    for lag in (0, 3, 8, 13):
-        expected = (window[lag:] @ window[: len(window) - lag]) / (window @ window)
-        for one, other in [
-            (smooth[:, lag:], smooth[:, : 20 - lag]),
-            (smooth[:, :, lag:], smooth[:, :, : 20 - lag]),
-        ]:
-            assert abs((one * other).mean() - expected) < 0.07
-    assert abs((smooth[..., 0] * smooth[..., 1]).mean()) < 0.07
 
 
 def test_labels_choose_the_texture():
@@ -231,8 +205,6 @@ def test_labels_choose_the_texture():
         ({"levels": 0}, "levels is 0; expected 1 to"),
         ({"local_dim": 0}, "local_dim is 0.*1 or more"),
         ({"fine_dim": -1}, "fine_dim is -1.*0 or more"),
-        ({"regional_dim": -1}, "regional_dim is -1.*0 or more"),
-        ({"region": 0}, "region is 0.*1 or more"),
         ({"num_textures": 0}, "num_textures is 0.*1 or more"),
         ({"num_waves": -1}, "num_waves is -1.*0 or more"),
         ({"coarse_layers": 0}, "coarse_layers is 0.*1 or more"),
@@ -248,7 +220,7 @@ def test_impossible_fields(change, message):
 
 
 def test_latents_of_another_length():
-    with pytest.raises(InputError, match="have 9 numbers; a texture of 16x16 takes 584.*derive"):
+    with pytest.raises(InputError, match="have 9 numbers; a texture of 16x16 takes 296.*derive"):
         jax.eval_shape(lambda: TEXTURE.init(jax.random.key(0), jnp.zeros((1, 9)), train=False))
 
 

@@ -18,24 +18,6 @@ class Span(NamedTuple):
         """The number of cells."""
         return self.stop - self.start
 
-    def widened(self, margin: int) -> Span:
-        """With `margin` more cells at both ends."""
-        return Span(self.start - margin, self.stop + margin)
-
-
-class Grid(NamedTuple):
-    """White noise that an image takes at one level: `dim` numbers for each cell of a rectangle."""
-
-    level: int
-    rows: Span
-    columns: Span
-    dim: int
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(rows, columns, dim)."""
-        return self.rows.length, self.columns.length, self.dim
-
 
 def spans(side: int, levels: int, *, coarse: int = 1, refined: int = 0) -> tuple[Span, ...]:
     """The cells that an image of `side` pixels needs along one axis, a span a level.
@@ -50,7 +32,7 @@ def spans(side: int, levels: int, *, coarse: int = 1, refined: int = 0) -> tuple
     for _ in range(levels):
         above = found[0]
         found.insert(0, Span((above.start - 1) // 2, -(-(above.stop + 1) // 2)))
-    found.insert(0, found[0].widened(coarse))
+    found.insert(0, Span(found[0].start - coarse, found[0].stop + coarse))
     return tuple(found)
 
 

@@ -34,7 +34,7 @@ from gan_jax.models.layers import (
     scale_initializer,
     widths,
 )
-from gan_jax.models.spans import Grid, Span, centres, spans
+from gan_jax.models.spans import Span, centres, spans
 
 _MOST_LEVELS = 7
 
@@ -46,18 +46,15 @@ class Noise:
     Attributes:
         local: standard normal, an entry a cell with its margin: float [n, gh, gw, local_dim] for
             level 0, then [n, h, w, fine_dim] for each of the levels 1 to levels - 1 if `fine_dim`
-            is not 0: the shapes of `local_grids`.
+            is not 0.
         textures: float [n, h, w, num_textures] for each of the levels 0 to levels - 1 (after the
             first convolution): shares of the textures, which sum to 1; h and w are those of
             `spans`, or 1 where all cells are alike.
-        regional: standard normal before it is smoothed, float [n, h, w, regional_dim]: the shape of
-            `regional_grid`.
         phases: float [n, num_textures, num_waves], in radians, at the image's first pixel.
     """
 
     local: tuple[Array, ...]
     textures: tuple[Array, ...]
-    regional: Array
     phases: Array
 
 
@@ -70,22 +67,15 @@ class TextureGenerator(nn.Module):
       texture only, or with `num_classes`, where labels int32 [n] say it. Without labels, what each
       choice draws is found by the training, and two may come to draw the same.
     - `num_waves` phases, uniform in [0, 2 pi) by the normal distribution function.
-    - the local noise of level 0, [gh, gw, local_dim] row by row, of each finer level, likewise, and
-      the regional noise.
+    - the local noise of level 0, [gh, gw, local_dim] row by row, and of each finer level, likewise.
 
-    Level 0 takes its noise through 3x3 convolutions; transposed convolutions of stride 2 double it
-    `levels` times. Finer levels add noise of their own by a linear map, for grain (Karras et al.
+    Level 0 takes its noise through one 3x3 convolution; transposed convolutions of stride 2 double
+    it `levels` times. Finer levels add noise of their own by a linear map, for grain (Karras et al.
     2019, "A style-based generator architecture", section 3.2). Each level is also told the texture
     and the waves by that map: sin(k . x + phase) at the centres of its cells (Bergmann et al. 2017,
     eq. 3 and 4, where they enter below only, so that no wave can be shorter than two cells of
     noise). The wave numbers k belong to the texture. They come from a table, which is what the
     paper's network of the global part amounts to where that part is a choice.
-
-    Beside its own noise, level 0 takes `regional_dim` numbers that change slowly from cell to cell:
-    white noise under a Hann window of `region` cells to each side, of variance 1. They stand for
-    what in a photograph is alike over a crop and different in the next, such as contrast and focus;
-    independent cells average that out. In Bergmann et al. they are the same in the whole image;
-    here an image of any size holds all of them.
 
     Fields:
         image_shape: (h, w, c), h and w at least 2^levels.
@@ -93,8 +83,6 @@ class TextureGenerator(nn.Module):
         levels: doublings; a cell of noise has 2^levels pixels.
         local_dim: length of a cell's noise.
         fine_dim: length of the noise of a cell of each finer level.
-        regional_dim: how many numbers of a cell change slowly.
-        region: half the width of their window, in cells.
         num_textures: how many textures can be chosen.
         num_classes: 0, or `num_textures`: labels choose.
         num_waves: plane waves a texture.
@@ -117,8 +105,6 @@ class TextureGenerator(nn.Module):
     levels: int = 4
     local_dim: int = 16
     fine_dim: int = 2
-    regional_dim: int = 0
-    region: int = 8
     num_textures: int = 1
     num_classes: int = 0
     num_waves: int = 4
@@ -139,30 +125,19 @@ class TextureGenerator(nn.Module):
         return 2**self.levels
 
     @property
-    def local_grids(self) -> tuple[Grid, ...]:
-        """Where the local noise of each level lies that an image of `image_shape` takes."""
+    def grids(self) -> tuple[tuple[int, int, int], ...]:
+        """The shape (h, w, dim) of each level's local noise for an image of `image_shape`."""
         rows, columns = (self.spans(side) for side in self.image_shape[:2])
-        found = [Grid(0, rows[0], columns[0], self.local_dim)]
+        found = [(rows[0].length, columns[0].length, self.local_dim)]
         if self.fine_dim:
-            # A finer level is told its noise after its convolution, so the entry is its own.
-            fine = zip(range(1, self.levels), rows[2:], columns[2:])
-            found += [Grid(level, row, column, self.fine_dim) for level, row, column in fine]
+            fine = zip(rows[2:-1], columns[2:-1])
+            found += [(row.length, column.length, self.fine_dim) for row, column in fine]
         return tuple(found)
-
-    @property
-    def regional_grid(self) -> Grid:
-        """Where the regional noise of an image of `image_shape` lies, before it is smoothed."""
-        rows, columns = (self.spans(side)[0].widened(self.region) for side in self.image_shape[:2])
-        return Grid(0, rows, columns, self.regional_dim)
 
     @property
     def latent_dim(self) -> int:
         """The length of the latent vector of an image of `image_shape`."""
-        return self._choice_dim + self.num_waves + sum(self._grid_sizes)
-
-    @property
-    def _grid_sizes(self) -> list[int]:
-        return [math.prod(grid.shape) for grid in (*self.local_grids, self.regional_grid)]
+        return self._choice_dim + self.num_waves + sum(math.prod(grid) for grid in self.grids)
 
     @property
     def _choice_dim(self) -> int:
@@ -180,8 +155,8 @@ class TextureGenerator(nn.Module):
                 f"the latents have {latents.shape[-1]} numbers; a texture of {height}x{width} "
                 f"takes {self.latent_dim}. Set config.model.latent_dim=0 to derive it."
             )
-        lengths = [self._choice_dim, self.num_waves, *self._grid_sizes]
-        choice, phases, *local, regional = jnp.split(latents, np.cumsum(lengths)[:-1], axis=-1)
+        lengths = [self._choice_dim, self.num_waves, *(math.prod(grid) for grid in self.grids)]
+        choice, phases, *local = jnp.split(latents, np.cumsum(lengths)[:-1], axis=-1)
         check_labels(self.num_classes, labels)
         if self.num_classes:
             chosen = labels
@@ -192,11 +167,8 @@ class TextureGenerator(nn.Module):
         phases = jnp.broadcast_to(
             phases[:, None], (len(latents), self.num_textures, self.num_waves)
         )
-        local = tuple(
-            x.reshape(len(latents), *grid.shape) for x, grid in zip(local, self.local_grids)
-        )
-        regional = regional.reshape(len(latents), *self.regional_grid.shape)
-        return Noise(local, (textures,) * self.levels, regional, phases)
+        local = tuple(x.reshape(len(latents), *grid) for x, grid in zip(local, self.grids))
+        return Noise(local, (textures,) * self.levels, phases)
 
     @nn.compact
     def paint(self, noise: Noise, wave_numbers: Array | None = None, *, train: bool) -> Array:
@@ -253,8 +225,6 @@ class TextureGenerator(nn.Module):
 
         features = widths(self.width, self.levels)[::-1]
         x = noise.local[0]
-        if self.regional_dim:
-            x = jnp.concatenate([x, smoothed(noise.regional, self.region)], -1)
         for layer in range(self.coarse_layers):
             if layer:
                 x = activate(x)
@@ -286,8 +256,6 @@ def check_texture(generator: TextureGenerator) -> None:
         ("width", 1),
         ("local_dim", 1),
         ("fine_dim", 0),
-        ("regional_dim", 0),
-        ("region", 1),
         ("num_textures", 1),
         ("num_waves", 0),
         ("coarse_layers", 1),
@@ -331,21 +299,6 @@ def _waves(
     )
     waves = jnp.sin(angles + phases[:, :, None, None])
     return jnp.einsum("nhwt,nthwp->nhwp", shares, waves)
-
-
-def smoothed(white: Array, radius: int) -> Array:
-    """White noise [n, h, w, d] under a Hann window, of variance 1: 2 x `radius` less of h and w."""
-    window = np.hanning(2 * radius + 3)[1:-1]
-    window /= np.sqrt(np.sum(window**2))
-    for axis in (1, 2):
-        length = white.shape[axis] - 2 * radius
-        banded = sum(
-            weight * np.eye(length, white.shape[axis], k) for k, weight in enumerate(window)
-        )
-        white = jnp.moveaxis(
-            jnp.tensordot(white, jnp.asarray(banded, white.dtype), (axis, 1)), -1, axis
-        )
-    return white
 
 
 def _crop(x: Array, below: tuple[Span, Span], above: tuple[Span, Span]) -> Array:

@@ -102,25 +102,29 @@ def sample_texture(
 @functools.lru_cache(maxsize=8)
 def _painter(generator: TextureGenerator) -> Callable[..., Array]:
     """Compiles (variables, key, first cell, period, shares, phases, wave numbers) to a tile."""
+    # A level's noise starts at the first entry of `spans` for level 0, else after the convolution.
+    rows, columns = (generator.spans(side) for side in generator.image_shape[:2])
 
     @jax.jit
     def paint(variables, key, first, period, shares, phases, numbers):
-        def draw(grid, own):
+        def draw(level):
+            own = jax.random.fold_in(key, level)
+            (_, _, dim), place = generator.grids[level], level + 1 if level else 0
+
             def cells(axis, span):
-                found = first[axis] * 2**grid.level + jnp.arange(span.start, span.stop)
-                around = period[axis] * 2**grid.level
+                found = first[axis] * 2**level + jnp.arange(span.start, span.stop)
+                around = period[axis] * 2**level
                 return jnp.where(around > 0, found % jnp.maximum(around, 1), found)
 
             def normal(row, column):
                 cell = jax.random.fold_in(jax.random.fold_in(own, row), column)
-                return jax.random.normal(cell, (grid.dim,))
+                return jax.random.normal(cell, (dim,))
 
-            places = jnp.meshgrid(cells(0, grid.rows), cells(1, grid.columns), indexing="ij")
-            return jax.vmap(jax.vmap(normal))(*places)[None]
+            grid = jnp.meshgrid(cells(0, rows[place]), cells(1, columns[place]), indexing="ij")
+            return jax.vmap(jax.vmap(normal))(*grid)[None]
 
-        local = (draw(grid, jax.random.fold_in(key, grid.level)) for grid in generator.local_grids)
-        regional = draw(generator.regional_grid, named_key(key, "regional"))
-        noise = Noise(tuple(local), tuple(s[None] for s in shares), regional, phases[None])
+        local = tuple(draw(level) for level in range(len(generator.grids)))
+        noise = Noise(local, tuple(s[None] for s in shares), phases[None])
         images = generator.apply(
             variables, noise, numbers, train=False, method=TextureGenerator.paint
         )
