@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from benchmarks import texture_baselines
+from gan_jax import data
 from gan_jax.errors import InputError
 from gan_jax.textures.baselines import (
     BASELINES,
@@ -110,3 +112,34 @@ def test_what_cannot_work_is_said(photograph):
             make(photograph, 0)
     with pytest.raises(InputError, match="patch is 129"):
         random_patches(photograph, 1, patch=129)
+
+
+# The table of benchmarks/texture_baselines.py
+
+
+def _places(piece, pixels):
+    """How often a piece occurs in pixels, both [h, w, 1]."""
+    windows = np.lib.stride_tricks.sliding_window_view(pixels[..., 0], piece.shape[:2])
+    return int((windows == piece[..., 0]).all((2, 3)).sum())
+
+
+def test_what_takes_no_training_is_made_of_every_band_of_the_training_part():
+    bands = data.load_photographs({"name": "textures", "photographs": "grass"}, "train")["grass"]
+    made = dict(texture_baselines.contenders("grass", 5, []))
+    assert set(made) == set(BASELINES) and {len(images) for images in made.values()} == {5}
+    found = [
+        [_places(image[16:32, :16], band) > 0 for band in bands] for image in made["random patches"]
+    ]
+    assert found == [[True, False]] * 3 + [[False, True]] * 2
+
+
+def test_regions_that_are_compared_share_no_pixel():
+    config = {"name": "textures", "photographs": "grass"}
+    bands = data.load_photographs(config, "train")["grass"]
+    (held_out,) = data.load_photographs(config, "test")["grass"]
+    crops = texture_baselines.one_band("grass", 4)
+    assert [[_places(crop, band) for band in bands] for crop in crops] == [[1, 0]] * 4
+    half = held_out.shape[1] // 2
+    for side, crops in enumerate(texture_baselines.held_out_halves("grass", 4)):
+        own, other = (held_out[:, :half], held_out[:, half:])[:: 1 - 2 * side]
+        assert [(_places(crop, own), _places(crop, other)) for crop in crops] == [(1, 0)] * 4
