@@ -10,7 +10,7 @@ Hardware: 2 CPU cores.
 
 Measured on one of 2 cores of an AMD EPYC that other work kept busy, JAX 0.10.2, seed 0: 1,514 s of
 training (2.6 steps/s), texture_fd at n = 300 a side: 0.584 against held-out crops (training crops
-0.364, floor 0.051; the best texture made without training 5.26), 0.408 against other crops of what
+0.364, floor 0.051; the best texture made without training 4.68), 0.408 against other crops of what
 it learned from (floor 0.057). Some joints end in the middle of a brick. Of gravel it makes pebbles
 without edges (0.911). docs/textures.md has the pictures, and what was tried.
 """
