@@ -9,7 +9,7 @@ photograph is built in; others: see configs/texture_folder.py.
 Hardware: 2 CPU cores.
 
 Measured on one of 2 cores of an AMD EPYC, JAX 0.10.2, seed 0: 1,303 s of training (7.6 steps/s).
-Both cores made 12.7 steps/s over 45 s, where one made 9.2: 13 minutes.
+Both cores made 12.7 steps/s over 45 s, where one made 9.2; the whole would take 13 minutes.
 texture_fd at n = 1,200 a side: 0.186 (0.197 with seed 1; floor 0.027) against other crops of what
 it learned from, where a patchwork of the photograph's own pixels scores 0.446, random phases 1.62,
 and real crops of one half of that part 0.206; 1.04 (0.967) against held-out crops, where real
