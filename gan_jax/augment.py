@@ -75,7 +75,8 @@ class Translation:
     it is the fast and exact form: pixels move, nothing is resampled.
 
     Attributes:
-        fraction: largest shift, as a fraction of each side, rounded to whole pixels.
+        fraction: largest shift, as a fraction of each side, rounded to whole pixels,
+            halves up.
         fill: the value outside the image; -1 is black.
     """
 
@@ -83,7 +84,7 @@ class Translation:
     fill: float = -1.0
 
     def __call__(self, images: Array, keys: Array) -> Array:
-        limits = tuple(round(self.fraction * size) for size in images.shape[1:3])
+        limits = tuple(_whole_pixels(self.fraction, size) for size in images.shape[1:3])
         padding = ((0, 0), *((limit, limit) for limit in limits), (0, 0))
         padded = jnp.pad(images, padding, constant_values=self.fill)
         starts = [self._shifts(keys, axis, limit) + limit for axis, limit in enumerate(limits)]
@@ -97,6 +98,11 @@ class Translation:
         return jax.vmap(
             lambda key: jax.random.randint(jax.random.fold_in(key, axis), (), -limit, limit + 1)
         )(keys)
+
+
+def _whole_pixels(fraction: float, size: int) -> int:
+    # As DiffAugment has it. Python's round takes halves to the even number: 2 of 2.5, and 4 of 3.5.
+    return int(fraction * size + 0.5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +173,8 @@ class Cutout:
     like `Affine`.
 
     Attributes:
-        fraction: sides of the box, as a fraction of the image's, rounded to whole pixels.
+        fraction: sides of the box, as a fraction of the image's, rounded to whole pixels,
+            halves up.
         fill: the value in the box; -1 is black.
     """
 
@@ -183,7 +190,7 @@ class Cutout:
 
     def _covered(self, where: Array, size: int) -> Array:
         """Which positions along a side the box covers, bool [n, size], given its place [n]."""
-        length = int(self.fraction * size + 0.5)
+        length = _whole_pixels(self.fraction, size)
         # A box of even length has its centre between two pixels, and one more place to be.
         places = size + 1 - length % 2
         first = jnp.floor(where * places)[:, None] - length // 2

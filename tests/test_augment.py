@@ -187,6 +187,20 @@ def test_translation_moves_whole_pixels_by_at_most_its_fraction():
     assert abs(np.corrcoef(rows, columns)[0, 1]) < 0.3  # drawn independently
 
 
+@pytest.mark.usefixtures("quickly_compiled")
+def test_translation_reaches_as_far_as_that_of_diffaugment():
+    """int(side * ratio + 0.5) pixels (Zhao et al. 2020, their code): halves go up."""
+    keys = jax.random.split(jax.random.key(3), 128)
+    for height in range(8, 37):
+        width = 72 - height  # so that the sides are 8 to 64
+        centre = height // 2, width // 2
+        image = jnp.zeros((height, width, 1)).at[centre].set(1.0)
+        images = jnp.broadcast_to(image, (128, *image.shape))
+        moved = _apply(Translation(0.125), images, keys).reshape(128, -1).argmax(1)
+        found = [np.abs(p - c).max() for p, c in zip(divmod(moved, width), centre)]
+        assert found == [int(side * 0.125 + 0.5) for side in (height, width)]
+
+
 def test_translation_by_nothing_changes_nothing():
     images = _images(4)
     np.testing.assert_array_equal(_apply(Translation(0.01), images, _KEYS[:4]), images)
