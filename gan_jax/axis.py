@@ -1,4 +1,4 @@
-"""What the name of a mapped axis means to pure code: means over it, and one example's own key.
+"""What the name of a mapped axis means to pure code: statistics over it, one example's own key.
 
 With `axis_name=None` the code runs on one device, or on a global view under `jax.jit`; otherwise
 each device sees its slice of the global batch. Random draws belong to *global example indices*, so
@@ -19,6 +19,16 @@ from jax import Array, lax
 def pmean(tree: Any, axis_name: str | None) -> Any:
     """The mean of every leaf over the mapped axis; the tree itself without one."""
     return tree if axis_name is None else lax.pmean(tree, axis_name)
+
+
+def standard_deviation(values: Array, axis_name: str | None) -> Array:
+    """The standard deviation [] of all values float [...], on all devices together (ddof 0).
+
+    The squares are of distances from the mean of all, which is sent first: the difference of two
+    moments would lose the digits of values that lie far from 0.
+    """
+    mean = pmean(jnp.mean(values), axis_name)
+    return jnp.sqrt(pmean(jnp.mean(jnp.square(values - mean)), axis_name))
 
 
 def global_count(local_count: int, axis_name: str | None) -> int:

@@ -209,7 +209,13 @@ def accumulate(
 
 
 def total_penalty(
-    gan: GAN, logits_fn: LogitsFn, real: Array, fake: Array, keys: Array, step: Array
+    gan: GAN,
+    logits_fn: LogitsFn,
+    real: Array,
+    fake: Array,
+    keys: Array,
+    step: Array,
+    axis_name: str | None = None,
 ) -> tuple[Array, Metrics]:
     """The sum of the gradient penalties' means, and each by name; 0 between their steps."""
     penalties = [definition_at(penalty, step) for penalty in gan.penalties]
@@ -217,7 +223,7 @@ def total_penalty(
     def compute() -> Metrics:
         return {
             f"penalty/{penalty.name}": gan.penalty_interval
-            * jnp.mean(penalty(logits_fn, real, fake, keys))
+            * jnp.mean(penalty(logits_fn, real, fake, keys, axis_name))
             for penalty in penalties
         }
 

@@ -6,7 +6,8 @@ A gradient penalty is called with
         only (no batch normalisation); `kind`, 'real' or 'fake', says whose random augmentation and
         dropout the images get;
     real, fake: float [n, h, w, c], before augmentation;
-    keys: one an example, [n]
+    keys: one an example, [n];
+    axis_name: of the mapped axis over which the batch is shared, or None
 
 and returns values [n].
 """
@@ -19,6 +20,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax import Array
+
+from gan_jax.axis import standard_deviation
 
 LogitsFn = Callable[[Array, str], Array]
 
@@ -44,8 +47,15 @@ class R1:
     weight: float
     name = "r1"
 
-    def __call__(self, logits_fn: LogitsFn, real: Array, fake: Array, keys: Array) -> Array:
-        del fake, keys
+    def __call__(
+        self,
+        logits_fn: LogitsFn,
+        real: Array,
+        fake: Array,
+        keys: Array,
+        axis_name: str | None = None,
+    ) -> Array:
+        del fake, keys, axis_name
         return 0.5 * self.weight * squared_gradient_norm(lambda x: logits_fn(x, "real"), real)
 
 
@@ -56,8 +66,15 @@ class R2:
     weight: float
     name = "r2"
 
-    def __call__(self, logits_fn: LogitsFn, real: Array, fake: Array, keys: Array) -> Array:
-        del real, keys
+    def __call__(
+        self,
+        logits_fn: LogitsFn,
+        real: Array,
+        fake: Array,
+        keys: Array,
+        axis_name: str | None = None,
+    ) -> Array:
+        del real, keys, axis_name
         return 0.5 * self.weight * squared_gradient_norm(lambda x: logits_fn(x, "fake"), fake)
 
 
@@ -71,7 +88,15 @@ class GradientPenalty:
     weight: float
     name = "gradient"
 
-    def __call__(self, logits_fn: LogitsFn, real: Array, fake: Array, keys: Array) -> Array:
+    def __call__(
+        self,
+        logits_fn: LogitsFn,
+        real: Array,
+        fake: Array,
+        keys: Array,
+        axis_name: str | None = None,
+    ) -> Array:
+        del axis_name
         share = jax.vmap(lambda key: jax.random.uniform(key, (1, 1, 1), real.dtype))(keys)
         between = real + share * (fake - real)
         return self.weight * _distance_from_one(lambda x: logits_fn(x, "real"), between)
@@ -83,17 +108,24 @@ class DRAGAN:
     stability of GANs", algorithm 1).
 
     x is a real image moved by even noise in [0, spread * s] a pixel, where s is the standard
-    deviation of its batch (of this device's share).
+    deviation of its batch on all devices together; under gradient accumulation, of its part.
     """
 
     weight: float
     spread: float = 0.5
     name = "dragan"
 
-    def __call__(self, logits_fn: LogitsFn, real: Array, fake: Array, keys: Array) -> Array:
+    def __call__(
+        self,
+        logits_fn: LogitsFn,
+        real: Array,
+        fake: Array,
+        keys: Array,
+        axis_name: str | None = None,
+    ) -> Array:
         del fake
         noise = jax.vmap(lambda key: jax.random.uniform(key, real.shape[1:], real.dtype))(keys)
-        near = real + self.spread * jnp.std(real) * noise
+        near = real + self.spread * standard_deviation(real, axis_name) * noise
         return self.weight * _distance_from_one(lambda x: logits_fn(x, "real"), near)
 
 

@@ -166,7 +166,7 @@ LAYERS = (
 # Rooms whose doors are closed to the rest of the house: all that they may know of it.
 CLOSED = {
     "losses": {"errors"},
-    "penalties": {"errors"},
+    "penalties": {"axis", "errors"},
     "adaptive": set(),
     "augment": {"errors"},
     "schedules": set(),

@@ -6,7 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.axis import bind_axis, example_index, example_keys, global_count, named_key, pmean
+from gan_jax.axis import (
+    bind_axis,
+    example_index,
+    example_keys,
+    global_count,
+    named_key,
+    pmean,
+    standard_deviation,
+)
 from gan_jax.models.cnn import CNN
 from gan_jax.passes import draw_latents
 
@@ -23,6 +31,17 @@ def test_mean():
     np.testing.assert_allclose(mapped["a"], np.broadcast_to(rows.mean(0), (8, 2)))
     np.testing.assert_allclose(mapped["b"][0], np.broadcast_to((rows**2).mean(0), (8, 2)))
     assert pmean(tree, None) is tree
+
+
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_a_deviation_is_that_of_all_devices(offset):
+    """Also far from 0, where the difference of two float32 moments has no digit left."""
+    values = np.float32(offset + np.random.default_rng(0).normal(size=(8, 5, 3)) * np.arange(1, 4))
+    values += np.float32(10 * np.arange(8)[:, None, None])  # devices differ
+    expected = np.std(np.float64(values))
+    mapped = jax.pmap(lambda x: standard_deviation(x, "axis"), axis_name="axis")(values)
+    np.testing.assert_allclose(mapped, np.full(8, expected), rtol=1e-5)
+    np.testing.assert_allclose(standard_deviation(jnp.asarray(values), None), expected, rtol=1e-5)
 
 
 def test_global_indices_run_through_all_devices():

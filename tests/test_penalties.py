@@ -1,11 +1,15 @@
 """Penalties on discriminators whose gradients are known."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gan_jax.passes import total_penalty
 from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam, squared_gradient_norm
+from tests.tiny_gan import make_gan
 
 _SHAPE = (5, 3, 4, 2)
 
@@ -137,6 +141,24 @@ def test_dragan_looks_close_to_real_images(random):
     values = DRAGAN(1.0, spread=0.5)(_square, real, jnp.full(_SHAPE, jnp.nan), _KEYS)
     expected = (2 * np.sqrt(np.sum(moved**2, (1, 2, 3))) - 1) ** 2
     np.testing.assert_allclose(values, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("penalty", [R1(2.0), R2(2.0), GradientPenalty(2.0), DRAGAN(2.0)])
+@pytest.mark.parametrize("interval", [1, 4])
+def test_the_mean_over_eight_devices_is_that_of_one(random, penalty, interval):
+    """Each device sees two images, darker or lighter than the other devices' on the whole."""
+    shape = (16, *_SHAPE[1:])
+    real, fake = (random.normal(size=shape) * np.arange(1, 17)[:, None, None, None] for _ in "rf")
+    keys = jax.random.split(jax.random.key(1), 16)
+    gan = make_gan(penalties=(penalty,), penalty_interval=interval)
+
+    def mean(real, fake, keys, axis_name=None):
+        return total_penalty(gan, _square, real, fake, keys, jnp.int32(0), axis_name)[0]
+
+    alone = mean(jnp.asarray(real), jnp.asarray(fake), keys)
+    shares = [x.reshape(8, 2, *x.shape[1:]) for x in (real, fake, keys)]
+    shared = jax.pmap(functools.partial(mean, axis_name="axis"), axis_name="axis")(*shares)
+    np.testing.assert_allclose(jnp.mean(shared), alone, rtol=1e-12)
 
 
 def test_lecam_is_zero_until_a_side_passes_the_others_average():
