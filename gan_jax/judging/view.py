@@ -1,0 +1,58 @@
+"""All that a judge sees of images in one vector: its layers side by side, each of equal weight."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+_LEAST_SPREAD = 0.1  # of a column, in the layer's: a unit that hardly ever fires must not decide
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class View:
+    """The features of n images, layer beside layer.
+
+    Attributes:
+        values: float [n, d].
+        layers: the number of columns of each layer; they add up to d.
+    """
+
+    values: np.ndarray
+    layers: tuple[int, ...]
+
+    @classmethod
+    def of(cls, *layers: np.ndarray | None) -> View:
+        """The view of layers [n, d_i]; those that are None are left out."""
+        there = [np.asarray(layer, np.float64) for layer in layers if layer is not None]
+        return cls(np.concatenate(there, axis=1), tuple(layer.shape[1] for layer in there))
+
+    def take(self, rows: np.ndarray) -> View:
+        """That of the images `rows`."""
+        return dataclasses.replace(self, values=self.values[rows])
+
+    def pooled(self, other: View) -> np.ndarray:
+        """Both, one below the other, standardised by both together: float64 [n + m, d].
+
+        A permutation test stays exact with these, as the pool does not know who is real.
+        """
+        pool = dataclasses.replace(self, values=np.concatenate([self.values, other.values]))
+        return pool.standardised(by=pool)
+
+    def standardised(self, *, by: View) -> np.ndarray:
+        """Columns less the mean of `by` over its spread, float64 [n, d].
+
+        Each layer's columns are divided by the root of their number and of the number of layers, so
+        that x.y is the mean over layers of the mean over columns: the kernel (x.y + 1)^3 gives each
+        layer the same weight.
+        """
+        mean, spread = by.values.mean(0), by.values.std(0)
+        scale = np.empty_like(spread)
+        start = 0
+        for width in self.layers:
+            part = slice(start, start + width)
+            typical = float(np.sqrt(np.mean(spread[part] ** 2)))
+            least = max(_LEAST_SPREAD * typical, 1e-12)
+            scale[part] = np.maximum(spread[part], least) * np.sqrt(width * len(self.layers))
+            start += width
+        return (self.values - mean) / scale
