@@ -2,7 +2,7 @@
 
 # A module imports from the layers above it only.
 LAYERS = (
-    {"errors", "members.sweep_section"},
+    {"content", "errors", "members.sweep_section"},
     {
         "adaptive",
         "augment",
@@ -171,9 +171,9 @@ CLOSED = {
     "augment": {"errors"},
     "schedules": set(),
     "models": {"errors"},
-    "metrics": {"errors"},
+    "metrics": {"content", "errors"},
     "collapse.meter": {"errors", "metrics"},
-    "data": {"errors"},
+    "data": {"content", "errors"},
     "images": {"errors"},
     "logs": {"errors", "images"},
     "classes.pictures": {"errors", "images"},
