@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_jax import parallel
 from gan_jax import workdir as folder
-from gan_jax.classes.agreement import with_agreement
+from gan_jax.classes.agreement import judge_asked
 from gan_jax.classes.pictures import ClassPictures, picture
 from gan_jax.classes.sampling import asked_labels, class_pictures
 from gan_jax.config import num_final_samples
@@ -21,6 +21,7 @@ from gan_jax.extractors.layer_statistics import low_rank_warning
 from gan_jax.extractors.pack import Extractor
 from gan_jax.frozen import in_the_loop, refuse_judges
 from gan_jax.images import image_grid, save_png
+from gan_jax.judging.influences import save_influences
 from gan_jax.judging.judge import Judge, Judgement, make_judge
 from gan_jax.logs import read_history
 from gan_jax.metrics import class_histogram, nearest_neighbours
@@ -40,7 +41,6 @@ from gan_jax.textures.evaluation import (
 from gan_jax.textures.report import write_texture_report
 from gan_jax.trained import read_gan
 
-NUM_BOOTSTRAP = 100
 _SHOWN_SAMPLES = 100
 _PICTURE_COLUMNS = 10
 _QUERIES = 8
@@ -135,7 +135,10 @@ def evaluate_gan(
     chosen, texture_families = divide_families(families)
     images = generate_images(gan.generator, ema, latents, labels=labels, batch_size=batch_size)
     judges = [judge, *others] if judge else []
-    judgements = judge_by_all(judges, images, families=chosen, training=train)
+    judgements = [
+        judge_asked(by, images, labels, train, families=chosen, training=train, complete=True)
+        for by in judges
+    ]
     strip = classes = None
     if labels is None:
         walk = interpolate(latents[0], latents[1], _INTERPOLATION)
@@ -152,11 +155,6 @@ def evaluate_gan(
         }
         if classes.between is not None:
             pictures["between_classes"] = picture(classes.between)
-        if chosen is None or "classifier" in chosen:
-            judgements = [
-                with_agreement(judgement, by, labels, train)
-                for judgement, by in zip(judgements, judges, strict=True)
-            ]
     if not parallel.is_main_process():
         return
     samples = out / folder.SAMPLES
@@ -191,20 +189,6 @@ def evaluate_gan(
     )
 
 
-def judge_by_all(
-    judges: Sequence[Judge],
-    images: np.ndarray,
-    *,
-    families: Sequence[str] | None,
-    training: Dataset | None,
-) -> list[Judgement]:
-    """What each judge says of the images, with intervals."""
-    return [
-        judge.judge(images, families=families, training=training, num_bootstrap=NUM_BOOTSTRAP)
-        for judge in judges
-    ]
-
-
 def write_results(
     out: pathlib.Path,
     *,
@@ -227,8 +211,10 @@ def write_results(
     """
     content: dict[str, Any] = {"metrics": {}, "protocol": protocol | {"images": len(images)}}
     if judgements:
-        parts = [{"metrics": j.metrics, "protocol": j.protocol | protocol} for j in judgements]
+        parts = [one.content() for one in judgements]
+        parts = [part | {"protocol": part["protocol"] | protocol} for part in parts]
         content = parts[0] | ({"judges": parts[1:]} if parts[1:] else {})
+        save_influences(out, judgements)
     real = _real_images(judge, train)
     if real is not None and real.shape[1:] == images.shape[1:]:
         pair = [

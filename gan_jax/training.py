@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from gan_jax import evaluation, loop, parallel
 from gan_jax import workdir as folder
-from gan_jax.classes.agreement import with_agreement
+from gan_jax.classes.agreement import judge_asked
 from gan_jax.classes.pictures import picture
 from gan_jax.classes.sampling import MOST_ROWS, asked_labels, draw_classes
 from gan_jax.cli import metric_table
@@ -34,6 +34,7 @@ from gan_jax.factory import build_gan, build_recogniser, count_steps, gan_step_f
 from gan_jax.frozen import check_alone, check_frozen, with_frozen_losses
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.judge import Judge, make_judge
+from gan_jax.judging.suite import QUICK
 from gan_jax.logs import read_history
 from gan_jax.members.plan import has_members
 from gan_jax.members.table import members_table
@@ -138,9 +139,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         as_textures = meter.read(images) if meter else {}
         if judge is None:
             return loop.Evaluation(as_textures, as_textures.get("eval/texture_fd"))
-        judgement = judge.judge(images)
-        if labels is not None:
-            judgement = with_agreement(judgement, judge, labels, train)
+        judgement = judge_asked(judge, images, labels, train, families=QUICK)
         numbers = as_textures | judgement.summary()
         score = numbers["eval/fd_semantic"]
         session.progress.update(step, {"FD": score})

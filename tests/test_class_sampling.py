@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.classes.sampling import asked_labels, class_names, class_pictures, draw_classes
+from gan_jax.classes.sampling import asked_labels, class_pictures, draw_classes
 from gan_jax.data import Dataset
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.state import GAN
@@ -53,8 +53,8 @@ def test_classes_are_asked_for_in_the_training_sets_mix(train):
 
 
 def test_classes_without_names_go_by_number(train):
-    assert class_names(train) == ("a", "b", "c", "d")
-    assert class_names(dataclasses.replace(train, class_names=None)) == ("0", "1", "2", "3")
+    assert train.label_names == ("a", "b", "c", "d")
+    assert dataclasses.replace(train, class_names=None).label_names == ("0", "1", "2", "3")
 
 
 def test_a_row_is_a_class_and_a_column_a_latent(train, variables):

@@ -9,12 +9,43 @@ from typing import Any
 import numpy as np
 
 from gan_jax import metrics
-from gan_jax.classes.sampling import class_names
 from gan_jax.data import Dataset
 from gan_jax.data.labels import renumbered
 from gan_jax.judging.judge import Judge, Judgement
 
 NAME = "class_agreement"
+
+
+def judge_asked(
+    judge: Judge,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    train: Dataset,
+    *,
+    families: Sequence[str] | None,
+    training: Dataset | None = None,
+    complete: bool = False,
+) -> Judgement:
+    """What a judge says of images, with 'class_agreement' where they were asked for by class.
+
+    Args:
+        judge: at work.
+        images: uint8 [n, h, w, c].
+        labels: the classes asked for, int32 [n], in the numbering of `train`; None of images that
+            nobody asked for by class.
+        train: what the GAN was trained on.
+        families, training, complete: see `Judge.judge`.
+    """
+    asked = None
+    if labels is not None and judge.knows_classes:
+        asked = renumbered(labels, train.label_names, judge.extractor.class_names)
+    judgement = judge.judge(
+        images, families=families, training=training, classes=asked, complete=complete
+    )
+    # A conditional GAN's agreement is one of the classifier's numbers.
+    if labels is None or (families is not None and "classifier" not in families):
+        return judgement
+    return with_agreement(judgement, judge, labels, train)
 
 
 def with_agreement(
@@ -38,7 +69,7 @@ def with_agreement(
     if not judge.knows_classes:
         return dataclasses.replace(judgement, protocol=protocol)
     names = judge.extractor.class_names
-    asked = renumbered(labels, class_names(train), names)
+    asked = renumbered(labels, train.label_names, names)
     if asked is None:
         reason = f"the recogniser's classes are others: {', '.join(map(str, names[:10]))}"
         skipped = judgement.protocol.get("skipped", {}) | {NAME: reason}
@@ -54,7 +85,7 @@ def with_agreement(
 def agreement_entry(
     fake: metrics.ClassAgreement, real: metrics.ClassAgreement | None, names: Sequence[str]
 ) -> dict[str, Any]:
-    """What `with_agreement` adds, of both sides' asked and found classes.
+    """What `judge_asked` adds, of both sides' asked and found classes.
 
     Args:
         fake: of generated images.
@@ -76,15 +107,12 @@ def agreement_entry(
 
 def _of_reference(judge: Judge) -> metrics.ClassAgreement | None:
     """What the recogniser makes of real images; None where their labels are not its classes."""
-    if judge.reference.labels is None:
-        return None
-    names = judge.extractor.class_names
-    reference = judge.reference
-    labels = renumbered(reference.labels, class_names(reference), names)
-    if labels is None:
+    if judge.reference_classes is None:
         return None
     found = np.argmax(judge.features.probabilities, -1)
-    return metrics.class_agreement(found, labels, len(names))
+    return metrics.class_agreement(
+        found, judge.reference_classes, len(judge.extractor.class_names)
+    )
 
 
 def _entry(agreement: metrics.ClassAgreement) -> dict[str, Any]:

@@ -31,11 +31,6 @@ def asked_labels(gan: GAN, train: Dataset, *, seed: int, count: int) -> np.ndarr
     return sample_labels(seed, count, gan.num_classes, _counts(gan, train))
 
 
-def class_names(dataset: Dataset) -> tuple[str, ...]:
-    """The names of a labelled set's classes; their numbers where it has none."""
-    return dataset.class_names or tuple(str(label) for label in range(dataset.num_classes))
-
-
 def draw_classes(
     gan: GAN, variables: Any, train: Dataset, latents: np.ndarray, *, batch_size: int
 ) -> NamedRows:
@@ -118,7 +113,7 @@ def _shown(gan: GAN, train: Dataset) -> np.ndarray:
 
 
 def _names(train: Dataset, labels: Sequence[int]) -> tuple[str, ...]:
-    names = class_names(train)
+    names = train.label_names
     return tuple(names[label] for label in labels)
 
 

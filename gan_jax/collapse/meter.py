@@ -231,7 +231,7 @@ class CollapseRule:
         streak: list[tuple[Reading, tuple[str, ...]]] = []
         learned = False
         for index, reading in enumerate(readings):
-            limits = self._below_limits(reading)
+            limits = self.below_limits(reading)
             found = limits or self._fallen(reading, readings[:index])
             streak = [*streak, (reading, found)] if found else []
             learned = learned or not limits
@@ -241,7 +241,7 @@ class CollapseRule:
             return None
         return Collapse(last.step, streak[0][0].step, streak[-1][1])
 
-    def _below_limits(self, reading: Reading) -> tuple[str, ...]:
+    def below_limits(self, reading: Reading) -> tuple[str, ...]:
         found = []
         if reading.coverage_share < self.coverage:
             found.append(

@@ -5,31 +5,32 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
+from gan_jax.content import content_keys
 from gan_jax.errors import InputError
-
-_HASHED_ROWS = 4096  # bounds the copy made of a memory-mapped or strided array
 
 
 class ImageSource(Protocol):
     """Random access to images that are too many to hold in memory.
 
-    `image_shape` is (h, w, c). `take(indices)` returns examples as uint8 [k, h, w, c] and may be
-    called from several threads at once. `listing()` yields one line a file or record group, the
-    same on every machine that holds the same data: the fingerprint is taken over it.
+    `image_shape` is (h, w, c). `treatment` says how the images are made from what `keys` are taken
+    of, '' where these are the images. `take(indices)` returns examples as uint8 [k, h, w, c] and
+    may be called from several threads at once. `keys()` returns a hash of each example, uint64 [n],
+    that does not depend on names, order or machine; it reads the whole set, if it must.
     """
 
     image_shape: tuple[int, int, int]
+    treatment: str
 
     def __len__(self) -> int: ...
 
     def take(self, indices: Sequence[int]) -> np.ndarray: ...
 
-    def listing(self) -> Iterable[str]: ...
+    def keys(self) -> np.ndarray: ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,6 +46,8 @@ class Dataset:
         source: random access to the examples when the set is streamed; else None.
         labels: int32 [n] in [0, num_classes), or None.
         class_names: one name a class, or None.
+        own_parts: whether the set came with a training and a test part; where it did not, they were
+            divided off by `gan_jax.data.split`, or `split` is 'all'.
 
     Raises:
         InputError: no images, wrong dtype or rank, labels of another length or out of range.
@@ -56,6 +59,7 @@ class Dataset:
     source: ImageSource | None = None
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
+    own_parts: bool = True
 
     def __post_init__(self) -> None:
         if (self.images is None) == (self.source is None):
@@ -120,18 +124,72 @@ class Dataset:
             return None
         return len(self.class_names) if self.class_names else int(self.labels.max()) + 1
 
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of the classes of a labelled set; their numbers where they have none."""
+        return self.class_names or tuple(str(label) for label in range(self.num_classes))
+
+    @property
+    def described(self) -> str:
+        """Which images of the set these are, in words: 'folder:cats, all 300 images ...'."""
+        parts = "" if self.own_parts else " (it has no parts of its own)"
+        if self.split == "all":
+            return f"{self.name}, all {len(self):,} images{parts}"
+        if self.own_parts:
+            part = "training" if self.split == "train" else self.split
+            return f"{self.name}, its {part} part: {len(self):,} images"
+        use = "for training" if self.split == "train" else "that are held out"
+        return f"{self.name}, {len(self):,} images {use}{parts}"
+
+    @functools.cached_property
+    def content_keys(self) -> np.ndarray:
+        """A hash of each image, uint64 [n], that hangs neither on names nor on the order.
+
+        Of a set in memory it is of the pixels. Of a streamed one it is of what is stored: a file's
+        bytes, an array's row, a TFDS record, a crop's photograph and place. The set is read for it
+        once, not decoded, with a progress bar.
+        """
+        keys = content_keys(self.images) if self.images is not None else self.source.keys()
+        keys.flags.writeable = False
+        return keys
+
+    def content_order(self) -> np.ndarray:
+        """The permutation int64 [n] that puts the images in the order of their content.
+
+        That order looks random, and is the same for every order of the set and all names of its
+        files. Equal images stand together, by their labels.
+        """
+        return self._content_order
+
+    @functools.cached_property
+    def _content_order(self) -> np.ndarray:
+        order = self._sorted(self.content_keys)
+        order.flags.writeable = False
+        return order
+
+    def _sorted(self, keys: np.ndarray) -> np.ndarray:
+        """The rows by keys, those of equal images by their labels: int64 [n]."""
+        return np.lexsort((keys,) if self.labels is None else (self.labels, keys))
+
+    def draw(self, most: int, *, seed: int) -> np.ndarray:
+        """Rows of `most` images, or of all if there are no more, drawn by the seed: int64 [k].
+
+        The images drawn and their order hang on the seed and on the images, and on nothing else.
+        """
+        return self._sorted(content_keys(self.content_keys, seed=seed))[:most]
+
     @functools.cached_property
     def fingerprint(self) -> str:
-        """sha256 in hex: over pixels and labels in memory, over listing and labels if streamed."""
-        digest = hashlib.sha256(f"{len(self)} x {self.image_shape}\n".encode())
-        if self.images is not None:
-            for start in range(0, len(self), _HASHED_ROWS):
-                digest.update(np.ascontiguousarray(self.images[start : start + _HASHED_ROWS]))
-        else:
-            for line in self.source.listing():
-                digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
+        """sha256 in hex over `content_keys` and labels, in the order of the content.
+
+        So it is the same for every order of a set. A set that is streamed has another than in
+        memory, unless its images are stored as they are given.
+        """
+        order, treatment = self.content_order(), getattr(self.source, "treatment", "")
+        digest = hashlib.sha256(f"{len(self)} x {self.image_shape} {treatment}\n".encode())
+        digest.update(np.ascontiguousarray(self.content_keys[order], "<u8"))
         if self.labels is not None:
-            digest.update(np.ascontiguousarray(self.labels, "<i4"))
+            digest.update(np.ascontiguousarray(self.labels[order], "<i4"))
         return digest.hexdigest()
 
     def take(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:

@@ -54,6 +54,14 @@ class Features:
     probabilities: np.ndarray | None
     channels: np.ndarray | None = None
 
+    def __len__(self) -> int:
+        return len(self.semantic)
+
+    def take(self, rows: np.ndarray) -> Features:
+        """Those of the images `rows`."""
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Features(**{k: None if v is None else v[rows] for k, v in parts.items()})
+
 
 @dataclasses.dataclass(frozen=True)
 class Extractor:

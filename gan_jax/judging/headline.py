@@ -142,8 +142,6 @@ _P_MEANING = "p: how often real images alone would look this different"
 
 
 def _p_text(test: Mapping[str, Any]) -> str:
-    if test["p"] <= 1.5 / (test["permutations"] + 1):
-        return f"< {2 / (test['permutations'] + 1):.2g}"
     return f"= {test['p']:.2g}"
 
 
@@ -175,13 +173,15 @@ def _noticed_text(headline: Mapping[str, Any]) -> str:
     if weakest is None:
         text = f"With {n} not even {_amount(headline['ladder']['strengths'][-1], size)} is noticed."
     else:
-        text = f"With {n}, {_amount(weakest, size)} is noticed, less is not."
+        weaker = [one for one in headline["ladder"]["strengths"] if one < weakest]
+        misses = f" and misses {weaker[-1]:.2g}" if weaker else ""
+        text = f"With {n} the test notices {_amount(weakest, size)}{misses}."
     if headline["verdict"] == TOO_FEW and found["needed"] and found["needed"] > found["n"]:
         held_out = round_up(2 * found["needed"])
         text += f" About {held_out:,} held-out images, and half as many to judge, would do."
     missing = headline.get("missing_class_noticed")
     if missing is not None:
-        text += f" A class that is never drawn would {'' if missing else 'not '}have been noticed."
+        text += f" A class that is never drawn would {'' if missing else 'not '}be noticed."
     return text
 
 

@@ -12,13 +12,26 @@ import numpy as np
 import gan_jax
 from gan_jax import metrics
 from gan_jax.data import Dataset
+from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import Extractor, Features
+from gan_jax.judging.flags import copy_flags, judge_flags, variety_flags
+from gan_jax.judging.headline import make_headline
+from gan_jax.judging.ladder import BLUR, NOISE, Ladder, finds_missing_class, measure_ladder
 from gan_jax.judging.statistics import Origin, cached_moments
-from gan_jax.judging.suite import NUM_SPLITS, QUICK, UNSURE_BELOW, Entry, Sides, run_suite
+from gan_jax.judging.suite import (
+    INFLUENCE,
+    NUM_SPLITS,
+    QUICK,
+    UNSURE_BELOW,
+    Entry,
+    Sides,
+    run_suite,
+)
+from gan_jax.judging.view import View
+from gan_jax.metrics.content import content_order
 
 _REFERENCE_LIMIT = 20_000
-_TRAINING_LIMIT = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,12 +41,19 @@ class Judgement:
     Attributes:
         metrics: name to {'value', and where they exist 'floor', 'real', 'ci', 'n'}.
         protocol: what the numbers depend on.
-        features: of the judged images.
+        features: of the judged images, in the order in which they were given.
+        headline: see `judging.headline.make_headline`; {} of a quick judgement.
+        flags: what a reader must know first, [{'name', 'text', 'apart'}].
+        influences: by metric, float64 [m]: what each reference image adds to its value, in the
+            order of the reference's content; for comparisons of several judgements.
     """
 
     metrics: dict[str, dict[str, Any]]
     protocol: dict[str, Any]
     features: Features
+    headline: dict[str, Any] = dataclasses.field(default_factory=dict)
+    flags: tuple[dict[str, Any], ...] = ()
+    influences: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def summary(self) -> dict[str, float]:
         """The numbers for a log: 'eval/name', and 'eval/name_floor'."""
@@ -45,6 +65,15 @@ class Judgement:
                     rows[f"eval/{name}_floor"] = entry["floor"]
         return rows
 
+    def content(self) -> dict[str, Any]:
+        """Its part of eval.json."""
+        return {
+            "headline": self.headline,
+            "flags": list(self.flags),
+            "metrics": self.metrics,
+            "protocol": self.protocol,
+        }
+
 
 @dataclasses.dataclass(frozen=True)
 class Judge:
@@ -52,9 +81,10 @@ class Judge:
 
     Attributes:
         extractor: the CNN, or anything with its attributes and `features`.
-        reference: real images; where the extractor's training images are known, others.
+        reference: real images; where the extractor's training images are known, others. In the
+            order of their content.
         images: the reference images, uint8 [m, h, w, c].
-        seed: of the random halves and of the bootstrap.
+        seed: of the random halves and of all other draws.
         batch_size: images a call.
         cache: folder for the reference's statistics; '' for none.
         progress: called with the number of images done.
@@ -70,13 +100,40 @@ class Judge:
 
     @functools.cached_property
     def features(self) -> Features:
-        """Of the reference images; computed when first asked for."""
-        return self._features_of(self.images)
+        """Of the reference images; computed when first asked for.
+
+        Raises:
+            InputError: they are the same for all images, so nothing can be compared.
+        """
+        features = self._features_of(self.images)
+        spread = np.ptp(features.semantic, axis=0).max()
+        if spread <= 1e-6 * max(np.abs(features.semantic).max(), 1e-30):
+            raise InputError(
+                f"the extractor {self.extractor.stamp} sees no difference between the "
+                f"{len(self.images):,} images of the reference {self.reference.name}: no distance "
+                "from them means anything. Give another reference, or another extractor."
+            )
+        return features
 
     @property
     def knows_classes(self) -> bool:
         """Whether the extractor's probabilities mean anything: it was trained on classes."""
         return bool(self.extractor.class_names) and self.extractor.record["accuracy"] is not None
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the extractor has learnt nothing: random weights, pixels, their PCA."""
+        return self.extractor.record["accuracy"] is None and not self.extractor.record[
+            "name"
+        ].startswith("inception")
+
+    @functools.cached_property
+    def reference_classes(self) -> np.ndarray | None:
+        """The reference's labels as the extractor numbers classes, int [m]; None without any."""
+        if self.reference.labels is None or not self.knows_classes:
+            return None
+        names = self.reference.label_names
+        return renumbered(self.reference.labels, names, self.extractor.class_names)
 
     @property
     def reference_counts(self) -> list[int]:
@@ -91,20 +148,31 @@ class Judge:
         """Whether the extractor's training images are the reference itself."""
         return self.extractor.record["splits"].get("train") == self.reference.fingerprint
 
+    @functools.cached_property
+    def ladder(self) -> Ladder:
+        """Of damages to the reference: blur, or noise where the extractor sees no blur."""
+        found = measure_ladder(self.images, self._view_of_images)
+        if max(found.distances) > 0 and found.distances[-1] == max(found.distances):
+            return found
+        return measure_ladder(self.images, self._view_of_images, NOISE)
+
     def judge(
         self,
         images: np.ndarray,
         *,
         families: Sequence[str] | None = QUICK,
         training: Dataset | None = None,
-        num_bootstrap: int = 0,
+        classes: np.ndarray | None = None,
+        complete: bool = False,
     ) -> Judgement:
-        """The numbers of uint8 images [n, h, w, c].
+        """The numbers of uint8 images [n, h, w, c]; their order changes nothing.
 
         Args:
             families: of metrics, see `gan_jax.judging.suite`; None for all that can be computed.
             training: what the generator was trained on, to find copies among.
-            num_bootstrap: resamplings for the intervals of the Frechet distances.
+            classes: int [n], what was asked for, as the extractor numbers classes; None of images
+                that nobody asked for by class.
+            complete: with headline, flags and intervals; else quickly, as during training.
 
         Raises:
             InputError: images that do not fit the extractor, or too few.
@@ -114,28 +182,70 @@ class Judge:
                 f"{len(images)} image(s) to judge: at least 2 are needed for a Frechet distance, "
                 "and hundreds for one that means something."
             )
+        order = content_order(images)
+        images = images[order]
         features = self._features_of(images)
         copied = None
         if training is not None and (families is None or "copying" in families):
-            copied = self._features_of(
-                training.take(_rows(len(training), _TRAINING_LIMIT, self.seed))
-            )
+            copied = self._features_of(training.take(np.arange(len(training))))
         sides = Sides(
             reference=lambda: self.features,
             reference_moments=self._reference_moments,
-            reference_counts=(lambda: self.reference_counts) if self.knows_classes else None,
+            knows_classes=self.knows_classes,
             fake=features,
             training=copied,
-            num_bootstrap=num_bootstrap,
+            intervals=complete,
             seed=self.seed,
         )
         entries, skipped = run_suite(sides, families)
+        influences = {
+            name: entry.pop(INFLUENCE) for name, entry in entries.items() if INFLUENCE in entry
+        }
         protocol = self._protocol(len(images), entries)
         if copied is not None:
-            protocol |= {"training": training.name, "training_images": len(copied.semantic)}
+            protocol |= {"training": training.name, "training_images": len(copied)}
         if skipped:
             protocol["skipped"] = skipped
-        return Judgement(entries, protocol, features)
+        headline: dict[str, Any] = {}
+        flags: list[dict[str, Any]] = []
+        if complete:
+            headline = self._headline(features, None if classes is None else classes[order])
+            flags = [
+                *copy_flags(images, self.images, training, entries),
+                *variety_flags(entries),
+                *judge_flags(headline, protocol, control=self.is_control),
+            ]
+        return Judgement(
+            entries,
+            protocol,
+            features.take(np.argsort(order)),
+            headline,
+            tuple(flags),
+            influences,
+        )
+
+    def _headline(self, features: Features, classes: np.ndarray | None) -> dict[str, Any]:
+        both = None
+        if classes is not None and self.reference_classes is not None:
+            both = (self.reference_classes, classes)
+        real = _view(self.features)
+        headline = make_headline(
+            real,
+            _view(features),
+            None if self.is_control else self.ladder,
+            classes=both,
+            seed=self.seed,
+        )
+        if not self.is_control and self.knows_classes:
+            known = self.reference_classes
+            labels = np.argmax(self.features.probabilities, -1) if known is None else known
+            headline["missing_class_noticed"] = finds_missing_class(
+                real, labels, min(len(real.values) // 2, len(features)), seed=self.seed
+            )
+        return headline
+
+    def _view_of_images(self, images: np.ndarray) -> View:
+        return _view(self._features_of(images))
 
     def _features_of(self, images: np.ndarray) -> Features:
         return self.extractor.features(images, batch_size=self.batch_size, progress=self.progress)
@@ -160,9 +270,10 @@ class Judge:
             reference=self.reference.fingerprint,
         )
 
-    def _protocol(self, num_images: int, entries: dict[str, Entry]) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
+        """What every number of this judge depends on, for a protocol."""
         record = self.extractor.record
-        protocol = {
+        return {
             "extractor": self.extractor.stamp,
             "extractor_sha256": self.extractor.digest,
             "extractor_accuracy": record["accuracy"],
@@ -174,10 +285,12 @@ class Judge:
             "reference_fingerprint": self.reference.fingerprint,
             "reference_images": len(self.images),
             "extractor_trained_on_reference": self.trained_on_reference,
-            "images": num_images,
             "seed": self.seed,
             "gan_jax": gan_jax.__version__,
         }
+
+    def _protocol(self, num_images: int, entries: dict[str, Entry]) -> dict[str, Any]:
+        protocol = self.describe() | {"images": num_images}
         if "fd_semantic" in entries:
             protocol |= {
                 "frechet_n": entries["fd_semantic"]["n"],
@@ -193,6 +306,10 @@ class Judge:
         return protocol
 
 
+def _view(features: Features) -> View:
+    return View.of(features.semantic, features.texture)
+
+
 def make_judge(
     extractor: Extractor,
     reference: Dataset,
@@ -202,7 +319,7 @@ def make_judge(
     cache: str = "",
     progress: Callable[[int], None] | None = None,
 ) -> Judge:
-    """A judge by the reference, of whose images 20,000 are taken in a seeded order if it has more.
+    """A judge by the reference, of which 20,000 images are drawn by content if it has more.
 
     An extractor may say otherwise by `reference_limit`.
 
@@ -215,7 +332,7 @@ def make_judge(
         progress: called with the number of images done.
 
     Raises:
-        InputError: images that do not fit the extractor, or fewer than four.
+        InputError: images that do not fit the extractor, fewer than four, or all the same.
     """
     if len(reference) < 4:
         raise InputError(
@@ -224,16 +341,13 @@ def make_judge(
         )
     extractor.check_shape(reference.image_shape)  # before a large set is read
     limit = getattr(extractor, "reference_limit", _REFERENCE_LIMIT)
-    order = _rows(len(reference), limit, seed)
+    order = content_order(reference.take(np.arange(len(reference))))[:limit]  # SHIM
     images = reference.take(order)
-    if len(order) < len(reference):
-        labels = None if reference.labels is None else reference.labels[order]
-        reference = dataclasses.replace(reference, images=images, source=None, labels=labels)
+    if (images == images[0]).all():
+        raise InputError(
+            f"the {len(images):,} images of the reference {reference.name} are all the same: no "
+            "distance from one image says how good others are. Give different real images."
+        )
+    labels = None if reference.labels is None else reference.labels[order]
+    reference = dataclasses.replace(reference, images=images, source=None, labels=labels)
     return Judge(extractor, reference, images, seed, batch_size, cache, progress)
-
-
-def _rows(count: int, most: int, seed: int) -> np.ndarray:
-    """All rows as they stand, or `most` of them in a seeded order."""
-    if count <= most:
-        return np.arange(count)
-    return np.random.Generator(np.random.Philox(seed)).permutation(count)[:most]

@@ -37,7 +37,7 @@ def longer(name: str, strengths: tuple[float, ...]) -> Degradation:
 
 
 # Blur first: it is the damage that everybody can picture. Noise where blur changes nothing.
-BLUR = longer("blur", (0.3, 0.5, 0.7, 1.0, 1.5, 2.5, 4.0))
+BLUR = longer("blur", (0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.5, 4.0))
 NOISE = longer("noise", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5))
 PLAIN = {"blur": "pixels of blur", "noise": "of the range as noise"}
 

@@ -14,7 +14,7 @@ from gan_jax import workdir as folder
 from gan_jax.data import Dataset, read_images
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
-from gan_jax.evaluation import judge_by_all, write_results
+from gan_jax.evaluation import write_results
 from gan_jax.exports.selection import selecting_recogniser
 from gan_jax.extractors.choice import open_extractors
 from gan_jax.frozen import refuse_selector
@@ -83,7 +83,10 @@ def evaluate_samples(
             make_judge(extractor, real, batch_size=batch_size, cache=cache, progress=done)
             for extractor in opened
         ]
-        judgements = judge_by_all(judges, images, families=families, training=known)
+        judgements = [
+            judge.judge(images, families=families, training=known, complete=True)
+            for judge in judges
+        ]
     if statistics:
         judge = judges[0]
         save_statistics(

@@ -2,7 +2,7 @@
 
 Where the number of images changes a metric, both sides have the same number, and the same metric of
 real images against real ones at that number stands beside it: 'floor' where lower is better, else
-'real'.
+'real'. Both sides come in the order of their content, so a first part of them is a random one.
 """
 
 from __future__ import annotations
@@ -27,28 +27,30 @@ _MOST_PAIRS = 5_000
 _FEWEST_FOR_LINE = 60
 
 Entry = dict[str, Any]
+INFLUENCE = "real_influence"
+"""Of an entry until it is written: float64 [m], what each reference image adds to the value."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sides:
-    """What is compared.
+    """What is compared, each side in the order of its images' content.
 
     Attributes:
         reference: gives the features of real images that the generator was not trained on.
         reference_moments: gives the moments of their 'semantic' features.
-        reference_counts: gives how many are of each class; None of an extractor without classes.
+        knows_classes: whether the extractor's probabilities mean anything.
         fake: features of the judged images.
         training: features of the generator's training images, or None.
-        num_bootstrap: resamplings for intervals.
+        intervals: whether to take the time for them.
         seed: of halves, subsets and resamplings.
     """
 
     reference: Callable[[], Features]
     reference_moments: Callable[[], metrics.Moments]
-    reference_counts: Callable[[], list[int]] | None
+    knows_classes: bool
     fake: Features
     training: Features | None
-    num_bootstrap: int
+    intervals: bool
     seed: int
 
     @property
@@ -56,13 +58,18 @@ class Sides:
         """Features of the reference."""
         return self.reference()
 
-    def halves(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """'semantic' features of two random halves of the reference and as many fakes."""
-        real, fake = self.real.semantic, self.fake.semantic
-        count = min(len(real) // 2, len(fake), _MOST_NEIGHBOURS)
+    def halves(self, most: int | None = None) -> tuple[Features, Features, Features]:
+        """Two random halves of the reference and as many fakes, at most `most` of each."""
+        real, fake = self.real, self.fake
+        count = min(len(real) // 2, len(fake), most or len(fake))
         order = np.random.default_rng([self.seed, len(real)]).permutation(len(real))
         chosen = np.random.default_rng([self.seed, len(fake)]).permutation(len(fake))[:count]
-        return real[order[:count]], real[order[count : 2 * count]], fake[chosen]
+        return real.take(order[:count]), real.take(order[count : 2 * count]), fake.take(chosen)
+
+    def semantic_halves(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The 'semantic' features of `halves`."""
+        one, other, fake = self.halves(_MOST_NEIGHBOURS)
+        return one.semantic, other.semantic, fake.semantic
 
 
 def standardise(features: np.ndarray, layer: str, *, by: np.ndarray | None = None) -> np.ndarray:
@@ -93,17 +100,29 @@ def _frechet(sides: Sides) -> dict[str, Entry]:
             reference,
             standardise(fake, layer, by=real),
             num_splits=NUM_SPLITS,
-            num_bootstrap=sides.num_bootstrap,
+            num_bootstrap=100 if sides.intervals else 0,  # SHIM
             seed=sides.seed,
         )
         entries[f"fd_{layer}"] = {
-            "value": result.value,
-            "floor": result.floor,
-            "ci": None if result.ci is None else list(result.ci),
-            "n": result.n,
+            **distance_entry(result),
             "effective_rank": metrics.effective_rank(metrics.Moments.of(reference).covariance()),
         }
     return entries
+
+
+def distance_entry(result: metrics.FrechetResult) -> Entry:
+    """A distance as eval.json holds it, with what a paired comparison needs (`Influences`)."""
+    entry: Entry = {
+        "value": result.value,
+        "floor": result.floor,
+        "floor_spread": getattr(result, "floor_spread", 0.0),  # SHIM
+        "ci": None if result.ci is None else list(result.ci),
+        "n": result.n,
+    }
+    if result.ci is not None and hasattr(result, "real_influence"):  # SHIM
+        entry["standard_error"] = result.standard_error
+        entry[INFLUENCE] = result.real_influence
+    return entry
 
 
 def _frechet_all(sides: Sides) -> dict[str, Entry]:
@@ -141,18 +160,21 @@ def _kernel(sides: Sides) -> dict[str, Entry]:
             "standard_error": found.standard_error,
             "ci": [found.value - margin, found.value + margin],
             "n": len(fake),
+            **({INFLUENCE: found.real_influence} if hasattr(found, "real_influence") else {}),  # SHIM
         }
     }
 
 
 def _classifier(sides: Sides) -> dict[str, Entry]:
-    if sides.reference_counts is None:
+    """Of as many real images as generated ones; the mix of classes against one half of the real."""
+    if not sides.knows_classes:
         return {}
-    real_counts = sides.reference_counts()
-    fake, real = sides.fake.probabilities, sides.real.probabilities
-    count, classes = len(fake), fake.shape[1]
-    predictions = np.argmax(fake, -1)
-    counts = metrics.class_histogram(predictions, classes)
+    count = min(len(sides.real), len(sides.fake))
+    fake, real = (side.probabilities[:count] for side in (sides.fake, sides.real))
+    classes = fake.shape[1]
+    found, real_found = (np.argmax(side, -1) for side in (fake, real))
+    halves = [np.argmax(side.probabilities, -1) for side in sides.halves()]
+    one, other, generated = (metrics.class_histogram(side, classes) for side in halves)
     return {
         "classifier_score": {
             "value": metrics.classifier_score(fake),
@@ -164,11 +186,19 @@ def _classifier(sides: Sides) -> dict[str, Entry]:
             "real": metrics.mean_confidence(real),
             "n": count,
         },
-        "class_histogram": {"value": counts, "real": real_counts, "n": count},
-        "class_kl": {"value": metrics.class_kl(counts, real_counts), "n": count},
+        "class_histogram": {
+            "value": metrics.class_histogram(found, classes),
+            "real": metrics.class_histogram(real_found, classes),
+            "n": count,
+        },
+        "class_kl": {
+            "value": metrics.class_kl(generated, one),
+            "floor": metrics.class_kl(other, one),
+            "n": len(halves[2]),
+        },
         "modes": {
-            "value": metrics.count_modes(predictions, classes),
-            "real": int(np.count_nonzero(real_counts)),
+            "value": metrics.count_modes(found, classes),
+            "real": metrics.count_modes(real_found, classes),
             "n": count,
         },
     }
@@ -180,30 +210,29 @@ def _modes(sides: Sides) -> dict[str, Entry]:
     Beside them stand as many other real images. The divergence is from real images, as the same
     recogniser reads them, and from an even mix.
     """
-    if sides.reference_counts is None or sides.fake.channels is None:
+    if not sides.knows_classes or sides.fake.channels is None:
         return {}
-    real, fake = (_combinations(side.channels) for side in (sides.real, sides.fake))
     classes = sides.fake.probabilities.shape[1]
-    count = min(len(real) // 2, len(fake))
-    order = np.random.default_rng([sides.seed, len(real)]).permutation(len(real))
-    fake = fake[np.random.default_rng([sides.seed, len(fake)]).permutation(len(fake))[:count]]
-    reference, other = real[order[:count]], real[order[count : 2 * count]]
+    halves = sides.halves()
+    count = len(halves[2])
+    reference, other, fake = (_combinations(side.channels) for side in halves)
     value, floor = (metrics.mode_coverage(side, reference, classes) for side in (fake, other))
     even, even_floor = (
         metrics.class_kl(metrics.class_histogram(side, classes), np.ones(classes))
         for side in (fake, other)
     )
-    digits = sides.fake.channels.max(-1)
-    unsure = int(np.count_nonzero(digits < UNSURE_BELOW))
+    unsure, real_unsure = (
+        side.channels.max(-1) < UNSURE_BELOW for side in (halves[2], halves[1])
+    )
     return {
         "modes": {"value": value.modes, "real": floor.modes, "n": count},
         "modes_kl": {"value": value.kl, "floor": floor.kl, "n": count},
         "modes_kl_uniform": {"value": even, "floor": even_floor, "n": count},
         "unsure_digits": {
-            "value": unsure / digits.size,
-            "real": float(np.mean(sides.real.channels.max(-1) < UNSURE_BELOW)),
-            "count": unsure,
-            "n": digits.size,
+            "value": float(unsure.mean()),
+            "real": float(real_unsure.mean()),
+            "count": int(unsure.sum()),
+            "n": unsure.size,
         },
     }
 
@@ -214,7 +243,7 @@ def _combinations(channels: np.ndarray) -> np.ndarray:
 
 
 def _neighbours(sides: Sides) -> dict[str, Entry]:
-    one, other, fake = sides.halves()
+    one, other, fake = sides.semantic_halves()
     scores, real = (
         metrics.neighbour_scores(one, side, precision_k=_PRECISION_K, density_k=_DENSITY_K)
         for side in (fake, other)
@@ -226,7 +255,7 @@ def _neighbours(sides: Sides) -> dict[str, Entry]:
 
 
 def _vendi(sides: Sides) -> dict[str, Entry]:
-    one, _, fake = sides.halves()
+    one, _, fake = sides.semantic_halves()
     return {
         "vendi": {
             "value": metrics.vendi_score(fake),
@@ -237,7 +266,7 @@ def _vendi(sides: Sides) -> dict[str, Entry]:
 
 
 def _sliced(sides: Sides) -> dict[str, Entry]:
-    one, other, fake = sides.halves()
+    one, other, fake = sides.semantic_halves()
     value, floor = (
         metrics.sliced_wasserstein(one, side, seed=sides.seed) for side in (fake, other)
     )
@@ -250,7 +279,7 @@ def _copying(sides: Sides) -> dict[str, Entry]:
         raise InputError(
             "copies can only be found among training images: give them, or leave out 'copying'."
         )
-    train = sides.training.semantic[:_MOST_NEIGHBOURS]
+    train = sides.training.semantic
     real, fake = sides.real.semantic[:_MOST_PAIRS], sides.fake.semantic[:_MOST_PAIRS]
     return {
         "auth_pct": {

@@ -13,13 +13,14 @@ from ml_collections import ConfigDict
 
 from gan_jax import parallel
 from gan_jax import workdir as folder
-from gan_jax.classes.agreement import with_agreement
+from gan_jax.classes.agreement import judge_asked
 from gan_jax.classes.sampling import asked_labels
 from gan_jax.config import num_final_samples
 from gan_jax.data import Dataset
 from gan_jax.environment import describe_environment
 from gan_jax.images import image_grid, save_png
-from gan_jax.judging.judge import Judge, Judgement
+from gan_jax.judging.influences import save_influences
+from gan_jax.judging.judge import Judge
 from gan_jax.logs import read_history
 from gan_jax.members.plan import Member
 from gan_jax.members.report import MembersReport, write_members_report
@@ -43,13 +44,6 @@ class Drawn:
 
     images: np.ndarray
     labels: np.ndarray | None
-
-    def judged_by(self, judge: Judge, train: Dataset, **options: Any) -> Judgement:
-        """What the judge says of it; `options` are those of `Judge.judge`."""
-        judgement = judge.judge(self.images, **options)
-        if self.labels is None:
-            return judgement
-        return with_agreement(judgement, judge, self.labels, train)
 
 
 def draw_member(
@@ -99,8 +93,7 @@ def evaluate_members(
 ) -> None:
     """Writes eval.json of each member and of all, the last pictures, and report.html.
 
-    The numbers of a member are those of a single run, without bootstrap intervals: that of the mean
-    over seeds stands in their place.
+    The numbers of a member are those of a single run of its seed.
 
     Args:
         workdir: of the run.
@@ -122,10 +115,21 @@ def evaluate_members(
             looks.append(_Look(MemberResult(member, at, False, {}), None, {}))
             continue
         drawn = draw_member(config, gan, ema, member, train, count)
-        metrics, protocol = {}, {}
+        metrics, protocol, content = {}, {}, {"metrics": {}, "protocol": {}}
         if judge is not None:
-            judgement = drawn.judged_by(judge, train, families=None, training=train)
+            judgement = judge_asked(
+                judge,
+                drawn.images,
+                drawn.labels,
+                train,
+                families=None,
+                training=train,
+                complete=True,
+            )
+            content = judgement.content()
             metrics, protocol = judgement.metrics, judgement.protocol
+            if parallel.is_main_process():
+                save_influences(place, [judgement])
         collapsed = [row["eval/collapsed"] for row in history if "eval/collapsed" in row]
         result = MemberResult(member, None, bool(collapsed and collapsed[-1] == 1), metrics)
         looks.append(_Look(result, drawn.images[:_REPORTED_SAMPLES], protocol))
@@ -135,7 +139,7 @@ def evaluate_members(
             )
             folder.write_json(
                 place / folder.EVALUATION,
-                {"metrics": metrics, "protocol": protocol | {"step": step}},
+                content | {"protocol": protocol | {"step": step}},
             )
     if not parallel.is_main_process():
         return

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from gan_jax import loop, parallel
 from gan_jax import workdir as folder
+from gan_jax.classes.agreement import judge_asked
 from gan_jax.collapse.guard import CollapseWatch, make_watches
 from gan_jax.config import examples_a_step
 from gan_jax.data import Dataset
@@ -23,6 +24,7 @@ from gan_jax.factory import gan_step_function
 from gan_jax.feed import make_members_feed
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.judge import Judge
+from gan_jax.judging.suite import QUICK
 from gan_jax.logs import read_history
 from gan_jax.members.evaluation import Drawn, draw_member, evaluate_members
 from gan_jax.members.parallel import (
@@ -265,7 +267,9 @@ class _Watcher:
             self._logs.loggers[member.index].image(step, "samples", grid)
         if self._judge is None:
             return {}
-        judgement = drawn.judged_by(self._judge, self._train)
+        judgement = judge_asked(
+            self._judge, drawn.images, drawn.labels, self._train, families=QUICK
+        )
         numbers = judgement.summary()
         if not self._watches:
             return numbers

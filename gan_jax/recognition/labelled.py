@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax.classes.sampling import class_names
 from gan_jax.data import Dataset, load, read_images
 from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
@@ -58,10 +57,10 @@ class Experiment:
     protocol: dict[str, Any]
 
     @property
-    def class_names(self) -> tuple[str, ...]:
+    def self.label_names -> tuple[str, ...]:
         """Of the real images; all labels are numbers of these."""
         longer = max(self.train, self.test, key=lambda part: part.num_classes)
-        return class_names(longer)
+        return longer.label_names
 
 
 def samples_of_run(
@@ -147,11 +146,11 @@ def samples_of_files(
     if given.labels is None:
         labeller = _labeller(pack, train)
     else:
-        labels = renumbered(given.labels, class_names(given), class_names(train))
+        labels = renumbered(given.labels, given.label_names, train.label_names)
         if labels is None:
             raise InputError(
-                f"the classes of {given.name} are {', '.join(class_names(given)[:10])}, and those "
-                f"of {train.name} {', '.join(class_names(train)[:10])}: give both the same classes."
+                f"the classes of {given.name} are {', '.join(given.label_names[:10])}, and those "
+                f"of {train.name} {', '.join(train.label_names[:10])}: give both the same classes."
             )
 
     def draw(seed: int, count: int) -> Labelled:
@@ -194,7 +193,7 @@ def _pseudo(pack: Extractor) -> str:
 def _labeller(pack: Extractor, train: Dataset) -> Callable[[np.ndarray], np.ndarray]:
     """What names the class of each image, as numbers of the training set's classes."""
     pack.check_shape(train.image_shape)
-    names = class_names(train)
+    names = train.label_names
     if set(pack.class_names) - set(names):
         raise InputError(
             f"the recogniser {pack.stamp} knows the classes {', '.join(pack.class_names[:10])}, "

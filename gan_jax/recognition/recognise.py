@@ -11,7 +11,6 @@ import numpy as np
 
 import gan_jax
 from gan_jax import workdir as folder
-from gan_jax.classes.sampling import class_names
 from gan_jax.config import num_final_samples
 from gan_jax.data import Dataset, image_files, load, read_images
 from gan_jax.data.labels import renumbered
@@ -97,7 +96,7 @@ def recognise_run(
         images=drawing.images(drawing.latents(count), labels),
         protocol={"images": "generated", **drawing.record()},
         labels=labels,
-        own_names=() if labels is None else class_names(train),
+        own_names=() if labels is None else train.label_names,
     )
     return recognise_images(
         subject,
@@ -152,7 +151,7 @@ def recognise_samples(
         },
         files=image_files(samples),
         labels=given.labels,
-        own_names=() if given.labels is None else class_names(given),
+        own_names=() if given.labels is None else given.label_names,
     )
     return recognise_images(
         subject, recognisers, real, out, select=select, batch_size=batch_size or 500
@@ -262,7 +261,7 @@ def _reference(
     if reference.labels is None:
         missing.append(f"{absent}{reference.name} has no labels.")
         return None, None
-    own, names = class_names(reference), recognisers[0].class_names
+    own, names = reference.label_names, recognisers[0].class_names
     labels = renumbered(reference.labels, own, names)
     if labels is None:
         missing.append(

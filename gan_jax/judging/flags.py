@@ -1,0 +1,78 @@
+"""What a reader of a result must know before its numbers: copies, collapse, and what the judge is.
+
+A flag is {'name', 'text', 'apart'}: `apart` ones say that a result cannot be ranked with others,
+because its images were not drawn, or are few over and over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gan_jax.collapse.meter import CollapseRule, Reading
+from gan_jax.data import Dataset
+from gan_jax.judging.headline import TOO_FEW
+
+Flag = dict[str, Any]
+_MOST_REPEATED = 0.01
+
+
+def _flag(name: str, text: str, *, apart: bool = False) -> Flag:
+    return {"name": name, "text": text, "apart": apart}
+
+
+def judge_flags(
+    headline: Mapping[str, Any], protocol: Mapping[str, Any], *, control: bool
+) -> list[Flag]:
+    """What the judge is, and whether the images are enough."""
+    flags = []
+    if headline.get("verdict") == TOO_FEW:
+        flags.append(_flag("too few", "There are too few images for a judgement."))
+    gate = str(protocol.get("gate", "not run"))
+    if control:
+        text = "The judge has learnt nothing (a control): its distances are no measure of quality."
+        flags.append(_flag("control", text))
+    elif gate.startswith("failed"):
+        flags.append(_flag("gate failed", f"The judge did not pass its degradation gate ({gate})."))
+    elif not gate.startswith("passed"):
+        text = f"Whether the judge notices known damage is not known (gate {gate})."
+        flags.append(_flag("not gated", text))
+    if protocol.get("extractor_trained_on_reference"):
+        text = "The judge was trained on the reference images: its numbers are too good."
+        flags.append(_flag("judge trained on the reference", text))
+    return flags
+
+
+def variety_flags(entries: Mapping[str, Mapping[str, Any]]) -> list[Flag]:
+    """Whether the images are few over and over, by the limits of the mode-collapse meter."""
+    needed = ("coverage", "vendi")
+    if any(name not in entries for name in needed):
+        return []
+    coverage, vendi = (entries[name] for name in needed)
+    reading = Reading(
+        step=0,
+        n=coverage["n"],
+        coverage=coverage["value"],
+        coverage_floor=coverage["real"],
+        vendi=vendi["value"],
+        vendi_real=vendi["real"],
+        class_kl=0.0,
+        class_kl_max=1.0,
+        classes_missing=0.0,
+    )
+    found = CollapseRule().below_limits(reading)
+    if not found:
+        return []
+    text = f"The images are little varied (collapsed): {', '.join(found)}."
+    return [_flag("collapsed", text, apart=True)]
+
+
+def copy_flags(
+    images: np.ndarray,
+    reference: np.ndarray,
+    training: Dataset | None,
+    entries: Mapping[str, Mapping[str, Any]],
+) -> list[Flag]:
+    return []
