@@ -12,6 +12,7 @@ import optax
 
 from gan_jax import parallel
 from gan_jax.augment import Affine
+from gan_jax.content import content_keys
 from gan_jax.data import Dataset
 from gan_jax.feed import make_feed
 from gan_jax.models.cnn import CNN
@@ -27,6 +28,7 @@ class _Source:
     """The images one at a time, so that each process reads its share only."""
 
     image_shape = SHAPE
+    treatment = ""
 
     def __init__(self, images):
         self._images = images
@@ -37,8 +39,8 @@ class _Source:
     def take(self, indices):
         return self._images[np.asarray(indices)]
 
-    def listing(self):
-        return ["images"]
+    def keys(self):
+        return content_keys(self._images)
 
 
 def _dataset(streamed):

@@ -55,6 +55,7 @@ class Slow:
     """A source of 23 images that count their index."""
 
     image_shape = (2, 3, 1)
+    treatment = ""
 
     def __init__(self, broken=None):
         self._broken = broken
@@ -68,8 +69,8 @@ class Slow:
         rows = np.asarray(indices, np.uint8)
         return np.broadcast_to(rows[:, None, None, None], (len(rows), 2, 3, 1)).copy()
 
-    def listing(self):
-        return ["23 counted images"]
+    def keys(self):
+        return np.arange(23, dtype=np.uint64)
 
 
 def datasets():

@@ -159,18 +159,6 @@ def test_both_splits_have_the_same_classes(tmp_path):
     assert train.class_names == test.class_names == ("0", "1", "2")
 
 
-def test_the_held_out_part_is_the_same_every_time_and_whatever_the_pixels(tmp_path):
-    labels = np.repeat([0, 1], 50)
-    marks = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, None, None], (100, 2, 2))
-    chosen = []
-    for images in (marks, 255 - marks):
-        np.savez(tmp_path / "a.npz", images=images, labels=labels)
-        test = data.load({"name": "npz", "path": f"{tmp_path}/a.npz"}, "test")
-        chosen.append(test.images[:, 0, 0, 0])
-    np.testing.assert_array_equal(chosen[0], 255 - chosen[1])
-    np.testing.assert_array_equal(chosen[0], [20, 30, 39, 41, 48, 52, 64, 67, 79, 95])
-
-
 def test_npy_streams_memory_mapped(tmp_path):
     images = pixels(9, 4, 4, 3)
     np.save(tmp_path / "images.npy", images)
@@ -358,7 +346,7 @@ def test_corrupt_images_are_named(tmp_path, options):
     for damaged in (b"", b"GIF89a?", whole[:100], whole[: len(whole) // 2]):
         (tmp_path / "1.jpg").write_bytes(damaged)
         config = {"name": "folder", "path": str(tmp_path), **options}
-        fails(r"image '.*1.jpg' cannot be read .*replace or remove", config)
+        fails(r"image '.*1.jpg' cannot be read .*replace or remove", config, "all")
 
 
 def test_an_image_that_changes_after_the_headers_were_read(tmp_path):

@@ -101,9 +101,17 @@ def test_digits_from_idx_files(tmp_path):
         write_idx(tmp_path / f"{part}-labels-idx1-ubyte", labels)
     dataset = load(_STACKED | {"stack": "idx", "path": str(tmp_path)}, "test")
     assert dataset.image_shape == (9, 8, 3) and dataset.num_classes == 64
-    stacks = draw_stacks(40, 300, seed=0, split="test")
-    np.testing.assert_array_equal(dataset.labels, metrics.stacked_classes(labels[stacks], 4))
-    np.testing.assert_array_equal(dataset.take([7])[0, ..., 2], images[stacks[7, 2]])
+    digits = {digit.tobytes(): label for digit, label in zip(images, labels)}
+    shown = np.moveaxis(dataset.take(np.arange(300)), 3, 1)
+    drawn = np.array([[digits[digit.tobytes()] for digit in image] for image in shown])
+    np.testing.assert_array_equal(dataset.labels, metrics.stacked_classes(drawn, 4))
+
+    order = np.random.default_rng(1).permutation(40)  # the digits in another order in their file
+    write_idx(tmp_path / "t10k-images-idx3-ubyte", images[order])
+    write_idx(tmp_path / "t10k-labels-idx1-ubyte", labels[order])
+    again = load(_STACKED | {"stack": "idx", "path": str(tmp_path)}, "test")
+    np.testing.assert_array_equal(again.take(np.arange(300)), dataset.take(np.arange(300)))
+    assert again.fingerprint == dataset.fingerprint
 
 
 def test_a_set_of_many_classes_cannot_be_stacked(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gan_jax import parallel
+from gan_jax.content import content_keys
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.feed import make_feed
 
@@ -18,6 +19,7 @@ class _Source:
     """Images that stay where they are; counts how often it is asked."""
 
     image_shape = (2, 3, 1)
+    treatment = ""
 
     def __init__(self, images):
         self._images = images
@@ -30,8 +32,8 @@ class _Source:
         self.reads += 1
         return self._images[np.asarray(indices)]
 
-    def listing(self):
-        return ["images"]
+    def keys(self):
+        return content_keys(self._images)
 
 
 def _dataset(streamed, labelled=True):

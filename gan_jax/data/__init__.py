@@ -119,19 +119,28 @@ def _checked_name(config: Mapping[str, Any], split: str) -> str:
     return name
 
 
-def read_images(path_or_name: str, *, split: str = "all", **options: Any) -> Dataset:
+def read_images(
+    path_or_name: str, *, split: str = "all", divide: bool = False, **options: Any
+) -> Dataset:
     """Reads anybody's images: samples to judge, or a reference to judge them by.
+
+    Some sets have parts of their own: folders 'train' and 'test', arrays x_train and x_test, idx
+    files of both, TFDS splits, the built-in sets. Of others all images are read whatever part is
+    asked for, unless `divide`. The dataset tells which it was: its `split` then is 'all', its
+    `own_parts` False, and `described` says so in words.
 
     Args:
         path_or_name: a folder of images or of idx files, an .npz or .npy file, a folder of .npy
             files, 'mnist5k', 'textures', 'procedural', 'stacked_mnist', or 'tfds:NAME'.
-        split: 'all' for every image there is, 'train' or 'test' as `load` divides them.
+        split: 'all' for every image there is, or the part 'train' or 'test'.
+        divide: whether a set without parts of its own is divided as `load` does for a run.
         options: fields of `SourceOptions`, such as image_size=(64, 64).
 
     Raises:
         InputError: as `load`.
     """
     name = _recognised(path_or_name)
+    options["divide"] = divide
     if name == "tfds":
         options["tfds_name"] = path_or_name.removeprefix(_TFDS_PREFIX)
     elif name not in _BUILT_IN:

@@ -6,6 +6,7 @@ import enum
 
 import numpy as np
 
+from gan_jax.content import content_keys
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 
@@ -83,6 +84,18 @@ def pixel_range(array: np.ndarray, where: str) -> PixelRange:
         f"{where} holds floats from {low:g} to {high:g}, which is not clearly [0, 1] or [-1, 1]: "
         "clip and scale them, or store uint8 in 0..255."
     )
+
+
+def row_keys(array: np.ndarray) -> np.ndarray:
+    """A hash of each row of an array [n, ...] as it is stored: uint64 [n]."""
+    keys = np.empty(len(array), np.uint64)
+    rows = max(1, _SCANNED_BYTES // (array[0].size * array.itemsize))
+    with progress_bar("hashing images", len(array), "image") as bar:
+        for start in range(0, len(array), rows):
+            block = array[start : start + rows]
+            keys[start : start + rows] = content_keys(block)
+            bar.update(len(block))
+    return keys
 
 
 def _finite_bounds(array: np.ndarray, where: str) -> tuple[float, float]:

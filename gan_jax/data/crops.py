@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from gan_jax.content import content_keys
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.options import CropOptions, SourceOptions
 from gan_jax.data.sources import JoinedSource, Source, make_dataset
 from gan_jax.errors import InputError
 
 CROP_SIZE = (64, 64)  # where no dataset.image_size is given
-_LISTED_CROPS = 64  # crops that stand for the content of a streamed set
 TEST_SEED = 2**63  # beyond a user's seeds: the test split never depends on them
 
 
@@ -35,10 +34,12 @@ class Photographs:
     """Photographs of any sizes, decoded one at a time.
 
     Attributes:
-        names: one a photograph, for messages and the fingerprint.
+        names: one a photograph, for messages.
         sizes: (height, width) of each in pixels.
         channels: of all, 1 or 3.
         read: decodes photograph i to uint8 [h, w, channels]; safe to call from several threads.
+        keys: gives a hash of each, uint64 [m], equal for equal ones, that depends neither on names
+            nor on the order.
         labels: int32 [m] class of each, or None.
         class_names: one name a class, or None.
     """
@@ -47,6 +48,7 @@ class Photographs:
     sizes: Sequence[tuple[int, int]]
     channels: int
     read: Callable[[int], np.ndarray]
+    keys: Callable[[], np.ndarray]
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
 
@@ -85,6 +87,19 @@ def split_regions(size: tuple[int, int], split: str, held_out: float) -> list[Re
     if split == "test":
         return [Region(start, 0, held, width)]
     return [Region(0, 0, start, width), Region(start + held, 0, height - start - held, width)]
+
+
+def photograph_keys(keys: np.ndarray) -> np.ndarray:
+    """Keys uint64 [m] of which the first of equal ones are kept, and others counted up from them.
+
+    So copies of a photograph have random numbers of their own, and it does not matter which of them
+    has which.
+    """
+    order = np.argsort(keys, kind="stable")
+    _, first, number = np.unique(keys[order], return_index=True, return_inverse=True)
+    own = keys.copy()
+    own[order] += (np.arange(len(keys)) - first[number]).astype(np.uint64)
+    return own
 
 
 def random_windows(
@@ -149,6 +164,7 @@ class CropSource(Source):
         memory_limit: int,
     ) -> None:
         self.image_shape = (*size, photographs.channels)
+        self.treatment = f"crops {self.image_shape}"
         self._photographs, self._rows = photographs, rows
         largest = max(math.prod(shape) for shape in photographs.sizes) * photographs.channels
         self._read = functools.lru_cache(max(self.threads, memory_limit // largest))(self._decode)
@@ -173,13 +189,10 @@ class CropSource(Source):
         crop = np.rot90(crop, orientation % 4)
         return crop[:, ::-1] if orientation >= 4 else crop
 
-    def listing(self) -> Iterable[str]:
-        yield f"crops {self.image_shape}"
-        for name, size in zip(self._photographs.names, self._photographs.sizes):
-            yield f"{name} {size}"
-        yield f"rows {hashlib.sha256(self._rows.astype('<i8')).hexdigest()}"
-        for row in np.linspace(0, len(self) - 1, _LISTED_CROPS).astype(int):
-            yield hashlib.sha256(np.ascontiguousarray(self[row])).hexdigest()
+    def keys(self) -> np.ndarray:
+        places = self._rows.astype(np.uint64)
+        places[:, 0] = self._photographs.keys()[self._rows[:, 0]]
+        return content_keys(places)
 
 
 def crop_dataset(
@@ -190,7 +203,8 @@ def crop_dataset(
     Random crops are divided evenly among the classes and within each among its photographs (to
     within one, and but for photographs so small that they have fewer different crops); a grid gives
     as many as fit. Nothing is resized. Crops of a photograph's test region share no pixel
-    with those of its training region, but overlap each other.
+    with those of its training region, but overlap each other. What is random hangs on the seed and
+    the photographs, and neither on their names nor on their order.
 
     Raises:
         InputError: a photograph too small; more classes than crops; turns of crops not square.
@@ -226,18 +240,20 @@ def crop_size(options: SourceOptions) -> tuple[int, int]:
 
 def _rows(part: Part, size: tuple[int, int], cut: CropOptions) -> np.ndarray:
     """Which crops there are: int64 [n, 4], as `CropSource` takes them."""
-    photographs = part.photographs
+    photographs, numbers = part.photographs, np.zeros(len(part.photographs.names), np.uint64)
     for name, shape in zip(photographs.names, photographs.sizes):
         _check_size(name, shape, size, cut.held_out if part.divided else None)
     shown = part.split if part.divided else "all"
     grid = cut.crops == "grid"
     total = cut.num_crops if part.split == "train" else cut.num_test_crops
-    counts = None if grid else _counts(photographs, total, part.split)
+    if not grid or cut.crop_flips or cut.crop_rotations:
+        numbers = photograph_keys(photographs.keys())
+    counts = None if grid else _counts(photographs, numbers, total, part.split)
     rows = []
     for index, shape in enumerate(photographs.sizes):
         regions = split_regions(shape, shown, cut.held_out)
         seed = cut.seed if part.split == "train" else TEST_SEED
-        stream = np.random.Philox(key=[seed, index])
+        stream = np.random.Philox(key=np.array([seed, numbers[index]], np.uint64))
         if grid:
             places = grid_windows(regions, size, cut.crop_stride)
         else:
@@ -252,12 +268,13 @@ def _rows(part: Part, size: tuple[int, int], cut: CropOptions) -> np.ndarray:
     return np.concatenate(rows).astype(np.int64)
 
 
-def _counts(photographs: Photographs, total: int, split: str) -> list[int]:
+def _counts(photographs: Photographs, numbers: np.ndarray, total: int, split: str) -> list[int]:
     """How many random crops each photograph gives; evenly over classes, then within each."""
     labels = photographs.labels
     if labels is None:
         labels = np.zeros(len(photographs.names), np.int32)
-    classes = np.unique(labels)
+    order = np.argsort(numbers, kind="stable")
+    classes = list(dict.fromkeys(labels[order].tolist()))
     if total < len(classes):
         field = "num_crops" if split == "train" else "num_test_crops"
         raise InputError(
@@ -266,7 +283,7 @@ def _counts(photographs: Photographs, total: int, split: str) -> list[int]:
         )
     counts = np.zeros(len(labels), np.int64)
     for number, label in enumerate(classes):
-        members = np.flatnonzero(labels == label)
+        members = order[labels[order] == label]
         counts[members] = even_shares(even_shares(total, len(classes))[number], len(members))
     return counts.tolist()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from gan_jax.content import bytes_key
 from gan_jax.data.crops import Part, Photographs, crop_dataset
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.decode import EXTENSIONS, ImageHeader, decode_image, read_header
@@ -84,8 +86,10 @@ class FolderSource(Source):
     Args:
         root: the folder of the set.
         files: paths relative to the root.
+        indices: the files of this split, int [k].
         preprocess: applied to each decoded image.
         image_shape: what must come of it, (h, w, c).
+        keys: gives the `file_keys` of all files, where they serve others too.
     """
 
     def __init__(
@@ -93,11 +97,17 @@ class FolderSource(Source):
         root: pathlib.Path,
         files: list[str],
         *,
+        indices: np.ndarray,
         preprocess: Preprocess,
         image_shape: tuple[int, int, int],
+        keys: Callable[[], np.ndarray] | None = None,
     ) -> None:
-        self._root, self._files = root, files
+        self._root, self._files = root, [files[index] for index in indices]
+        self._file_keys = functools.partial(file_keys, root, self._files)
+        if keys is not None:
+            self._file_keys = lambda: keys()[indices]
         self._preprocess, self.image_shape = preprocess, image_shape
+        self.treatment = f"files, {preprocess}"
 
     def __len__(self) -> int:
         return len(self._files)
@@ -111,19 +121,18 @@ class FolderSource(Source):
             )
         return image
 
-    def listing(self) -> Iterable[str]:
-        yield f"folder, {self._preprocess}"
-        for file in self._files:
-            yield f"{file} {(self._root / file).stat().st_size}"
+    def keys(self) -> np.ndarray:
+        return self._file_keys()
 
 
 def load_folder(options: SourceOptions, split: str) -> Dataset:
     """A folder of images as a dataset.
 
     With subfolders 'train' and 'test' these are the splits; otherwise each class is divided by
-    `options.test_fraction`. Within that, images lie either all at the top (no labels) or all in
-    class folders, whose sorted names number the classes. With `options.cut.crops` they are
-    photographs that crops are cut from, see `folder_parts`.
+    `options.test_fraction`, see `split_indices`; files of the same bytes are one image. Within
+    that, images lie either all at the top (no labels) or all in class folders, whose sorted names
+    number the classes. With `options.cut.crops` they are photographs that crops are cut from, see
+    `folder_parts`.
 
     Raises:
         InputError: missing, empty, ambiguous, of mixed sizes, or with unreadable images; a
@@ -134,22 +143,31 @@ def load_folder(options: SourceOptions, split: str) -> Dataset:
         return crop_dataset(
             folder_parts(options, split), name=_name(root), split=split, options=options
         )
-    if _is_divided(root):
+    own_parts = _is_divided(root)
+    if own_parts:
         listing, is_test = _divided_listing(root)
         chosen = {"train": ~is_test, "test": is_test, "all": is_test | True}[split]
-        indices = np.flatnonzero(chosen)
+        indices, keys = np.flatnonzero(chosen), None
     else:
         listing = Listing.of(root)
+        split = split if options.divide else "all"
+        keys = functools.cache(functools.partial(file_keys, root, listing.files))
         indices = split_indices(
-            len(listing.files), listing.labels, split=split, test_fraction=options.test_fraction
+            keys,
+            len(listing.files),
+            listing.labels,
+            split=split,
+            test_fraction=options.test_fraction,
         )
     # Decided over both splits, so that they have one shape.
     image_shape = _common_shape(root, listing.files, options.preprocess)
     source = FolderSource(
         root,
-        [listing.files[index] for index in indices],
+        listing.files,
+        indices=indices,
         preprocess=dataclasses.replace(options.preprocess, channels=image_shape[2]),
         image_shape=image_shape,
+        keys=keys,
     )
     return make_dataset(
         source,
@@ -158,7 +176,30 @@ def load_folder(options: SourceOptions, split: str) -> Dataset:
         labels=None if listing.labels is None else listing.labels[indices],
         class_names=listing.class_names,
         options=options,
+        own_parts=own_parts,
     )
+
+
+def file_keys(root: pathlib.Path, files: Sequence[str]) -> np.ndarray:
+    """A hash of each file's bytes, uint64 [n], whatever the file is called.
+
+    Raises:
+        InputError: a file that cannot be read.
+    """
+    keys = np.empty(len(files), np.uint64)
+
+    def fill(start: int, stop: int) -> None:
+        for row, file in enumerate(files[start:stop], start):
+            try:
+                keys[row] = bytes_key((root / file).read_bytes())
+            except OSError as error:
+                raise InputError(
+                    f"image '{root / file}' cannot be read ({error.strerror}): replace or remove "
+                    "it."
+                ) from error
+
+    map_blocks(fill, len(files), "hashing files")
+    return keys
 
 
 def folder_files(root: pathlib.Path) -> list[str]:
@@ -208,6 +249,7 @@ def _photographs(
         sizes=[headers[index][:2] for index in indices],
         channels=channels,
         read=lambda index: convert_channels(decode_image(root / files[index]), channels),
+        keys=functools.cache(functools.partial(file_keys, root, files)),
         labels=None if listing.labels is None else listing.labels[indices],
         class_names=listing.class_names,
     )
@@ -224,7 +266,8 @@ def _is_divided(root: pathlib.Path) -> bool:
         there, absent = ("train", "test") if divided[0] else ("test", "train")
         raise InputError(
             f"folder '{root}' has a subfolder '{there}' but no '{absent}': add it, or give "
-            f"'{root / there}' itself as dataset.path to have dataset.test_fraction of it held out."
+            f"'{root / there}' itself: all of it is then a reference, and of a run's dataset.path "
+            "the dataset.test_fraction is held out."
         )
     return all(divided)
 

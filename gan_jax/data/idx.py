@@ -168,7 +168,8 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
 
     Classes are numbered 0, 1, 2, ... and must all occur in training and test labels together;
     labels that count from 1, as EMNIST's letters do, are shifted and keep their number as class
-    name. EMNIST's images are transposed as published and are given as published.
+    name. EMNIST's images are transposed as published and are given as published. Where one part
+    only is there and `options.divide` is False, that is all of it.
 
     Raises:
         InputError: missing, empty, damaged or cut short; labels that do not fit the images.
@@ -181,8 +182,12 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
         if name.endswith("labels")
     }
     class_names = _class_names(labels, files)
+    own = [part for part in ("train", "test") if f"{part} images" in files]
+    wanted = ["train", "test"] if split == "all" else [split]
+    if len(own) == 1 and not options.divide:
+        split, wanted = "all", own
     parts, part_labels = [], []
-    for part in ("train", "test") if split == "all" else (split,):
+    for part in wanted:
         if f"{part} images" not in files:
             example = next(iter(files.values()))
             raise InputError(
@@ -208,6 +213,7 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
         labels=np.concatenate(part_labels) if len(part_labels) == len(parts) else None,
         class_names=class_names,
         options=options,
+        own_parts=len(own) == 2,
     )
 
 

@@ -5,6 +5,7 @@ A .npy file, alone or in a folder, can be larger than memory: it is then memory-
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import tqdm
 
-from gan_jax.data.arrays import as_image_array, pixel_range
+from gan_jax.data.arrays import as_image_array, pixel_range, row_keys
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.labels import check_count, int32_labels
 from gan_jax.data.options import SourceOptions
@@ -132,7 +133,7 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
 
     Images are uint8 [n, h, w] or [n, h, w, c], or floats clearly in [0, 1] or [-1, 1]; labels are
     integers [n]; 'class_names', if there, is an array of strings. Without a test part,
-    `options.test_fraction` of each class is held out.
+    `options.test_fraction` of each class is held out, see `split_indices`.
 
     Raises:
         InputError: missing or damaged files; arrays of another layout, dtype or range; NaN;
@@ -146,16 +147,21 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
         for part, (_, key) in keys.items()
         if key
     }
+    own_parts = "all" not in keys
+    if not (own_parts or options.divide):
+        split = "all"
     parts, part_labels = [], []
-    for part in keys if split == "all" or "all" in keys else (split,):
+    for part in (split,) if own_parts and split != "all" else keys:
         where = file.where(keys[part].images)
         array = as_image_array(file.read(keys[part].images), where)
         if part in labels:
             check_count(labels[part], len(array), file.where(keys[part].labels))
+        hashed = functools.cache(functools.partial(row_keys, array))
         indices = split_indices(
+            hashed,
             len(array),
             labels.get(part),
-            split=split if part == "all" else "all",
+            split="all" if own_parts else split,
             test_fraction=options.test_fraction,
         )
         parts.append(
@@ -164,6 +170,7 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
                 pixel_range=pixel_range(array, where),
                 indices=indices,
                 preprocess=options.preprocess,
+                keys=hashed,
             )
         )
         if part in labels:
@@ -180,6 +187,7 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
         labels=np.concatenate(part_labels) if len(part_labels) == len(parts) else None,
         class_names=_class_names(file, list(labels.values())),
         options=options,
+        own_parts=own_parts,
     )
 
 

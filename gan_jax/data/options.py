@@ -122,6 +122,8 @@ class SourceOptions:
         resize: a name of RESIZE_METHODS; used where the stored size is another.
         channels: 1 for grey, 3 for RGB, 0 for as stored.
         test_fraction: the part of each class held out where a set has no test split, in [0, 1).
+        divide: whether a set without parts of its own is divided into 'train' and 'test'; False
+            gives all of it, whatever part is asked for.
         memory_limit_mb: a set whose uint8 images take more MiB than this is streamed.
         photographs: of 'textures': names with commas between them, '' for all.
         cut: how crops are cut out of photographs.
@@ -138,6 +140,7 @@ class SourceOptions:
     resize: str = "crop_area"
     channels: int = 0
     test_fraction: float = 0.1
+    divide: bool = True
     memory_limit_mb: float = 2048.0
     photographs: str = ""
     cut: CropOptions = CropOptions()

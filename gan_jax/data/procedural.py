@@ -23,11 +23,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from gan_jax.content import content_keys
 from gan_jax.data.crops import TEST_SEED, crop_size
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.options import SourceOptions, split_names
@@ -199,6 +200,7 @@ class _ProceduralSource(Source):
             "jitter": drawn.jitter,
         }
         self.image_shape = (*self._parameters["size"], options.channels or 1)
+        self.treatment = f"procedural {self._parameters}"
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -208,10 +210,9 @@ class _ProceduralSource(Source):
         images = procedural_textures(kind, 1, seed=seed, first=number, **self._parameters)
         return convert_channels(images[0], self._channels)
 
-    def listing(self) -> Iterable[str]:
-        yield f"procedural {self._parameters}, channels {self._channels}"
-        for row in self._rows:
-            yield f"{row.kind} {row.seed} {row.index}"
+    def keys(self) -> np.ndarray:
+        rows = [(KINDS.index(row.kind), row.seed, row.index) for row in self._rows]
+        return content_keys(np.array(rows, np.uint64))
 
 
 class _Draws:

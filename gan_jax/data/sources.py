@@ -5,15 +5,15 @@ from __future__ import annotations
 import abc
 import bisect
 import concurrent.futures
-import hashlib
+import functools
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gan_jax.data.arrays import PixelRange
+from gan_jax.data.arrays import PixelRange, row_keys
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import Preprocess
@@ -21,7 +21,6 @@ from gan_jax.data.progress import progress_bar
 
 _MOST_THREADS = 8  # beyond it, threads wait for Python's lock more than they decode
 _SMALL_IMAGE = 128 * 128  # pixels; work on smaller arrays is mostly Python, which threads slow down
-_LISTED_ROWS = 64  # rows that stand for the content of a memory-mapped array
 
 
 class Source(abc.ABC):
@@ -29,11 +28,13 @@ class Source(abc.ABC):
 
     Attributes:
         image_shape: (h, w, c) of every image.
+        treatment: how images are made from what `keys` are taken of; '' where these are the images.
         threads: how many read the whole set fastest.
         block: how many images a thread takes at a time.
     """
 
     image_shape: tuple[int, int, int]
+    treatment: str = ""
     threads: int = min(_MOST_THREADS, os.cpu_count() or 1)
     block: int = 64
 
@@ -46,8 +47,8 @@ class Source(abc.ABC):
         """Image `index` as uint8 [h, w, c]; safe to call from several threads."""
 
     @abc.abstractmethod
-    def listing(self) -> Iterable[str]:
-        """Lines that name the content, equal on machines that hold the same data."""
+    def keys(self) -> np.ndarray:
+        """A hash of each image as it is stored, uint64 [n]; equal ones have equal keys."""
 
     def take(self, indices: Sequence[int]) -> np.ndarray:
         """The images at `indices` as uint8 [k, h, w, c]."""
@@ -99,8 +100,9 @@ class ArraySource(Source):
     Args:
         array: [n, h, w, c], uint8 or float as `pixel_range` says.
         pixel_range: how its values become uint8.
-        indices: the rows of this split, int [k].
+        indices: the rows of this split, int [k], increasing.
         preprocess: applied to each image.
+        keys: gives the `row_keys` of the array, where they serve others too.
     """
 
     def __init__(
@@ -110,10 +112,15 @@ class ArraySource(Source):
         pixel_range: PixelRange = PixelRange.UINT8,
         indices: np.ndarray,
         preprocess: Preprocess,
+        keys: Callable[[], np.ndarray] | None = None,
     ) -> None:
         self.image_shape = preprocess.output_shape(array.shape[1:])
         self._array, self._pixel_range, self._indices = array, pixel_range, indices
         self._preprocess = preprocess
+        self._row_keys = keys or functools.partial(row_keys, array)
+        self._as_stored = pixel_range is PixelRange.UINT8 and self.image_shape == array.shape[1:]
+        if not self._as_stored:
+            self.treatment = f"{array.dtype} {array.shape[1:]}, {preprocess}"
         if array.shape[1] * array.shape[2] < _SMALL_IMAGE:
             self.threads = 1
 
@@ -124,19 +131,13 @@ class ArraySource(Source):
         row = self._array[self._indices[index]]
         return self._preprocess(self._pixel_range.to_uint8(row))
 
-    def listing(self) -> Iterable[str]:
-        yield f"array {self._array.dtype} {self._array.shape}, {self._preprocess}"
-        yield f"rows {hashlib.sha256(self._indices.astype('<i8')).hexdigest()}"
-        for row in np.linspace(0, len(self) - 1, _LISTED_ROWS).astype(int):
-            yield hashlib.sha256(np.ascontiguousarray(self[row])).hexdigest()
+    def keys(self) -> np.ndarray:
+        return self._row_keys()[self._indices]
 
     def read_all(self, description: str) -> np.ndarray:
-        as_stored = self._pixel_range is PixelRange.UINT8 and (
-            self.image_shape == self._array.shape[1:]
-        )
-        if not as_stored:
+        if not self._as_stored:
             return super().read_all(description)
-        if len(self._indices) == len(self._array):  # every row, and indices always increase
+        if len(self._indices) == len(self._array):
             mapped = isinstance(self._array, np.memmap)
             return np.array(self._array) if mapped else np.ascontiguousarray(self._array)
         return self._array[self._indices]
@@ -146,7 +147,7 @@ class JoinedSource(Source):
     """Several sources of one image shape, one after the other."""
 
     def __init__(self, parts: Sequence[Source]) -> None:
-        self.image_shape = parts[0].image_shape
+        self.image_shape, self.treatment = parts[0].image_shape, parts[0].treatment
         self._parts = parts
         self._ends = list(itertools.accumulate(len(part) for part in parts))
 
@@ -157,8 +158,8 @@ class JoinedSource(Source):
         part = bisect.bisect_right(self._ends, index)
         return self._parts[part][index - (self._ends[part] - len(self._parts[part]))]
 
-    def listing(self) -> Iterable[str]:
-        return itertools.chain.from_iterable(part.listing() for part in self._parts)
+    def keys(self) -> np.ndarray:
+        return np.concatenate([part.keys() for part in self._parts])
 
     def read_all(self, description: str) -> np.ndarray:
         return np.concatenate([part.read_all(description) for part in self._parts])
@@ -172,9 +173,16 @@ def make_dataset(
     labels: np.ndarray | None,
     class_names: tuple[str, ...] | None,
     options: SourceOptions,
+    own_parts: bool = True,
 ) -> Dataset:
     """The dataset of a source: in memory if it fits under the memory limit, else streamed."""
-    content = {"name": name, "split": split, "labels": labels, "class_names": class_names}
+    content = {
+        "name": name,
+        "split": split,
+        "labels": labels,
+        "class_names": class_names,
+        "own_parts": own_parts,
+    }
     if len(source) * math.prod(source.image_shape) > options.memory_limit:
         return Dataset(source=source, **content)
     return Dataset(images=source.read_all(f"reading {name} ({split})"), **content)

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from gan_jax.content import content_keys
 from gan_jax.errors import InputError
 
 _SPLIT_SEED = 20240229  # fixed: the split of a set never depends on the run
 
 
 def split_indices(
-    num_examples: int, labels: np.ndarray | None, *, split: str, test_fraction: float
+    keys: Callable[[], np.ndarray],
+    num_examples: int,
+    labels: np.ndarray | None,
+    *,
+    split: str,
+    test_fraction: float,
 ) -> np.ndarray:
     """Indices of one split, stratified by class, in increasing order.
 
-    The same fraction of each class is held out, chosen by a fixed seed, the class and the number
-    of its examples alone: not by what the images show. A class of two or more examples has at
-    least one on either side; a single example is for training.
+    The same fraction of each class is held out, chosen by the images' content and a fixed seed: not
+    by their order, nor by the names of files and classes. All copies of an image lie on one side,
+    also where they have other labels. A class of two or more different images has at least one on
+    either side, as long as its images are in no other class; a single one is for training.
 
     Args:
+        keys: gives a hash of each image, uint64 [n], equal for equal images; called if needed.
         num_examples: n.
         labels: int [n], or None for one class.
         split: 'train', 'test' or 'all'.
@@ -32,19 +42,42 @@ def split_indices(
     """
     if split == "all":
         return np.arange(num_examples)
-    if labels is None:
-        labels = np.zeros(num_examples, np.int32)
     held_out = np.zeros(num_examples, bool)
-    for label in np.unique(labels) if test_fraction > 0 else ():
-        members = np.flatnonzero(labels == label)
-        count = min(max(round(test_fraction * len(members)), 1), len(members) - 1)
-        # Raw Philox numbers are the part of NumPy's random streams that never changes.
-        keys = np.random.Philox(key=[_SPLIT_SEED, int(label)]).random_raw(len(members))
-        held_out[members[np.argsort(keys, kind="stable")[:count]]] = True
+    if test_fraction > 0:
+        held_out = _held_out(keys(), labels, test_fraction)
     indices = np.flatnonzero(held_out if split == "test" else ~held_out)
     if len(indices) == 0:
         raise InputError(
             f"dataset.test_fraction {test_fraction} leaves no image of {num_examples} for the "
-            f"'{split}' split: give another fraction or more images."
+            f"'{split}' split: give another fraction, or more images that are not all the same."
         )
     return indices
+
+
+def _held_out(keys: np.ndarray, labels: np.ndarray | None, test_fraction: float) -> np.ndarray:
+    """Which images are for the test: bool [n]."""
+    if labels is None:
+        labels = np.zeros(len(keys), np.int32)
+    # Different images by number, in an order that is drawn; and on which side each is.
+    _, image = np.unique(content_keys(keys, seed=_SPLIT_SEED), return_inverse=True)
+    is_test = np.zeros(len(keys), bool)
+    is_decided = np.zeros(len(keys), bool)
+    for members in _classes(image, labels):
+        different, copies = np.unique(members, return_counts=True)
+        decided, tested = is_decided[different], is_test[different]
+        free = different[~decided]
+        wanted = round(test_fraction * len(members)) - copies[tested].sum()
+        reached = np.concatenate([[0], np.cumsum(copies[~decided])])
+        count = int(np.argmin(np.abs(reached - wanted)))
+        fewest = 0 if tested.any() else 1
+        most = len(free) if (decided & ~tested).any() else len(free) - 1
+        is_test[free[: max(min(max(count, fewest), most), 0)]] = True
+        is_decided[free] = True
+    return is_test[image]
+
+
+def _classes(image: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
+    """The images of each class, those of the smallest class first: it has the least choice."""
+    order = np.argsort(labels, kind="stable")
+    bounds = np.flatnonzero(np.diff(labels[order])) + 1
+    return sorted(np.split(image[order], bounds), key=lambda members: (len(members), members.min()))

@@ -8,12 +8,12 @@ Images are put together where they are needed, on the host or, in training, on t
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from gan_jax.content import content_keys
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.idx import load_idx
 from gan_jax.data.mnist5k import load_mnist5k
@@ -43,6 +43,7 @@ class StackedSource(Source):
     threads = 1
     block = 4096
     place = "put together on access"
+    treatment = "stacked"
 
     def __init__(self, digits: np.ndarray, stacks: np.ndarray) -> None:
         self.image_shape = (*digits.shape[1:], stacks.shape[1])
@@ -62,9 +63,8 @@ class StackedSource(Source):
         """The images at `rows`, integers [k], as uint8 [k, h, w, 3]; of numpy or of JAX arrays."""
         return parts["digits"][parts["stacks"][rows]].transpose(0, 2, 3, 1)
 
-    def listing(self) -> Iterable[str]:
-        for name, part in self.parts.items():
-            yield f"{name} {part.shape} {hashlib.sha256(np.ascontiguousarray(part)).hexdigest()}"
+    def keys(self) -> np.ndarray:
+        return content_keys(content_keys(self.parts["digits"])[self.parts["stacks"]])
 
 
 def load_stacked_mnist(options: SourceOptions, split: str) -> Dataset:
@@ -73,8 +73,9 @@ def load_stacked_mnist(options: SourceOptions, split: str) -> Dataset:
     The first channel is the leading digit: (1, 2, 3) is class 123, as in
     `gan_jax.metrics.stacked_classes`. 'train' stacks training digits only and is drawn from
     `options.stacking.seed`; 'test' stacks test digits only and is the same for every seed; 'all' is
-    both. Each channel is drawn evenly from all digits of the split, with replacement. Sizes other
-    than the digits' own are made before stacking.
+    both. Each channel is drawn evenly from all digits of the split, with replacement; by their
+    content, so that their order in files does not matter. Sizes other than the digits' own are made
+    before stacking.
 
     Raises:
         InputError: a set that is not grey, has no labels or over ten classes; otherwise as the
@@ -92,6 +93,8 @@ def load_stacked_mnist(options: SourceOptions, split: str) -> Dataset:
     for base, part in zip(bases, splits):
         count = options.stacking.num_stacks if part == "train" else options.stacking.num_test_stacks
         chosen = draw_stacks(len(base), count, seed=options.stacking.seed, split=part)
+        if options.stacking.stack != "mnist5k":  # which has one order only
+            chosen = base.content_order()[chosen].astype(np.int32)
         digits.append(base.take(np.arange(len(base)))[..., 0])
         stacks.append(chosen + np.int32(first))
         labels.append(_stacked_labels(base.labels[chosen], len(names)))
@@ -128,7 +131,10 @@ def _digits(options: SourceOptions, split: str) -> Dataset:
     name, _, tfds_name = options.stacking.stack.partition(":")
     loader = {"mnist5k": load_mnist5k, "idx": load_idx, "tfds": load_tfds}[name]
     base = loader(
-        dataclasses.replace(options, channels=1, tfds_name=tfds_name or options.tfds_name), split
+        dataclasses.replace(
+            options, channels=1, tfds_name=tfds_name or options.tfds_name, divide=True
+        ),
+        split,
     )
     base.require_classes()
     if len(base.class_names or ()) not in range(2, _MOST_CLASSES + 1):

@@ -39,6 +39,7 @@ def texture_parts(options: SourceOptions, split: str) -> list[Part]:
         sizes=[picture.shape[:2] for picture in pictures],
         channels=pictures[0].shape[2],
         read=pictures.__getitem__,
+        keys=lambda: np.arange(len(names), dtype=np.uint64),  # known, and always in this order
         labels=np.arange(len(names), dtype=np.int32),
         class_names=names,
     )

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import hashlib
+import functools
 import importlib.util
 import io
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from gan_jax.content import bytes_key
 from gan_jax.data.crops import Part, Photographs, crop_dataset
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.options import SourceOptions
@@ -37,7 +38,8 @@ class TfdsSource(Source):
         image_shape: (h, w, c) as stored, None where it varies.
         indices: the records of this split, int [k].
         preprocess: applied to each image.
-        title: name, version and split, for the fingerprint.
+        title: name, version and split, for messages.
+        keys: gives a hash of each record's stored image, uint64 [n].
     """
 
     block = _BLOCK
@@ -50,9 +52,11 @@ class TfdsSource(Source):
         indices: np.ndarray,
         preprocess: Preprocess,
         title: str,
+        keys: Callable[[], np.ndarray],
     ) -> None:
         self._records, self._indices = records, indices
-        self._preprocess, self._title = preprocess, title
+        self._preprocess, self._record_keys = preprocess, keys
+        self.treatment = f"records, {preprocess}"
         self.image_shape = preprocess.output_shape(image_shape)
         if None in self.image_shape:
             raise InputError(
@@ -72,17 +76,17 @@ class TfdsSource(Source):
         examples = self._records.__getitems__(self._indices[np.asarray(indices)].tolist())
         return np.stack([self._preprocess(example["image"]) for example in examples])
 
-    def listing(self) -> Iterable[str]:
-        yield f"{self._title}, {self._preprocess}"
-        yield f"records {hashlib.sha256(self._indices.astype('<i8')).hexdigest()}"
+    def keys(self) -> np.ndarray:
+        return self._record_keys()[self._indices]
 
 
 def load_tfds(options: SourceOptions, split: str) -> Dataset:
     """A TFDS set with an 'image' and, if it is classified, a 'label'.
 
     The test split is 'test', or 'validation' where there is no 'test', or else
-    `options.test_fraction` of each class of 'train'. `options.path` is TFDS's data folder. With
-    `options.cut.crops` each image is a photograph that crops are cut from, see `tfds_parts`.
+    `options.test_fraction` of each class of 'train', see `split_indices`. `options.path` is TFDS's
+    data folder. With `options.cut.crops` each image is a photograph that crops are cut from, see
+    `tfds_parts`.
 
     Raises:
         InputError: unknown name; not prepared and TensorFlow is missing; no uint8 images; an image
@@ -98,14 +102,16 @@ def load_tfds(options: SourceOptions, split: str) -> Dataset:
         indices=chosen.indices,
         preprocess=options.preprocess,
         title=chosen.title,
+        keys=chosen.keys,
     )
     return make_dataset(
         source,
         name=name,
-        split=split,
+        split=chosen.split,
         labels=chosen.labels,
         class_names=chosen.class_names,
         options=options,
+        own_parts=chosen.own_parts,
     )
 
 
@@ -118,6 +124,7 @@ def tfds_parts(options: SourceOptions, split: str) -> list[Part]:
         InputError: as `load_tfds`.
     """
     builder = _image_builder(options)
+    options = dataclasses.replace(options, divide=True)
     splits = ("train", "test") if split == "all" else (split,)
     return [
         Part(_photographs(builder, _choose(builder, options, part), options), part, divided=False)
@@ -127,15 +134,21 @@ def tfds_parts(options: SourceOptions, split: str) -> list[Part]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Chosen:
-    """The records of one split: those at `indices`, with their labels int32 [k] or None."""
+    """The records of one split: those at `indices`, with their labels int32 [k] or None.
+
+    `keys` gives a hash of each record's image, uint64 [len(records)].
+    """
 
     records: Any
     indices: np.ndarray
     labels: np.ndarray | None
     class_names: tuple[str, ...] | None
     image_shape: tuple[int | None, ...]
+    split: str
+    own_parts: bool
     tfds_split: str
     title: str
+    keys: Callable[[], np.ndarray]
 
 
 def _image_builder(options: SourceOptions) -> Any:
@@ -160,12 +173,16 @@ def _choose(builder: Any, options: SourceOptions, split: str) -> _Chosen:
     """The records of a split."""
     info = builder.info
     held_out = next((part for part in ("test", "validation") if part in info.splits), None)
+    if not (held_out or options.divide):
+        split = "all"
     tfds_split = {"train": "train", "test": held_out or "train"}.get(split)
     if split == "all":
         tfds_split = f"train+{held_out}" if held_out else "train"
-    labels, class_names = _labels(builder, tfds_split)
+    scan = functools.cache(functools.partial(_scan, builder, tfds_split))
+    labels, class_names = _labels(builder, scan)
     records = builder.as_data_source(tfds_split)
     indices = split_indices(
+        lambda: scan().keys,
         len(records),
         labels,
         split="all" if held_out else split,
@@ -177,8 +194,11 @@ def _choose(builder: Any, options: SourceOptions, split: str) -> _Chosen:
         labels=None if labels is None else labels[indices],
         class_names=class_names,
         image_shape=_feature(info, "image").shape,
+        split=split,
+        own_parts=held_out is not None,
         tfds_split=tfds_split,
         title=f"tfds {info.full_name} {tfds_split}",
+        keys=lambda: scan().keys,
     )
 
 
@@ -197,6 +217,7 @@ def _photographs(builder: Any, chosen: _Chosen, options: SourceOptions) -> Photo
         sizes=_sizes(builder, chosen),
         channels=channels,
         read=lambda i: convert_channels(chosen.records[indices[i]]["image"], channels),
+        keys=lambda: chosen.keys()[chosen.indices],
         labels=chosen.labels,
         class_names=chosen.class_names,
     )
@@ -282,21 +303,43 @@ def _feature(info: Any, key: str) -> Any:
     return info.features[key]
 
 
-def _labels(builder: Any, tfds_split: str) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
-    """int32 [n] in record order and the class names, read without decoding the images."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Scan:
+    """Of each record, a hash of its stored image, uint64 [n], and its label, int32 [n] or None."""
+
+    keys: np.ndarray
+    labels: np.ndarray | None
+
+
+def _scan(builder: Any, tfds_split: str) -> _Scan:
+    """Reads all records in their order, without decoding the images."""
+    import tensorflow_datasets as tfds
+
+    labelled = isinstance(_feature(builder.info, "label"), tfds.features.ClassLabel)
+    records = builder.as_data_source(tfds_split, decoders={"image": tfds.decode.SkipDecoding()})
+    keys = np.empty(len(records), np.uint64)
+    labels = np.empty(len(records), np.int32) if labelled else None
+
+    def fill(start: int, stop: int) -> None:
+        examples = records.__getitems__(list(range(start, stop)))
+        keys[start:stop] = [bytes_key(example["image"]) for example in examples]
+        if labels is not None:
+            labels[start:stop] = [example["label"] for example in examples]
+
+    map_blocks(fill, len(records), "reading labels", block=_BLOCK)
+    return _Scan(keys, labels)
+
+
+def _labels(
+    builder: Any, scan: Callable[[], _Scan]
+) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+    """int32 [n] in record order and the class names."""
     import tensorflow_datasets as tfds
 
     feature = _feature(builder.info, "label")
     if not isinstance(feature, tfds.features.ClassLabel):
         return None, None
-    records = builder.as_data_source(tfds_split, decoders={"image": tfds.decode.SkipDecoding()})
-    labels = np.empty(len(records), np.int32)
-
-    def fill(start: int, stop: int) -> None:
-        examples = records.__getitems__(list(range(start, stop)))
-        labels[start:stop] = [example["label"] for example in examples]
-
-    map_blocks(fill, len(records), "reading labels", block=_BLOCK)
+    labels = scan().labels
     if (labels == _UNLABELLED).all():
         return None, None
     return labels, tuple(feature.names) or None

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from gan_jax.data import Dataset, read_images
-from gan_jax.data.crops import Photographs, Region, even_shares, random_windows
+from gan_jax.data.crops import (
+    Photographs,
+    Region,
+    even_shares,
+    photograph_keys,
+    random_windows,
+)
 from gan_jax.data.decode import EXTENSIONS, decode_image
-from gan_jax.data.folder import folder_parts
+from gan_jax.data.folder import file_keys, folder_parts
 from gan_jax.data.idx import find_idx_sets
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import convert_channels
@@ -73,7 +80,8 @@ def open_side(path: str, split: str, cutting: Cutting) -> TextureSide:
     Args:
         path: an image file (one photograph), a folder of them, an npz or npy file, a folder of idx
             files, a set's name, or a part of a built-in one such as 'textures:brick'.
-        split: 'train', 'test' or 'all' of a set or a folder; a photograph has none.
+        split: 'train', 'test' or 'all' of a set or a folder; a photograph has none, and of an array
+            without parts of its own all is taken.
         cutting: its crop is the size at which built-in textures are made.
 
     Raises:
@@ -89,11 +97,19 @@ def open_side(path: str, split: str, cutting: Cutting) -> TextureSide:
         if not file.is_file():
             raise InputError(f"there is no file '{path}': give a photograph, a folder or a set.")
         picture = decode_image(file)
-        pictures = Photographs([path], [picture.shape[:2]], picture.shape[2], lambda _: picture)
+        keys = functools.partial(file_keys, file.parent, [file.name])
+        pictures = Photographs(
+            [path], [picture.shape[:2]], picture.shape[2], lambda _: picture, keys
+        )
         return _made(f"photograph:{file.name}", "all", pictures, cutting)
-    if file.is_dir() and not find_idx_sets(file) and not any(file.glob("*.npy")):
+    if file.is_dir() and _holds_photographs(file):
         return _of_folder(file, split, cutting)
     return _of_dataset(read_images(path, split=split), None, cutting)
+
+
+def _holds_photographs(folder: pathlib.Path) -> bool:
+    """Whether a folder is of image files, not of arrays or idx files."""
+    return not find_idx_sets(folder) and not any(folder.glob("*.npy"))
 
 
 def crop_size(sides: Sequence[TextureSide], cutting: Cutting) -> tuple[int, int]:
@@ -127,11 +143,14 @@ def crop_size(sides: Sequence[TextureSide], cutting: Cutting) -> tuple[int, int]
 def cut_crops(side: TextureSide, size: tuple[int, int], cutting: Cutting) -> np.ndarray:
     """Crops of a side, uint8 [n, *size, c], picture after picture; at most 2,000, seeded.
 
+    Which crops, and in which order, hangs on the seed and on the pictures: neither on their names
+    nor on the order in which they lie.
+
     Raises:
         InputError: fewer than four.
     """
     pictures = side.pictures
-    places = _places(pictures.sizes, size, cutting)
+    places = _places(pictures, size, cutting)
     places = places[seeded_rows(len(places), MOST_CROPS, cutting.seed)]
     if len(places) < _FEWEST:
         raise InputError(
@@ -150,17 +169,17 @@ def cut_crops(side: TextureSide, size: tuple[int, int], cutting: Cutting) -> np.
     return crops
 
 
-def _places(
-    sizes: Sequence[tuple[int, int]], size: tuple[int, int], cutting: Cutting
-) -> np.ndarray:
-    """Picture, top and left of each crop, int64 [k, 3], in the order of the pictures."""
-    shares = even_shares(cutting.num_crops, len(sizes))
+def _places(pictures: Photographs, size: tuple[int, int], cutting: Cutting) -> np.ndarray:
+    """Picture, top and left of each crop, int64 [k, 3], picture by picture by their content."""
+    shares = even_shares(cutting.num_crops, len(pictures.names))
+    numbers = photograph_keys(pictures.keys())
     found = []
-    for index, (height, width) in enumerate(sizes):
+    for share, index in zip(shares.tolist(), np.argsort(numbers)):
+        height, width = pictures.sizes[index]
         if cutting.num_crops:
             places = (height - size[0] + 1) * (width - size[1] + 1)
-            count = min(int(shares[index]), places)
-            stream = np.random.Philox(key=[cutting.seed, index])
+            count = min(share, places)
+            stream = np.random.Philox(key=np.array([cutting.seed, numbers[index]], np.uint64))
             draws = np.asarray(stream.random_raw(count), np.uint64)
             corners = random_windows([Region(0, 0, height, width)], size, count, draws)
         else:  # what does not fit is left over evenly at both ends
@@ -197,6 +216,7 @@ def _of_dataset(dataset: Dataset, name: str | None, cutting: Cutting) -> Texture
         sizes=[tuple(size)] * len(dataset),
         channels=channels,
         read=lambda index: dataset.take([index])[0],
+        keys=lambda: dataset.content_keys,
     )
     return _made(name or dataset.name, dataset.split, pictures, cutting)
 
@@ -228,11 +248,10 @@ def check_channels(sides: Sequence[TextureSide]) -> None:
 
 
 def usual_split(reference: str) -> str:
-    """'test' of a named set, and of a folder that has one; else 'all'."""
+    """'test' where a set has parts of its own; 'all' of a folder of photographs that has none."""
     path = pathlib.Path(reference).expanduser()
-    if path.is_dir():
-        return "test" if (path / "test").is_dir() else "all"
-    return "all" if path.exists() or path.suffix else "test"
+    undivided = path.is_dir() and _holds_photographs(path) and not (path / "test").is_dir()
+    return "all" if undivided else "test"
 
 
 def describe_crops(sides: Sequence[TextureSide], size: tuple[int, int], cutting: Cutting) -> str:
@@ -245,7 +264,10 @@ def describe_crops(sides: Sequence[TextureSide], size: tuple[int, int], cutting:
 
 
 def seeded_rows(count: int, most: int, seed: int) -> np.ndarray:
-    """All rows, or `most` of them chosen at random by the seed, in rising order."""
+    """All rows, or `most` of them chosen at random by the seed, in rising order.
+
+    Of what lies in the order of its content; of a dataset, `Dataset.draw` draws by content.
+    """
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).permutation(count)[:most])
