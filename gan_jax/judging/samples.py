@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,14 @@ def evaluate_samples(
     out: str | pathlib.Path,
     *,
     reference_split: str = "test",
+    divide: bool = False,
     training: str = "",
     families: Sequence[str] | None = None,
     resize: str = "",
     batch_size: int = 500,
     cache: str = "",
     statistics: str = "",
+    announce: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Judges anybody's samples, and returns what eval.json then holds.
 
@@ -46,14 +48,19 @@ def evaluate_samples(
         reference: likewise, of real images.
         extractors: see `extractors.choice`; several with commas, the first for the headline.
         out: where eval.json and report.html go.
-        reference_split: 'train', 'test' or 'all', where the reference has splits.
-        training: images the generator was trained on, to find copies among; '' if not known.
+        reference_split: 'train', 'test' or 'all' of a reference that has parts of its own; one that
+            has none is taken whole.
+        divide: whether it is divided nevertheless, as a run divides its data set.
+        training: images the generator was trained on, to find copies among; '' if not known. Its
+            training part, or all of it where it has no parts; of a reference that is divided and is
+            the training set too, the other part.
         families: of metrics, see `gan_jax.judging.suite`; None for all that can be computed.
         resize: how to bring images to the extractor's size (a name of the data options); '' refuses
             other sizes.
         batch_size: images a call.
         cache: folder for statistics of references; '' for none.
         statistics: file to write the reference's statistics to; '' for none.
+        announce: told, before any work, which images are the reference and the training images.
 
     Raises:
         InputError: images, a reference or a pack that cannot be read or do not fit together.
@@ -62,17 +69,28 @@ def evaluate_samples(
     out = pathlib.Path(out)
     if _is_statistics(reference) or _is_statistics(samples):
         return _compare_statistics(
-            samples, reference, extractors, out, split=reference_split, batch_size=batch_size
+            samples,
+            reference,
+            extractors,
+            out,
+            part={"split": reference_split, "divide": divide},
+            batch_size=batch_size,
+            announce=announce,
         )
-    real = read_images(reference, split=reference_split)
+    real = read_images(reference, split=reference_split, divide=divide)
     options: dict[str, Any] = {}
     if resize:  # to the size that the headline extractor takes
         options = resizing_options(open_extractors(extractors.split(",")[0], real)[0], resize)
     if options:
-        real = read_images(reference, split=reference_split, **options)
+        real = read_images(reference, split=reference_split, divide=divide, **options)
+    announce(f"reference: {real.described}")
     opened = open_extractors(extractors, real)
     judged = read_images(samples, split="all", **options)
-    known = read_images(training, split="train", **options) if training else None
+    known = None
+    if training:
+        other_part = divide and training == reference
+        known = read_images(training, split="train", divide=other_part, **options)
+        announce(f"training: {known.described}")
     for extractor in opened:
         extractor.check_shape(judged.image_shape)
     refuse_selector(selecting_recogniser(samples), opened)
@@ -148,11 +166,14 @@ def _compare_statistics(
     extractors: str,
     out: pathlib.Path,
     *,
-    split: str,
+    part: dict[str, Any],
     batch_size: int,
+    announce: Callable[[str], None],
 ) -> dict[str, Any]:
     """The Frechet distance where one side, or both, are statistics."""
-    real_images = None if _is_statistics(reference) else read_images(reference, split=split)
+    real_images = None if _is_statistics(reference) else read_images(reference, **part)
+    if real_images is not None:
+        announce(f"reference: {real_images.described}")
     if "," in extractors:
         raise InputError(
             f"--extractor={extractors}: statistics are of one extractor; give the one of theirs."
@@ -183,7 +204,7 @@ def _compare_statistics(
         "layers": record["layers"],
         "preprocessing": record["preprocessing"],
         "reference": reference,
-        "reference_split": "statistics" if real_images is None else split,
+        "reference_split": "statistics" if real_images is None else real_images.split,
         "reference_fingerprint": real.origin.reference,
         "reference_images": real.n,
         "samples": samples,
