@@ -33,6 +33,7 @@ from gan_jax.extractors.pack import Extractor, assemble, load_pack, make_record,
 from gan_jax.factory import build_gan, build_recogniser, count_steps, gan_step_function
 from gan_jax.frozen import check_alone, check_frozen, with_frozen_losses
 from gan_jax.images import image_grid, save_png
+from gan_jax.judging.gate import gate_new_pack
 from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.judging.suite import QUICK
 from gan_jax.logs import read_history
@@ -341,6 +342,7 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
         if warning := low_rank_warning(record["layer_statistics"]):
             _log.warning(warning)
         extractor = save_pack(workdir / folder.PACK, variables, record)
+        say(f"Gate of {extractor.stamp}: {gate_new_pack(workdir / folder.PACK, test)}")
         evaluation.write_recogniser_results(
             workdir,
             extractor=extractor,

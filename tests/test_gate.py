@@ -17,13 +17,13 @@ from gan_jax.evaluation import write_results
 from gan_jax.extractors.controls import pixel_extractor
 from gan_jax.extractors.pack import Features, load_pack
 from gan_jax.judging import gate
-from gan_jax.judging.degradations import DEGRADATIONS, Degradation
+from gan_jax.judging.degradations import DEGRADATIONS
 from gan_jax.judging.gate import Gate, Row, gate_table, judge_damage, run_gate, save_gate
 from gan_jax.judging.judge import make_judge
 from tests.command import eval_py
 
 _SHAPE = (8, 8, 1)
-_DAMAGE = Degradation("made", "none", (1.0, 2.0, 3.0), lambda pool, strength, rng: pool.images)
+_STRENGTHS = (1.0, 2.0, 3.0)
 _VISIBLE = [one.name for one in DEGRADATIONS if one.name != "training copies"]
 
 
@@ -34,12 +34,12 @@ def _row(means, *, spread=0.0, floor_spread=0.0) -> Row:
     """What is said of distances with these means over two seeds, floors about 1."""
     distances = np.array([np.array(means) - spread, np.array(means) + spread])
     floors = np.array([1.0 - floor_spread, 1.0 + floor_spread])
-    return judge_damage(_DAMAGE, "semantic", distances, floors)
+    return judge_damage("made", "semantic", _STRENGTHS, distances, floors)
 
 
 def test_ratios_and_spreads_in_closed_form():
     distances = np.array([[2.0, 4.0, 8.0], [4.0, 4.0, 16.0]])
-    row = judge_damage(_DAMAGE, "texture", distances, np.array([1.0, 3.0]))
+    row = judge_damage("made", "texture", _STRENGTHS, distances, np.array([1.0, 3.0]))
     assert row.ratios == (1.5, 2.0, 6.0)
     assert row.spreads == pytest.approx((0.5**0.5, 0.0, 8**0.5))
     assert (row.degradation, row.layer, row.strengths) == ("made", "texture", (1.0, 2.0, 3.0))
@@ -62,7 +62,7 @@ def test_seen_is_three_spreads_above_the_floor_at_the_strongest():
 
 def test_a_layer_that_is_constant_sees_nothing():
     for distances in (np.zeros((2, 3)), np.full((2, 3), 1e-30)):
-        row = judge_damage(_DAMAGE, "semantic", distances, np.zeros(2))
+        row = judge_damage("made", "semantic", _STRENGTHS, distances, np.zeros(2))
         assert row.ratios == (1.0, 1.0, 1.0) and row.spreads == (0.0, 0.0, 0.0)
         assert not row.seen
 
@@ -153,6 +153,10 @@ def _reference(count=200, classes=3, *, labelled=True) -> Dataset:
 _TRAINING = _images(1, 100)[0]
 
 
+def _seeds(count: int) -> gate.Effort:
+    return dataclasses.replace(gate.FULL, num_seeds=count)
+
+
 @pytest.fixture(scope="module")
 def seeing() -> Gate:
     return run_gate(_Extractor(_cells, _edges), _reference(), _TRAINING)
@@ -183,7 +187,7 @@ def _round_off(images):
 
 @pytest.mark.parametrize("layer", [_blind, _round_off])
 def test_a_blind_extractor_fails_in_everything(layer):
-    blind = run_gate(_Extractor(layer, layer), _reference(), _TRAINING, num_seeds=2)
+    blind = run_gate(_Extractor(layer, layer), _reference(), _TRAINING, effort=_seeds(2))
     assert blind.failures == tuple(f"{name} is not seen" for name in _VISIBLE)
     assert {row.ratios for row in blind.rows} == {(1.0,) * 5}
     json.dumps(blind.protocol, allow_nan=False)
@@ -195,7 +199,7 @@ def test_an_extractor_of_the_mean_overlooks_what_keeps_it():
     def mean(images):
         return images.mean((1, 2, 3))[:, None]
 
-    found = run_gate(_Extractor(mean, _blind), _reference(), _TRAINING, num_seeds=3)
+    found = run_gate(_Extractor(mean, _blind), _reference(), _TRAINING, effort=_seeds(3))
     for name in ("shuffled patches", "checkerboard", "contrast"):
         assert f"{name} is not seen" in found.failures
     assert "one image repeated is not seen" not in found.failures
@@ -208,7 +212,7 @@ def test_stronger_called_weaker_is_not_monotone():
         edges = np.abs(np.diff(images, axis=1)).mean((1, 2, 3))
         return np.minimum(edges, 0.35 - edges)[:, None]
 
-    found = run_gate(_Extractor(turning, _blind), _reference(), _TRAINING, num_seeds=3)
+    found = run_gate(_Extractor(turning, _blind), _reference(), _TRAINING, effort=_seeds(3))
     noise = next(row for row in found.rows if row.degradation == "noise")
     assert noise.seen and not noise.monotone and max(noise.ratios) > 2 * noise.ratios[-1]
     assert "noise is not monotone" in found.failures
@@ -217,7 +221,7 @@ def test_stronger_called_weaker_is_not_monotone():
 def test_an_extractor_without_layers_or_labels():
     """Pixels have one layer and know no classes: labels are needed."""
     pixels = pixel_extractor(_SHAPE)
-    found = run_gate(pixels, _reference(), _TRAINING, num_seeds=2)
+    found = run_gate(pixels, _reference(), _TRAINING, effort=_seeds(2))
     assert {row.layer for row in found.rows} == {"semantic"} and len(found.rows) == 9
     with pytest.raises(InputError, match="neither the reference made has labels nor .* pixels@"):
         run_gate(pixels, _reference(labelled=False), _TRAINING)
@@ -229,9 +233,9 @@ def test_without_labels_the_extractor_says_the_classes():
             [images[:, 1:7, 1 + 2 * k : 3 + 2 * k].mean((1, 2, 3)) for k in range(3)], -1
         )
 
-    told = run_gate(_Extractor(_cells, None, bars), _reference(), _TRAINING, num_seeds=2)
+    told = run_gate(_Extractor(_cells, None, bars), _reference(), _TRAINING, effort=_seeds(2))
     seen = run_gate(
-        _Extractor(_cells, None, bars), _reference(labelled=False), _TRAINING, num_seeds=2
+        _Extractor(_cells, None, bars), _reference(labelled=False), _TRAINING, effort=_seeds(2)
     )
     assert seen.rows == told.rows
 
@@ -249,7 +253,7 @@ class _Untouched(_Extractor):
         (dict(training=_TRAINING[:, :6]), r"training images are uint8 \[100, 6, 8, 1\].* 8x8x1"),
         (dict(training=_TRAINING[:0]), r"uint8 \[0, 8, 8, 1\].*give at least one"),
         (dict(training=_TRAINING / 255.0), "training images are float64"),
-        (dict(num_seeds=1), "num_seeds is 1; .* at least 2"),
+        (dict(effort=_seeds(1)), "num_seeds is 1; .* at least 2"),
         (
             dict(extractor=_Untouched(_cells, None, image_shape=(9, 9, 1))),
             r"images are \(8, 8, 1\)",
@@ -274,8 +278,9 @@ def test_a_class_so_rare_that_a_half_lacks_it():
 
 @pytest.fixture
 def pack(tiny_run, tmp_path):
-    """A copy of the tiny run's pack, to write into."""
-    return shutil.copytree(tiny_run[1], tmp_path / "pack")
+    """A copy of the tiny run's pack, to write into, without what its training found."""
+    ignored = shutil.ignore_patterns("gate.json")
+    return shutil.copytree(tiny_run[1], tmp_path / "pack", ignore=ignored)
 
 
 def _found(extractor, *, seen: bool) -> Gate:
@@ -364,7 +369,7 @@ def test_a_failed_gate_marks_every_number(pack, tmp_path):
 
 def test_the_table_shows_each_row_and_the_verdict(seeing):
     lines = gate_table(seeing).splitlines()
-    assert lines[0].startswith("made@01234567 on made (test): distance / floor at five strengths")
+    assert lines[0].startswith("made@01234567 on made (test): distance / floor at 5 strengths")
     assert "n = 100 a side, 5 seeds" in lines[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:-2]]
     assert {len(row) for row in cells} == {9}

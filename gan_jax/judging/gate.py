@@ -26,10 +26,36 @@ from gan_jax.judging.degradations import DEGRADATIONS, Degradation, Pool, random
 from gan_jax.judging.suite import LAYERS, standardise
 from gan_jax.workdir import write_json
 
-_MOST_IMAGES = 4_000
 _FEWEST_IMAGES = 40
+_FLOORS = 8  # halvings for the floor's spread; they need no network
 # Copies of training images are real images: no distance between distributions can see them.
 _INVISIBLE = ("training copies",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Effort:
+    """How much the gate tries.
+
+    Attributes:
+        every: of the strengths of a damage, each `every`-th one, the strongest always.
+        num_seeds: random halves and random damage, at least 2.
+        most_images: of a larger reference as many, drawn by content.
+        invisible: whether damage that no distance can see is measured too, for the table.
+    """
+
+    every: int
+    num_seeds: int
+    most_images: int
+    invisible: bool
+
+    def strengths(self, degradation: Degradation) -> tuple[float, ...]:
+        """Those of a damage that are tried, ascending."""
+        return degradation.strengths[::-1][:: self.every][::-1]
+
+
+FULL = Effort(every=1, num_seeds=5, most_images=4_000, invisible=True)
+BRIEF = Effort(every=2, num_seeds=2, most_images=800, invisible=False)
+"""For a judge that was just trained: seconds, and the verdicts of the full gate where tried."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,16 +134,45 @@ def gate_pack(pack: str | pathlib.Path, reference: str, *, reference_split: str 
     real = read_images(reference, split=reference_split)
     extractor.check_shape(real.image_shape)
     training = read_images(reference, split="train")
-    copied = np.random.default_rng(0).permutation(len(training))[:_MOST_IMAGES]
-    with progress_bar("degradations", len(DEGRADATIONS), " kinds") as bar:
+    copied = training.take(training.content_order()[: FULL.most_images])
+    gate = _with_progress(extractor, real, copied, FULL)
+    save_gate(pack, gate)
+    return gate
+
+
+def gate_new_pack(pack: str | pathlib.Path, held_out: Dataset) -> str:
+    """Runs the brief gate on a pack that was just trained, and returns its verdict.
+
+    Args:
+        pack: its folder.
+        held_out: images it was not trained on. Where they are too few or of one class the verdict
+            is 'not run: ...', with the reason.
+    """
+    extractor = load_pack(pack)
+    try:
+        gate = _with_progress(extractor, held_out, held_out.take(np.arange(1)), BRIEF)
+    except InputError as error:
+        return f"not run: {error}"
+    save_gate(pack, gate)
+    return gate.verdict
+
+
+def _with_progress(
+    extractor: Extractor, reference: Dataset, training: np.ndarray, effort: Effort
+) -> Gate:
+    tried = _tried(effort)
+    total = sum(len(effort.strengths(one)) for one in tried)
+    with progress_bar("degradations", total, " strengths") as bar:
 
         def progress(name: str) -> None:
             bar.set_postfix_str(name)
             bar.update()
 
-        gate = run_gate(extractor, real, training.take(copied), progress=progress)
-    save_gate(pack, gate)
-    return gate
+        return run_gate(extractor, reference, training, effort=effort, progress=progress)
+
+
+def _tried(effort: Effort) -> tuple[Degradation, ...]:
+    return tuple(one for one in DEGRADATIONS if effort.invisible or one.name not in _INVISIBLE)
 
 
 def run_gate(
@@ -125,7 +180,7 @@ def run_gate(
     reference: Dataset,
     training: np.ndarray,
     *,
-    num_seeds: int = 5,
+    effort: Effort = FULL,
     batch_size: int = 500,
     progress: Callable[[str], None] | None = None,
 ) -> Gate:
@@ -133,20 +188,20 @@ def run_gate(
 
     Args:
         extractor: under test; a control serves too, and then needs labels in the reference.
-        reference: real images that it was not trained on; of more than 4,000 a seeded 4,000.
+        reference: real images that it was not trained on, in any order.
         training: uint8 [m, h, w, c], images for a copying generator to copy.
-        num_seeds: random halves and random damage, at least 2.
+        effort: how much is tried.
         batch_size: images a call.
-        progress: told each damage before it is tried.
+        progress: told the damage after each strength.
 
     Raises:
         InputError: images that do not fit the extractor, too few, without classes or of so few that
             a half has only one, or fewer than two seeds.
     """
-    _check(extractor, reference, training, num_seeds)
-    order = np.random.default_rng(0).permutation(len(reference))[:_MOST_IMAGES]
+    _check(extractor, reference, training, effort.num_seeds)
+    order = reference.content_order()[: effort.most_images]
     images = reference.take(order)
-    halves = [random_halves(len(images), seed) for seed in range(num_seeds)]
+    halves = [random_halves(len(images), seed) for seed in range(max(effort.num_seeds, _FLOORS))]
     if reference.labels is not None:
         _check_classes(reference.labels[order], halves, reference.name)
     clean = extractor.features(images, batch_size=batch_size)
@@ -169,15 +224,14 @@ def run_gate(
     }
     for layer, values in scales.items():
         if _is_constant(values):
-            floors[layer] = np.zeros(num_seeds)
+            floors[layer] = np.zeros(len(halves))
     rows = []
-    for degradation in DEGRADATIONS:
-        if progress:
-            progress(degradation.name)
-        values = {layer: np.zeros((num_seeds, len(degradation.strengths))) for layer in scales}
-        for column, strength in enumerate(degradation.strengths):
-            for seed, (kept, damaged) in enumerate(halves):
-                rng = np.random.default_rng([seed, column])
+    for degradation in _tried(effort):
+        strengths = effort.strengths(degradation)
+        values = {layer: np.zeros((effort.num_seeds, len(strengths))) for layer in scales}
+        for column, strength in enumerate(strengths):
+            for seed, (kept, damaged) in enumerate(halves[: effort.num_seeds]):
+                rng = np.random.default_rng([seed, degradation.strengths.index(strength)])
                 pool = Pool(images[damaged], labels[damaged], training)
                 changed = extractor.features(
                     degradation.apply(pool, strength, rng), batch_size=batch_size
@@ -187,7 +241,12 @@ def run_gate(
                     values[layer][seed, column] = metrics.frechet_distance(
                         features[layer][kept], seen
                     )
-        rows += [judge_damage(degradation, layer, values[layer], floors[layer]) for layer in scales]
+            if progress:
+                progress(degradation.name)
+        rows += [
+            judge_damage(degradation.name, layer, strengths, values[layer], floors[layer])
+            for layer in scales
+        ]
     return Gate(
         tuple(rows),
         {
@@ -197,7 +256,8 @@ def run_gate(
             "reference_split": reference.split,
             "reference_fingerprint": reference.fingerprint,
             "n": len(halves[0][0]),
-            "seeds": num_seeds,
+            "seeds": effort.num_seeds,
+            "strengths": "all" if effort.every == 1 else f"every {effort.every}th",
             "floors": {layer: float(values.mean()) for layer, values in floors.items()},
             "floor_spreads": {layer: _spread(values) for layer, values in floors.items()},
         },
@@ -254,23 +314,28 @@ def _spread(floors: np.ndarray) -> float:
 
 
 def judge_damage(
-    degradation: Degradation, layer: str, distances: np.ndarray, floors: np.ndarray
+    degradation: str,
+    layer: str,
+    strengths: tuple[float, ...],
+    distances: np.ndarray,
+    floors: np.ndarray,
 ) -> Row:
     """What one layer says of one kind of damage.
 
     Args:
-        degradation: the damage; its k strengths count.
+        degradation: the damage's name.
+        strengths: k, ascending.
         layer: 'semantic' or 'texture'.
         distances: of the damaged from the undamaged half, [seeds, k].
-        floors: of the halves undamaged, [seeds]; all 0 of a layer that is constant.
+        floors: of halves undamaged, two or more; all 0 of a layer that is constant.
     """
     floor = floors.mean()
     ratios = distances / floor if floor > 0 else np.ones_like(distances)
     means, spreads = ratios.mean(0), ratios.std(0, ddof=1)
     return Row(
-        degradation=degradation.name,
+        degradation=degradation,
         layer=layer,
-        strengths=degradation.strengths,
+        strengths=strengths,
         ratios=tuple(means.tolist()),
         spreads=tuple(spreads.tolist()),
         monotone=rises(means, spreads),
@@ -305,13 +370,14 @@ def _unwritable(pack: str | pathlib.Path, why: str) -> InputError:
 def gate_table(gate: Gate) -> str:
     """The gate's findings as a Markdown table, and its verdict."""
     protocol = gate.protocol
+    count = max(len(row.strengths) for row in gate.rows)
     lines = [
         f"{protocol['extractor']} on {protocol['reference']} ({protocol['reference_split']}): "
-        f"distance / floor at five strengths, n = {protocol['n']:,} a side, "
+        f"distance / floor at {count} strengths, n = {protocol['n']:,} a side, "
         f"{protocol['seeds']} seeds",
         "",
-        "| damage | layer | 1 | 2 | 3 | 4 | 5 | monotone | seen |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"| damage | layer | {' | '.join(map(str, range(1, count + 1)))} | monotone | seen |",
+        f"|---|---|{'---|' * count}---|---|",
     ]
     for row in gate.rows:
         ratios = " | ".join(f"{ratio:.3g}" for ratio in row.ratios)

@@ -11,13 +11,14 @@ import numpy as np
 
 import gan_jax
 from gan_jax import metrics
+from gan_jax.content import content_order
 from gan_jax.data import Dataset
 from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import Extractor, Features
 from gan_jax.judging.flags import copy_flags, judge_flags, variety_flags
 from gan_jax.judging.headline import make_headline
-from gan_jax.judging.ladder import BLUR, NOISE, Ladder, finds_missing_class, measure_ladder
+from gan_jax.judging.ladder import NOISE, Ladder, finds_missing_class, measure_ladder
 from gan_jax.judging.statistics import Origin, cached_moments
 from gan_jax.judging.suite import (
     INFLUENCE,
@@ -29,7 +30,6 @@ from gan_jax.judging.suite import (
     run_suite,
 )
 from gan_jax.judging.view import View
-from gan_jax.metrics.content import content_order
 
 _REFERENCE_LIMIT = 20_000
 
@@ -341,7 +341,7 @@ def make_judge(
         )
     extractor.check_shape(reference.image_shape)  # before a large set is read
     limit = getattr(extractor, "reference_limit", _REFERENCE_LIMIT)
-    order = content_order(reference.take(np.arange(len(reference))))[:limit]  # SHIM
+    order = reference.content_order()[:limit]
     images = reference.take(order)
     if (images == images[0]).all():
         raise InputError(

@@ -160,7 +160,9 @@ def _kernel(sides: Sides) -> dict[str, Entry]:
             "standard_error": found.standard_error,
             "ci": [found.value - margin, found.value + margin],
             "n": len(fake),
-            **({INFLUENCE: found.real_influence} if hasattr(found, "real_influence") else {}),  # SHIM
+            **(
+                {INFLUENCE: found.real_influence} if hasattr(found, "real_influence") else {}
+            ),  # SHIM
         }
     }
 
@@ -221,9 +223,7 @@ def _modes(sides: Sides) -> dict[str, Entry]:
         metrics.class_kl(metrics.class_histogram(side, classes), np.ones(classes))
         for side in (fake, other)
     )
-    unsure, real_unsure = (
-        side.channels.max(-1) < UNSURE_BELOW for side in (halves[2], halves[1])
-    )
+    unsure, real_unsure = (side.channels.max(-1) < UNSURE_BELOW for side in (halves[2], halves[1]))
     return {
         "modes": {"value": value.modes, "real": floor.modes, "n": count},
         "modes_kl": {"value": value.kl, "floor": floor.kl, "n": count},

@@ -57,7 +57,7 @@ class Experiment:
     protocol: dict[str, Any]
 
     @property
-    def self.label_names -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:
         """Of the real images; all labels are numbers of these."""
         longer = max(self.train, self.test, key=lambda part: part.num_classes)
         return longer.label_names
