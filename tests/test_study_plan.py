@@ -88,6 +88,25 @@ def test_subsets_of_the_digits_are_disjoint_from_the_test_and_balanced():
     assert set(np.bincount(splits.train.labels[order[:3000]])) == {300}
 
 
+@pytest.mark.parametrize("balanced", [True, False])
+def test_subsets_do_not_hang_on_the_order_of_the_set(balanced):
+    train = make_set(np.repeat([0, 1, 2], [90, 60, 50]), "train", 0)
+    test = make_set([0, 1, 2] * 5, "test", 1)
+    found = []
+    for seed in (0, 1):
+        moved = []
+        for part in (train, test):
+            rows = np.random.default_rng(seed).permutation(len(part))
+            moved.append(
+                dataclasses.replace(part, images=part.images[rows], labels=part.labels[rows])
+            )
+        splits = make_splits(*moved, sizes=(30,), balanced=balanced)
+        rows = nested_order(splits.train.labels, 5, balanced=balanced)[:30]
+        found.append((splits.train.images[rows], splits.train.labels[rows], splits.test.images))
+    for first, second in zip(*found):
+        np.testing.assert_array_equal(first, second)
+
+
 def test_a_training_image_that_is_in_the_test_is_left_out():
     train, test = make_set([0, 1] * 10, "train", 0), make_set([0, 1] * 3, "test", 1)
     leaked = train.images.copy()

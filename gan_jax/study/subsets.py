@@ -20,7 +20,9 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Splits:
-    """The real images of a study, in memory.
+    """The real images of a study, in memory and in the order of their content.
+
+    So what is taken from them does not hang on their order in files.
 
     Attributes:
         train: that subsets are taken from; none is in `test`.
@@ -57,6 +59,7 @@ def make_splits(train: Dataset, test: Dataset, *, sizes: Sequence[int], balanced
     train.require_classes()
     check_test_labels(test)
     check_same_shape(train, test)
+    train, test = _in_content_order(train), _in_content_order(test)
     fresh = ~shared_images(train.images, test.images)
     dropped = int(np.sum(~fresh))
     if dropped:
@@ -85,7 +88,7 @@ def nested_order(labels: np.ndarray, seed: int, *, balanced: bool) -> np.ndarray
     of the whole set, rounded.
 
     Args:
-        labels: int [n].
+        labels: int [n], of `Splits.train`.
         seed: of the order.
         balanced: see above.
 
@@ -103,6 +106,11 @@ def nested_order(labels: np.ndarray, seed: int, *, balanced: bool) -> np.ndarray
     ties = np.empty(len(labels))
     ties[order] = np.arange(len(labels))
     return np.lexsort((ties, place))
+
+
+def _in_content_order(dataset: Dataset) -> Dataset:
+    rows = dataset.content_order()
+    return dataclasses.replace(dataset, images=dataset.take(rows), labels=dataset.labels[rows])
 
 
 def _check_sizes(train: Dataset, sizes: Sequence[int], balanced: bool) -> None:
