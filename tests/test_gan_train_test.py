@@ -260,6 +260,14 @@ def test_labelled_and_bare_files(pack, tmp_path):
         same = (train.images[:30] == image).all((1, 2, 3))
         assert label in train.labels[:30][same]
     assert len(found.draw(0, 30).images) == 30
+    rows = np.random.default_rng(0).permutation(30)
+    np.savez(tmp_path / "moved.npz", images=train.images[rows], labels=train.labels[rows])
+    moved = samples_of_files(str(tmp_path / "moved.npz"), pack, real).draw(3, 12)
+    np.testing.assert_array_equal(moved.images, drawn.images)
+    np.testing.assert_array_equal(moved.labels, drawn.labels)
+    np.savez(tmp_path / "whole.npz", images=train.images, labels=train.labels)
+    divided = samples_of_files(str(tmp_path / "fake.npz"), pack, str(tmp_path / "whole.npz"))
+    assert len(divided.train) + len(divided.test) == len(train) and len(divided.test) < len(train)
     bare = samples_of_files(str(tmp_path / "bare.npz"), pack, real)
     assert bare.labelled_by.startswith("pseudo-labels of cnn-tiny@")
     assert bare.config.model.widths == (5,)

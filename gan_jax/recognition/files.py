@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gan_jax.content import content_keys
 from gan_jax.extractors.pack import Extractor
 from gan_jax.images import image_grid, save_png
 from gan_jax.recognition.reading import Readings
@@ -61,8 +62,11 @@ def write_table(
 
 
 def write_pictures(place: pathlib.Path, images: np.ndarray, readings: Readings) -> None:
-    """Writes the images that the recognisers are surest and least sure of, as two grids."""
-    order = np.argsort(-readings.confidences, kind="stable")
+    """Writes the images that the recognisers are surest and least sure of, as two grids.
+
+    Of equal confidences, content decides: not the order of the images.
+    """
+    order = np.lexsort((content_keys(images), -readings.confidences))
     save_png(place / "most_certain.png", image_grid(images[order[:_SHOWN]]))
     save_png(place / "least_certain.png", image_grid(images[order[::-1][:_SHOWN]]))
 

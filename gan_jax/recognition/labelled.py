@@ -125,7 +125,8 @@ def samples_of_files(
         samples: by path or name, as `gan_jax.data.read_images` takes them; labelled, or else the
             pack labels them.
         extractor: a pack, whose config the recognisers take.
-        reference: the real images, whose splits 'train' and 'test' are taken.
+        reference: the real images, whose splits 'train' and 'test' are taken; a set that has none
+            is divided as a run divides its data set.
         resize: how to bring all to the pack's size; '' takes them as they are.
 
     Raises:
@@ -134,7 +135,9 @@ def samples_of_files(
     pack = _pack(extractor, samples)
     options = resizing_options(pack, resize) if resize else {}
     given = read_images(samples, split="all", **options)
-    train, test = (read_images(reference, split=part, **options) for part in ("train", "test"))
+    train, test = (
+        read_images(reference, split=part, divide=True, **options) for part in ("train", "test")
+    )
     train.require_classes()
     if given.image_shape != train.image_shape:
         raise InputError(
@@ -154,7 +157,7 @@ def samples_of_files(
             )
 
     def draw(seed: int, count: int) -> Labelled:
-        rows = np.sort(np.random.default_rng(seed).permutation(len(given))[:count])
+        rows = given.draw(count, seed=seed)
         images = given.take(rows)
         found = labeller(images) if labels is None else labels[rows]
         return Labelled(images, found.astype(np.int32))

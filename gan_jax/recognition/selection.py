@@ -10,6 +10,7 @@ import dataclasses
 
 import numpy as np
 
+from gan_jax.content import content_keys
 from gan_jax.errors import InputError
 from gan_jax.members.statistics import Summary, summarise
 from gan_jax.metrics import wilson_interval
@@ -66,7 +67,8 @@ def select_surest(readings: Readings, count: int, real: Readings | None = None) 
 
     Args:
         readings: of all images.
-        count: how many to keep; of equal confidences the first images.
+        count: how many to keep; of equal confidences, as of images that a recogniser gives 1,
+            those come first whose probabilities have the smaller hash: not the first in order.
         real: of held-out real images by the same recognisers, or None.
 
     Raises:
@@ -113,7 +115,8 @@ def _verdict(
 
 def _surest(readings: Readings, count: int) -> np.ndarray:
     """The images that the first recogniser is surest of, int [count], surest first."""
-    return np.argsort(-readings.probabilities[0].max(axis=-1), kind="stable")[:count]
+    ties = content_keys(readings.probabilities.swapaxes(0, 1))
+    return np.lexsort((ties, -readings.probabilities[0].max(axis=-1)))[:count]
 
 
 def _in_firsts_class(readings: Readings) -> np.ndarray:
