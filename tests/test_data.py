@@ -193,8 +193,21 @@ def tfds_folder(tmp_path_factory):
                 file.seek(0)
                 yield number, {"image": file, "label": number % 2}
 
+    class GanJaxUndivided(GanJaxToy):
+        """40 images, each three times, and no test split."""
+
+        def _split_generators(self, dl_manager):
+            return {"train": self._generate_examples(120)}
+
+        def _generate_examples(self, count):
+            for number, (_, example) in enumerate(super()._generate_examples(40)):
+                for copy in range(3):
+                    example["image"].seek(0)
+                    yield 3 * number + copy, dict(example)
+
     folder = tmp_path_factory.mktemp("tfds")
-    GanJaxToy(data_dir=str(folder), file_format="array_record").download_and_prepare()
+    for builder in (GanJaxToy, GanJaxUndivided):
+        builder(data_dir=str(folder), file_format="array_record").download_and_prepare()
     return str(folder)
 
 
@@ -208,6 +221,27 @@ def test_prepared_tfds_set(tfds_folder, limit):
         assert (dataset.images is None) == (limit == TINY_LIMIT)
         np.testing.assert_array_equal(dataset.labels, contents(dataset)[:, 0, 0, 0] // 3 % 2)
         assert dataset.class_names == ("cat", "dog")
+
+
+def test_a_tfds_set_of_one_split_is_divided_without_tearing_copies_apart(tfds_folder):
+    config = {"tfds_name": "gan_jax_undivided", "path": tfds_folder, "image_size": (4, 6)}
+    train, test = (data.load({"name": "tfds", **config}, split) for split in ("train", "test"))
+    assert len(train) == 108 and np.bincount(test.labels).tolist() == [6, 6]
+    sides = [set(part.images[:, 0, 0, 0].tolist()) for part in (train, test)]
+    assert len(sides[0]) == 36 and len(sides[1]) == 4 and not sides[0] & sides[1]
+    del config["tfds_name"]
+    whole = data.read_images("tfds:gan_jax_undivided", split="test", **config)
+    assert len(whole) == 120 and whole.split == "all" and not whole.own_parts
+    parts = data.read_images("tfds:gan_jax_toy", split="test", **config)
+    assert len(parts) == 6 and parts.split == "test" and parts.own_parts
+
+
+@pytest.mark.parametrize("limit", [100, TINY_LIMIT])
+def test_tfds_sets_have_a_content_order(tfds_folder, limit):
+    config = {"path": tfds_folder, "image_size": (4, 6), "memory_limit_mb": limit}
+    toy = data.read_images("tfds:gan_jax_toy", **config)
+    shades = toy.take(toy.content_order())[:, 0, 0, 0]
+    assert sorted(shades) == sorted(contents(toy)[:, 0, 0, 0]) and sorted(shades) != shades.tolist()
 
 
 def test_tfds_errors(tfds_folder, monkeypatch):
