@@ -18,8 +18,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gan_jax.content import content_order
 from gan_jax.errors import InputError
-from gan_jax.metrics.content import content_order
 from gan_jax.metrics.moments import checked_features
 
 NUM_PERMUTATIONS = 999
