@@ -89,7 +89,7 @@ class _Extractor:
 
 
 def _features(found):
-    return Features(np.zeros((len(found), 2)), None, np.eye(3)[np.asarray(found)])
+    return Features(np.eye(3)[np.asarray(found)], None, np.eye(3)[np.asarray(found)])
 
 
 def _judged(asked, found, *, names, reference_labels=None, accuracy=0.9, **changes):

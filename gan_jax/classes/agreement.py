@@ -1,4 +1,5 @@
-"""Whether the judge's recogniser finds the classes that a conditional GAN was asked for."""
+"""Whether a conditional GAN draws the classes it was asked for: as a recogniser reads them, and how
+far they are from real ones."""
 
 from __future__ import annotations
 
@@ -9,11 +10,18 @@ from typing import Any
 import numpy as np
 
 from gan_jax import metrics
+from gan_jax.classes.distances import Classed, class_distances
+from gan_jax.classes.pictures import ClassPictures, NamedRows
+from gan_jax.classes.report import farthest_classes
 from gan_jax.data import Dataset
 from gan_jax.data.labels import renumbered
+from gan_jax.extractors.pack import Features
 from gan_jax.judging.judge import Judge, Judgement
+from gan_jax.judging.view import View
 
 NAME = "class_agreement"
+_SHOWN = 3  # classes
+_COLUMNS = 10
 
 
 def judge_asked(
@@ -45,25 +53,31 @@ def judge_asked(
     # A conditional GAN's agreement is one of the classifier's numbers.
     if labels is None or (families is not None and "classifier" not in families):
         return judgement
-    return with_agreement(judgement, judge, labels, train)
+    return with_agreement(judgement, judge, labels, train, distances=complete)
 
 
 def with_agreement(
-    judgement: Judgement, judge: Judge, labels: np.ndarray, train: Dataset
+    judgement: Judgement,
+    judge: Judge,
+    labels: np.ndarray,
+    train: Dataset,
+    *,
+    distances: bool = False,
 ) -> Judgement:
     """The judgement with the metric 'class_agreement', where the judge knows the classes.
 
     Its entry holds 'value', the share of images that the recogniser reads as the class they were
     asked to be, its 95 % interval 'ci', 'real', the same of the reference images and their labels,
     'n', and 'classes': the same of each class by name, with 'taken_for', the class that it is most
-    often read as instead, or None. A recogniser of other classes is named in the protocol's
-    'skipped'.
+    often read as instead, or None, and what `class_distances` gives. A recogniser of other classes
+    is named in the protocol's 'skipped'.
 
     Args:
         judgement: of images of these labels, in this order.
         judge: whose judgement it is.
         labels: the classes asked for, int32 [n], in the numbering of `train`.
         train: what the GAN was trained on.
+        distances: whether to take the time for them; they need a labelled reference.
     """
     protocol = judgement.protocol | {"labels": "random, in the mix of the training set"}
     if not judge.knows_classes:
@@ -77,9 +91,45 @@ def with_agreement(
     found = np.argmax(judgement.features.probabilities, -1)
     fake = metrics.class_agreement(found, asked, len(names))
     entry = agreement_entry(fake, _of_reference(judge), names)
+    if distances and judge.reference_classes is not None:
+        real = Classed(_view(judge.features), judge.reference_classes)
+        drawn = Classed(_view(judgement.features), asked)
+        found = class_distances(real, drawn, judge.ladder, names, seed=judge.seed)
+        for name, part in found.items():
+            entry["classes"][name] |= part
     return dataclasses.replace(
         judgement, metrics=judgement.metrics | {NAME: entry}, protocol=protocol
     )
+
+
+def with_farthest(
+    pictures: ClassPictures,
+    judgement: Judgement,
+    judge: Judge,
+    images: np.ndarray,
+    labels: np.ndarray,
+    train: Dataset,
+) -> ClassPictures:
+    """The pictures with those of the classes farthest from real, where that is known.
+
+    Args:
+        pictures: what there is to see.
+        judgement: by `judge_asked`, complete.
+        judge: whose it is.
+        images, labels: that were judged, uint8 [n, h, w, c] and int32 [n].
+        train: what the GAN was trained on.
+    """
+    names = farthest_classes(judgement.metrics.get(NAME, {}))[:_SHOWN]
+    if not names:
+        return pictures
+    numbers = [judge.extractor.class_names.index(name) for name in names]
+    asked = renumbered(labels, train.label_names, judge.extractor.class_names)
+    sides = [
+        np.stack([some[np.resize(np.flatnonzero(classes == n), _COLUMNS)] for n in numbers])
+        for some, classes in ((images, asked), (judge.images, judge.reference_classes))
+    ]
+    generated, real = (NamedRows(tuple(names), rows) for rows in sides)
+    return dataclasses.replace(pictures, farthest=generated, farthest_real=real)
 
 
 def agreement_entry(
@@ -110,9 +160,11 @@ def _of_reference(judge: Judge) -> metrics.ClassAgreement | None:
     if judge.reference_classes is None:
         return None
     found = np.argmax(judge.features.probabilities, -1)
-    return metrics.class_agreement(
-        found, judge.reference_classes, len(judge.extractor.class_names)
-    )
+    return metrics.class_agreement(found, judge.reference_classes, len(judge.extractor.class_names))
+
+
+def _view(features: Features) -> View:
+    return View.of(features.semantic, features.texture)
 
 
 def _entry(agreement: metrics.ClassAgreement) -> dict[str, Any]:

@@ -50,12 +50,17 @@ class ClassPictures:
         within: walks between two latents, each inside a class.
         between: walks from class to class, each of one latent; None of a generator without a table
             of classes to blend.
+        farthest: generated images of the classes that are farthest from real; None if that is not
+            known.
+        farthest_real: images of the judge's reference of the same classes.
     """
 
     generated: NamedRows
     real: NamedRows
     within: NamedRows
     between: NamedRows | None
+    farthest: NamedRows | None = None
+    farthest_real: NamedRows | None = None
 
 
 def picture(rows: NamedRows) -> np.ndarray:

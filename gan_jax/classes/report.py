@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gan_jax.classes.pictures import ClassPictures
 from gan_jax.reports import webpage
 
 _MOST_CLASSES = 40
+_LEVEL = 0.05  # of p, corrected for the number of classes
 
 
 def samples_section(pictures: ClassPictures) -> str:
@@ -22,32 +24,106 @@ def samples_section(pictures: ClassPictures) -> str:
     )
 
 
-def agreement_section(entry: dict[str, Any]) -> str:
-    """How often each class that was asked for is found, of eval.json's 'class_agreement'."""
+def farthest_classes(entry: Mapping[str, Any]) -> list[str]:
+    """Names of the classes whose distance is known, of eval.json's 'class_agreement'.
+
+    Those that the test tells from real ones come first, and of either kind the farthest.
+    """
+    known = {k: part for k, part in entry.get("classes", {}).items() if part.get("distance")}
+
+    def rank(name: str) -> tuple[bool, float]:
+        return not _is_told(known[name]), -known[name]["distance"]["value"]
+
+    return sorted(known, key=rank)
+
+
+def farthest_text(entry: Mapping[str, Any]) -> str:
+    """'Farthest from real: sandal (as 1.2 px of blur).', for a header; '' if that is not known."""
+    names = farthest_classes(entry)
+    if not names:
+        return ""
+    part = entry["classes"][names[0]]
+    if not _is_told(part):
+        return "No class can be told from real images of it."
+    size = _size(part)
+    return f"Farthest from real: {names[0]}{f' (as {size})' if size else ''}."
+
+
+def agreement_section(entry: Mapping[str, Any], pictures: ClassPictures | None = None) -> str:
+    """How each class that was asked for came out, of eval.json's 'class_agreement'.
+
+    With distances the farthest class comes first, and `pictures` may show it; else the one that is
+    least often read as it was asked for.
+    """
     classes = entry.get("classes", {})
+    if not classes:
+        return ""
+    farthest = farthest_classes(entry)
+    others = sorted(classes.keys() - set(farthest), key=lambda name: (classes[name]["value"], name))
+    shown = [*farthest, *others][:_MOST_CLASSES]
+    explanation = (
+        "'Read as asked' is how often the recogniser agrees with the class that was asked for; it "
+        "does not say how good the images look. Good: as often as it reads real images right."
+    )
     rows = []
-    for name in sorted(classes, key=lambda name: classes[name]["value"])[:_MOST_CLASSES]:
+    for name in shown:
         part = classes[name]
         low, high = (webpage.percentage(end) for end in part["ci"])
-        rows.append(
-            [
-                name,
-                webpage.percentage(part["value"]),
-                f"{low} to {high}",
-                webpage.percentage(part.get("real")),
-                f"{part['n']:,}",
-                part["taken_for"] or "–",
-            ]
+        agreement = [
+            f"{webpage.percentage(part['value'])} ({low} to {high})",
+            webpage.percentage(part.get("real")),
+            part["taken_for"] or "–",
+        ]
+        rows.append([name, *(_distance_cells(part) if farthest else []), *agreement, _n(part)])
+    heads = ["asked for", "read as asked (95 %)", "real images", "else mostly read as", "n"]
+    if farthest:
+        heads[1:1] = ["as far from real as", "p"]
+        heads[-1] += ", real"
+        explanation = (
+            "Farthest first. 'As far from real as': real images of the class with that much damage "
+            "differ as much from real ones (95 % interval). p is how often real images of all "
+            f"classes would show one so different (Holm). {explanation}"
         )
-    if not rows:
-        return ""
-    heads = ["asked for", "found", "95 % interval", "of real images", "n", "else mostly read as"]
+    few = [name for name in others if "distance" in classes[name]] if farthest else []
+    note = f"<p>Too few images to test: {webpage.escape(', '.join(few))}.</p>" if few else ""
+    sides = ""
+    if pictures is not None and pictures.farthest is not None:
+        sides = webpage.columns(
+            webpage.rows(pictures.farthest.images, pictures.farthest.names, "Generated"),
+            webpage.rows(pictures.farthest_real.images, pictures.farthest_real.names, "Real"),
+        )
     return webpage.section(
-        "The classes that were asked for",
-        "How often the recogniser reads an image as the class that was asked for, least often "
-        "first. Good: as often as it reads real images right.",
-        webpage.table(heads, rows),
+        "The classes that were asked for", explanation, sides, webpage.table(heads, rows), note
     )
+
+
+_UNITS = {"blur": "px of blur", "noise": "noise"}
+
+
+def _is_told(part: Mapping[str, Any]) -> bool:
+    return part["p"] <= _LEVEL
+
+
+def _size(part: Mapping[str, Any]) -> str:
+    """'1.2 px of blur'; '' of a class without a ladder."""
+    size = part["size"]
+    if size is None:
+        return ""
+    more = "more than " if size["beyond"] else ""
+    return f"{more}{size['strength']:.2g} {_UNITS.get(size['damage'], size['damage'])}"
+
+
+def _distance_cells(part: Mapping[str, Any]) -> list[str]:
+    if part.get("distance") is None:
+        return ["–", "–"]
+    size = part["size"]
+    between = f" ({size['low']:.2g} to {size['high']:.2g})" if size and not size["beyond"] else ""
+    return [f"{_size(part)}{between}" or "–", f"{part['p']:.2g}"]
+
+
+def _n(part: Mapping[str, Any]) -> str:
+    real = part.get("n_real")
+    return f"{part['n']:,}" if real is None else f"{part['n']:,}, {real:,}"
 
 
 def walks_section(pictures: ClassPictures) -> str:
