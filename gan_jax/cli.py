@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
+from gan_jax.judging.words import in_words
 
 _MOST_CLASSES = 100  # a longer histogram is left to the report
 
@@ -80,7 +81,13 @@ def _fail(error: BaseException, status: int) -> int:
 
 
 def metric_table(result: dict[str, Any]) -> str:
-    """The numbers of eval.json as text, one a line."""
+    """Flags, headline and numbers of eval.json as text."""
+    top = [f"! {flag['text']}" for flag in result.get("flags", ())]
+    if result.get("headline"):
+        words = in_words(result["headline"])
+        top += [line for line in (words.verdict, words.note) if line]
+    # What a control says of a distance is an order at most, never how good.
+    ratios = not any(flag["name"] == "control" for flag in result.get("flags", ()))
     rows: list[Sequence[str]] = [
         ("metric", "value", "floor", "ratio", "real", "95 % interval", "n")
     ]
@@ -93,7 +100,7 @@ def metric_table(result: dict[str, Any]) -> str:
                 name,
                 f"{value:.4g}",
                 "" if floor is None else f"{floor:.4g}",
-                "" if not floor else f"{value / floor:.1f}",
+                f"{value / floor:.1f}" if floor and ratios else "",
                 f"{entry['real']:.4g}" if "real" in entry else "",
                 "" if ci is None else f"{ci[0]:.4g} to {ci[1]:.4g}",
                 str(entry.get("n", "")),
@@ -122,4 +129,4 @@ def metric_table(result: dict[str, Any]) -> str:
         lines.append(line)
     for name, reason in result["protocol"].get("skipped", {}).items():
         lines.append(f"not computed: {name}: {reason}")
-    return "\n".join(lines)
+    return "\n".join([*top, *lines])

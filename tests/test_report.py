@@ -214,32 +214,69 @@ def test_reports_touch_no_global_plotting_state(tmp_path):
 # The GAN's page
 
 
-def test_gan_page_leads_with_a_verdict_made_of_the_numbers(tmp_path):
-    text = _written(tmp_path / "r.html", _full_report()).text
-    assert (
-        "fd_semantic 6.12 = 4.2 × the floor of real against real at n = 500, "
-        "judged by cnn-mnist5k@1a2b3c4d." in text
-    )
-    assert "The rarest class, dog, makes up 30.0 % of the samples." in text
-    assert "2.0 × the floor of real images in fd_texture" in text
-    assert "93.1 % how sure the recogniser is" in text and "2 of 2 classes are drawn" in text
+def _headline(**changes):
+    """What a judge of 2,000 images that are a little off says."""
+    return {
+        "verdict": "told apart",
+        "test": {"p": 0.001, "n_real": 1000, "n_fake": 2000},
+        "size": {
+            "damage": "blur", "strength": 0.331, "low": 0.32, "high": 0.34, "beyond": False,
+            "broken": {"low": 0.078, "share": 0.121, "high": 0.153},
+        },
+        "ladder": {"strengths": [0.3, 0.4, 0.5]},
+        "noticed": {"strength": 0.4, "broken": 0.25, "n": 250, "needed": 391},
+    } | changes  # fmt: skip
 
 
-def test_gan_page_says_first_that_its_judge_failed(tmp_path):
+def _judged(tmp_path, headline, flags=()):
     report = _full_report()
-    for gate, said in (("failed: blur is not seen", True), ("passed", False)):
-        protocol = report.evaluation["protocol"] | {"gate": gate}
-        evaluation = report.evaluation | {"protocol": protocol}
-        page = _written(tmp_path / "r.html", dataclasses.replace(report, evaluation=evaluation))
-        message = "did not pass its degradation gate (failed: blur is not seen)"
-        assert (message in page.text) == said
+    evaluation = report.evaluation | {"headline": headline, "flags": list(flags)}
+    return _written(tmp_path / "r.html", dataclasses.replace(report, evaluation=evaluation)).text
+
+
+def test_gan_page_leads_with_a_test_and_a_size(tmp_path):
+    text = _judged(tmp_path, _headline())
+    assert (
+        "Told from real images (p = 0.001; 2,000 images against 1,000 real ones). As far from real "
+        "as real images with 0.33 pixels of blur (0.32 to 0.34), or with 12 % (7.8 to 15) of them "
+        "in shuffled pieces. Judge: cnn-mnist5k@1a2b3c4d." in text
+    )
+    assert "With 250 images a side the test notices 0.4 pixels of blur and misses 0.3" in text
+    assert "The rarest class, dog, makes up 30.0 % of the samples." in text
+    assert "0.33 px blur on real images would be as far from real 12 % of real" in text
+    assert "2 of 2 classes are drawn" in text
+
+
+def test_gan_page_of_images_that_are_not_told_from_real_says_no_more(tmp_path):
+    text = _judged(tmp_path, _headline(verdict="not told apart", test={
+        "p": 0.34, "n_real": 1000, "n_fake": 2000}))  # fmt: skip
+    assert "Not told from real images (p = 0.34" in text
+    assert "No farther from real than real images with 0.34 pixels of blur, or with 15 %" in text
+    assert "better" not in text[: text.index("Samples")]
+
+
+def test_gan_page_of_too_few_images_has_no_large_numbers(tmp_path):
+    noticed = {"strength": 0.5, "broken": 0.8, "n": 28, "needed": 448}
+    headline = _headline(verdict="too few images", noticed=noticed)
+    flag = {"name": "too few", "text": "There are too few images.", "apart": False}
+    text = _judged(tmp_path, headline, [flag])
+    top = text[: text.index("Samples")]
+    assert "There are too few images. Too few images to say how good they are" in top
+    assert "About 900 held-out images, and half as many to judge, would do." in top
+    assert "px blur" not in top and "classes are drawn" not in top
+
+
+def test_gan_page_says_first_what_a_reader_must_know(tmp_path):
+    flag = {"name": "copied", "text": "All images are copies.", "apart": True}
+    text = _judged(tmp_path, _headline(), [flag])
+    assert text.index("All images are copies.") < text.index("Told from real images")
 
 
 def test_gan_page_shows_every_part(tmp_path):
     reader = _written(tmp_path / "r.html", _full_report())
     for heading in (
         "Samples",
-        "How good",
+        "In numbers",
         "Training",
         "fd_semantic over time",
         "Classes",
@@ -270,7 +307,7 @@ def test_gan_page_embeds_the_very_pixels(tmp_path):
 
 def test_gan_page_leaves_out_what_is_not_there(tmp_path):
     reader = _written(tmp_path / "r.html", GANReport("bare"))
-    assert reader.text == "bare bare Not evaluated."
+    assert reader.text == "bare bare Not judged."
     reader = _written(tmp_path / "r.html", _full_report(neighbours=None, confidences=None))
     assert "Nearest" not in reader.text and "convincing" not in reader.text
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-import numpy as np
 
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
@@ -81,8 +80,8 @@ def open_extractor(
     if name == "pixels" and not argument:
         return pixel_extractor(reference.image_shape)
     if name == "pca":
-        rows = np.random.default_rng(0).permutation(len(reference))[:MOST_FEATURES]
-        return pca_extractor(reference.take(np.sort(rows)), _number(choice, argument, 64))
+        rows = reference.content_order()[:MOST_FEATURES]
+        return pca_extractor(reference.take(rows), _number(choice, argument, 64))
     return _refuse(choice)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from gan_jax.collapse.meter import CollapseRule, Reading
 from gan_jax.data import Dataset
-from gan_jax.judging.headline import TOO_FEW
+from gan_jax.judging.words import TOO_FEW
 
 Flag = dict[str, Any]
 _MOST_REPEATED = 0.01

@@ -21,10 +21,14 @@ from gan_jax.metrics.two_sample import permuted_distances, pooled_gram
 LEVEL = 0.05
 """Of a two-sample test that tells images apart."""
 
-MOST_RUNG_IMAGES = 1_000
+ENOUGH = 0.2
+"""The share of broken images that a judgement must be able to notice."""
+
+SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+MOST_RUNG_IMAGES = 500
 """Real images that are damaged; more cost time and move the rungs little."""
 
-_MOST_TESTED = 250  # a side; power only rises with more
+_MOST_TESTED = 500  # a side; power only rises with more
 _DRAWS = 10
 _FOUND = 0.8  # of the draws
 _PERMUTATIONS = 199
@@ -38,8 +42,8 @@ def longer(name: str, strengths: tuple[float, ...]) -> Degradation:
 
 # Blur first: it is the damage that everybody can picture. Noise where blur changes nothing.
 BLUR = longer("blur", (0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.5, 4.0))
+BROKEN = longer("shuffled patches", (1.0,))
 NOISE = longer("noise", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5))
-PLAIN = {"blur": "pixels of blur", "noise": "of the range as noise"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,16 +55,20 @@ class Ladder:
         unit: what a strength counts.
         strengths: k, ascending.
         distances: the unbiased kernel distance of the damaged images from clean ones, k.
+        broken_distance: that of images whose pieces are shuffled, every one of them.
         clean: their view [m, d] undamaged.
         damaged: the view of each strength, k of [m, d].
+        broken: the view of images in shuffled pieces, [m, d].
     """
 
     damage: str
     unit: str
     strengths: tuple[float, ...]
     distances: tuple[float, ...]
+    broken_distance: float
     clean: View
     damaged: tuple[View, ...]
+    broken: View
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,14 +90,22 @@ class Noticed:
 
     Attributes:
         strength: on the ladder; None where even the strongest is not found.
+        broken: the share of broken images among real ones, of `SHARES`; None where not even broken
+            images alone are found.
         n: images a side.
-        needed: images a side that would do for the ladder's middle rung, an estimate by the law
-            that the test's threshold falls as 1 / n; None where that rung cannot be told from real.
+        needed: images a side to find a share of `ENOUGH` of broken images, an estimate: the share
+            that is found falls as the root of n. None where broken images are not found.
     """
 
     strength: float | None
+    broken: float | None
     n: int
     needed: int | None
+
+    @property
+    def has_power(self) -> bool:
+        """Whether a share of `ENOUGH` of broken images is found."""
+        return self.broken is not None and self.broken <= ENOUGH
 
 
 def measure_ladder(
@@ -104,7 +120,7 @@ def measure_ladder(
     over these pairs is an unbiased distance from all m images at once (Gretton et al. 2012, eq. 4).
 
     Args:
-        images: in the order of their content; the first 1,000 are used.
+        images: in the order of their content; the first 500 are used.
         look: gives the view of images.
         degradation: what is done to them.
     """
@@ -115,9 +131,16 @@ def measure_ladder(
         look(degradation.apply(pool, strength, np.random.default_rng([3, column])))
         for column, strength in enumerate(degradation.strengths)
     )
-    distances = tuple(_paired_distance(clean, view) for view in damaged)
+    broken = look(BROKEN.apply(pool, BROKEN.strengths[0], np.random.default_rng(4)))
     return Ladder(
-        degradation.name, degradation.unit, degradation.strengths, distances, clean, damaged
+        damage=degradation.name,
+        unit=degradation.unit,
+        strengths=degradation.strengths,
+        distances=tuple(_paired_distance(clean, view) for view in damaged),
+        broken_distance=_paired_distance(clean, broken),
+        clean=clean,
+        damaged=damaged,
+        broken=broken,
     )
 
 
@@ -138,6 +161,17 @@ def size_of(ladder: Ladder, distance: float) -> Size:
     return Size(float(np.interp(value, knots[keep], strengths[keep])), False)
 
 
+def broken_share(ladder: Ladder, distance: float) -> float | None:
+    """The share of broken images in a set of real ones that is as far from real as `distance` says.
+
+    A set of which the share e is of another distribution lies e^2 of that one's distance away, so
+    the share is a root, from 0 to 1. None where broken images cannot be told from real ones.
+    """
+    if ladder.broken_distance <= 0:
+        return None
+    return min(math.sqrt(max(distance, 0.0) / ladder.broken_distance), 1.0)
+
+
 def noticed(ladder: Ladder, most: int, *, seed: int = 0) -> Noticed:
     """The smallest damage that would have been noticed with so many images.
 
@@ -152,21 +186,23 @@ def noticed(ladder: Ladder, most: int, *, seed: int = 0) -> Noticed:
     total = len(ladder.clean.values)
     count = min(most, total // 2, _MOST_TESTED)
     if count < 2:
-        return Noticed(None, count, None)
-    low, high = 0, len(ladder.strengths)  # the answer lies in [low, high]; high is 'none'
+        return Noticed(None, None, count, None)
+    strength = _weakest(ladder.strengths, lambda rung: _finds(_of_rung(ladder, rung, count, seed)))
+    share = _weakest(SHARES, lambda rung: _finds(_of_share(ladder, SHARES[rung], count, seed)))
+    needed = None if share is None else max(math.ceil(count * (share / ENOUGH) ** 2), 2)
+    return Noticed(strength, share, count, needed)
+
+
+def _weakest(values: tuple[float, ...], is_found: Callable[[int], bool]) -> float | None:
+    """The least value that is found, by halving; None if none is."""
+    low, high = 0, len(values)
     while low < high:
         middle = (low + high) // 2
-        if _is_found(ladder, middle, count, seed):
+        if is_found(middle):
             high = middle
         else:
             low = middle + 1
-    strength = ladder.strengths[low] if low < len(ladder.strengths) else None
-    return Noticed(strength, count, _needed(ladder, count, seed))
-
-
-def middle_rung(ladder: Ladder) -> int:
-    """The rung that a judgement with enough images would notice."""
-    return (len(ladder.strengths) - 1) // 2
+    return values[low] if low < len(values) else None
 
 
 def finds_missing_class(
@@ -198,15 +234,28 @@ def finds_missing_class(
     return _finds(draw)
 
 
-def _is_found(ladder: Ladder, rung: int, count: int, seed: int) -> bool:
+Draw = Callable[[int], tuple[View, View]]
+
+
+def _of_rung(ladder: Ladder, rung: int, count: int, seed: int) -> Draw:
     def draw(number: int) -> tuple[View, View]:
         first, second = _halves(ladder, count, seed, number)
         return ladder.clean.take(first), ladder.damaged[rung].take(second)
 
-    return _finds(draw)
+    return draw
 
 
-def _finds(draw: Callable[[int], tuple[View, View]]) -> bool:
+def _of_share(ladder: Ladder, share: float, count: int, seed: int) -> Draw:
+    def draw(number: int) -> tuple[View, View]:
+        first, second = _halves(ladder, count, seed, number)
+        broken = second[: round(share * count)]
+        mixed = ladder.broken.take(broken).beside(ladder.clean.take(second[len(broken) :]))
+        return ladder.clean.take(first), mixed
+
+    return draw
+
+
+def _finds(draw: Draw) -> bool:
     """Whether the test at 5 % tells the two views of 8 of 10 draws apart.
 
     The threshold is that of the permutations of the first draw; those of the others are alike.
@@ -221,21 +270,6 @@ def _finds(draw: Callable[[int], tuple[View, View]]) -> bool:
             threshold = float(np.quantile(values[1:], 1 - LEVEL))
         missed += bool(values[0] <= threshold)
     return missed <= (1 - _FOUND) * _DRAWS + 1e-9
-
-
-def _needed(ladder: Ladder, count: int, seed: int) -> int | None:
-    """Images a side for the middle rung."""
-    distance = ladder.distances[middle_rung(ladder)]
-    if distance <= 0:
-        return None
-    values = []
-    for draw in range(2 * _DRAWS):
-        first, second = _halves(ladder, count, seed, draw)
-        pool = ladder.clean.take(first).pooled(ladder.clean.take(second))
-        values.append(permuted_distances(pooled_gram(pool, gamma=1.0), count, num_permutations=0))
-    # One-sided 5 %, and 80 % power: 1.64 + 0.84 spreads of the statistic under the null hypothesis.
-    threshold = (1.64 + 0.84) * float(np.sqrt(np.mean(np.square(values))))
-    return max(math.ceil(count * threshold / distance), 2)
 
 
 def _halves(ladder: Ladder, count: int, seed: int, draw: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,10 @@ import dataclasses
 
 import numpy as np
 
-_LEAST_SPREAD = 0.1  # of a column, in the layer's: a unit that hardly ever fires must not decide
+# A unit that hardly ever fires among few real images must not decide: the spread of a column counts
+# as at least this share of its layer's, and values level off a few spreads from the mean.
+_LEAST_SPREAD = 0.1
+_LEVEL_OFF = 3.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,28 +34,32 @@ class View:
         """That of the images `rows`."""
         return dataclasses.replace(self, values=self.values[rows])
 
+    def beside(self, other: View) -> View:
+        """That of both sets of images together."""
+        return dataclasses.replace(self, values=np.concatenate([self.values, other.values]))
+
     def pooled(self, other: View) -> np.ndarray:
         """Both, one below the other, standardised by both together: float64 [n + m, d].
 
         A permutation test stays exact with these, as the pool does not know who is real.
         """
-        pool = dataclasses.replace(self, values=np.concatenate([self.values, other.values]))
+        pool = self.beside(other)
         return pool.standardised(by=pool)
 
     def standardised(self, *, by: View) -> np.ndarray:
-        """Columns less the mean of `by` over its spread, float64 [n, d].
+        """Columns less the mean of `by` over its spread, float64 [n, d], levelled off at 3 spreads.
 
         Each layer's columns are divided by the root of their number and of the number of layers, so
         that x.y is the mean over layers of the mean over columns: the kernel (x.y + 1)^3 gives each
         layer the same weight.
         """
-        mean, spread = by.values.mean(0), by.values.std(0)
-        scale = np.empty_like(spread)
+        spread, weight = by.values.std(0), np.empty(self.values.shape[1])
         start = 0
         for width in self.layers:
             part = slice(start, start + width)
             typical = float(np.sqrt(np.mean(spread[part] ** 2)))
-            least = max(_LEAST_SPREAD * typical, 1e-12)
-            scale[part] = np.maximum(spread[part], least) * np.sqrt(width * len(self.layers))
+            spread[part] = np.maximum(spread[part], max(_LEAST_SPREAD * typical, 1e-12))
+            weight[part] = 1.0 / np.sqrt(width * len(self.layers))
             start += width
-        return (self.values - mean) / scale
+        scores = (self.values - by.values.mean(0)) / spread
+        return _LEVEL_OFF * np.tanh(scores / _LEVEL_OFF) * weight

@@ -18,6 +18,7 @@ from gan_jax.errors import InputError
 from gan_jax.images import grid_columns
 from gan_jax.images import image_grid as image_grid
 from gan_jax.images import save_png as save_png
+from gan_jax.judging.words import Words, in_words
 from gan_jax.reports import webpage
 from gan_jax.reports.curves import training_section, variety_section
 from gan_jax.reports.figures import class_chart
@@ -31,9 +32,9 @@ _RAREST = 6
 
 _MEANING = {
     "fd_semantic": "Fréchet distance in the recogniser's last hidden layer: are the right things "
-    "drawn, in the right mix? Lower is better; 1 × the floor is as good as real images.",
+    "drawn, in the right mix? Lower is better.",
     "fd_texture": "The same in a middle layer: are strokes, edges and noise like those of real "
-    "images? Lower is better; 1 × the floor is as good as real images.",
+    "images? Lower is better.",
     "classifier_score": "How sure the recogniser is of each image and how varied its answers are, "
     "from 1 to the number of classes. Higher is better. It ignores real images.",
     "confidence": "Mean probability of the recogniser's best guess, from 0 to 1. Higher is better.",
@@ -43,7 +44,7 @@ _MEANING = {
     "for. Higher is better; beside it, how often it reads real images right.",
     "modes": "Classes that the recogniser finds at least once.",
     "modes_kl": "How far the mix of combinations is from that of real images, in nats. Lower is "
-    "better; 1 × the floor is as good as real images.",
+    "better.",
     "modes_kl_uniform": "The same from an even mix.",
     "unsure_digits": "Share of the digits for which no class is likelier than all others together.",
     "precision": "Share of the images that lie among real ones. Higher is better.",
@@ -151,44 +152,28 @@ def _check(report: GANReport) -> None:
 
 
 def _header(report: GANReport) -> str:
-    metrics = report.evaluation.get("metrics", {})
-    protocol = report.evaluation.get("protocol", {})
-    judge, gate = protocol.get("extractor"), protocol.get("gate", "")
-    numbers = []
-    verdict = "Not evaluated."
-    for name in ("fd_semantic", "fd_texture"):
-        entry = metrics.get(name)
-        if not entry:
-            continue
-        ratio = _ratio(entry)
-        if not numbers:
-            verdict = f"{name} {webpage.number(entry['value'])}"
-            if ratio:
-                verdict += f" = {ratio} the floor of real against real"
-            if entry.get("n"):
-                verdict += f" at n = {entry['n']:,}"
-            verdict += f", judged by {judge}." if judge else "."
-            if gate.startswith("failed"):
-                verdict += f" The judge did not pass its degradation gate ({gate})."
-        if ratio:
-            numbers.append((ratio, f"the floor of real images in {name}; 1 × is the goal"))
-        else:
-            numbers.append((webpage.number(entry["value"]), f"{name}; 0 is the goal"))
+    evaluation = report.evaluation
+    metrics = evaluation.get("metrics", {})
+    flags = [flag["text"] for flag in evaluation.get("flags", ())]
+    words = Words("Not judged.", "", ())
+    if evaluation.get("headline"):
+        words = in_words(evaluation["headline"])
+    judge = evaluation.get("protocol", {}).get("extractor")
+    verdict = f"{words.verdict} Judge: {judge}." if judge else words.verdict
+    numbers, note = list(words.numbers), words.note
     if metrics.get("class_agreement"):
         share = webpage.percentage(metrics["class_agreement"]["value"])
         numbers.append((share, "are read as the class that was asked for"))
-    if metrics.get("confidence"):
-        confidence = metrics["confidence"]["value"]
-        numbers.append((webpage.percentage(confidence), "how sure the recogniser is on average"))
-    note = ""
     if report.class_counts is not None and sum(report.class_counts) > 0:
         shares = _shares(report.class_counts)
         rarest = int(np.argmin(shares))
         numbers.append((f"{np.sum(shares > 0)} of {len(shares)}", "classes are drawn"))
         if len(shares) > 1:
             share = webpage.percentage(shares[rarest])
-            note = f"The rarest class, {_name(report, rarest)}, makes up {share} of the samples."
-    return webpage.header(report.title, verdict, note, numbers)
+            note += f" The rarest class, {_name(report, rarest)}, makes up {share} of the samples."
+    if any(flag["name"] == "too few" for flag in evaluation.get("flags", ())):
+        numbers = []
+    return webpage.header(report.title, verdict, note.strip(), numbers, flags=flags)
 
 
 def _pictures(report: GANReport) -> str:
@@ -213,6 +198,7 @@ def _pictures(report: GANReport) -> str:
 def _metrics(report: GANReport) -> str:
     metrics = report.evaluation.get("metrics", {})
     known = [name for name in _MEANING if name in metrics]
+    ratios = not _is_control(report.evaluation)
     rows = []
     for name in known + [name for name in metrics if name not in _MEANING]:
         entry = metrics[name]
@@ -223,8 +209,8 @@ def _metrics(report: GANReport) -> str:
             [
                 name,
                 webpage.number(entry.get("value")),
-                webpage.number(entry.get("floor", entry.get("real"))),
-                _ratio(entry) or "–",
+                _real_text(entry),
+                (_ratio(entry) if ratios else "") or "–",
                 f"{webpage.number(ci[0])} to {webpage.number(ci[1])}" if ci else "–",
                 f"{entry['n']:,}" if entry.get("n") else "–",
                 _MEANING.get(name, ""),
@@ -234,10 +220,10 @@ def _metrics(report: GANReport) -> str:
         return ""
     heads = ["", "value", "real images", "value / real", "95 % interval", "n images", ""]
     return webpage.section(
-        "How good",
-        "The second column is what real images score when they stand in for the generated ones, at "
-        "the same n: for a distance it is the floor, and a value at its floor cannot be told from "
-        "real by this measure.",
+        "In numbers",
+        "'Real images' is what other real images score at the same n; ± is its spread over random "
+        "halves. A distance over its floor grows with n, so compare it at one n only. Intervals "
+        "are over the images of both sides, not over trainings.",
         webpage.table(heads, rows, full=True),
         _other_judges(report),
         "<h3>How it was measured</h3>" + webpage.facts(report.evaluation["protocol"])
@@ -246,8 +232,19 @@ def _metrics(report: GANReport) -> str:
     )
 
 
+def _is_control(part: dict) -> bool:
+    return any(flag["name"] == "control" for flag in part.get("flags", ()))
+
+
+def _real_text(entry: dict) -> str:
+    """What real images score, with the spread of a floor."""
+    text = webpage.number(entry.get("floor", entry.get("real")))
+    spread = entry.get("floor_spread")
+    return f"{text} ± {webpage.number(spread, 2)}" if spread else text
+
+
 def _other_judges(report: GANReport) -> str:
-    """The distances by all judges side by side, where there are several."""
+    """What each judge says, side by side, where there are several."""
     others = report.evaluation.get("judges", [])
     if not others:
         return ""
@@ -258,9 +255,11 @@ def _other_judges(report: GANReport) -> str:
         row = [protocol["extractor"], "untrained" if control else "trained", protocol["gate"]]
         for name in ("fd_semantic", "fd_texture"):
             entry = metrics.get(name)
-            row.append(f"{webpage.number(entry['value'])} ({_ratio(entry)})" if entry else "–")
+            ratio = "" if _is_control(part) or not entry else _ratio(entry)
+            row.append("–" if not entry else f"{webpage.number(entry['value'])} {ratio}".strip())
+        row.append(in_words(part["headline"]).verdict if part.get("headline") else "")
         rows.append(row)
-    heads = ["judge", "", "gate", "fd_semantic (of its floor)", "fd_texture (of its floor)"]
+    heads = ["judge", "", "gate", "fd_semantic, × floor", "fd_texture, × floor", ""]
     return "<h3>By several judges</h3>" + webpage.table(heads, rows, full=True)
 
 

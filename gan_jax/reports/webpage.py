@@ -37,6 +37,8 @@ h2 { font-size: 1.15rem; margin: 0 0 2px; }
 h3 { font-size: .95rem; margin: 14px 0 8px; }
 p { margin: 0 0 12px; max-width: 78ch; }
 .verdict { font-size: 1.1rem; margin-bottom: 4px; max-width: none; overflow-wrap: anywhere; }
+.flag { border-left: 4px solid rgb(var(--bad)); padding: 2px 12px; margin: 8px 0;
+  font-weight: 600; max-width: none; }
 .muted, figcaption { color: var(--muted); font-size: .875rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 18px 20px 20px; margin-top: 18px; }
@@ -149,12 +151,23 @@ def section(heading: str, explanation: str, *content: str) -> str:
     )
 
 
-def header(title: str, verdict: str, note: str, numbers: Sequence[tuple[str, str]]) -> str:
-    """The top of the page: what it is, what came out, and (value, meaning) pairs in large type."""
+def header(
+    title: str,
+    verdict: str,
+    note: str,
+    numbers: Sequence[tuple[str, str]],
+    *,
+    flags: Sequence[str] = (),
+) -> str:
+    """The top of the page: what it is, what came out, and (value, meaning) pairs in large type.
+
+    `flags` are what must be known before the rest: they stand above it, marked.
+    """
+    warnings = "".join(f'<p class="flag">{escape(text)}</p>' for text in flags)
     cells = "".join(f"<div><b>{escape(v)}</b><span>{escape(m)}</span></div>" for v, m in numbers)
     note = f'<p class="muted">{escape(note)}</p>' if note else ""
     row = f'<div class="numbers">{cells}</div>' if cells else ""
-    top = f'<h1>{escape(title)}</h1>\n<p class="verdict">{escape(verdict)}</p>\n{note}'
+    top = f'<h1>{escape(title)}</h1>\n{warnings}<p class="verdict">{escape(verdict)}</p>\n{note}'
     return f"<header>\n{top}\n{row}\n</header>"
 
 
