@@ -69,7 +69,7 @@ def test_a_damage_stands_at_its_own_strength(ladder):
 
 
 def test_a_share_of_broken_images_is_found_again(ladder):
-    """A mixture of the share e lies e^2 of the whole distance away, so an unbiased estimate does."""
+    """A mixture of the share e lies e^2 of the whole distance away."""
     real = _look(_strokes(3, 2000)[0])
     for share in (0.2, 0.5, 1.0):
         mixed = ladder.broken.take(np.arange(round(400 * share))).beside(
