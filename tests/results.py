@@ -1,6 +1,9 @@
-"""Made results of made runs, as eval.json holds them."""
+"""Made results of made runs, as eval.json and influences.npz hold them."""
 
 import json
+import types
+
+from gan_jax.judging.influences import save_influences
 
 _SHA = "0123456789abcdef" * 4
 REMOVED = object()
@@ -30,7 +33,7 @@ def protocol(**changes):
     return {k: v for k, v in (fields | changes).items() if v is not REMOVED}
 
 
-def distances(semantic, texture=None, *, half=1.0, floor=2.0):
+def distances(semantic, texture=None, *, half=1.0, floor=2.0, n=500):
     """Metrics with fd_semantic and fd_texture, each +- half; no intervals where half is None."""
     values = {"fd_semantic": semantic, "fd_texture": semantic if texture is None else texture}
     return {
@@ -38,15 +41,48 @@ def distances(semantic, texture=None, *, half=1.0, floor=2.0):
             "value": value,
             "floor": floor,
             "ci": None if half is None else [value - half, value + half],
-            "n": 500,
+            "n": n,
         }
         for name, value in values.items()
     }
 
 
-def write_result(root, name, metrics, *, judges=(), **changes):
-    """Writes eval.json into a folder, and returns the folder; `judges` are (metrics, changes)."""
-    content = {"metrics": metrics, "protocol": protocol(**changes)}
+def headline(strength, *, verdict="told apart", p=0.001, error=0.01, n=2000):
+    """A headline whose distance is the strength squared, on a ladder of blur up to 4."""
+    value = strength**2
+    ends = [max(value + side * 1.96 * error, 0.0) for side in (-1, 1)]
+    low, high = (min(end**0.5, 4.0) for end in ends)
+    return {
+        "verdict": verdict,
+        "test": {"p": p, "statistic": value, "n_real": 1000, "n_fake": n, "permutations": 999},
+        "distance": {"value": value, "ci": [value - 1.96 * error, value + 1.96 * error], "n": n},
+        "size": {
+            "damage": "blur",
+            "unit": "standard deviation in pixels",
+            "strength": min(strength, 4.0),
+            "low": low,
+            "high": high,
+            "beyond": strength > 4.0,
+            "broken": {"low": low / 4, "share": min(strength / 4, 1.0), "high": high / 4},
+        },
+        "ladder": {"strengths": [0.5, 1.0, 2.0, 4.0], "distances": [0.25, 1.0, 4.0, 16.0]},
+        "noticed": {"strength": 0.5, "broken": 0.1, "n": 250, "needed": 100},
+    }
+
+
+COPIED = {"name": "copied", "text": "12 images are copies of training images.", "apart": True}
+
+
+def write_result(root, name, metrics, *, judges=(), parts=None, influences=None, **changes):
+    """Writes a folder with a result, and returns the folder.
+
+    Args:
+        judges: (metrics, changes of the protocol) of further ones.
+        parts: of eval.json besides metrics and protocol.
+        influences: by metric, arrays [m].
+        changes: of the protocol.
+    """
+    content = (parts or {}) | {"metrics": metrics, "protocol": protocol(**changes)}
     if judges:
         content["judges"] = [
             {"metrics": numbers, "protocol": protocol(**(changes | fields))}
@@ -55,6 +91,9 @@ def write_result(root, name, metrics, *, judges=(), **changes):
     folder = root / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "eval.json").write_text(json.dumps(content))
+    if influences:
+        judged = types.SimpleNamespace(protocol=content["protocol"], influences=influences)
+        save_influences(folder, [judged])
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Comparisons: what is refused, what is noted, which folders hold a result."""
+"""Comparisons: which folders hold a result, and which results are compared with which."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import json
 import pytest
 
 from gan_jax.comparison.comparison import compare
-from gan_jax.comparison.report import compare_runs
+from gan_jax.comparison.report import compare_runs, comparison_table
 from gan_jax.comparison.results import read_results
 from gan_jax.errors import InputError
-from tests.results import REMOVED, distances, protocol, write_result
+from tests.results import REMOVED, distances, headline, other_judge, protocol, write_result
 
 # What may be compared
 
@@ -18,13 +18,10 @@ from tests.results import REMOVED, distances, protocol, write_result
 @pytest.mark.parametrize(
     "field, value",
     [
-        ("extractor_sha256", "e" * 64),
         ("layers", {"semantic": "penultimate", "texture": "block1"}),
         ("preprocessing", "uint8 / 255"),
-        ("reference_fingerprint", "0" * 64),
         ("reference_split", "train"),
         ("reference_images", 999),
-        ("frechet_n", 250),
         ("frechet_halvings", 4),
         ("seed", 1),
         ("floor", "none"),
@@ -32,41 +29,131 @@ from tests.results import REMOVED, distances, protocol, write_result
         ("a_field_of_tomorrow", 3),
     ],
 )
-def test_results_that_do_not_measure_the_same_are_refused(tmp_path, field, value):
+def test_a_result_that_does_not_measure_the_same_is_left_out_by_name(tmp_path, field, value):
     usual = {"a_field_of_tomorrow": 2} if field == "a_field_of_tomorrow" else {}
     folders = [
         write_result(tmp_path, "one", distances(5.0), **usual),
         write_result(tmp_path, "two", distances(6.0), **usual),
-        write_result(tmp_path, "odd", distances(7.0), **{field: value}),
+        write_result(tmp_path, "odd", distances(1.0), **{field: value}),
     ]
-    with pytest.raises(InputError, match="do not measure the same") as error:
-        compare(folders)
-    message = str(error.value)
+    comparison = compare(folders)
+    (group,) = comparison.groups
+    assert [run.name for run in group.runs] == ["one", "two"]
+    assert [e.rank for e in group.judges[0].metric("fd_semantic").entries] == [1, 2]
+    (note,) = comparison.notes
     expected = {"resize": "none", **protocol(), **usual}[field]
+    assert f"'{tmp_path}/odd' is judged as no other is" in note
+    assert f"{field} is {json.dumps(expected)} in one, two and {json.dumps(value)} in odd" in note
+    assert note.count(" is ") == 2  # no other field is blamed
+
+
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        (
+            other_judge("e"),
+            'extractor is "cnn-made@01234567" in one, two and "cnn@eeeeeeee" in odd',
+        ),
+        ({"reference_fingerprint": "0" * 64}, 'reference_fingerprint is "ffffffff…" in one, two'),
+        ({"preprocessing": REMOVED}, 'in one, two and "not recorded" in odd'),
+    ],
+)
+def test_another_judge_or_reference_is_told_shortly(tmp_path, changes, told):
+    folders = [
+        write_result(tmp_path, "one", distances(5.0)),
+        write_result(tmp_path, "two", distances(5.0)),
+        write_result(tmp_path, "odd", distances(5.0), **changes),
+    ]
+    (note,) = compare(folders).notes
+    assert told in note
+
+
+def test_results_are_compared_by_groups(tmp_path):
+    """The largest first; ranks are counted in each, and why they are apart is said."""
+    values = {"a": 5.0, "b": 4.0, "c": 3.0, "d": 2.0, "e": 1.0}
+    folders = [
+        write_result(tmp_path, name, distances(value), seed=0 if name in "bde" else 1)
+        for name, value in values.items()
+    ]
+    comparison = compare(folders)
+    assert [[run.name for run in group.runs] for group in comparison.groups] == [
+        ["b", "d", "e"],
+        ["a", "c"],
+    ]
+    ranks = [
+        [entry.rank for entry in group.judges[0].metric("fd_semantic").entries]
+        for group in comparison.groups
+    ]
+    assert ranks == [[3, 2, 1], [2, 1]]
+    (note,) = comparison.notes
     assert (
-        f"{field} is {json.dumps(expected)} in one, two and {json.dumps(value)} in odd" in message
+        "group 2 are not compared with those of group 1: seed is 0 in b, d, e and 1 in a, c" in note
     )
-    assert message.count(" is ") == 1 + (field == "extractor_sha256")  # no other is blamed
+    text = comparison_table(comparison)
+    first, second = text.index("Group 1 of 2: b, d, e:"), text.index("Group 2 of 2: a, c:")
+    assert first < text.index("e ranks first in fd_semantic") < second
+    assert second < text.index("c ranks first in fd_semantic")
+    assert text.count("Judge cnn-made@01234567") == 2
 
 
-def test_all_differences_are_named_at_once(tmp_path):
+def test_a_run_is_in_the_group_of_each_of_its_judges(tmp_path):
+    one, two = other_judge("1"), other_judge("2")
+    folders = [
+        write_result(tmp_path, "a", distances(5.0), **one),
+        write_result(tmp_path, "b", distances(6.0), **one),
+        write_result(tmp_path, "c", distances(7.0), **one, judges=[(distances(9.0), two)]),
+        write_result(tmp_path, "d", distances(8.0), **two),
+    ]
+    groups = compare(folders).groups
+    assert [[run.name for run in group.runs] for group in groups] == [["a", "b", "c"], ["c", "d"]]
+    assert [group.judges[0].name for group in groups] == ["cnn@11111111", "cnn@22222222"]
+    values = [entry.value for entry in groups[1].judges[0].metric("fd_semantic").entries]
+    assert values == [9.0, 8.0]
+
+
+def test_where_no_two_measure_the_same_it_is_said_run_by_run(tmp_path):
     folders = [
         write_result(tmp_path, "a", distances(5.0)),
-        write_result(tmp_path, "b", distances(5.0), frechet_n=250, seed=3),
+        write_result(tmp_path, "b", distances(5.0), reference_images=250, seed=3),
+        tmp_path / "c",
     ]
-    with pytest.raises(
-        InputError, match="frechet_n is 500 in a and 250 in b; seed is 0 in a and 3"
-    ):
+    with pytest.raises(InputError, match="no two of these results measure the same") as error:
         compare(folders)
+    assert "reference_images is 1000 in a and 250 in b; seed is 0 in a and 3 in b" in str(
+        error.value
+    )
+    assert f"Left out: '{tmp_path}/c' has no eval.json" in str(error.value)
 
 
-def test_a_stamp_that_is_not_recorded_is_not_taken_to_agree(tmp_path):
+def test_results_of_different_n_are_compared_by_what_does_not_move_with_n(tmp_path):
+    """The size and unbiased distances; a Fréchet distance has no ranks, and that is said first."""
+    kernel = {"value": 0.1, "standard_error": 0.01, "n": 2000}
+    few = {"value": 0.5, "standard_error": 0.02, "n": 300}
     folders = [
-        write_result(tmp_path, "a", distances(5.0)),
-        write_result(tmp_path, "b", distances(5.0), preprocessing=REMOVED),
+        write_result(
+            tmp_path,
+            "many",
+            distances(5.0) | {"kernel_distance": kernel},
+            parts={"headline": headline(0.5, error=0.001)},
+        ),
+        write_result(
+            tmp_path,
+            "few",
+            distances(4.0, n=150) | {"kernel_distance": few},
+            parts={"headline": headline(1.5, error=0.1, n=300)},
+            frechet_n=150,
+            images=300,
+        ),
     ]
-    with pytest.raises(InputError, match='preprocessing is .* in a and "not recorded" in b'):
-        compare(folders)
+    comparison = compare(folders)
+    (group,) = comparison.groups
+    head = group.judges[0]
+    assert head.metric("fd_semantic").unranked == "n differs (150, 500)"
+    for name in ("size", "kernel_distance"):
+        assert [entry.rank for entry in head.metric(name).entries] == [1, 2]
+    top = comparison_table(comparison).split("\n\n")[0]
+    assert "many ranks first in size; told from all others (p < 0.0001)." in top
+    assert "frechet_n is 500 in many and 150 in few" in top
 
 
 def test_fields_that_only_newer_results_have_are_noted(tmp_path):
@@ -74,8 +161,8 @@ def test_fields_that_only_newer_results_have_are_noted(tmp_path):
         write_result(tmp_path, "old", distances(5.0)),
         write_result(tmp_path, "new", distances(6.0), neighbours_k=5),
     ]
-    assert compare(folders).notes == (
-        "Warning: neighbours_k is not recorded in old, so it was not compared.",
+    assert "Warning: neighbours_k is not recorded in old, so it was not compared." in (
+        compare(folders).groups[0].notes
     )
 
 
@@ -84,12 +171,11 @@ def test_what_may_differ_is_kept_and_another_version_warned_of(tmp_path):
         write_result(tmp_path, "a", distances(5.0)),
         write_result(tmp_path, "b", distances(6.0), step=900, images=3000, gan_jax="0.2.0"),
     ]
-    comparison = compare(folders)
-    assert [run.record["step"] for run in comparison.runs] == [100, 900]
-    assert [run.record["images"] for run in comparison.runs] == [2000, 3000]
-    (note,) = comparison.notes
-    assert note.startswith('Warning: gan_jax is "0.1.0" in a and "0.2.0" in b.')
-    assert "step" not in comparison.judges[0].protocol
+    (group,) = compare(folders).groups
+    assert [run.record["step"] for run in group.runs] == [100, 900]
+    assert [run.record["images"] for run in group.runs] == [2000, 3000]
+    assert any(n.startswith('Warning: gan_jax is "0.1.0" in a and "0.2.0"') for n in group.notes)
+    assert "step" not in group.judges[0].protocol
 
 
 def test_a_floor_that_differs_in_spite_of_the_stamp_is_noted(tmp_path):
@@ -97,34 +183,49 @@ def test_a_floor_that_differs_in_spite_of_the_stamp_is_noted(tmp_path):
         write_result(tmp_path, "a", distances(5.0, floor=2.0)),
         write_result(tmp_path, "b", distances(6.0, floor=2.1)),
     ]
-    assert any("the floor of fd_semantic is 2 to 2.1" in note for note in compare(folders).notes)
+    (group,) = compare(folders).groups
+    assert any("fd_semantic of real images is 2 to 2.1" in note for note in group.notes)
 
 
 # Folders
 
 
-def test_folders_without_a_result(tmp_path):
-    good = write_result(tmp_path, "good", distances(5.0))
+@pytest.fixture
+def two_good(tmp_path):
+    return [write_result(tmp_path, name, distances(5.0 + i)) for i, name in enumerate("ab")]
+
+
+def _note_of(folders):
+    """The one note of a comparison of these folders, of which 'a' and 'b' are good."""
+    comparison = compare(folders)
+    assert [run.name for run in comparison.groups[0].runs] == ["a", "b"]
+    (note,) = comparison.notes
+    return note
+
+
+def test_folders_without_a_result_are_left_out_with_a_note(two_good, tmp_path):
     (tmp_path / "running").mkdir()
-    with pytest.raises(InputError, match="no eval.json in '.*running', '.*nowhere'"):
-        compare([good, tmp_path / "running", tmp_path / "nowhere"])
+    comparison = compare([*two_good, tmp_path / "running", tmp_path / "nowhere"])
+    assert len(comparison.notes) == 2
+    for name, note in zip(("running", "nowhere"), comparison.notes, strict=True):
+        assert note.startswith(f"Left out: '{tmp_path / name}' has no eval.json: python eval.py")
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("{", "cannot be read"),
+        ("{", "damaged eval.json (it is no JSON)"),
         ("[]", "damaged"),
-        ('{"metrics": {"fd_semantic": 3}, "protocol": {}}', "does not say its extractor_sha256"),
+        ('{"metrics": {"fd_semantic": {}}, "protocol": {}}', "was evaluated without a judge"),
+        ('{"metrics": {}, "protocol": {"extractor_sha256": "a"}}', "its reference_fingerprint"),
     ],
 )
-def test_damaged_files(tmp_path, text, message):
-    good, bad = write_result(tmp_path, "good", distances(5.0)), tmp_path / "bad"
+def test_damaged_files_are_left_out_with_a_note(two_good, tmp_path, text, message):
+    bad = tmp_path / "bad"
     bad.mkdir()
     (bad / "eval.json").write_text(text)
-    with pytest.raises(InputError, match=message) as error:
-        compare([good, bad])
-    assert str(bad) in str(error.value)
+    note = _note_of([*two_good, bad])
+    assert note.startswith(f"Left out: '{bad}' ") and message in note
 
 
 @pytest.mark.parametrize(
@@ -138,41 +239,43 @@ def test_damaged_files(tmp_path, text, message):
         ({"value": 3.0, "ci": [4.0, 2.0]}, "ci of fd_semantic"),
     ],
 )
-def test_damaged_numbers(tmp_path, entry, message):
-    good = write_result(tmp_path, "good", distances(5.0))
+def test_damaged_numbers_are_left_out_with_a_note(two_good, tmp_path, entry, message):
     bad = write_result(tmp_path, "bad", {"fd_semantic": entry})
-    with pytest.raises(InputError, match=message) as error:
-        compare([good, bad])
-    assert f"'{bad}' is damaged" in str(error.value)
+    note = _note_of([*two_good, bad])
+    assert f"'{bad}' has a damaged eval.json" in note and message in note
 
 
-def test_damaged_judges(tmp_path):
-    good = write_result(tmp_path, "good", distances(5.0))
-    content = json.loads((good / "eval.json").read_text()) | {"judges": {"a": 1}}
-    bad = tmp_path / "bad"
-    bad.mkdir()
-    (bad / "eval.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match="'.*bad' is damaged .*judges"):
-        compare([good, bad])
+@pytest.mark.parametrize(
+    "part", [{"judges": {"a": 1}}, {"headline": {"verdict": "told apart"}}, {"flags": ["copied"]}]
+)
+def test_damaged_parts_are_left_out_with_a_note(two_good, tmp_path, part):
+    bad = write_result(tmp_path, "bad", distances(5.0), parts=part)
+    note = _note_of([*two_good, bad])
+    assert f"'{bad}' has a damaged eval.json" in note and next(iter(part)) in note
 
 
-def test_a_run_evaluated_without_a_judge(tmp_path):
-    good = write_result(tmp_path, "good", distances(5.0))
-    bare = write_result(tmp_path, "bare", {})
-    with pytest.raises(InputError, match="'.*bare' was evaluated without a judge.*--extractor"):
-        compare([good, bare])
-
-
-def test_runs_of_recognisers_and_comparisons_are_left_out_with_a_note(tmp_path):
-    write_result(tmp_path, "a", distances(5.0))
-    write_result(tmp_path, "b", distances(6.0))
+def test_what_is_no_result_of_a_gan_is_left_out_with_a_note(two_good, tmp_path):
     write_result(tmp_path, "cnn", {"accuracy": {"value": 0.98, "n": 1000}})
-    compare_runs([tmp_path / "a", tmp_path / "b"], tmp_path / "compared")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "study.json").write_text("{}")
+    compare_runs(two_good, tmp_path / "compared")
     comparison = compare(sorted(tmp_path.glob("*")))
-    assert [run.name for run in comparison.runs] == ["a", "b"]
-    assert len(comparison.notes) == 2
-    assert "cnn' is the run of a recogniser" in comparison.notes[0]
-    assert "compared' holds a comparison" in comparison.notes[1]
+    assert [run.name for run in comparison.groups[0].runs] == ["a", "b"]
+    for note, told in zip(
+        comparison.notes,
+        ("cnn' is the run of a recogniser", "compared' holds a comparison", "study' holds a study"),
+        strict=True,
+    ):
+        assert told in note
+
+
+def test_means_over_seeds_are_pointed_out(tmp_path):
+    folders = [
+        write_result(tmp_path, "sweep", distances(5.0), parts={"settings": []}),
+        write_result(tmp_path, "b", distances(5.0)),
+    ]
+    (note,) = compare(folders).notes
+    assert "numbers of sweep are means over seeds" in note and "sweep/members" in note
 
 
 def test_fewer_than_two_results(tmp_path):

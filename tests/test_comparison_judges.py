@@ -13,6 +13,7 @@ from gan_jax.comparison.report import compare_runs, comparison_table
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.extractors.controls import random_extractor
+from gan_jax.judging.influences import save_influences
 from gan_jax.judging.judge import make_judge
 from gan_jax.reports.figures import interval_chart
 from tests.command import eval_py
@@ -22,7 +23,7 @@ from tests.results import REMOVED, distances, other_judge, three_runs, write_res
 
 
 def test_where_judges_disagree(tmp_path):
-    comparison = compare(three_runs(tmp_path))
+    (comparison,) = compare(three_runs(tmp_path)).groups
     assert [judge.control for judge in comparison.judges] == [False, False, False, True]
     assert {found.metric for found in comparison.disagreements} == {"fd_semantic"}
     found = {(d.first, d.second): d for d in comparison.disagreements}
@@ -32,12 +33,12 @@ def test_where_judges_disagree(tmp_path):
     assert turned.trained and turned.beyond_chance
     assert [o.judge for o in turned.for_first] == ["cnn-made@01234567", "cnn@22222222"]
     assert [o.judge for o in turned.for_second] == ["cnn@11111111", "random-cnn-s0@33333333"]
-    assert all(o.separated for o in turned.for_first + turned.for_second)
+    assert all(o.told for o in turned.for_first + turned.for_second)
 
-    # Judge 2 does not separate a from b, and the control's certainty counts for nothing.
+    # Judge 2 does not tell a from b, and the control's certainty counts for nothing.
     close = found["a", "b"]
     assert close.trained and not close.beyond_chance
-    assert [(o.judge, o.separated) for o in close.for_second] == [
+    assert [(o.judge, o.told) for o in close.for_second] == [
         ("cnn@22222222", False),
         ("random-cnn-s0@33333333", True),
     ]
@@ -81,8 +82,9 @@ def test_judges_that_did_not_judge_every_run_are_left_out(tmp_path):
         ),
     ]
     comparison = compare(folders)
-    assert [judge.name for judge in comparison.judges] == ["cnn@22222222"]
-    assert [e.value for e in comparison.judges[0].metric("fd_semantic").entries] == [8.0, 7.0]
+    (group,) = comparison.groups
+    assert [judge.name for judge in group.judges] == ["cnn@22222222"]
+    assert [e.value for e in group.judges[0].metric("fd_semantic").entries] == [8.0, 7.0]
     assert comparison.notes == (
         "Left out, because not every run was judged by it: cnn@11111111, cnn@33333333.",
     )
@@ -94,12 +96,12 @@ def test_judges_whose_protocols_differ_are_noted(tmp_path):
             tmp_path,
             name,
             distances(5.0),
-            judges=[(distances(6.0), other_judge("1") | {"frechet_n": 250})],
+            judges=[(distances(6.0), other_judge("1") | {"seed": 250})],
         )
         for name in "ab"
     ]
-    (note,) = compare(folders).notes
-    assert "frechet_n is 500 in cnn-made@01234567 and 250 in cnn@11111111" in note
+    (group,) = compare(folders).groups
+    assert "seed is 0 in cnn-made@01234567 and 250 in cnn@11111111" in group.notes[-1]
 
 
 def test_results_of_a_real_judge_can_be_compared(tmp_path):
@@ -109,16 +111,19 @@ def test_results_of_a_real_judge_can_be_compared(tmp_path):
     folders = []
     for name, top in (("like", 256), ("dark", 60)):
         images = rng.integers(0, top, (40, 8, 8, 1), dtype=np.uint8)
-        judged = judge.judge(images, num_bootstrap=5)
+        judged = judge.judge(images, complete=True)
         folders.append(tmp_path / name)
         folders[-1].mkdir()
-        content = {"metrics": judged.metrics, "protocol": judged.protocol | {"step": 1}}
-        (folders[-1] / "eval.json").write_text(json.dumps(content))
+        (folders[-1] / "eval.json").write_text(json.dumps(judged.content()))
+        save_influences(folders[-1], [judged])
     comparison = compare(folders)
-    assert comparison.notes == () and comparison.judges[0].control
-    entries = comparison.judges[0].metric("fd_semantic").entries
+    (group,) = comparison.groups
+    head = group.judges[0]
+    assert comparison.notes == () and head.control
+    entries = head.metric("fd_semantic").entries
     assert [entry.rank for entry in entries] == [1, 2]
-    assert entries[1].not_separated_from == ()
+    assert entries[1].not_told_from == ()
+    assert head.verdicts[1].told.startswith("yes (p = ")
 
 
 # Judges that did not pass the degradation gate, or did not go through it
@@ -140,10 +145,9 @@ def test_the_gate_of_a_judge_is_the_worst_that_is_known(tmp_path, verdicts, expe
         write_result(tmp_path, name, distances(5.0 + i), gate=verdict)
         for i, (name, verdict) in enumerate(zip("ab", verdicts))
     ]
-    comparison = compare(folders)
-    (judge,) = comparison.judges
+    (group,) = compare(folders).groups
+    (judge,) = group.judges
     assert judge.gate == expected and judge.failed_gate == expected.startswith("failed")
-    assert bool(comparison.notes) == judge.failed_gate
 
 
 def _gated(root, *, head, other):
@@ -160,49 +164,52 @@ def _gated(root, *, head, other):
     ]
 
 
+def _top(text):
+    """What a terminal shows before the first table."""
+    return text[: text.index("\n\n")]
+
+
 def test_a_failed_gate_marks_the_judge_wherever_it_speaks(tmp_path):
     verdict = "failed: blur is not seen"
     comparison = compare_runs(
         _gated(tmp_path / "runs", head="passed", other=verdict), tmp_path / "out"
     )
     text = comparison_table(comparison)
-    assert "Judge cnn-made@01234567 (gate passed), reference" in text
+    assert "Judge cnn-made@01234567, reference made (test). It passed its gate." in _top(text)
     assert "reverse says cnn@11111111 (gate failed)*" in text
     assert "cnn-made@01234567 (gate failed)" not in text
     ranks = re.search(r"Ranks by fd_semantic.*\n(.*)\n", text)[1]
     assert ranks.split() == ["run", "cnn-made@01234567", "cnn@11111111", "(gate", "failed)"]
-    warning = "Warning: the judge cnn@11111111 did not pass the degradation gate"
-    assert f"{warning} (failed: blur is not seen)" in text
+    told = f"The judge did not pass its degradation gate ({verdict})."
+    assert f"Judge cnn@11111111, reference made (test). {told}" in text
     page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
-    header = page[: page.index("</header>")]
-    assert f"{warning} (failed: blur is not seen)" in header
-    assert "<th>cnn@11111111 (gate failed)</th>" in page
-    content = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert [judge["gate"] for judge in content["judges"]] == ["passed", verdict]
-    (found, _) = content["disagreements"]
+    assert told in page and "<th>cnn@11111111 (gate failed)</th>" in page
+    (group,) = json.loads((tmp_path / "out" / "comparison.json").read_text())["groups"]
+    assert [judge["gate"] for judge in group["judges"]] == ["passed", verdict]
+    (found, _) = group["disagreements"]
     assert found["for_first"][0]["failed_gate"] is False
     assert found["for_second"][0]["failed_gate"] is True
 
 
-def test_a_headline_judge_that_failed_is_marked_first_of_all(tmp_path):
-    folders = _gated(tmp_path / "runs", head="failed: shift is not monotone", other="passed")
-    text = comparison_table(compare_runs(folders, tmp_path / "out"))
-    line = "Judge cnn-made@01234567 (gate failed: shift is not monotone), reference made (test)"
-    assert line in text
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        ({"gate": "failed: blur is not seen"}, "did not pass its degradation gate (failed: blur"),
+        ({"gate": "not run"}, "is not known (gate not run)"),
+        ({"extractor_trained_on_reference": True}, "was trained on the reference images"),
+        (other_judge("3", None, "random-cnn-s0"), "has learnt nothing (a control)"),
+    ],
+)
+def test_what_to_be_wary_of_in_the_judge_stands_at_the_head(tmp_path, changes, told):
+    folders = [
+        write_result(tmp_path / "runs", n, distances(v), **({"gate": "passed"} | changes))
+        for n, v in (("a", 5.0), ("b", 9.0))
+    ]
+    assert told in _top(comparison_table(compare_runs(folders, tmp_path / "out")))
     page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
-    assert line in page[: page.index("</header>")]
-    assert "<dt>gate of the judge</dt><dd>failed: shift is not monotone</dd>" in page
-
-
-def test_a_judge_without_a_gate_is_said_so_quietly(tmp_path):
-    comparison = compare(_gated(tmp_path, head="not run", other="not run"))
-    text = comparison_table(comparison)
-    assert comparison.notes == () and "gate failed" not in text
-    assert "Judge cnn-made@01234567 (gate not run), reference" in text and text.count("gate") == 1
-    control = other_judge("3", None, "random-cnn-s0")
-    folders = [write_result(tmp_path, name, distances(5.0), **control) for name in "cd"]
-    text = comparison_table(compare(folders))  # a control is there to fail: nothing is missing
-    assert "Judge random-cnn-s0@33333333 (control), reference" in text and "gate" not in text
+    assert told in page[: page.index("</header>")]
+    (group,) = json.loads((tmp_path / "out" / "comparison.json").read_text())["groups"]
+    assert told in group["judges"][0]["flags"][0]
 
 
 # What is written
@@ -211,11 +218,12 @@ def test_a_judge_without_a_gate_is_said_so_quietly(tmp_path):
 def test_the_json_holds_what_was_found(tmp_path):
     folders = three_runs(tmp_path / "runs")
     compare_runs(folders, tmp_path / "out")
-    content = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert [run["name"] for run in content["runs"]] == ["a", "b", "c"]
-    entry = content["judges"][0]["metrics"][0]["entries"][0]
+    (group,) = json.loads((tmp_path / "out" / "comparison.json").read_text())["groups"]
+    assert [run["name"] for run in group["runs"]] == ["a", "b", "c"]
+    entry = group["judges"][0]["metrics"][0]["entries"][0]
     assert entry["value"] == 10.0 and entry["interval"] == [9.0, 11.0] and entry["rank"] == 1
-    assert [found["beyond_chance"] for found in content["disagreements"]] == [True, False, True]
+    assert entry["between"] == [1, 1] and set(entry["p"]) == {"b", "c"}
+    assert [found["beyond_chance"] for found in group["disagreements"]] == [True, False, True]
 
 
 def test_the_page_stands_alone(tmp_path):
@@ -234,7 +242,7 @@ def test_the_page_stands_alone(tmp_path):
     assert "<script" not in page and "<b>9" not in page and "&lt;script&gt;$x$" in page
     assert page.count("<svg") == page.count("</svg>") == 2
     assert page.count("<section") == page.count("</section>") == 5
-    for text in ("ranks first in fd_semantic", "(control)", "b before c", "real against real"):
+    for text in ("rank first in fd_semantic", "(control)", "b before c", "real against real"):
         assert text in page
 
 
@@ -253,11 +261,11 @@ def test_the_command_line(tmp_path):
     assert told.returncode == 0, told.stderr
     content = json.loads(told.stdout)
     kept = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert content["judges"] == kept["judges"]
-    assert content["notes"][0] == "Left out: 'out' holds a comparison."
+    assert content["groups"] == kept["groups"]
+    assert content["notes"] == ["Left out: 'out' holds a comparison."]
 
     refused = eval_py(tmp_path, "--compare", "runs/a", "runs/c")
-    assert refused.returncode == 2 and "no eval.json in 'runs/c'" in refused.stderr
+    assert refused.returncode == 2 and "'runs/c' has no eval.json" in refused.stderr
     assert "Traceback" not in refused.stderr and not refused.stdout
 
 

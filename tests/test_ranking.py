@@ -1,4 +1,4 @@
-"""Ranks: directions, ties, intervals that overlap, what cannot be ranked, how far orders agree."""
+"""Ranks: directions, ties, tests of differences, what cannot be ranked, how far orders agree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from gan_jax.comparison.ranking import (
     depends_on_count,
     direction,
     places,
-    separated,
 )
 from gan_jax.comparison.table import comparison_table
 from tests.results import distances, write_result
@@ -35,6 +34,7 @@ from tests.results import distances, write_result
         ("density", "higher"),
         ("coverage", "higher"),
         ("classifier_score", "higher"),
+        ("size", "lower"),
         ("confidence", "higher"),
         ("auth_pct", None),
         ("data_copying", None),
@@ -58,51 +58,108 @@ def test_ranks_against_scipy(better):
         )
 
 
-def test_intervals_that_touch_do_not_separate():
-    a, b, c = Score(1.0, (0.0, 2.0)), Score(3.0, (2.0, 4.0)), Score(9.0, (8.0, 10.0))
-    assert separated(a, b) is False and separated(b, a) is False
-    assert separated(a, c) is True and separated(c, a) is True
-    assert separated(a, Score(9.0)) is None
-    assert [place.overlaps for place in places([a, b, c], "lower")] == [(1,), (0,), ()]
+def _fd(folders):
+    """The entries of fd_semantic by the first judge, and the text of the comparison."""
+    comparison = compare(folders)
+    return comparison.groups[0].judges[0].metric("fd_semantic").entries, comparison_table(
+        comparison
+    )
 
 
-def test_ranks_ratios_and_what_is_not_separated(tmp_path):
-    values = {"worst": 30.0, "best": 4.0, "near": 5.5, "far": 10.0}
-    comparison = compare([write_result(tmp_path, n, distances(v)) for n, v in values.items()])
-    metric = comparison.judges[0].metric("fd_semantic")
-    assert [entry.rank for entry in metric.entries] == [4, 1, 2, 3]
-    assert [entry.ratio for entry in metric.entries] == [15.0, 2.0, 2.75, 5.0]
-    assert [entry.not_separated_from for entry in metric.entries] == [(), ("near",), ("best",), ()]
-    lines = comparison_table(comparison).splitlines()
-    assert lines[1].split()[:4] == ["fd_semantic", "1", "~", "best"]
-    assert lines[3].split()[:3] == ["3", "far", "10.00"]  # no mark: separated from all
-    assert "their order is not certain" in comparison_table(comparison)
+def _p(a, b, error):
+    """Two-sided, of the difference of two values with independent errors."""
+    return 2 * scipy.stats.norm.sf(abs(a - b) / (error * 2**0.5))
+
+
+def test_ranks_and_what_is_not_told_apart(tmp_path):
+    """By z tests with Holm's correction for the pairs, here by hand; errors are independent."""
+    values = {"worst": 30.0, "best": 4.0, "near": 5.0, "far": 7.0}
+    entries, text = _fd([write_result(tmp_path, n, distances(v)) for n, v in values.items()])
+    assert [entry.rank for entry in entries] == [4, 1, 2, 3]
+    assert [entry.between for entry in entries] == [(4, 4), (1, 2), (1, 2), (3, 3)]
+    assert [entry.not_told_from for entry in entries] == [(), ("near",), ("best",), ()]
+    error = 1 / 1.96
+    # The largest of six p values is multiplied by 1, the second by 2.
+    assert entries[1].p["near"] == pytest.approx(_p(4.0, 5.0, error), rel=1e-6)
+    assert entries[2].p["far"] == pytest.approx(2 * _p(5.0, 7.0, error), rel=1e-6)
+    assert "best ranks first in fd_semantic; not told from near (p = 0.17)" in text
+    rows = [line.split()[:4] for line in text.splitlines() if "fd_semantic  " in line]
+    assert rows[0] == ["fd_semantic", "1–2", "best", "4.00"]
+
+
+def test_intervals_that_overlap_can_be_told_apart_and_that_is_said(tmp_path):
+    folders = [write_result(tmp_path, n, distances(v)) for n, v in (("a", 5.0), ("b", 6.6))]
+    entries, text = _fd(folders)
+    assert entries[0].interval[1] > entries[1].interval[0]
+    assert entries[0].p["b"] == pytest.approx(_p(5.0, 6.6, 1 / 1.96), rel=1e-6)
+    assert [entry.between for entry in entries] == [(1, 1), (2, 2)]
+    assert "a ranks first in fd_semantic; told from all others (p ≤ 0.027)." in text
+
+
+def test_the_order_of_runs_that_are_not_told_apart_may_be_chance(tmp_path):
+    folders = [write_result(tmp_path, n, distances(v)) for n, v in (("a", 5.0), ("b", 5.5))]
+    entries, text = _fd(folders)
+    told = f"not told from b (p = {_p(5.0, 5.5, 1 / 1.96):.2g}): the order of these may be chance."
+    assert f"a ranks first in fd_semantic; {told}" in text
+    assert entries[0].between == (1, 2)
+
+
+def test_what_runs_share_by_their_reference_does_not_blur_their_difference(tmp_path):
+    """The same luck of the reference is in both, so their difference is surer than each value."""
+    shared = np.random.default_rng(0).normal(size=400)
+    shared *= 0.98 / np.linalg.norm(shared - shared.mean())  # nearly all of the error, 1.0
+    own = [np.zeros(400), shared]
+
+    def result(name, value, influence):
+        metrics = distances(value)
+        metrics["fd_semantic"]["standard_error"] = 1.0
+        found = {} if influence is None else {"fd_semantic": influence}
+        return write_result(tmp_path, name, metrics, influences=found)
+
+    paired, text = _fd([result("a", 5.0, shared), result("b", 6.0, shared)])
+    assert paired[0].p["b"] < 0.001 and "influences.npz" not in text
+    other, _ = _fd([result("a", 5.0, own[0]), result("b", 6.0, own[1])])
+    assert other[0].p["b"] == pytest.approx(_p(5.0, 6.0, 1.0), rel=0.01)
+    (tmp_path / "b" / "influences.npz").unlink()
+    alone, text = _fd([result("a", 5.0, shared), tmp_path / "b"])
+    assert alone[0].p["b"] == pytest.approx(_p(5.0, 6.0, 1.0), rel=1e-6)
+    assert "Without influences.npz in b differences are tested" in text
 
 
 def test_equal_values_share_a_rank(tmp_path):
     values = {"a": 5.0, "b": 5.0, "c": 50.0}
-    comparison = compare([write_result(tmp_path, n, distances(v)) for n, v in values.items()])
-    entries = comparison.judges[0].metric("fd_semantic").entries
+    entries, text = _fd([write_result(tmp_path, n, distances(v)) for n, v in values.items()])
     assert [entry.rank for entry in entries] == [1, 1, 3]
-    assert entries[0].not_separated_from == ("b",)
+    assert entries[0].not_told_from == ("b",)
+    assert "a, b rank first in fd_semantic, as equals." in text
 
 
-def test_without_intervals_it_is_not_known_what_is_separated(tmp_path):
+def test_where_an_error_is_not_known_ranks_are_marked(tmp_path):
     folders = [
         write_result(tmp_path, "a", distances(5.0)),
         write_result(tmp_path, "b", distances(50.0, half=None)),
     ]
-    comparison = compare(folders)
-    entries = comparison.judges[0].metric("fd_semantic").entries
+    entries, text = _fd(folders)
     assert [entry.rank for entry in entries] == [1, 2]
-    assert [entry.not_separated_from for entry in entries] == [None, None]
-    assert "1 ?" in comparison_table(comparison)
+    assert [entry.p for entry in entries] == [{"b": None}, {"a": None}]
+    assert "1 ?" in text and "how certainly is not known" in text
+
+
+def test_a_metric_without_any_error_has_no_ranks(tmp_path):
+    """Neither the order of two precisions nor a mark of doubt: nothing is known of it."""
+    folders = [
+        write_result(tmp_path, n, distances(v) | {"precision": {"value": 1 / v, "n": 500}})
+        for n, v in (("a", 5.0), ("b", 9.0))
+    ]
+    metric = compare(folders).groups[0].judges[0].metric("precision")
+    assert [entry.rank for entry in metric.entries] == [None, None]
+    assert "No ranks in precision: their error is not known." in comparison_table(compare(folders))
 
 
 def test_higher_is_better_where_it_is_and_a_standard_error_makes_an_interval(tmp_path):
     def metrics(distance, coverage, kernel):
         return distances(distance) | {
-            "coverage": {"value": coverage, "n": 2000},
+            "coverage": {"value": coverage, "standard_error": 0.01, "real": 0.97, "n": 2000},
             "kernel_distance": {"value": kernel, "standard_error": 0.5, "floor": -0.01, "n": 500},
         }
 
@@ -110,19 +167,19 @@ def test_higher_is_better_where_it_is_and_a_standard_error_makes_an_interval(tmp
         write_result(tmp_path, "a", metrics(5.0, 0.4, 1.0)),
         write_result(tmp_path, "b", metrics(6.0, 0.9, 2.0)),
     ]
-    judge = compare(folders).judges[0]
+    judge = compare(folders).groups[0].judges[0]
     assert [entry.rank for entry in judge.metric("coverage").entries] == [2, 1]
     kernel = judge.metric("kernel_distance").entries[1]
     assert kernel.interval == pytest.approx((2.0 - 0.98, 2.0 + 0.98))
-    assert kernel.ratio is None  # a floor below zero divides nothing
-    assert kernel.not_separated_from == ("a",)
+    assert kernel.real == -0.01 and judge.metric("coverage").entries[0].real == 0.97
+    assert kernel.not_told_from == ("a",)
 
 
 def test_metrics_that_cannot_be_ranked_are_shown_and_say_why(tmp_path):
     def metrics(distance, n, **more):
         return distances(distance) | {
             "classifier_score": {"value": 5.0 + n / 1000, "n": n},
-            "confidence": {"value": n / 10_000, "n": n},
+            "confidence": {"value": n / 10_000, "standard_error": 0.01, "n": n},
             "auth_pct": {"value": 40.0, "n": n},
             "class_histogram": {"value": [1, 2], "n": n},
             **more,
@@ -133,7 +190,7 @@ def test_metrics_that_cannot_be_ranked_are_shown_and_say_why(tmp_path):
         write_result(tmp_path, "b", metrics(6.0, 4000), images=4000),
     ]
     comparison = compare(folders)
-    judge = comparison.judges[0]
+    judge = comparison.groups[0].judges[0]
     reasons = {metric.name: metric.unranked for metric in judge.metrics}
     assert reasons == {
         "fd_semantic": "",
@@ -145,7 +202,7 @@ def test_metrics_that_cannot_be_ranked_are_shown_and_say_why(tmp_path):
     }
     assert depends_on_count("classifier_score") and not depends_on_count("kernel_distance")
     assert all(entry.rank is None for entry in judge.metric("classifier_score").entries)
-    assert "vendi has no ranks: not measured for b." in comparison_table(comparison)
+    assert "No ranks in vendi: not measured for b." in comparison_table(comparison)
 
 
 def test_agreement_in_closed_form():

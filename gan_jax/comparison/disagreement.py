@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 
 from gan_jax.comparison.judge_result import JUDGED_BY_ALL, JudgeResult
-from gan_jax.comparison.ranking import Agreement, agreement, preferred, separated
+from gan_jax.comparison.ranking import LEVEL, Agreement, agreement
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +27,13 @@ class Opinion:
         judge: its stamp.
         control: whether it has learnt nothing.
         failed_gate: whether the degradation gate found it blind to something.
-        separated: whether its intervals leave a gap between the runs; None without intervals.
+        told: whether it tells the runs from each other; None where an error is not known.
     """
 
     judge: str
     control: bool
     failed_gate: bool
-    separated: bool | None
+    told: bool | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,11 +62,10 @@ class Disagreement:
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether a judge on each side, a trained one if `trained`, separates the runs."""
+        """Whether a judge on each side, a trained one if `trained`, tells the runs apart."""
         sides = (self.for_first, self.for_second)
         return all(
-            any(one.separated and not (self.trained and one.control) for one in side)
-            for side in sides
+            any(one.told and not (self.trained and one.control) for one in side) for side in sides
         )
 
 
@@ -81,22 +80,24 @@ def compare_judges(
 
     Returns:
         The pairs of judges, and disagreements: those of trained judges first, and of these those
-        beyond chance.
+        beyond chance. Runs without a rank are left out.
     """
     pairs, disagreements = [], []
     for name in JUDGED_BY_ALL:
         ranking = [judge for judge in judges if judge.ranks_by(name)]
         for one, other in itertools.combinations(ranking, 2):
-            values = ([s.value for s in judge.metric(name).scores] for judge in (one, other))
+            values = ([e.value for e in j.metric(name).entries if e.rank] for j in (one, other))
             pairs.append(JudgePair(name, (one.name, other.name), agreement(*values)))
         for i, j in itertools.combinations(range(len(names)), 2):
             sides: dict[int, list[Opinion]] = {}
             for judge in ranking:
-                a, b = (judge.metric(name).scores[k] for k in (i, j))
-                side = preferred(a, b, judge.metric(name).better)
-                if side:
-                    opinion = Opinion(judge.name, judge.control, judge.failed_gate, separated(a, b))
-                    sides.setdefault(side, []).append(opinion)
+                a, b = (judge.metric(name).entries[k] for k in (i, j))
+                if a.rank is None or b.rank is None or a.rank == b.rank:
+                    continue
+                p = a.p[names[j]]
+                told = None if p is None else p <= LEVEL
+                opinion = Opinion(judge.name, judge.control, judge.failed_gate, told)
+                sides.setdefault(1 if a.rank < b.rank else -1, []).append(opinion)
             if len(sides) == 2:
                 first, second = (i, j) if next(iter(sides)) > 0 else (j, i)
                 disagreements.append(

@@ -1,19 +1,28 @@
-"""What one judge says of several runs: their numbers by metric, with ranks."""
+"""What one judge says of several runs: verdicts, and their numbers by metric, with ranks."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gan_jax.comparison.protocol import MAY_DIFFER, check_protocols
-from gan_jax.comparison.ranking import Score, depends_on_count, direction, places
-from gan_jax.comparison.results import Judgement, listed
+import numpy as np
 
+from gan_jax.comparison.protocol import MAY_DIFFER, unrecorded
+from gan_jax.comparison.ranking import LEVEL, Score, depends_on_count, direction, places
+from gan_jax.comparison.results import Judgement, listed
+from gan_jax.judging.flags import judge_flags
+from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW, in_words
+
+SIZE = "size"
 JUDGED_BY_ALL = ("fd_semantic", "fd_texture")
-NOT_GATED = "not run"
+_NOT_GATED = "not run"
 _FAILED = "failed"
 _FLOOR_TOLERANCE = 1e-3
+_Z = 1.96
+_ANSWERS = {TOLD: "yes", NOT_TOLD: "no", TOO_FEW: "too few"}
+
+Influences = Mapping[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,22 +31,26 @@ class Entry:
 
     Attributes:
         value: None if the run has no such number.
-        floor: of real against real images, or None.
-        ratio: value / floor; None without a floor above 0.
-        interval: 95 % (low, high), or None.
+        real: the same of real images against real ones, or None.
+        interval: 95 % (low, high) over the images of this one training, or None.
         n: number of images, or None.
-        rank: 1 is the best; None if the metric is not ranked.
-        not_separated_from: names of the runs whose intervals overlap with this one's; None if not
-            every run has an interval, so that it is not known.
+        beyond: whether `value` is only the most that can be said: it is larger.
+        rank: 1 is the best; None if the metric or the run is not ranked.
+        between: the ranks (best, worst) that tests of the differences leave open; None without.
+        p: by the name of each other ranked run, that the difference is chance, corrected for the
+            number of pairs; None where an error is not known.
+        not_told_from: the runs that may be equal to this one, by these tests.
     """
 
     value: float | None
-    floor: float | None = None
-    ratio: float | None = None
+    real: float | None = None
     interval: tuple[float, float] | None = None
     n: int | None = None
+    beyond: bool = False
     rank: int | None = None
-    not_separated_from: tuple[str, ...] | None = None
+    between: tuple[int, int] | None = None
+    p: dict[str, float | None] = dataclasses.field(default_factory=dict)
+    not_told_from: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,20 +59,30 @@ class Metric:
 
     Attributes:
         name: such as 'fd_semantic'.
+        unit: what its values are strengths of; '' of others than the size.
         better: 'lower', 'higher' or None.
         unranked: why there are no ranks; '' if there are.
         entries: one a run.
     """
 
     name: str
+    unit: str
     better: str | None
     unranked: str
     entries: tuple[Entry, ...]
 
-    @property
-    def scores(self) -> list[Score]:
-        """Value and interval of each run, where all have a value."""
-        return [Score(entry.value, entry.interval) for entry in self.entries]
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What a judge says of one run before any comparison; '–' for what is not known.
+
+    Attributes:
+        told: whether it can tell the images from real ones, with p.
+        size: the damage to real images that is as far from real.
+    """
+
+    told: str
+    size: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,14 +94,18 @@ class JudgeResult:
         control: whether it has learnt nothing: random weights, pixels, their PCA.
         gate: what the degradation gate says of it: 'passed', 'failed: ...', 'not known: ...' or
             'not run'.
+        flags: what to be wary of in it, in sentences.
         protocol: what all runs have in common.
-        metrics: Fréchet distances first, then in the order of eval.json.
+        verdicts: one a run.
+        metrics: those with ranks first, of these the size and two Fréchet distances.
     """
 
     name: str
     control: bool
     gate: str
+    flags: tuple[str, ...]
     protocol: dict[str, Any]
+    verdicts: tuple[Verdict, ...]
     metrics: tuple[Metric, ...]
 
     @property
@@ -96,90 +123,167 @@ class JudgeResult:
         return metric is not None and not metric.unranked
 
 
-def judge_result(judged: Sequence[Judgement], notes: list[str]) -> JudgeResult:
-    """One judge on all runs, once their protocols were found to agree.
+def judge_result(
+    judged: Sequence[Judgement],
+    influences: Sequence[Influences],
+    ranked: Sequence[int],
+    notes: list[str],
+) -> JudgeResult:
+    """One judge on runs that measure the same.
 
     Args:
         judged: each run by this judge.
+        influences: of each, see `gan_jax.judging.influences.load_influences`.
+        ranked: indices of the runs that are ranked.
         notes: what to be careful about is appended here.
-
-    Raises:
-        InputError: they do not measure the same.
     """
-    notes += check_protocols(judged)
+    notes += unrecorded(judged)
     protocol = judged[0].protocol
     name = str(protocol.get("extractor", protocol["extractor_sha256"][:8]))
     gate = _gate(judged)
-    if gate.startswith(_FAILED):
-        notes.append(
-            f"Warning: the judge {name} did not pass the degradation gate ({gate}): runs that "
-            "differ in what it overlooks look alike to it."
-        )
-    metrics = dict.fromkeys(metric for one in judged for metric in one.metrics)
-    metrics = sorted(metrics, key=lambda metric: metric not in JUDGED_BY_ALL)
+    # The accuracy of Inception is not known either, but it has learnt.
+    control = protocol.get("extractor_accuracy", 0.0) is None and not name.startswith("inception")
+    flags = judge_flags({}, protocol | {"gate": gate}, control=control)
+    names = dict.fromkeys(metric for one in judged for metric in one.metrics)
+    metrics = [
+        *_size(judged, ranked),
+        *(_metric(metric, judged, influences, ranked, notes) for metric in names),
+    ]
+    metrics.sort(key=lambda one: (bool(one.unranked), one.name not in (SIZE, *JUDGED_BY_ALL)))
     return JudgeResult(
         name=name,
-        # The accuracy of Inception is not known either, but it has learnt.
-        control=protocol.get("extractor_accuracy", 0.0) is None
-        and not name.startswith("inception"),
+        control=control,
         gate=gate,
+        flags=tuple(flag["text"] for flag in flags),
         protocol={f: v for f, v in protocol.items() if f not in MAY_DIFFER or f == "reference"},
-        metrics=tuple(_metric(metric, judged, notes) for metric in metrics),
+        verdicts=tuple(_verdict(one.headline) for one in judged),
+        metrics=tuple(metrics),
     )
 
 
 def _gate(judged: Sequence[Judgement]) -> str:
     """The verdict on the network that the judgements know of; of several the worst."""
-    verdicts = [str(one.protocol.get("gate", NOT_GATED)) for one in judged]
+    verdicts = [str(one.protocol.get("gate", _NOT_GATED)) for one in judged]
     for kind in (_FAILED, "passed", "not known"):
         found = [verdict for verdict in verdicts if verdict.startswith(kind)]
         if found:
             return found[0]
-    return NOT_GATED
+    return _NOT_GATED
 
 
-def _metric(name: str, judged: Sequence[Judgement], notes: list[str]) -> Metric:
-    entries = [_entry(one.metrics.get(name, {})) for one in judged]
-    better = direction(name)
-    lacking = [one.run for one, entry in zip(judged, entries) if entry.value is None]
-    counts = {entry.n for entry in entries}
-    unranked = ""
-    if better is None:
-        unranked = "neither more nor less is better by itself"
-    elif lacking:
-        unranked = f"not measured for {listed(lacking)}"
-    elif len(counts) > 1 and depends_on_count(name):
-        unranked = f"n differs ({', '.join(map(str, sorted(counts, key=str)))})"
-    floors = [entry.floor for entry in entries if entry.floor is not None]
-    if floors and max(floors) - min(floors) > _FLOOR_TOLERANCE * max(map(abs, floors)):
+def _verdict(headline: Mapping[str, Any]) -> Verdict:
+    if not headline:
+        return Verdict("–", "–")
+    answer = f"{_ANSWERS[headline['verdict']]} (p {p_text(headline['test']['p'])})"
+    if SIZE not in headline:
+        return Verdict(answer, "–")
+    bound = headline["verdict"] != TOLD
+    words = in_words(headline | {"verdict": NOT_TOLD if bound else TOLD})
+    return Verdict(answer, "≤ " * bound + words.numbers[0][0])
+
+
+def p_text(p: float) -> str:
+    """A p value with its sign, such as '= 0.03'."""
+    return "< 0.0001" if p < 0.0001 else f"= {p:.2g}"
+
+
+def _size(judged: Sequence[Judgement], ranked: Sequence[int]) -> list[Metric]:
+    """The distance as a strength on the ladder of damages; none where no run has it.
+
+    Shown is the strength. Ranked and tested is the distance behind it, which grows with it and goes
+    on where the ladder ends; it holds no influences, so it is tested as of separate references.
+    """
+    headlines = [one.headline if SIZE in one.headline else {} for one in judged]
+    damages = {headline[SIZE]["damage"] for headline in headlines if headline}
+    if not damages:
+        return []
+    entries = [
+        Entry(
+            value=headline[SIZE]["strength"],
+            interval=(headline[SIZE]["low"], headline[SIZE]["high"]),
+            n=headline["distance"]["n"],
+            beyond=headline[SIZE]["beyond"],
+        )
+        if headline
+        else Entry(None)
+        for headline in headlines
+    ]
+    why = "" if len(damages) == 1 else "the ladders differ"
+    metric = Metric(SIZE, " or ".join(sorted(damages)), direction(SIZE), why, tuple(entries))
+    scores = [_score(headline.get("distance", {}), None) for headline in headlines]
+    return [_ranked(metric, scores, judged, ranked)]
+
+
+def _metric(
+    name: str,
+    judged: Sequence[Judgement],
+    influences: Sequence[Influences],
+    ranked: Sequence[int],
+    notes: list[str],
+) -> Metric:
+    found = [one.metrics.get(name, {}) for one in judged]
+    entries = tuple(map(_entry, found))
+    floors = {(entry.n, entry.real) for entry in entries if entry.real is not None}
+    values = [real for _, real in floors]
+    same_n = len({n for n, _ in floors}) == 1
+    if same_n and max(values) - min(values) > _FLOOR_TOLERANCE * max(map(abs, values)):
         notes.append(
-            f"Warning: the floor of {name} is {min(floors):.4g} to {max(floors):.4g}, though the "
+            f"Warning: {name} of real images is {min(values):.4g} to {max(values):.4g}, though the "
             "protocols agree: another machine or version computed it otherwise."
         )
-    if not unranked:
-        placed = places([Score(entry.value, entry.interval) for entry in entries], better)
-        entries = [
-            dataclasses.replace(
-                entry,
-                rank=place.rank,
-                not_separated_from=(
-                    tuple(judged[i].run for i in place.overlaps) if place.known else None
-                ),
-            )
-            for entry, place in zip(entries, placed, strict=True)
-        ]
-    return Metric(name, better, unranked, tuple(entries))
+    scores = [_score(one, arrays.get(name)) for one, arrays in zip(found, influences, strict=True)]
+    return _ranked(Metric(name, "", direction(name), "", entries), scores, judged, ranked)
 
 
-def _entry(entry: dict[str, Any]) -> Entry:
-    value, floor = entry.get("value"), entry.get("floor")
-    interval, error = entry.get("ci"), entry.get("standard_error")
-    if interval is None and value is not None and error is not None:
-        interval = (value - 1.96 * error, value + 1.96 * error)
+def _ranked(
+    metric: Metric, scores: Sequence[Score], judged: Sequence[Judgement], ranked: Sequence[int]
+) -> Metric:
+    """The metric with ranks of the runs `ranked`, or why there are none."""
+    lacking = [judged[i].run for i in ranked if scores[i].value is None]
+    counts = {metric.entries[i].n for i in ranked}
+    if not ranked:
+        why = "all runs are flagged"
+    elif metric.better is None:
+        why = "neither more nor less is better by itself"
+    elif lacking:
+        why = f"not measured for {listed(lacking)}"
+    elif len(counts) > 1 and depends_on_count(metric.name):
+        why = f"n differs ({', '.join(map(str, sorted(counts, key=str)))})"
+    elif all(scores[i].standard_error is None for i in ranked):
+        why = "their error is not known"
+    else:
+        why = metric.unranked
+    if why:
+        return dataclasses.replace(metric, unranked=why)
+    entries = list(metric.entries)
+    found = places([scores[i] for i in ranked], metric.better)
+    for i, place in zip(ranked, found, strict=True):
+        tests = {judged[ranked[j]].run: p for j, p in place.p.items()}
+        entries[i] = dataclasses.replace(
+            entries[i],
+            rank=place.rank,
+            between=place.between,
+            p=tests,
+            not_told_from=tuple(run for run, p in tests.items() if p is None or p > LEVEL),
+        )
+    return dataclasses.replace(metric, entries=tuple(entries))
+
+
+def _entry(entry: Mapping[str, Any]) -> Entry:
+    interval = entry.get("ci")
+    if interval is None and None not in (entry.get("value"), entry.get("standard_error")):
+        margin = _Z * entry["standard_error"]
+        interval = (entry["value"] - margin, entry["value"] + margin)
     return Entry(
-        value=value,
-        floor=floor,
-        ratio=value / floor if value is not None and floor is not None and floor > 0 else None,
+        value=entry.get("value"),
+        real=entry.get("floor", entry.get("real")),
         interval=None if interval is None else (interval[0], interval[1]),
         n=entry.get("n"),
     )
+
+
+def _score(entry: Mapping[str, Any], influence: np.ndarray | None) -> Score:
+    error, interval = entry.get("standard_error"), entry.get("ci")
+    if error is None and interval is not None:
+        error = (interval[1] - interval[0]) / (2 * _Z)
+    return Score(entry.get("value"), error, influence)

@@ -1,26 +1,27 @@
 """Whether results measure the same: what their protocols must agree in, and what may differ.
 
-Two numbers can be compared only where extractor, layers, preprocessing, reference, number of images
-and seed are the same: every field of the protocol has to agree but for those that a comparison is
-about.
+Two numbers can be compared only where extractor, layers, preprocessing, reference and seed are the
+same: every field of the protocol has to agree but for those that a comparison is about.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from gan_jax.comparison.results import Judgement, listed, shortened
-from gan_jax.errors import InputError
 
 # Fields of the protocol that may differ between runs, and why that is no harm.
 MAY_DIFFER = {
     "step": "How long a run was trained is part of what is compared.",
     "samples": "Whose images were judged is what is compared.",
     "samples_fingerprint": "Whose images were judged is what is compared.",
-    "images": "A Fréchet distance takes frechet_n of them, which agrees; a metric over all of them "
-    "is not ranked where its n differs.",
+    "images": "A metric that moves with n is not ranked where its n differs.",
+    "frechet_n": "A metric that moves with n is not ranked where its n differs.",
+    "modes_n": "A metric that moves with n is not ranked where its n differs.",
     "reference": "A name only: the fingerprint of the reference images agrees.",
     "labels": "A conditional GAN is asked for classes in its training set's mix; others choose "
     "theirs.",
@@ -42,47 +43,64 @@ _STAMP = {
     "resize",
     "reference_fingerprint",
     "reference_split",
-    "frechet_n",
     "frechet_halvings",
     "seed",
+    "task",
 }
 _ABSENT = "not recorded"
 _LONGEST_VALUE = 90
+_DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 
 
-def check_protocols(judged: Sequence[Judgement]) -> list[str]:
-    """Notes on what could not be compared in the protocols of several runs by one judge.
-
-    Raises:
-        InputError: they do not measure the same; every field that differs is named.
-    """
-    fields = dict.fromkeys(field for one in judged for field in one.protocol)
-    strict = [field for field in fields if field not in MAY_DIFFER and field not in _FOLLOWING]
-    differing, notes = [], []
-    for field in strict:
-        lacking = [one.run for one in judged if field not in one.protocol]
-        if lacking and field not in _STAMP:
-            notes.append(
-                f"Warning: {field} is not recorded in {listed(lacking)}, so it was not compared."
-            )
-        elif differ(one.protocol.get(field) for one in judged):
-            differing.append(field)
-    if differing:
-        refuse(judged, differing)
-    return notes
+def in_groups(judgements: Iterable[Judgement]) -> list[list[Judgement]]:
+    """Judgements that measure the same, together: each joins the first group that it fits."""
+    groups: list[list[Judgement]] = []
+    for one in judgements:
+        fitting = (group for group in groups if not any(_differing(one, o) for o in group))
+        group = next(fitting, None)
+        if group is None:
+            groups.append([one])
+        else:
+            group.append(one)
+    return groups
 
 
-def refuse(judged: Sequence[Judgement], fields: Sequence[str]) -> NoReturn:
-    """Raises InputError, which names these fields and the runs that have each value."""
-    told = []
-    for field in fields:
-        values = [(one.run, one.protocol.get(field, _ABSENT)) for one in judged]
-        told.append(f"{field} is {by_value(values)}")
-    raise InputError(
-        f"these results do not measure the same and cannot be compared: {'; '.join(told)}. Judge "
-        "the runs again in one way (python eval.py --workdir RUN --extractor PACK), or compare "
-        "only those that agree."
+def why_apart(judged: Sequence[Judgement]) -> str:
+    """The fields in which judgements do not measure the same, and the runs that have each value."""
+    pairs = itertools.combinations(judged, 2)
+    fields = dict.fromkeys(field for pair in pairs for field in _differing(*pair))
+    if "extractor_sha256" in fields:  # layers and preprocessing follow from it
+        fields = ["extractor", *(f for f in fields if f.startswith("reference"))]
+    return "; ".join(
+        f"{f} is {by_value((one.run, one.protocol.get(f, _ABSENT)) for one in judged)}"
+        for f in fields
     )
+
+
+def unrecorded(judged: Sequence[Judgement]) -> list[str]:
+    """Warnings of fields that could not be compared, as not every protocol has them."""
+    lacking = {
+        field: [one.run for one in judged if field not in one.protocol] for field in _strict(judged)
+    }
+    return [
+        f"Warning: {field} is not recorded in {listed(runs)}, so it was not compared."
+        for field, runs in lacking.items()
+        if runs
+    ]
+
+
+def _strict(judged: Sequence[Judgement]) -> list[str]:
+    fields = dict.fromkeys(field for one in judged for field in one.protocol)
+    return [field for field in fields if field not in MAY_DIFFER and field not in _FOLLOWING]
+
+
+def _differing(one: Judgement, other: Judgement) -> list[str]:
+    a, b = one.protocol, other.protocol
+    return [
+        field
+        for field in _strict((one, other))
+        if (field in _STAMP or (field in a and field in b)) and a.get(field) != b.get(field)
+    ]
 
 
 def differ(values: Iterable[Any]) -> bool:
@@ -94,7 +112,7 @@ def by_value(values: Iterable[tuple[str, Any]]) -> str:
     """'500 in a, b and 250 in c' of pairs (run, value)."""
     groups: dict[str, list[str]] = {}
     for run, value in values:
-        groups.setdefault(_plain(value), []).append(run)
+        groups.setdefault(_DIGEST.sub(r"\1…", _plain(value)), []).append(run)
     return " and ".join(
         f"{shortened(value, _LONGEST_VALUE)} in {listed(runs)}" for value, runs in groups.items()
     )

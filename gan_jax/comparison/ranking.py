@@ -1,17 +1,24 @@
-"""Which of several results is the best by one number, and whether two judges agree on it."""
+"""Which of several results is the best by one number, and how certainly; how far judges agree."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 
-Interval = tuple[float, float]
+import numpy as np
+
+from gan_jax.metrics.paired import holm, paired_difference
+
+LEVEL = 0.05
+"""Of all tests of one metric together: below it two results are told from each other."""
 
 # Which way is better, by the beginning of a metric's name: 'precision' stands for
 # 'precision_semantic' too. What is not here (a histogram, AuthPct, C_T: their best value is not an
 # extreme) is shown without a rank.
 _DIRECTIONS = {
+    "size": "lower",
     "fd": "lower",
     "fid": "lower",
     "kid": "lower",
@@ -38,16 +45,24 @@ _UNBIASED = (
     "fd_infinity",
     "kernel_distance",
     "kid",
+    "size",
     "unsure_digits",
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Score:
-    """One number of one run: its value, and its 95 % interval where there is one."""
+    """One number of one run.
+
+    Attributes:
+        value: the number.
+        standard_error: its spread over fresh images of both sides; None if not known.
+        real_influence: float [m], what each image of the shared reference adds to it, or None.
+    """
 
     value: float
-    interval: Interval | None = None
+    standard_error: float | None = None
+    real_influence: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,13 +71,14 @@ class Place:
 
     Attributes:
         rank: 1 is the best; equal values share the better rank.
-        overlaps: indices of the other scores whose intervals overlap with this one's.
-        known: whether all have intervals, without which `overlaps` says nothing.
+        between: the ranks (best, worst) that the tests leave open.
+        p: that its difference from each other score is chance, by the other's index, corrected for
+            the number of pairs; None where a standard error is not known.
     """
 
     rank: int
-    overlaps: tuple[int, ...]
-    known: bool
+    between: tuple[int, int]
+    p: dict[int, float | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,39 +106,45 @@ def depends_on_count(metric: str) -> bool:
 
 
 def places(scores: Sequence[Score], better: str) -> list[Place]:
-    """The place of each score; `better` is 'lower' or 'higher'."""
-    known = all(score.interval is not None for score in scores)
-    return [
-        Place(
-            rank=1 + sum(preferred(other, score, better) > 0 for other in scores),
-            overlaps=tuple(
-                j for j, other in enumerate(scores) if j != i and separated(score, other) is False
-            ),
-            known=known,
-        )
-        for i, score in enumerate(scores)
-    ]
+    """The place of each score; `better` is 'lower' or 'higher'.
+
+    Every pair is tested by the difference on the shared reference
+    (`gan_jax.metrics.paired_difference`), and the p values are corrected for their number (Holm
+    1979). Those told apart bound the ranks of all scores at once (Mogstad et al. 2024).
+    """
+    pairs = list(itertools.combinations(range(len(scores)), 2))
+    certain = [score.standard_error is not None for score in scores]
+    known = [(i, j) for i, j in pairs if certain[i] and certain[j]]
+    adjusted = holm([paired_difference(scores[i], scores[j]).p for i, j in known]) if known else []
+    found = dict(zip(known, map(float, adjusted), strict=True))
+    return [_place(i, scores, better, found) for i in range(len(scores))]
 
 
-def preferred(a: Score, b: Score, better: str) -> int:
+def _place(
+    i: int, scores: Sequence[Score], better: str, found: dict[tuple[int, int], float]
+) -> Place:
+    others = [j for j in range(len(scores)) if j != i]
+    sides = {j: _preferred(scores[j], scores[i], better) for j in others}
+    p = {j: found.get((min(i, j), max(i, j))) for j in others}
+    told = [j for j in others if p[j] is not None and p[j] <= LEVEL]
+    return Place(
+        rank=1 + sum(side > 0 for side in sides.values()),
+        between=(
+            1 + sum(sides[j] > 0 for j in told),
+            len(scores) - sum(sides[j] < 0 for j in told),
+        ),
+        p=p,
+    )
+
+
+def _preferred(a: Score, b: Score, better: str) -> int:
     """1 where a is better than b, -1 where b is, 0 where they are equal."""
     sign = 1 if better == "lower" else -1
     return sign * (int(b.value > a.value) - int(b.value < a.value))
 
 
-def separated(a: Score, b: Score) -> bool | None:
-    """Whether the intervals leave a gap between them; None where one is missing.
-
-    Two 95 % intervals apart are stronger evidence than a 95 % test of the difference (Schenker &
-    Gentleman 2001): intervals that overlap a little may still differ.
-    """
-    if a.interval is None or b.interval is None:
-        return None
-    return a.interval[1] < b.interval[0] or b.interval[1] < a.interval[0]
-
-
 def agreement(a: Sequence[float], b: Sequence[float]) -> Agreement:
-    """Of the orders in which two judges put the same k >= 2 runs."""
+    """Of the orders in which two judges put the same runs."""
     if len(set(a)) < 2 or len(set(b)) < 2:
         return Agreement(None, None)
     from scipy import stats

@@ -11,11 +11,22 @@ from typing import Any
 
 from gan_jax import workdir
 from gan_jax.errors import InputError
+from gan_jax.judging.words import in_words
 
 COMPARISON = "comparison.json"
 
+_OTHERS = {
+    COMPARISON: "holds a comparison",
+    "study.json": "holds a study",
+    "gan_train_test.json": "holds GAN-train and GAN-test",
+    "recognition.json": "holds what recognisers read",
+}
 # Without these a result cannot say what it measures.
-_NEEDED = ("extractor_sha256", "reference_fingerprint", "frechet_n")
+_NEEDED = {
+    "extractor_sha256": "was evaluated without a judge",
+    "reference_fingerprint": "does not say its reference_fingerprint",
+}
+_FORM = '{"metrics": {...}, "protocol": {...}}'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,13 +36,15 @@ class Judgement:
     Attributes:
         run: name of the run.
         metrics: those that are single numbers, name to {'value', and where they exist 'floor',
-            'ci', 'standard_error', 'n'}, all finite or None.
+            'real', 'ci', 'standard_error', 'n'}, all finite or None.
         protocol: what the numbers depend on.
+        headline: see `gan_jax.judging.headline.make_headline`; {} where there is none.
     """
 
     run: str
     metrics: dict[str, dict[str, Any]]
     protocol: dict[str, Any]
+    headline: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,27 +55,23 @@ class Result:
         name: its folder, as far as it differs from those of the other runs.
         folder: as it was given.
         judgements: by the digest of the extractor; the headline judge is the first.
+        apart: the flags, of any judge, for which it is not ranked with others.
     """
 
     name: str
     folder: str
     judgements: dict[str, Judgement]
+    apart: tuple[dict[str, Any], ...]
 
 
 def read_results(folders: Sequence[str | os.PathLike]) -> tuple[list[Result], list[str]]:
-    """The results of two or more GANs, and notes on what was left out.
-
-    Runs of recognisers, folders of earlier comparisons and folders given twice are left out with a
-    note, so that `runs/*` can be given.
+    """The results in these folders, and notes that name the folders without one, and why.
 
     Args:
         folders: of runs, or their eval.json files.
-
-    Raises:
-        InputError: fewer than two results, or one that is missing, damaged or without a judge.
     """
-    found: dict[pathlib.Path, dict[str, Any]] = {}
-    notes, missing = [], []
+    found: dict[pathlib.Path, list[dict[str, Any]]] = {}
+    notes = []
     seen = set()
     for given in folders:
         folder = pathlib.Path(given)
@@ -70,33 +79,23 @@ def read_results(folders: Sequence[str | os.PathLike]) -> tuple[list[Result], li
         place = os.path.abspath(folder)
         if place in seen:
             notes.append(f"'{folder}' was given more than once.")
-        elif (folder / workdir.EVALUATION).is_file():
-            content = _read(folder)
-            if _is_recogniser(content):
-                notes.append(f"Left out: '{folder}' is the run of a recogniser.")
-            else:
-                found[folder] = content
-        elif (folder / COMPARISON).is_file():
-            notes.append(f"Left out: '{folder}' holds a comparison.")
-        else:
-            missing.append(f"'{folder}'")
+            continue
         seen.add(place)
-    if missing:
-        raise InputError(
-            f"there is no {workdir.EVALUATION} in {listed(missing)}: judge it first with "
-            "python eval.py --workdir RUN, or leave it out."
-        )
-    if len(found) < 2:
-        there = "".join(f"'{folder}' alone has one" for folder in found) or "there is none"
-        raise InputError(
-            f"a comparison needs the results of at least two GANs, and {there}. Give two or more "
-            f"folders, such as --compare runs/*. {' '.join(notes)}".rstrip()
-        )
+        try:
+            found[folder] = _read(folder)
+        except InputError as error:
+            notes.append(f"Left out: '{folder}' {error}.")
     names = _names(list(found))
     results = [
-        Result(name, str(folder), _judgements(folder, name, content))
-        for name, (folder, content) in zip(names, found.items(), strict=True)
+        _result(name, folder, parts)
+        for name, (folder, parts) in zip(names, found.items(), strict=True)
     ]
+    for result, parts in zip(results, found.values(), strict=True):
+        if "settings" in parts[0]:
+            notes.append(
+                f"Warning: the numbers of {result.name} are means over seeds, and its intervals "
+                f"cover seeds; its trainings are in {result.folder}/{workdir.MEMBERS}."
+            )
     return results, notes
 
 
@@ -111,11 +110,31 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _read(folder: pathlib.Path) -> dict[str, Any]:
-    content = workdir.read_json(folder / workdir.EVALUATION)
+def _read(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """The parts of eval.json, one a judge; InputError says why there are none to compare."""
+    path = folder / workdir.EVALUATION
+    if not path.is_file():
+        other = next((what for name, what in _OTHERS.items() if (folder / name).is_file()), None)
+        raise InputError(other or f"has no {path.name}: python eval.py --workdir {folder}")
+    try:
+        content = workdir.read_json(path)
+    except InputError as error:
+        raise _damaged("it is no JSON") from error
     if not _well_formed(content):
-        raise _damaged(folder, 'it is not {"metrics": {...}, "protocol": {...}}')
-    return content
+        raise _damaged(f"it is not {_FORM}")
+    if "accuracy" in content["metrics"] and "fd_semantic" not in content["metrics"]:
+        raise InputError("is the run of a recogniser")
+    others = content.get("judges", [])
+    if not isinstance(others, list) or not all(map(_well_formed, others)):
+        raise _damaged(f'"judges" is not a list of {_FORM}')
+    for part in (content, *others):
+        for field, why in _NEEDED.items():
+            if not part["protocol"].get(field):
+                raise InputError(f"{why}: python eval.py --workdir {folder} --extractor PACK")
+        _check_headline(part)
+        for metric, entry in part["metrics"].items():
+            _check_entry(metric, entry)
+    return [content, *others]
 
 
 def _well_formed(content: Any) -> bool:
@@ -124,46 +143,43 @@ def _well_formed(content: Any) -> bool:
     )
 
 
-def _is_recogniser(content: dict[str, Any]) -> bool:
-    metrics = content["metrics"]
-    return "accuracy" in metrics and not any(name.startswith("fd_") for name in metrics)
-
-
-def _judgements(folder: pathlib.Path, name: str, content: dict[str, Any]) -> dict[str, Judgement]:
-    """The headline judge and the others of one run, checked."""
-    others = content.get("judges", [])
-    if not isinstance(others, list) or not all(map(_well_formed, others)):
-        raise _damaged(folder, '"judges" is not a list of {"metrics": {...}, "protocol": {...}}')
+def _result(name: str, folder: pathlib.Path, parts: Sequence[dict[str, Any]]) -> Result:
     judgements: dict[str, Judgement] = {}
-    for part in [content, *others]:
-        if not any(metric.startswith("fd_") for metric in part["metrics"]):
-            raise InputError(
-                f"'{folder}' was evaluated without a judge, its {workdir.EVALUATION} has no "
-                f"fd_semantic: python eval.py --workdir {folder} --extractor PACK, or leave it out."
-            )
+    apart: dict[str, dict[str, Any]] = {}
+    for part in parts:
         # Results of our own runs, which are never resized, do not say so.
         protocol = {"resize": "none"} | part["protocol"]
-        for field in _NEEDED:
-            if protocol.get(field) is None:
-                raise InputError(
-                    f"the {workdir.EVALUATION} in '{folder}' does not say its {field}, so it is "
-                    "not known what its numbers measure: judge it again, or leave it out."
-                )
-        metrics = {}
-        for metric, entry in part["metrics"].items():
-            if not isinstance(entry, dict) or "value" not in entry:
-                raise _damaged(folder, f'{metric} has no "value"')
-            if not isinstance(entry["value"], (list, dict, str)):
-                _check_numbers(folder, metric, entry)
-                metrics[metric] = entry
-        judgements.setdefault(protocol["extractor_sha256"], Judgement(name, metrics, protocol))
-    return judgements
+        metrics = {
+            metric: entry
+            for metric, entry in part["metrics"].items()
+            if not isinstance(entry["value"], (list, dict, str))
+        }
+        judged = Judgement(name, metrics, protocol, part.get("headline", {}))
+        judgements.setdefault(protocol["extractor_sha256"], judged)
+        for flag in part.get("flags", ()):
+            if flag["apart"]:
+                apart.setdefault(flag["name"], flag)
+    return Result(name, str(folder), judgements, tuple(apart.values()))
 
 
-def _check_numbers(folder: pathlib.Path, metric: str, entry: dict[str, Any]) -> None:
-    for key in ("value", "floor", "standard_error"):
+def _check_headline(part: dict[str, Any]) -> None:
+    try:
+        if part.get("headline"):
+            in_words(part["headline"])
+        for flag in part.get("flags", ()):
+            flag["name"], flag["text"], flag["apart"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(f"headline or flags: {error!r}") from error
+
+
+def _check_entry(metric: str, entry: Any) -> None:
+    if not isinstance(entry, dict) or "value" not in entry:
+        raise _damaged(f'{metric} has no "value"')
+    if isinstance(entry["value"], (list, dict, str)):
+        return
+    for key in ("value", "floor", "real", "standard_error"):
         if entry.get(key) is not None and not _is_number(entry[key]):
-            raise _damaged(folder, f"{key} of {metric} is {entry[key]!r}, not a finite number")
+            raise _damaged(f"{key} of {metric} is {entry[key]!r}, not a finite number")
     interval = entry.get("ci")
     if interval is not None and not (
         isinstance(interval, list)
@@ -171,22 +187,21 @@ def _check_numbers(folder: pathlib.Path, metric: str, entry: dict[str, Any]) -> 
         and all(map(_is_number, interval))
         and interval[0] <= interval[1]
     ):
-        raise _damaged(folder, f"ci of {metric} is {interval!r}, not [low, high]")
+        raise _damaged(f"ci of {metric} is {interval!r}, not [low, high]")
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _damaged(folder: pathlib.Path, why: str) -> InputError:
-    return InputError(
-        f"the {workdir.EVALUATION} in '{folder}' is damaged ({why}): judge it again, or leave it "
-        "out."
-    )
+def _damaged(why: str) -> InputError:
+    return InputError(f"has a damaged {workdir.EVALUATION} ({why}): judge it again")
 
 
 def _names(folders: Sequence[pathlib.Path]) -> list[str]:
     """The part of each path in which it differs from the others."""
+    if not folders:
+        return []
     places = [os.path.abspath(folder) for folder in folders]
     common = os.path.commonpath(places)
     return [
