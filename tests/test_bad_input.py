@@ -167,7 +167,7 @@ def test_data_that_is_missing_damaged_or_wrong(tmp_path):
 def test_a_recogniser_of_one_class(tmp_path):
     np.savez(
         tmp_path / "one.npz",
-        images=np.zeros((40, 16, 16, 1), np.uint8),
+        images=np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8),
         labels=np.zeros(40, np.int32),
     )
     config = cnn_config()
@@ -203,7 +203,8 @@ def test_packs_that_are_missing_changed_or_unfit(tiny_run, tmp_path):
         load_pack(cut)
     config = tiny_config(pack, **{"dataset.image_size": (32, 32)})
     refused(config, tmp_path / "run", "32x32x1.*16x16x1")
-    np.savez(tmp_path / "rgb.npz", images=np.zeros((40, 16, 16, 3), np.uint8))
+    colours = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+    np.savez(tmp_path / "rgb.npz", images=colours)
     config = tiny_config(pack, **{"dataset.name": "npz", "dataset.path": str(tmp_path / "rgb.npz")})
     refused(config, tmp_path / "run", "16x16x3.*16x16x1")
 
