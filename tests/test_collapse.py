@@ -7,16 +7,19 @@ import pathlib
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 
 from gan_jax import training
+from gan_jax.collapse.guard import make_watches
 from gan_jax.collapse.meter import CollapseRule, Reading, make_meter
 from gan_jax.collapse.rollback import RollBack, Rollbacks
 from gan_jax.config import gan_config
 from gan_jax.config_checks import check_config
+from gan_jax.data import load
 from gan_jax.errors import InputError, ModeCollapse
 from gan_jax.reports.gan import GANReport, write_gan_report
 from tests import runs
@@ -93,6 +96,21 @@ def test_the_same_seed_gives_the_same_reading(meter):
     assert healthy(again) == healthy(meter)
 
 
+def test_the_order_of_either_side_changes_nothing():
+    """Sorted by class, a prefix would be a class or two: coverage 0.4 and a collapse."""
+    real, _ = digits([PER_CLASS] * CLASSES, seed=0)
+    fake, probabilities = digits([300] * CLASSES, seed=1)
+    by_class = np.argsort(probabilities.argmax(1), kind="stable")
+    counts = [PER_CLASS] * CLASSES
+    readings = []
+    for rows in (np.arange(1000), np.arange(1000)[::-1], np.argsort(real[:, 0])):
+        meter = make_meter(real[rows], counts, num_images=400)
+        for order in (np.arange(1500), by_class, by_class[::-1]):
+            readings.append(meter.read(3, fake[order], probabilities[order]))
+    assert all(reading == readings[0] for reading in readings)
+    assert readings[0].coverage_share > 0.95
+
+
 def test_a_reading_comes_back_from_the_log(meter):
     reading = healthy(meter, step=30)
     row = json.loads(json.dumps(reading.scalars()))
@@ -155,6 +173,43 @@ def test_a_fall_to_less_than_a_third_of_the_best_is_one():
     assert found.findings == ("coverage fell from 0.5 at step 100 to 0.12",)
     less = reading(vendi=3.9)
     assert find(GOOD, less, less).findings == ("Vendi score fell from 10 at step 100 to 3.9",)
+
+
+def test_few_images_are_said_to_be_too_few_once(caplog):
+    real, _ = digits([10] * CLASSES, seed=0)
+    judge = SimpleNamespace(features=SimpleNamespace(semantic=real), reference_counts=[10] * 5)
+    settings = {"action": "stop", "rollbacks": 1}
+    features, probabilities = digits([20] * CLASSES, seed=1)
+    one = SimpleNamespace(semantic=features[:1].repeat(100, 0), probabilities=probabilities)
+    for watch in make_watches(settings, judge, 3, num_samples=100, num_steps=100):
+        for step in (25, 50, 75):
+            numbers = watch.read(step, one)
+            assert "eval/vendi" in numbers and "eval/collapsed" not in numbers
+    (record,) = caplog.records
+    assert "cannot judge: it compares 25 images a side" in record.getMessage()
+    assert "below 50" in record.getMessage()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("images", [50, 100, 500])
+def test_real_images_are_never_called_collapsed(images):
+    """200 times: digits against other digits, by the principal components of their pixels."""
+    digits = load({"name": "mnist5k", "image_size": (28, 28)}, "all")
+    pixels = np.float64(digits.images).reshape(len(digits), -1)
+    pixels -= pixels.mean(0)
+    features = pixels @ np.linalg.eigh(pixels.T @ pixels)[1][:, -64:]
+    rng = np.random.default_rng(images)
+    for _ in range(200):
+        rows = rng.permutation(len(features))[: 7 * images]
+        real, *parts = np.split(rows, np.arange(2, 7) * images)
+        meter = make_meter(
+            features[real], np.bincount(digits.labels[real], minlength=10), num_images=images
+        )
+        readings = [
+            meter.read(20 * (step + 1), features[part], np.eye(10)[digits.labels[part]])
+            for step, part in enumerate(parts)
+        ]
+        assert CollapseRule().find(readings, num_steps=100) is None
 
 
 def test_few_images_are_no_ground_for_a_verdict():

@@ -8,6 +8,7 @@ from typing import Any
 from gan_jax import parallel
 from gan_jax.checkpoint import Checkpoints
 from gan_jax.collapse.meter import (
+    LEAST_IMAGES,
     Collapse,
     CollapseMeter,
     CollapseRule,
@@ -47,12 +48,16 @@ class CollapseWatch:
     def read(self, step: int, features: Any) -> dict[str, float]:
         """Takes the reading of generated images; returns its numbers for the log.
 
+        'eval/collapsed' is not among them where the meter has too few images to judge.
+
         Args:
             step: steps trained.
             features: with `semantic` [n, d] and `probabilities` [n, k].
         """
         reading = self._meter.read(step, features.semantic, features.probabilities)
         self._readings.append(reading)
+        if not self._meter.can_judge:
+            return reading.scalars()
         return reading.scalars() | {"eval/collapsed": float(self.collapse() is not None)}
 
     def collapse(self) -> Collapse | None:
@@ -63,9 +68,25 @@ class CollapseWatch:
 def make_watches(
     settings: dict[str, Any], judge: Judge, count: int, *, num_samples: int, num_steps: int
 ) -> list[CollapseWatch]:
-    """Watches of `count` GANs over one meter; the arguments are those of `CollapseGuard`."""
+    """Watches of `count` GANs over one meter; the arguments are those of `CollapseGuard`.
+
+    Logs a warning if there are too few images for the meter to judge by.
+    """
     limits = {name: v for name, v in settings.items() if name not in ("action", "rollbacks")}
     meter = make_meter(judge.features.semantic, judge.reference_counts, num_images=num_samples)
+    if not meter.can_judge:
+        _log.warning(
+            "The mode-collapse meter cannot judge: it compares %d images a side (of %d generated "
+            "and half of %d real ones), and below %d chance looks like a collapse. Its curves are "
+            "drawn, but it will not warn or stop. Give config.evaluation.num_samples=%d or more "
+            "and a reference of %d images or more.",
+            len(meter.real),
+            num_samples,
+            len(judge.features.semantic),
+            LEAST_IMAGES,
+            LEAST_IMAGES,
+            2 * LEAST_IMAGES,
+        )
     return [CollapseWatch(meter, CollapseRule(**limits), num_steps) for _ in range(count)]
 
 

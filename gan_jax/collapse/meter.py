@@ -20,11 +20,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from gan_jax import metrics
+from gan_jax.content import in_content_order
 from gan_jax.errors import InputError
 
 _MAX_IMAGES = 500  # a side: a reading then takes some hundredths of a second
 _NEIGHBOURS = 5
-_LEAST_IMAGES = 50  # below, a reading is too noisy to judge by
+LEAST_IMAGES = 50  # below, a reading is too noisy to judge by
 _LEAST_READINGS = 4  # before a run that never drew anything varied is called collapsed
 
 
@@ -81,7 +82,7 @@ class CollapseMeter:
     """The real images' side of the comparison; see `make_meter`.
 
     Attributes:
-        real: their features, [n, d], a seeded subset.
+        real: their features, [n, d], a seeded subset that does not hang on the order of all.
         reference_counts: real images of each class, [k].
         coverage_floor, vendi_real: of real images, see `Reading`.
     """
@@ -96,8 +97,8 @@ class CollapseMeter:
 
         Args:
             step: steps trained.
-            features: of m generated images, [m, d]; the first n are compared. They must be in
-                random order, as those of random latents are.
+            features: of m generated images, [m, d]; n of them are compared, drawn by a hash of
+                their content, so that any order gives the same reading.
             probabilities: of the recogniser's classes, [m, k]; all are used.
 
         Raises:
@@ -109,7 +110,7 @@ class CollapseMeter:
                 f"{len(features)} generated images for a meter of {count} real ones; expected at "
                 "least as many, or a meter made with a smaller num_images."
             )
-        fake = features[:count]
+        fake = in_content_order(features)[:count]
         counts = metrics.class_histogram(
             np.argmax(probabilities, axis=-1), len(self.reference_counts)
         )
@@ -121,6 +122,11 @@ class CollapseMeter:
             class_kl=metrics.class_kl(counts, self.reference_counts),
             classes_missing=float(np.mean(np.asarray(counts)[present] == 0)),
         )
+
+    @property
+    def can_judge(self) -> bool:
+        """Whether there are images enough for a `CollapseRule` to say anything."""
+        return len(self.real) >= LEAST_IMAGES
 
     def from_scalars(self, step: int, row: dict[str, float]) -> Reading | None:
         """The reading that a row of the log holds, see `Reading.scalars`; None if it has none."""
@@ -148,6 +154,7 @@ def make_meter(
     """A meter for `num_images` generated images, or for 500 of them if there are more.
 
     Two disjoint random subsets of the real images, of the same size, give the floor of coverage.
+    The order of the real images changes nothing.
 
     Args:
         real: features of m real images, [m, d].
@@ -165,6 +172,7 @@ def make_meter(
         )
     count = min(_MAX_IMAGES, len(real) // 2, num_images)
     order = np.random.Generator(np.random.Philox(seed)).permutation(len(real))
+    real = in_content_order(real)
     first, second = real[order[:count]], real[order[count : 2 * count]]
     return CollapseMeter(
         real=first,
@@ -222,11 +230,13 @@ class CollapseRule:
     def find(self, readings: Sequence[Reading], *, num_steps: int) -> Collapse | None:
         """The collapse that the readings, in order of their steps, end with; None if none.
 
+        Readings of fewer than 50 images a side show none: they are too noisy to judge by.
+
         Args:
             readings: all so far.
             num_steps: of the whole run.
         """
-        if not readings or readings[-1].n < _LEAST_IMAGES:
+        if not readings or readings[-1].n < LEAST_IMAGES:
             return None
         streak: list[tuple[Reading, tuple[str, ...]]] = []
         learned = False
