@@ -1,19 +1,21 @@
 """What several seeds say together: means, standard deviations, intervals, and which setting leads.
 
 Seeds are independent draws of one experiment, so their mean has the interval of Student's t
-(Student 1908, "The probable error of a mean"). Nothing here knows of training.
+(Student 1908, "The probable error of a mean"). Where they share what they are measured on, test
+images, these are a draw too, and `crossed_interval` covers both. Nothing here knows of training.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
-_CONFIDENCE = 0.95
+CONFIDENCE = 0.95
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +44,93 @@ def summarise(values: Sequence[float]) -> Summary | None:
     if count == 1:
         return Summary(mean, None, 1, None)
     std = float(np.std(values, ddof=1))
-    half = float(stats.t.ppf(0.5 + _CONFIDENCE / 2, count - 1)) * std / math.sqrt(count)
+    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)) * std / math.sqrt(count)
     return Summary(mean, std, count, (mean - half, mean + half))
+
+
+def crossed_interval(values: np.ndarray, *, comparisons: int = 1) -> tuple[float, float] | None:
+    """The 95 % interval of the mean of values [seeds, images] over other seeds and other images.
+
+    Seeds and images are crossed random effects (Searle, Casella and McCulloch 1992, "Variance
+    components", section 4.2): value (s, i) is the mean, an effect of the seed, one of the image and
+    a rest. With S seeds, I images and the mean squares MS of seeds, images and rest, the variance
+    of the mean is estimated by
+
+        V = (MS_seeds + max(MS_images - MS_rest, 0)) / (S I).
+
+    The half-width is c V^(1/2). With a share r of V that is the seeds' (MS_seeds), c goes from the
+    t quantile of I - 1 degrees of freedom, T, to that of S - 1, t:
+
+        c^2 = T^2 + (t^2 - T^2) max(0, (r - a) / (1 - a)).
+
+    With a = 0 the intervals over seeds and over images add up in quadrature, which is too wide
+    with a few seeds; Satterthwaite's degrees of freedom (1946, "An approximate distribution of
+    estimates of variance components") are too many, and miss the mean 13 % of the time with two
+    seeds and 8 % with three. So a is the largest for which the interval of a normal mean misses it
+    at most 5 % of the time, whatever the true share.
+
+    Args:
+        values: float [seeds, images], such as 1, 0 or -1.
+        comparisons: among which this one was picked for its result: the interval is that of the
+            Bonferroni correction for so many.
+
+    Returns:
+        (low, high); None with fewer than two seeds or images, and where all seeds have the same
+        mean: so few distinct values say nothing of how far seeds differ.
+    """
+    values = np.asarray(values, np.float64)
+    seeds, images = values.shape
+    if min(seeds, images) < 2:
+        return None
+    mean, by_seed, by_image = values.mean(), values.mean(1), values.mean(0)
+    of_seeds = images * (by_seed.var(ddof=1) + 1 / (12 * images**2))
+    of_images = seeds * by_image.var(ddof=1)
+    rest = values - by_seed[:, None] - by_image + mean
+    of_rest = np.sum(rest**2) / ((seeds - 1) * (images - 1))
+    total = of_seeds + max(of_images - of_rest, 0.0)
+    tail = 0.5 * (1 - CONFIDENCE) / comparisons
+    few, many = (float(stats.t.isf(tail, count - 1)) for count in (seeds, images))
+    slack = _slack(seeds - 1, tail)
+    critical = _critical_squared(of_seeds / total, slack, few, many)
+    half = math.sqrt(critical * total / (seeds * images))
+    return float(mean - half), float(mean + half)
+
+
+_MISSES = 1.05  # the false-clear rate that `_slack` allows, over the nominal one
+
+
+def _critical_squared(share, slack: float, few: float, many: float):
+    return many**2 + (few**2 - many**2) * np.maximum(0.0, (share - slack) / (1 - slack))
+
+
+@functools.cache
+def _slack(degrees: int, tail: float) -> float:
+    """The a of `crossed_interval`, given the seeds' degrees of freedom and one tail's probability.
+
+    By bisection, images without number: then their part of the variance is known.
+    """
+    # The true share of the seeds, and the quantiles of their mean square with their weights: some
+    # more of the lowest, where a small mean square makes the interval too narrow.
+    true = np.concatenate([[0.003, 0.01, 0.03], np.arange(0.1, 0.96, 0.05), [0.97, 0.985, 0.995]])
+    levels = np.concatenate([0.01 * _midpoints(500), 0.01 + 0.99 * _midpoints(2500)])
+    weights = np.repeat([0.01 / 500, 0.99 / 2500], [500, 2500])
+    square = true[:, None] * stats.chi2.ppf(levels, degrees) / degrees
+    total = square + 1 - true[:, None]
+    few, many = float(stats.t.isf(tail, degrees)), float(stats.norm.isf(tail))
+
+    def worst(slack: float) -> float:
+        critical = _critical_squared(square / total, slack, few, many)
+        return float(np.max(special.ndtr(-np.sqrt(critical * total)) @ weights))
+
+    low, high = 0.0, 0.9
+    for _ in range(12):
+        middle = (low + high) / 2
+        low, high = (middle, high) if worst(middle) <= _MISSES * tail else (low, middle)
+    return low
+
+
+def _midpoints(count: int) -> np.ndarray:
+    return (np.arange(count) + 0.5) / count
 
 
 @dataclasses.dataclass(frozen=True)

@@ -96,8 +96,9 @@ def _header(report: StudyReport) -> str:
     numbers.append((str(len(protocol["seeds"])), "seeds"))
     numbers.append((f"{protocol['test_images']:,}", "real test images"))
     note = (
-        "Accuracies are means over seeds; intervals are 95 %, of the mean over seeds by Student's "
-        "t. Every seed has its own subset, GAN and first weights; the test images are the same."
+        "Accuracies are means over seeds; their intervals are 95 %, over seeds by Student's t. "
+        "Those of differences are over seeds and test images. Every seed has its own subset, GAN "
+        "and first weights; the test images are the same."
     )
     first = report.content["verdict"][0] if report.content["verdict"] else "Nothing is done yet."
     return webpage.header(report.title, first, note, numbers)
@@ -106,8 +107,9 @@ def _header(report: StudyReport) -> str:
 def _verdict(content: dict[str, Any]) -> str:
     items = "".join(f"<li>{webpage.escape(text)}</li>" for text in content["verdict"])
     text = (
-        "A difference counts as clear where two 95 % intervals leave zero on one side: that over "
-        "seeds, and that over test images. All else is 'cannot tell', which is not 'no effect'."
+        "A difference counts as clear where its 95 % interval leaves zero on one side. The "
+        "interval covers other seeds and other test images together. All else is 'cannot tell', "
+        "which is not 'no effect'."
     )
     return webpage.section("Verdict", text, f"<ul>{items}</ul>" if items else "")
 
@@ -128,7 +130,7 @@ def _curves(content: dict[str, Any]) -> str:
             )
     return webpage.section(
         "Accuracy against data",
-        "Dots are seeds, lines means, bars 95 % intervals of the mean. Arms are paired by seed, so "
+        "Dots are seeds, lines means, bars 95 % intervals over seeds. Arms are paired by seed, so "
         "bars that overlap here do not say that a difference is unclear: see below.",
         webpage.columns(*charts),
     )
@@ -165,20 +167,19 @@ def _comparisons(content: dict[str, Any], question: Question) -> str:
                 f"{size:,}: {row['arm']} against {row['against']}",
                 points(row["mean"]),
                 bounds(row["ci"]),
-                bounds(row["ci_images"]),
                 ", ".join(points(value) for value in row["values"]),
                 str(row["n"]),
                 row["outcome"],
             ]
             for row in own
         ]
-    columns = ["real images", "points", "95 % over seeds", "95 % over test images"]
+    columns = ["real images", "points", "95 % over seeds and test images"]
     columns += ["each seed", "seeds", "outcome"]
     shown = webpage.columns(*charts) if question in (Question.ADDING, Question.CONTROL) else ""
     return webpage.section(
         _HEADINGS[question],
         "Differences in accuracy between two trainings on the same subset from the same first "
-        "weights; right of 0 is better.",
+        "weights; right of 0 is better. Intervals are 95 %, over seeds and test images together.",
         shown,
         webpage.table(columns, lines) if lines else "",
     )
@@ -210,8 +211,8 @@ def _accuracies(content: dict[str, Any]) -> str:
     columns += ["each seed", "generated images", "steps"]
     return webpage.section(
         "Every arm",
-        "The third column says how far an accuracy may be off because the test set is a sample; "
-        "differences of paired arms, above, are surer than that.",
+        "The column over test images says how far an accuracy may be off because the test set is a "
+        "sample; differences of paired arms, above, are surer than that.",
         webpage.table(columns, rows) if rows else "",
     )
 

@@ -1,27 +1,22 @@
 """The study.json of an augmentation study: means over seeds, and differences of paired arms.
 
-Seeds are independent draws of subset, GAN and first weights, so a mean over them has the interval
-of Student's t. They share one test set. How far a difference depends on which images that set
-happens to hold has an interval of its own, over its images; a difference counts only if neither
-interval covers zero.
+Seeds are independent draws of subset, GAN and first weights. Test images are draws too, the same
+for all seeds. A difference of two arms has one interval over both, and counts only if that leaves
+zero out.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import enum
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from gan_jax.members.statistics import summarise
+from gan_jax.members.statistics import crossed_interval, summarise
 from gan_jax.study.plan import Added, Arm, Pair
 
-CONFIDENCE = 0.95
-_NO_WIDTH = 1e-9  # of an interval: rounding
 # What a cell holds that depends on the clock, or is of use for computing only.
 _LEFT_OUT = ("seconds", "elapsed", "correct")
 
@@ -41,15 +36,14 @@ class Difference:
     Attributes:
         values: of each seed.
         mean: of them.
-        interval: of the mean over seeds, by Student's t; None of fewer than two.
-        image_interval: of the mean over test images, by the normal distribution.
-        outcome: better or worse if both intervals lie on that side of zero.
+        interval: of the mean over other seeds and other test images, see `crossed_interval`; None
+            of fewer than two seeds.
+        outcome: better or worse if the interval lies on that side of zero.
     """
 
     values: tuple[float, ...]
     mean: float
     interval: tuple[float, float] | None
-    image_interval: tuple[float, float]
     outcome: Outcome
 
 
@@ -59,38 +53,19 @@ def difference(correct: np.ndarray, against: np.ndarray, *, comparisons: int = 1
     Args:
         correct: whether each test image was named correctly, bool [seeds, images].
         against: likewise of the other arm, of the same seeds.
-        comparisons: among which this one was picked for its result: the intervals are those of
-            the Bonferroni correction for so many.
+        comparisons: among which this one was picked for its result: the interval is that of the
+            Bonferroni correction for so many.
     """
     gain = correct.astype(np.float64) - against.astype(np.float64)
     values = gain.mean(axis=1)
-    mean = float(values.mean())
-    tail = 0.5 * (1 - CONFIDENCE) / comparisons
-    images = gain.mean(axis=0)
-    spread = float(images.std(ddof=1)) if len(images) > 1 else math.inf
-    half = float(stats.norm.isf(tail)) * spread / math.sqrt(len(images))
-    image_interval = (mean - half, mean + half)
-    interval = None
-    if len(values) > 1:
-        half = float(stats.t.isf(tail, len(values) - 1)) * float(values.std(ddof=1))
-        half /= math.sqrt(len(values))
-        interval = (mean - half, mean + half)
-    return Difference(
-        tuple(map(float, values)),
-        mean,
-        interval,
-        image_interval,
-        _outcome(interval, image_interval),
-    )
+    interval = crossed_interval(gain, comparisons=comparisons)
+    return Difference(tuple(map(float, values)), float(values.mean()), interval, _outcome(interval))
 
 
-def _outcome(interval: tuple[float, float] | None, image_interval: tuple[float, float]) -> Outcome:
-    # A few equal differences have an interval of no width, which says nothing.
-    if interval is None or interval[1] - interval[0] < _NO_WIDTH:
-        return Outcome.CANNOT_TELL
-    if min(interval[0], image_interval[0]) > 0:
+def _outcome(interval: tuple[float, float] | None) -> Outcome:
+    if interval is not None and interval[0] > 0:
         return Outcome.BETTER
-    if max(interval[1], image_interval[1]) < 0:
+    if interval is not None and interval[1] < 0:
         return Outcome.WORSE
     return Outcome.CANNOT_TELL
 
@@ -186,7 +161,6 @@ def as_row(found: Difference) -> dict[str, Any]:
         "mean": found.mean,
         "n": len(found.values),
         "ci": None if found.interval is None else list(found.interval),
-        "ci_images": list(found.image_interval),
         "values": list(found.values),
         "outcome": found.outcome.value,
     }
@@ -203,7 +177,7 @@ def _comparison(cells: CellResults, size: int, pair: Pair) -> dict[str, Any] | N
 def _best(cells: CellResults, size: int, arms: Sequence[Arm]) -> dict[str, Any] | None:
     """The arm with generated images that has the best mean, against none; None of too few cells.
 
-    It is picked by the test set, so its intervals are corrected for the number it was picked from.
+    It is picked by the test set, so its interval is corrected for the number it was picked from.
     """
     candidates = [arm for arm in arms if arm.added is not Added.NONE]
     seeds = [{row["seed"] for row in cells.of(size, arm)} for arm in candidates]

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from gan_jax.members.statistics import CONFIDENCE
 from gan_jax.reports.webpage import percentage
 from gan_jax.study.plan import Question
-from gan_jax.study.results import CONFIDENCE, Outcome
+from gan_jax.study.results import Outcome
 
 _FOUND = {
     Outcome.BETTER: "they help",
@@ -93,8 +94,8 @@ def _best(row: dict[str, Any], content: dict[str, Any]) -> str:
     )
     if row["ci"] is None:
         return f"{text}, of one seed: the study cannot tell whether they help."
-    over = f"{bounds(row['ci'])} over {row['n']} seeds, {bounds(row['ci_images'])} over test images"
-    corrected = ", both corrected for the picking" if row["candidates"] > 1 else ""
+    over = f"95 %: {bounds(row['ci'])}, over {row['n']} seeds and the test images"
+    corrected = ", corrected for the picking" if row["candidates"] > 1 else ""
     return f"{text} ({over}{corrected}): {_FOUND[Outcome(row['outcome'])]}."
 
 
