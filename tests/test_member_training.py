@@ -63,7 +63,7 @@ def test_a_sweep_leaves_numbers_pictures_and_a_report(sweep):
     assert content["metrics"]["fd_semantic"]["value"] == min(means)
     page = (sweep / "report.html").read_text()
     assert page.count("<svg") >= 5
-    for text in ("is the best of 2 settings", "learning_rate=0.002", "seed 1", "fd_semantic by"):
+    for text in ("has the lowest mean of 2 settings", "learning_rate=0.002", "seed 1", "fd_semantic by"):
         assert text in page
     members = sorted(path.name for path in (sweep / "members").iterdir())
     assert members[1] == "01_learning_rate=0.0002_seed=1"

@@ -10,8 +10,16 @@ from typing import Any
 import numpy as np
 
 from gan_jax.members.figures import Band, SweepLine, band_chart, setting_colours, sweep_chart
-from gan_jax.members.results import HEADLINE
-from gan_jax.members.table import interval, mean_and_std, ordered_metrics, seed_cell, verdict
+from gan_jax.members.results import HEADLINE, best_setting
+from gan_jax.members.table import (
+    COVERED,
+    certainty,
+    interval,
+    mean_and_std,
+    ordered_metrics,
+    seed_cell,
+    verdict,
+)
 from gan_jax.reports import webpage
 
 _TABLE_METRICS = 6
@@ -75,7 +83,9 @@ def _header(report: MembersReport) -> str:
         if entry.get("floor"):
             ratio = f"{webpage.number(entry['value'] / entry['floor'], 2)} ×"
             whose = "mean" if len(settings) == 1 else f"mean with {content['best']['setting']}"
-            numbers.append((ratio, f"the floor of real images in {HEADLINE}, {whose}"))
+            of_what = f"the floor of real images in {HEADLINE}, {whose}"
+            images = f", {entry['n']:,} images a side" if entry.get("n") else ""
+            numbers.append((ratio, of_what + images))
     if len(settings) > 1:
         numbers.append((str(len(settings)), "settings"))
     numbers.append((str(len(settings[0]["seeds"])), "seeds" + (" each" * (len(settings) > 1))))
@@ -84,7 +94,7 @@ def _header(report: MembersReport) -> str:
         if count:
             numbers.append((f"{count} of {len(members)}", word))
     note = "Means are over seeds, ± is the sample standard deviation, intervals are 95 % of the "
-    note += "mean by Student's t."
+    note += f"mean by Student's t. {COVERED}"
     return webpage.header(report.title, verdict(content), note, numbers)
 
 
@@ -98,10 +108,11 @@ def _sweeps(content: dict[str, Any]) -> str:
             continue
         for metric in ordered_metrics(content)[:3]:
             charts.append(_sweep(content, name, metric))
-    best = content.get("best")
-    text = "Dots are seeds, lines means, bars 95 % intervals of the mean."
-    if best is not None:
-        text += f" Best by {best['metric']}: {best['setting']}."
+    choice = best_setting(settings)
+    text = "Dots are seeds, lines means, bars 95 % intervals of the mean over seeds."
+    if choice is not None and len(settings) > 1:
+        lowest = settings[choice.best]["name"]
+        text += f" Lowest mean {HEADLINE}: {lowest}; {certainty(choice)}."
     return webpage.section("Which setting", text, webpage.columns(*charts))
 
 

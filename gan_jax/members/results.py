@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gan_jax.members.plan import Member, Setting
-from gan_jax.members.statistics import Choice, Summary, choose, summarise
+from gan_jax.members.statistics import Choice, choose, summarise
 
 HEADLINE = "fd_semantic"
 
@@ -43,7 +43,9 @@ def members_content(results: Sequence[MemberResult], protocol: dict[str, Any]) -
 
     'settings' holds, for each metric that is a single number, mean, sample standard deviation,
     number of seeds, 95 % interval of the mean by Student's t, and each seed's value. 'metrics' is
-    that of the only or the best setting, with means for values, as tools for single runs read it.
+    that of the only setting or the one with the best mean, with means for values, as tools for
+    single runs read it. 'best' says which that is, 'clear' whether it is best beyond chance, and
+    'rivals' what tests say of each of the others, see `gan_jax.members.statistics.choose`.
     """
     groups = results_by_setting(results)
     settings = [_setting(setting, members) for setting, members in groups.items()]
@@ -56,8 +58,16 @@ def members_content(results: Sequence[MemberResult], protocol: dict[str, Any]) -
         content["best"] = {
             "metric": HEADLINE,
             "setting": settings[choice.best]["name"],
-            "runner_up": None if choice.runner_up is None else settings[choice.runner_up]["name"],
-            "intervals_overlap": choice.overlap,
+            "clear": choice.clear,
+            "rivals": [
+                {
+                    "setting": settings[rival.index]["name"],
+                    "behind": rival.behind,
+                    "paired": rival.paired,
+                    "p": rival.p,
+                }
+                for rival in choice.rivals
+            ],
             "passed_over": [settings[index]["name"] for index in choice.left_out],
         }
     content["settings"] = settings
@@ -78,15 +88,15 @@ def members_content(results: Sequence[MemberResult], protocol: dict[str, Any]) -
 
 def best_setting(settings: Sequence[dict[str, Any]]) -> Choice | None:
     """The choice among the settings of an eval.json by the headline metric."""
-    entries = [setting["metrics"].get(HEADLINE) for setting in settings]
-    summaries = [None if entry is None else summary_of(entry) for entry in entries]
-    return choose(summaries, [len(setting["seeds"]) for setting in settings])
+    values = [_by_seed(setting) for setting in settings]
+    return choose(values, [len(setting["seeds"]) for setting in settings])
 
 
-def summary_of(entry: dict[str, Any]) -> Summary:
-    """The summary that an entry of a setting holds."""
-    interval = None if entry["ci"] is None else tuple(entry["ci"])
-    return Summary(entry["mean"], entry["std"], entry["n"], interval)
+def _by_seed(setting: dict[str, Any]) -> dict[int, float]:
+    """A setting's values of the headline metric; empty without any."""
+    entry = setting["metrics"].get(HEADLINE)
+    values = [] if entry is None else zip(setting["seeds"], entry["values"], strict=True)
+    return {seed: value for seed, value in values if value is not None}
 
 
 def _setting(setting: Setting, results: Sequence[MemberResult]) -> dict[str, Any]:

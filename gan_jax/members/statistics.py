@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import special, stats
@@ -134,50 +134,120 @@ def _midpoints(count: int) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
+class Rival:
+    """A setting beside the one with the best mean.
+
+    Attributes:
+        index: of the setting.
+        behind: by how much its mean is worse, 0 or more.
+        paired: whether the test is of paired seeds; Welch's of two samples otherwise.
+        p: of a two-sided t test of the difference, by Holm's correction for all rivals; None where
+            there is no test, of single seeds and of values without any spread.
+    """
+
+    index: int
+    behind: float
+    paired: bool
+    p: float | None
+
+    @property
+    def beaten(self) -> bool:
+        """Whether it is clearly worse than the best one, at 5 %."""
+        return self.p is not None and self.p <= 1 - CONFIDENCE
+
+
+@dataclasses.dataclass(frozen=True)
 class Choice:
     """The setting with the best mean of a metric, and how surely.
 
     Attributes:
-        best, runner_up: indices of settings; the latter None where there is but one.
-        overlap: whether the intervals of the two means overlap; None where one has no interval.
+        best: index of the setting.
+        rivals: the others that are ranked, the nearest mean first.
         complete: whether all seeds of the best setting were trained to the end.
         left_out: settings that were passed over because seeds of theirs were lost.
     """
 
     best: int
-    runner_up: int | None
-    overlap: bool | None
+    rivals: tuple[Rival, ...]
     complete: bool
     left_out: tuple[int, ...]
 
+    @property
+    def clear(self) -> bool:
+        """Whether every rival is clearly worse; False without any, or where not `complete`."""
+        return self.complete and bool(self.rivals) and all(one.beaten for one in self.rivals)
+
 
 def choose(
-    summaries: Sequence[Summary | None], seeds: Sequence[int], *, higher: bool = False
+    values: Sequence[Mapping[int, float]], seeds: Sequence[int], *, higher: bool = False
 ) -> Choice | None:
-    """Which setting has the lowest mean, or with `higher` the highest.
+    """Which setting has the lowest mean, or with `higher` the highest, and what it beats.
 
     A setting of which seeds were lost is passed over while there is one without such losses: the
     mean of those that are left is that of the lucky ones.
 
+    The one with the best mean is tested against each of the others: paired by seed where both have
+    the same seeds, which began alike, and otherwise by Welch's test (1947, "The generalization of
+    'Student's' problem"). It was picked for its mean, so all tests count, with Holm's correction
+    (1979, "A simple sequentially rejective multiple test procedure"); that they then say 'best'
+    wrongly at most 5 % of the time is Hsu's result (1984, "Constrained simultaneous confidence
+    intervals for multiple comparisons with the best").
+
     Args:
-        summaries: of the metric, a setting each; None where no seed has a value.
+        values: of the metric by seed, a setting each; empty where no seed has one.
         seeds: how many were begun, a setting each.
 
     Returns:
         None where no setting has a value.
     """
-    there = [index for index, summary in enumerate(summaries) if summary is not None]
-    whole = [index for index in there if summaries[index].n == seeds[index]]
-    ranked = sorted(
-        whole or there, key=lambda index: summaries[index].mean * (-1.0 if higher else 1.0)
-    )
+    there = [index for index, own in enumerate(values) if own]
+    whole = [index for index in there if len(values[index]) == seeds[index]]
+    sign = -1.0 if higher else 1.0
+    means = [sign * float(np.mean(list(own.values()))) if own else math.nan for own in values]
+    ranked = sorted(whole or there, key=means.__getitem__)
     if not ranked:
         return None
-    left_out = tuple(index for index in range(len(summaries)) if index not in ranked)
-    if len(ranked) == 1:
-        return Choice(ranked[0], None, None, bool(whole), left_out)
-    best, second = (summaries[index].interval for index in ranked[:2])
-    overlap = None
-    if best is not None and second is not None:
-        overlap = best[0] <= second[1] and second[0] <= best[1]
-    return Choice(ranked[0], ranked[1], overlap, bool(whole), left_out)
+    left_out = tuple(index for index in range(len(values)) if index not in ranked)
+    best, *others = ranked
+    raw = [_test(values[best], values[other]) for other in others]
+    rivals = tuple(
+        Rival(other, means[other] - means[best], values[best].keys() == values[other].keys(), p)
+        for other, p in zip(others, _holm(raw), strict=True)
+    )
+    return Choice(best, rivals, bool(whole), left_out)
+
+
+def _test(first: Mapping[int, float], second: Mapping[int, float]) -> float | None:
+    """The p value of a difference of means; None where there is no telling."""
+    if min(len(first), len(second)) < 2:
+        return None
+    if first.keys() == second.keys():
+        gaps = np.array([first[seed] - second[seed] for seed in first], np.float64)
+        error = float(gaps.std(ddof=1)) / math.sqrt(len(gaps))
+        gap, degrees = float(gaps.mean()), len(gaps) - 1.0
+    else:
+        one, two = (np.array(list(own.values()), np.float64) for own in (first, second))
+        parts = [float(own.var(ddof=1)) / len(own) for own in (one, two)]
+        error, gap = math.sqrt(sum(parts)), float(one.mean() - two.mean())
+        weights = sum(part**2 / (len(own) - 1) for part, own in zip(parts, (one, two), strict=True))
+        degrees = sum(parts) ** 2 / weights if weights else 1.0
+    if error <= _NO_SPREAD * abs(gap):
+        return None
+    return float(2 * stats.t.sf(abs(gap) / error, degrees))
+
+
+# Of the standard error over the difference: below, the values differ by rounding only.
+_NO_SPREAD = 1e-9
+
+
+def _holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """The p values corrected for their number by Holm's method; one that is None counts as 1."""
+    corrected: list[float | None] = [None] * len(p_values)
+    order = sorted(
+        (index for index, p in enumerate(p_values) if p is not None), key=p_values.__getitem__
+    )
+    largest = 0.0
+    for place, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
+        corrected[index] = largest
+    return corrected

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gan_jax.members.results import HEADLINE
+from gan_jax.members.results import HEADLINE, best_setting
+from gan_jax.members.statistics import Choice
 from gan_jax.reports.webpage import number
 
 # In this order; the rest follows as it comes.
 _FIRST = (HEADLINE, "fd_texture", "coverage", "vendi", "class_kl", "confidence")
 _FIRST_OF_STACKS = ("modes", "modes_kl", *_FIRST)
+_NAMED = 3  # settings that a verdict names as perhaps as good
+COVERED = (
+    "Intervals and tests are over seeds: another run of as many seeds. All members are judged by "
+    "one judge against the same real images, so they say nothing of another reference."
+)
 
 
 def ordered_metrics(content: dict[str, Any]) -> list[str]:
@@ -37,41 +43,75 @@ def interval(entry: dict[str, Any] | None) -> str:
 
 
 def verdict(content: dict[str, Any]) -> str:
-    """What came out, in a sentence or three."""
+    """What came out, in a few sentences; nothing is called the best that chance may have chosen.
+
+    It follows from the settings' values, so that it holds for an eval.json of any age.
+    """
     settings = content["settings"]
-    if "best" not in content:
-        lost = sum(len(setting["diverged"]) for setting in settings)
+    lost = sum(len(setting["diverged"]) for setting in settings)
+    choice = best_setting(settings)
+    if choice is None:
         return f"Not judged. {_lost(lost, len(content['members']))}".strip()
-    by_name = {setting["name"]: setting for setting in settings}
-    best = content["best"]
-    winner = by_name[best["setting"]]
-    entry = winner["metrics"][HEADLINE]
+    first = settings[choice.best]
+    entry = first["metrics"][HEADLINE]
     seeds = f"{entry['n']} seed" + ("s" if entry["n"] > 1 else "")
-    about = f"mean {HEADLINE} {mean_and_std(entry)} over {seeds}"
+    about = f"{HEADLINE} {mean_and_std(entry)} over {seeds}"
     if entry["ci"]:
         about += f", 95 % interval {interval(entry)}"
     if len(settings) == 1:
-        text = f"{about[0].upper()}{about[1:]}."
+        text = f"Mean {about}."
     else:
-        text = f"{best['setting']} is the best of {len(settings)} settings: {about}. "
-        text += _runner_up(best, by_name)
-    lost = sum(len(setting["diverged"]) for setting in settings)
+        text = f"{first['name']} has the lowest mean of {len(settings)} settings: {about}. "
+        text += _certainty(choice, settings)
     return f"{text} {_lost(lost, len(content['members']))}".strip()
 
 
-def _runner_up(best: dict[str, Any], by_name: dict[str, dict]) -> str:
+def certainty(choice: Choice) -> str:
+    """'clearly the best' or 'cannot tell which is best'."""
+    return "clearly the best" if choice.clear else "cannot tell which is best"
+
+
+def _certainty(choice: Choice, settings: Sequence[dict[str, Any]]) -> str:
     passed = ""
-    if best["passed_over"]:
-        passed = f" Not ranked, as seeds of theirs diverged: {'; '.join(best['passed_over'])}."
-    if best["runner_up"] is None:
+    if choice.left_out:
+        names = "; ".join(settings[index]["name"] for index in choice.left_out)
+        passed = f" Not ranked, as seeds of theirs diverged: {names}."
+    if not choice.complete:
+        passed += " No setting kept all its seeds: these are the means of those that were left."
+    if not choice.rivals:
         return f"No other is left to compare it with.{passed}"
-    second = by_name[best["runner_up"]]["metrics"][HEADLINE]
-    text = f"The runner-up is {best['runner_up']} with {mean_and_std(second)}; "
-    if best["intervals_overlap"] is None:
-        return f"{text}how surely it is worse cannot be said from a single seed.{passed}"
-    if best["intervals_overlap"]:
-        return f"{text}the intervals overlap, so the order of the two is not certain.{passed}"
-    return f"{text}the intervals do not overlap.{passed}"
+    if all(rival.p is None for rival in choice.rivals):
+        why = "a single seed each" if _single(choice, settings) else "values that do not differ"
+        return f"Cannot tell which is best: {why} show nothing of chance.{passed}"
+    kind = "paired by seed" if all(rival.paired for rival in choice.rivals) else "Welch's"
+    count = len(choice.rivals)
+    of_what = f"t tests {kind}"
+    of_what += f", corrected for {count} comparisons (Holm)" if count > 1 else ""
+    if choice.clear:
+        largest = max(rival.p for rival in choice.rivals)
+        return (
+            f"It is clearly the best: every other is worse, the largest p being {_p(largest)} "
+            f"({of_what}).{passed}"
+        )
+    open_ = [rival for rival in choice.rivals if not rival.beaten]
+    near = "; ".join(
+        f"{settings[rival.index]['name']} with "
+        f"{mean_and_std(settings[rival.index]['metrics'][HEADLINE])} (p {_p(rival.p)})"
+        for rival in open_[:_NAMED]
+    )
+    more = f" and {len(open_) - _NAMED} more" if len(open_) > _NAMED else ""
+    return f"Cannot tell whether it is better than {near}{more} ({of_what}).{passed}"
+
+
+def _single(choice: Choice, settings: Sequence[dict[str, Any]]) -> bool:
+    ranked = [choice.best, *(rival.index for rival in choice.rivals)]
+    return any(settings[index]["metrics"][HEADLINE]["n"] < 2 for index in ranked)
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "not known"
+    return "below 0.001" if value < 0.001 else f"{value:.2g}"
 
 
 def _lost(lost: int, count: int) -> str:
@@ -93,7 +133,10 @@ def seed_cell(setting: dict[str, Any], name: str, seed: int, members: Sequence[d
 
 
 def members_table(content: dict[str, Any]) -> str:
-    """The content of eval.json as text: a line a setting with its seeds, then the verdict."""
+    """The content of eval.json as text: a line a setting with its seeds, then the verdict.
+
+    Below it, what the intervals cover.
+    """
     metrics = ordered_metrics(content)[:4]
     seeds = content["settings"][0]["seeds"]
     shown = metrics[0] if metrics else HEADLINE
@@ -104,4 +147,5 @@ def members_table(content: dict[str, Any]) -> str:
         rows.append([setting["name"], *cells])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows]
-    return "\n".join([*lines, verdict(content)])
+    told = [COVERED] if metrics else []
+    return "\n".join([*lines, verdict(content), *told])
