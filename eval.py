@@ -37,7 +37,11 @@ _REFERENCE = flags.DEFINE_string(
     "reference", "", "Real images: like --samples, or a set's name such as mnist5k or tfds:mnist."
 )
 _REFERENCE_SPLIT = flags.DEFINE_enum(
-    "reference_split", "test", ["train", "test", "all"], "Which part of --reference."
+    "reference_split",
+    "test",
+    ["train", "test", "all"],
+    "Which part of --reference. Not given: its test part, or all of a set that has no parts of its "
+    "own. Given: of such a set, the part that train.py would make (10 % held out).",
 )
 _EXTRACTOR = flags.DEFINE_string(
     "extractor",
@@ -52,7 +56,10 @@ _METRICS = flags.DEFINE_list(
     "neighbours, vendi, sliced, copying. Default: all that can be computed.",
 )
 _TRAINING = flags.DEFINE_string(
-    "training", "", "With --samples: what they were trained on (a set's split train), for copies."
+    "training",
+    "",
+    "With --samples: what the generator was trained on, to find copies: its training part, or all "
+    "of a set that has no parts.",
 )
 _STATISTICS = flags.DEFINE_string(
     "save_statistics", "", "With --samples: an npz file for mu and sigma of the reference."
@@ -213,6 +220,8 @@ def _judge() -> str:
             _EXTRACTOR.value,
             _OUT.value,
             reference_split=_REFERENCE_SPLIT.value,
+            divide=bool(_REFERENCE_SPLIT.present),
+            announce=_announce,
             training=_TRAINING.value,
             families=_METRICS.value or None,
             resize=_RESIZE.value,
@@ -231,8 +240,12 @@ def _judge() -> str:
     return f"{text}\n{texture_verdict(result)}" if "textures" in result["protocol"] else text
 
 
+def _announce(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 def _announce_report(folder: str | pathlib.Path) -> None:
-    print(f"Report: {pathlib.Path(folder) / 'report.html'}", file=sys.stderr)
+    _announce(f"Report: {pathlib.Path(folder) / 'report.html'}")
 
 
 def _source():  # annotated it would be imported at once
@@ -309,6 +322,7 @@ def _recognise() -> str:
             _OUT.value,
             reference=_REFERENCE.value,
             reference_split=_REFERENCE_SPLIT.value,
+            divide=bool(_REFERENCE_SPLIT.present),
             resize=_RESIZE.value,
             **options,
         )
@@ -377,7 +391,13 @@ def _compare(folders: list[str]) -> str:
 def _test_pack() -> str:
     from gan_jax.judging.gate import gate_pack, gate_table
 
-    gate = gate_pack(_GATE.value, _REFERENCE.value, reference_split=_REFERENCE_SPLIT.value)
+    gate = gate_pack(
+        _GATE.value,
+        _REFERENCE.value,
+        reference_split=_REFERENCE_SPLIT.value,
+        divide=bool(_REFERENCE_SPLIT.present),
+        announce=_announce,
+    )
     return gate_table(gate)
 
 

@@ -243,7 +243,7 @@ def write_results(
         report.reference_counts = judge.reference_counts
         report.class_counts = class_histogram(report.predictions, len(report.class_names))
     if train is not None:
-        pool = train.take(_shuffled(len(train), _NEIGHBOUR_POOL, seed=0))
+        pool = train.take(train.draw(_NEIGHBOUR_POOL, seed=0))
         if pool.shape[1:] == images.shape[1:]:
             queries = images[:_QUERIES]
             rows, distances = nearest_neighbours(
@@ -278,15 +278,10 @@ def write_results(
 def _real_images(judge: Judge | None, train: Dataset | None) -> np.ndarray | None:
     """Real images to show: the reference, or else the training images."""
     if judge is not None:
-        return judge.images[_shuffled(len(judge.images), _SHOWN_SAMPLES, seed=judge.seed)]
+        return judge.images[:_SHOWN_SAMPLES]  # in the order of their content, a random one
     if train is not None:
-        return train.take(_shuffled(len(train), _SHOWN_SAMPLES, seed=0))
+        return train.take(train.draw(_SHOWN_SAMPLES, seed=0))
     return None
-
-
-def _shuffled(count: int, most: int, *, seed: int) -> np.ndarray:
-    """At most `most` of the indices below `count`, in a random order."""
-    return np.random.default_rng(seed).permutation(count)[:most]
 
 
 def evaluate_run(

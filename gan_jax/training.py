@@ -341,7 +341,8 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
     if parallel.is_main_process():
         if warning := low_rank_warning(record["layer_statistics"]):
             _log.warning(warning)
-        extractor = save_pack(workdir / folder.PACK, variables, record)
+        keys = None if train.images is None else train.content_keys
+        extractor = save_pack(workdir / folder.PACK, variables, record, training_keys=keys)
         say(f"Gate of {extractor.stamp}: {gate_new_pack(workdir / folder.PACK, test)}")
         evaluation.write_recogniser_results(
             workdir,

@@ -119,5 +119,5 @@ def _names(train: Dataset, labels: Sequence[int]) -> tuple[str, ...]:
 
 def _examples(train: Dataset, label: int, count: int) -> np.ndarray:
     """Indices of `count` training images of a class; over again where it has fewer."""
-    members = np.flatnonzero(train.labels == label)
-    return np.resize(np.random.default_rng(int(label)).permutation(members)[:count], count)
+    order = train.content_order()
+    return np.resize(order[train.labels[order] == label][:count], count)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.extractors.channels import ChannelExtractor, reading_channels

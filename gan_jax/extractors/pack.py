@@ -29,6 +29,7 @@ from gan_jax.pixels import to_float
 
 _WEIGHTS = "weights.safetensors"
 _RECORD = "pack.json"
+_TRAINING_KEYS = "training_keys.npy"
 GATE_RECORD = "gate.json"
 _FORMAT = 1
 _GOLDEN_IMAGES = 3
@@ -73,6 +74,7 @@ class Extractor:
         record: what the pack says of it; see `make_record`.
         digest: SHA-256 of record and weights, 64 hexadecimal digits.
         gate: what the degradation gate says of it: 'passed', 'failed: ...' or 'not run'.
+        training_keys: `content_keys` of the images it was trained on, uint64 [n]; None if not kept.
     """
 
     network: CNN
@@ -80,6 +82,7 @@ class Extractor:
     record: dict[str, Any]
     digest: str
     gate: str = "not run"
+    training_keys: np.ndarray | None = None
 
     @property
     def stamp(self) -> str:
@@ -233,13 +236,21 @@ def assemble(variables: Any, record: dict[str, Any]) -> Extractor:
     return Extractor(_network(record), variables, record, "")
 
 
-def save_pack(folder: str | pathlib.Path, variables: Any, record: dict[str, Any]) -> Extractor:
+def save_pack(
+    folder: str | pathlib.Path,
+    variables: Any,
+    record: dict[str, Any],
+    *,
+    training_keys: np.ndarray | None = None,
+) -> Extractor:
     """Writes a pack, with a golden vector of its own features, and returns it.
 
     Args:
         folder: made if it is not there.
         variables: {'params': ..., 'batch_stats': ...}, on one device or the host.
         record: from `make_record`; its 'layer_statistics' may have been added.
+        training_keys: `content_keys` of the training images, uint64 [n], by which a judge sees that
+            a reference holds them; None where they are too many to be in memory.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -250,11 +261,13 @@ def save_pack(folder: str | pathlib.Path, variables: Any, record: dict[str, Any]
     temporary = folder / (_WEIGHTS + ".new")
     save_file({name: np.ascontiguousarray(value) for name, value in flat.items()}, temporary)
     temporary.replace(folder / _WEIGHTS)
+    if training_keys is not None:
+        np.save(folder / _TRAINING_KEYS, np.unique(training_keys), allow_pickle=False)
     digest = digest_of(record, flat)
     temporary = folder / (_RECORD + ".new")
     temporary.write_text(json.dumps(record | {"sha256": digest}, indent=1, sort_keys=True) + "\n")
     temporary.replace(folder / _RECORD)
-    return dataclasses.replace(extractor, record=record, digest=digest)
+    return dataclasses.replace(extractor, record=record, digest=digest, training_keys=training_keys)
 
 
 def load_pack(folder: str | pathlib.Path) -> Extractor:
@@ -302,7 +315,20 @@ def load_pack(folder: str | pathlib.Path) -> Extractor:
                 f"the extractor {extractor.stamp} gives other {name} features on this machine than "
                 f"where it was made (by {error:.2g}): its numbers could not be compared."
             )
-    return dataclasses.replace(extractor, gate=_gate(folder / GATE_RECORD, digest))
+    return dataclasses.replace(
+        extractor,
+        gate=_gate(folder / GATE_RECORD, digest),
+        training_keys=_training_keys(folder / _TRAINING_KEYS),
+    )
+
+
+def _training_keys(path: pathlib.Path) -> np.ndarray | None:
+    """Those of a pack; None of one that keeps none, as older ones do."""
+    try:
+        keys = np.load(path, allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return keys if keys.dtype == np.uint64 and keys.ndim == 1 else None
 
 
 def _gate(path: pathlib.Path, digest: str) -> str:

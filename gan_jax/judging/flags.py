@@ -24,9 +24,20 @@ def _flag(name: str, text: str, *, apart: bool = False) -> Flag:
 
 
 def judge_flags(
-    headline: Mapping[str, Any], protocol: Mapping[str, Any], *, control: bool
+    headline: Mapping[str, Any],
+    protocol: Mapping[str, Any],
+    *,
+    control: bool,
+    share_trained_on: float,
 ) -> list[Flag]:
-    """What the judge is, and whether the images are enough."""
+    """What the judge is, and whether the images are enough.
+
+    Args:
+        headline: from `judging.headline.make_headline`.
+        protocol: of the judgement; its 'gate' counts.
+        control: whether the judge has learnt nothing.
+        share_trained_on: of the reference, the share that the judge was trained on.
+    """
     flags = []
     if headline.get("verdict") == TOO_FEW:
         flags.append(_flag("too few", "There are too few images for a judgement."))
@@ -39,8 +50,8 @@ def judge_flags(
     elif not gate.startswith("passed"):
         text = f"Whether the judge notices known damage is not known (gate {gate})."
         flags.append(_flag("not gated", text))
-    if protocol.get("extractor_trained_on_reference"):
-        text = "The judge was trained on the reference images: its numbers are too good."
+    if share_trained_on > 0:
+        text = f"The judge was trained on {share_trained_on:.0%} of the reference images."
         flags.append(_flag("judge trained on the reference", text))
     return flags
 

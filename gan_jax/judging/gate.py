@@ -114,14 +114,23 @@ class Gate:
         return f"failed: {', '.join(self.failures)}" if self.failures else "passed"
 
 
-def gate_pack(pack: str | pathlib.Path, reference: str, *, reference_split: str = "test") -> Gate:
+def gate_pack(
+    pack: str | pathlib.Path,
+    reference: str,
+    *,
+    reference_split: str = "test",
+    divide: bool = False,
+    announce: Callable[[str], None] = lambda line: None,
+) -> Gate:
     """Runs the gate on a pack and stores what it found there.
 
     Args:
         pack: the extractor's folder.
         reference: real images by path or name, as in `gan_jax.data.read_images`; copies are taken
-            of its split 'train'.
+            of its split 'train', or of half of a set that has no parts of its own.
         reference_split: which part of them is damaged.
+        divide: whether a set without parts is divided, as a run divides its data set.
+        announce: told, before any work, which images are the reference.
 
     Raises:
         InputError: a pack or images that cannot be read or do not fit together, or a pack that
@@ -131,10 +140,17 @@ def gate_pack(pack: str | pathlib.Path, reference: str, *, reference_split: str 
     extractor = load_pack(pack)
     if not os.access(pack, os.W_OK):
         raise _unwritable(pack, "it is read-only")
-    real = read_images(reference, split=reference_split)
+    real = read_images(reference, split=reference_split, divide=divide)
     extractor.check_shape(real.image_shape)
-    training = read_images(reference, split="train")
-    copied = training.take(training.content_order()[: FULL.most_images])
+    if real.own_parts or divide:
+        training = read_images(reference, split="train", divide=divide)
+        copied = training.take(training.content_order()[: FULL.most_images])
+    else:  # what is copied must be other images than what is damaged
+        rows = real.content_order()
+        copied = real.take(rows[1::2][: FULL.most_images])
+        labels = None if real.labels is None else real.labels[rows[::2]]
+        real = dataclasses.replace(real, images=real.take(rows[::2]), source=None, labels=labels)
+    announce(f"reference: {real.described}")
     gate = _with_progress(extractor, real, copied, FULL)
     save_gate(pack, gate)
     return gate

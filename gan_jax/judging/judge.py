@@ -11,7 +11,7 @@ import numpy as np
 
 import gan_jax
 from gan_jax import metrics
-from gan_jax.content import content_order
+from gan_jax.content import content_keys, content_order
 from gan_jax.data import Dataset
 from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
@@ -145,8 +145,17 @@ class Judge:
 
     @property
     def trained_on_reference(self) -> bool:
-        """Whether the extractor's training images are the reference itself."""
-        return self.extractor.record["splits"].get("train") == self.reference.fingerprint
+        """Whether the extractor was trained on images of the reference."""
+        return self.share_trained_on > 0
+
+    @functools.cached_property
+    def share_trained_on(self) -> float:
+        """The share of the reference images that the extractor was trained on."""
+        if self.extractor.record["splits"].get("train") == self.reference.fingerprint:
+            return 1.0
+        # One that reads channels was trained on other images than it judges.
+        keys = getattr(self.extractor, "training_keys", None)
+        return 0.0 if keys is None else float(np.isin(content_keys(self.images), keys).mean())
 
     @functools.cached_property
     def ladder(self) -> Ladder:
@@ -213,7 +222,12 @@ class Judge:
             flags = [
                 *copy_flags(images, self.images, training, entries),
                 *variety_flags(entries),
-                *judge_flags(headline, protocol, control=self.is_control),
+                *judge_flags(
+                    headline,
+                    protocol,
+                    control=self.is_control,
+                    share_trained_on=self.share_trained_on,
+                ),
             ]
         return Judgement(
             entries,

@@ -126,7 +126,7 @@ def _run_seed(
     shared = check_held_out(
         test_images, generated.images, experiment.test.name, "the generated images"
     )
-    rows = np.sort(np.random.default_rng(seed).permutation(len(train))[:count])
+    rows = train.draw(count, seed=seed)
     options = {"num_steps": steps, "seed": seed, "test": test, "stop": stop}
     on_real = fit_recogniser(
         experiment.config, train.take(rows), train.labels[rows], len(names), **options

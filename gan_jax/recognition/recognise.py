@@ -115,6 +115,7 @@ def recognise_samples(
     *,
     reference: str = "",
     reference_split: str = "test",
+    divide: bool = False,
     resize: str = "",
     select: int = 0,
     batch_size: int = 500,
@@ -129,6 +130,7 @@ def recognise_samples(
         reference: labelled real images that the recognisers were not trained on, for calibration;
             '' for none.
         reference_split: which part of them.
+        divide: whether a set without parts is divided, as a run divides its data set.
         resize: how to bring images to the recognisers' size; '' refuses other sizes.
         select, batch_size: as in `recognise_run`.
 
@@ -139,7 +141,9 @@ def recognise_samples(
     options = resizing_options(recognisers[0], resize) if resize else {}
     given = read_images(samples, split="all", **options)
     recognisers[0].check_shape(given.image_shape)
-    real = read_images(reference, split=reference_split, **options) if reference else None
+    real = None
+    if reference:
+        real = read_images(reference, split=reference_split, divide=divide, **options)
     subject = Subject(
         title=f"{given.name}, read by recognisers",
         images=given.take(np.arange(len(given))),
