@@ -23,6 +23,7 @@ from gan_jax.frozen import in_the_loop, refuse_judges
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.influences import save_influences
 from gan_jax.judging.judge import Judge, Judgement, make_judge
+from gan_jax.judging.unlabelled import judge_unlabelled
 from gan_jax.logs import read_history
 from gan_jax.metrics import class_histogram, nearest_neighbours
 from gan_jax.recognition.classification import Recognition
@@ -38,6 +39,7 @@ from gan_jax.textures.evaluation import (
     judge_run,
     make_report,
 )
+from gan_jax.textures.headline import texture_headline
 from gan_jax.textures.report import write_texture_report
 from gan_jax.trained import read_gan
 
@@ -112,7 +114,8 @@ def evaluate_gan(
     history_of: pathlib.Path | None = None,
     others: Sequence[Judge] = (),
     families: Sequence[str] | None = None,
-    textures: Dataset | None = None,
+    held_out: Dataset,
+    textures: bool = False,
 ) -> None:
     """Writes eval.json, report.html and the last pictures of a GAN into `out`.
 
@@ -121,7 +124,7 @@ def evaluate_gan(
         gan: its static half.
         ema: the generator's averaged variables, on the host.
         step: that they are of.
-        judge: or None, and then there are pictures but no numbers.
+        judge: or None, and then it is tested whether the images differ from real ones.
         train: the images it was trained on, for the nearest neighbours.
         latents: float [n, latent_dim]: what is judged.
         labels: int32 [n], the classes to draw, of a conditional GAN; None of others.
@@ -130,7 +133,8 @@ def evaluate_gan(
         others: further judges, whose numbers stand under 'judges' in eval.json.
         families: of metrics, see `judging.suite`; None for all that can be computed. Those of
             `gan_jax.textures.suite` may be among them.
-        textures: held-out images to compare with as textures, or None.
+        held_out: real images that it was not trained on.
+        textures: whether to compare with these as textures too.
     """
     chosen, texture_families = divide_families(families)
     images = generate_images(gan.generator, ema, latents, labels=labels, batch_size=batch_size)
@@ -138,7 +142,7 @@ def evaluate_gan(
     judgements = [
         judge_asked(by, images, labels, train, families=chosen, training=train, complete=True)
         for by in judges
-    ]
+    ] or _unlabelled(images, held_out, train, batch_size)
     strip = classes = None
     if labels is None:
         walk = interpolate(latents[0], latents[1], _INTERPOLATION)
@@ -161,10 +165,10 @@ def evaluate_gan(
     for name, shown in pictures.items():
         save_png(samples / f"{name}.png", shown)
     as_textures = None
-    if textures is not None and texture_families != []:
+    if textures and texture_families != []:
         as_textures = judge_run(
             images,
-            textures,
+            held_out,
             train,
             gan.generator,
             ema,
@@ -187,6 +191,16 @@ def evaluate_gan(
         classes=classes,
         textures=as_textures,
     )
+
+
+def _unlabelled(
+    images: np.ndarray, held_out: Dataset, train: Dataset, batch_size: int
+) -> list[Judgement]:
+    """What can be known without a recogniser; nothing of fewer than two images."""
+    if min(len(images), len(held_out)) < 2:
+        return []
+    options = dict(training=train, batch_size=batch_size, textures=texture_headline)
+    return [judge_unlabelled(images, held_out, **options)]
 
 
 def write_results(
@@ -322,7 +336,7 @@ def evaluate_run(
     choices = extractors or config.judge.pack
     judges: list[Judge] = []
     textures = textures or config.evaluation.textures or bool(texture_families)
-    reference = load(config.dataset, "test") if choices or textures else None
+    reference = load(config.dataset, "test")
     if textures:
         check_run(reference)
     if choices:
@@ -351,6 +365,7 @@ def evaluate_run(
         labels=asked_labels(gan, trained.train, seed=config.seed, count=count),
         batch_size=batch_size,
         history_of=home,
-        textures=reference if textures else None,
+        held_out=reference,
+        textures=textures,
     )
     return folder.read_json(out / folder.EVALUATION)

@@ -182,7 +182,8 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         latents=sample_latents(config.seed, final, gan.latent_dim),
         labels=asked_labels(gan, train, seed=config.seed, count=final),
         batch_size=config.evaluation.batch_size,
-        textures=test if config.evaluation.textures else None,
+        held_out=test,
+        textures=config.evaluation.textures,
     )
     parallel.wait_for_all("report")
     if parallel.is_main_process():
@@ -271,7 +272,10 @@ def _obtain_judge(
 ) -> Judge | None:
     """The judge of a GAN's run; its CNN is trained first where there is no extractor yet."""
     if not config.judge.pack:
-        say("No judge: config.judge.pack is empty, so the quality of the images is not measured.")
+        say(
+            "No judge: config.judge.pack is empty, so it is tested whether the images differ from "
+            "real ones, and not measured how good they are."
+        )
         return None
     if extractor is None:
         pack = pathlib.Path(config.judge.pack).expanduser()

@@ -44,6 +44,9 @@ def judge_flags(
     gate = str(protocol.get("gate", "not run"))
     if control:
         text = "The judge has learnt nothing (a control): its distances are no measure of quality."
+        if "extractor" not in protocol:
+            text = "Without a recogniser it is tested whether images differ from real ones, and not"
+            text += " measured how good they are."
         flags.append(_flag("control", text))
     elif gate.startswith("failed"):
         flags.append(_flag("gate failed", f"The judge did not pass its degradation gate ({gate})."))

@@ -45,7 +45,8 @@ def make_headline(
         'n_fake', 'permutations', 'within_classes'; and with a ladder 'distance' with 'value', 'ci'
         and 'n', 'size' with 'damage', 'unit', 'strength', 'low', 'high', 'beyond' and 'broken', the
         share of broken images that is as far from real ('share', 'low', 'high'), 'ladder' with
-        'strengths' and 'distances', 'noticed' with 'strength', 'broken', 'n' and 'needed'.
+        'damage', 'strengths' and 'distances', and 'noticed' with 'strength', 'broken', 'n' and
+        'needed'.
     """
     pool = real.pooled(fake)
     count = len(real.values)
@@ -91,6 +92,7 @@ def make_headline(
             "broken": None if shares[1] is None else dict(zip(("low", "share", "high"), shares)),
         },
         "ladder": {
+            "damage": ladder.damage,
             "strengths": list(ladder.strengths),
             "distances": list(ladder.distances),
             "broken": ladder.broken_distance,

@@ -37,7 +37,7 @@ def in_words(headline: Mapping[str, Any]) -> Words:
     chance = (p, "p: how often real images alone would look this different")
     size = headline.get("size")
     if size is None:
-        return Words(verdict, "", (chance,))
+        return Words(verdict, _noticed_text(headline) if "noticed" in headline else "", (chance,))
     if headline["verdict"] == TOO_FEW:
         return Words(verdict, _noticed_text(headline), ())
     told = headline["verdict"] == TOLD
@@ -92,7 +92,7 @@ def _large(text: str, unit: str) -> str:
 
 
 def _noticed_text(headline: Mapping[str, Any]) -> str:
-    found, damage = headline["noticed"], headline["size"]["damage"]
+    found, damage = headline["noticed"], headline["ladder"]["damage"]
     strengths = headline["ladder"]["strengths"]
     n = f"With {found['n']:,} images a side the test"
     if found["strength"] is None:

@@ -57,6 +57,10 @@ _MEANING = {
     "depends on n.",
     "fd_infinity": "The same extrapolated to infinitely many generated images.",
     "sliced_wasserstein": "Mean transport distance along random directions. Lower is better.",
+    "p": "How often real images alone would look this different, by pixels and by a random network "
+    "together.",
+    "p_pixels": "By the pixels alone.",
+    "p_random_features": "By a network that has learnt nothing.",
     "auth_pct": "Percentage of images that are no copies of training images; near 0 they are.",
     "data_copying": "Z of distances to training images, against held-out ones: below -5 copies, "
     "far above 0 a poor fit, about 0 as new as real images.",
