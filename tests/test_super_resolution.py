@@ -1,6 +1,7 @@
 """Super-resolution: what the network is given, what it is measured by, whole runs, and its use."""
 
 import functools
+import html
 import json
 import shutil
 
@@ -17,15 +18,17 @@ from gan_jax.data import Dataset, batch_indices, load
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.exports.generation import Source
 from gan_jax.factory import build_gan
+from gan_jax.metrics import kernel_distance
 from gan_jax.models.resampling import double_nearest
 from gan_jax.models.super_resolution import SuperResolutionGenerator, depth_to_space
 from gan_jax.state import create_gan_state
 from gan_jax.steps import gan_step, generator_update
 from gan_jax.super_resolution.definition import pixel_only
+from gan_jax.super_resolution.differences import kernel_difference, mean_difference
 from gan_jax.super_resolution.enlarge import enlarge, enlarge_files
 from gan_jax.super_resolution.evaluation import hold_out, read_pixel
 from gan_jax.super_resolution.fidelity import psnr, ssim
-from gan_jax.super_resolution.report import verdict
+from gan_jax.super_resolution.report import super_resolution_text, verdict
 from gan_jax.super_resolution.scaling import Downscale, bicubic, check_divisible
 from gan_jax.trained import read_gan
 from tests import runs
@@ -184,18 +187,108 @@ def test_a_run_leaves_contenders_and_a_report(enlarging):
     assert list(content["contenders"]) == ["bicubic", "pixel loss", "adversarial", "original"]
     assert content["metrics"] == content["contenders"]["adversarial"]
     assert content["contenders"]["original"]["psnr"]["value"] == 100
-    assert content["metrics"]["psnr"]["n"] == 40
+    # Each number beside those of the others at one n, each with its interval.
+    for entries in content["contenders"].values():
+        assert {entry["n"] for entry in entries.values()} == {40}
+        assert all(len(entry["ci"]) == 2 for entry in entries.values())
     protocol = content["protocol"]
     assert protocol["extractor"].startswith("cnn-smoke@")
     assert protocol["in_the_loop"]["super_resolution.perceptual"].startswith("cnn-made@")
     assert protocol["step"] == STEPS
     page = (enlarging / "report.html").read_text()
-    assert verdict(content).split(":")[0] in page and "Side by side" in page
+    assert html.escape(verdict(content)) in page and "Side by side" in page
+    assert all(html.escape(flag["text"]) in page for flag in content["flags"])
     with Image.open(enlarging / "samples" / "final.png") as picture:
         assert picture.size == (5 * 16 + 4, 8 * 16 + 7)
     rows = {row["step"] for row in runs.history(enlarging) if "loss/perceptual" in row}
     assert rows == {4, 6}
     assert all("loss/generator" not in row for row in runs.history(enlarging / "pixel"))
+
+
+def test_the_page_opens_with_a_test_a_size_and_flags(enlarging):
+    content = runs.evaluation(enlarging)
+    assert content["headline"] == content["headlines"]["adversarial"]
+    assert set(content["headlines"]) == set(content["contenders"])
+    assert content["headline"]["test"]["n_fake"] == 40
+    assert content["headlines"]["original"]["verdict"] != "told apart"
+
+
+def test_the_protocol_lacks_nothing(enlarging):
+    protocol = runs.evaluation(enlarging)["protocol"]
+    config = small_config("", "")
+    test = load(config.dataset, "test")
+    assert protocol["seed"] == 0 and protocol["images"] == 40
+    assert protocol["preprocessing"].startswith("uint8 / 127.5 - 1")
+    assert protocol["reference_images"] == 80 < len(test)
+    assert len(protocol["reference_fingerprint"]) == 64 and protocol["gan_jax"]
+    assert protocol["reference_fingerprint"] != test.fingerprint  # of those compared with alone
+    assert protocol["training_fingerprint"] == load(config.dataset, "train").fingerprint
+
+
+def test_what_is_enlarged_does_not_hang_on_the_order_of_the_set():
+    gan = build_gan(small_config("", ""), (16, 16, 1), STEPS)
+    images = pixels(30, 16, 16, 1)
+    options = {"count": 5, "textures": False, "batch_size": 4}
+    one, other = (
+        hold_out(Dataset("set", "test", images=side), gan, None, **options)
+        for side in (images, images[::-1])
+    )
+    np.testing.assert_array_equal(one.originals, other.originals)
+    np.testing.assert_array_equal(one.others.images, other.others.images)
+
+
+def test_a_rival_is_beaten_only_beyond_chance():
+    def content(value, ci):
+        psnr = {"psnr": {"value": 20.0, "ci": [19.0, 21.0]}}
+        headline = {"verdict": "told apart", "test": {"p": 0.001, "n_fake": 9, "n_real": 9}}
+        gap = {"psnr": {"value": -1.0, "ci": [-1.5, -0.5]}, "distance": {"value": value, "ci": ci}}
+        return {
+            "headline": headline,
+            "flags": [{"name": "copies", "text": "Copies.", "apart": True}],
+            "contenders": {"adversarial": psnr, "pixel loss": psnr},
+            "headlines": {},
+            "differences": {"bicubic": gap, "pixel loss": gap},
+        }
+
+    assert "Nearer to real than bicubic." in verdict(content(-1, [-2, -0.5]))
+    assert "Farther from real than pixel loss." in verdict(content(1, [0.5, 2]))
+    assert "Not clearly nearer to real than bicubic." in verdict(content(-1, [-2, 0.5]))
+    assert "1.00 dB (0.50 to 1.50) below the pixel" in verdict(content(-1, [-2, 0.5]))
+    assert super_resolution_text(content(-1, [-2, -0.5])).startswith("! Copies.\n")
+
+
+# Differences
+
+
+def test_the_difference_is_that_of_two_kernel_distances():
+    rng = np.random.default_rng(0)
+    real, noise = rng.normal(size=(40, 5)), rng.normal(size=(20, 5))
+    first, second = 0.9 * noise + 0.2, noise - 0.4
+    distances = [kernel_distance(real, side, gamma=1.0).value for side in (first, second)]
+    found = kernel_difference(real, first, second)
+    assert found["value"] == pytest.approx(distances[0] - distances[1], rel=1e-9)
+    assert found["n"] == 20
+    turned = kernel_difference(real, second, first)
+    assert turned["ci"] == pytest.approx([-end for end in reversed(found["ci"])])
+
+
+def test_the_interval_of_a_difference_covers_it():
+    """Enlargements of the same images: what both have in common cancels out."""
+    rng = np.random.default_rng(0)
+
+    def draw(count):
+        noise = rng.normal(size=(count, 3)) / 3**0.5
+        real = rng.normal(size=(2 * count, 3)) / 3**0.5
+        return kernel_difference(real, 0.6 * noise, 0.8 * noise)
+
+    truth = np.mean([draw(400)["value"] for _ in range(30)])
+    inside = [low <= truth <= high for low, high in (draw(60)["ci"] for _ in range(400))]
+    assert 0.92 <= np.mean(inside) <= 0.985
+    means = mean_difference([3.0, 5.0, 4.0], [1.0, 2.0, 3.0])
+    error = 1.0 / 3**0.5
+    assert means["value"] == 2 and means["ci"] == pytest.approx(
+        [2 - 1.96 * error, 2 + 1.96 * error]
+    )
 
 
 def test_the_warm_up_leads_to_both_networks(packs, enlarging):

@@ -19,7 +19,9 @@ from gan_jax.errors import InputError
 from gan_jax.factory import count_steps
 from gan_jax.frozen import in_the_loop
 from gan_jax.images import image_grid, save_png
-from gan_jax.judging.judge import Judge, make_judge
+from gan_jax.judging.judge import Judge, Judgement, make_judge
+from gan_jax.judging.protocol import make_protocol
+from gan_jax.judging.view import View
 from gan_jax.logs import read_history
 from gan_jax.metrics.texture.headline import HEADLINE
 from gan_jax.parallel import is_main_process
@@ -28,6 +30,7 @@ from gan_jax.sampling import generate_images
 from gan_jax.saved_config import plain
 from gan_jax.state import GAN, create_gan_state
 from gan_jax.super_resolution.definition import pixel_only
+from gan_jax.super_resolution.differences import kernel_difference, mean_difference
 from gan_jax.super_resolution.fidelity import check_ssim_size, mean_entry, psnr, ssim
 from gan_jax.super_resolution.report import SuperResolutionReport, write_super_resolution_report
 from gan_jax.super_resolution.scaling import bicubic, repeat_pixels
@@ -38,7 +41,8 @@ BICUBIC, PIXEL_LOSS, ADVERSARIAL, ORIGINAL = "bicubic", "pixel loss", "adversari
 _FEWEST = 4
 _SHARES = 3  # of the held-out images: one to enlarge, two to compare distributions with
 _SHOWN = 8
-_BOOTSTRAP = 100
+_SEED = 0
+_MOST_PAIRS = 1_000
 
 Entry = dict[str, Any]
 
@@ -73,24 +77,77 @@ class HeldOut:
         """What bicubic interpolation makes of them, likewise."""
         return np.asarray(to_uint8(bicubic(self.small, self.factor)))
 
-    def measure(self, images: np.ndarray, *, num_bootstrap: int = 0) -> dict[str, Entry]:
-        """The numbers of enlarged images uint8 [n, h, w, c], in the order of the originals.
+    def measure(
+        self, images: np.ndarray, *, train: Dataset | None = None, complete: bool = False
+    ) -> Measured:
+        """What is known of enlarged images uint8 [n, h, w, c], in the order of the originals.
 
-        'psnr' in dB and 'ssim' are means over pairs with the originals, higher is better.
-        'fd_semantic', 'fd_texture' (by the judge) and 'texture_fd' are distances from the other
-        held-out images, lower is better, each with its floor.
+        Args:
+            images: enlarged.
+            train: what the network was trained on, to find copies among; None for no search.
+            complete: with headline, flags and intervals; else quickly, as during training.
         """
-        entries: dict[str, Entry] = {
-            "psnr": mean_entry(psnr(self.originals, images)),
-            "ssim": mean_entry(ssim(self.originals, images)),
-        }
+        pixels = {"psnr": psnr(self.originals, images), "ssim": ssim(self.originals, images)}
+        entries: dict[str, Entry] = {name: mean_entry(found) for name, found in pixels.items()}
+        headline: dict[str, Any] = {}
+        flags: list[dict[str, Any]] = []
+        view = None
         if self.judge is not None:
-            judgement = self.judge.judge(images, families=("frechet",), num_bootstrap=num_bootstrap)
+            judgement = self.judge.judge(
+                images, families=("frechet",), training=train, complete=complete
+            )
             entries |= judgement.metrics
+            headline, flags, view = judgement.headline, list(judgement.flags), _view(judgement)
         if self.textures:
             others = self.others.take(np.arange(len(self.others)))
-            entries |= judge_textures(others, images, families=HEADLINE).metrics
-        return entries
+            found = judge_textures(others, images, families=HEADLINE, seed=_SEED, complete=complete)
+            entries |= found.metrics
+            if self.judge is None:
+                headline, flags = found.headline, list(found.flags)
+        return Measured(entries, headline, flags, pixels, view)
+
+    def differences(self, first: Measured, second: Measured) -> dict[str, Entry]:
+        """What `first` has less `second`, of the same images, each with its interval.
+
+        'psnr', 'ssim' and, with a judge, 'distance': the kernel distance from real images.
+        """
+        found = {
+            name: mean_difference(values, second.pixels[name])
+            for name, values in first.pixels.items()
+        }
+        if self.judge is not None:
+            features = self.judge.features
+            real = View.of(features.semantic, features.texture)
+            sides = (real, first.view, second.view)
+            scaled = [side.standardised(by=real)[:_MOST_PAIRS] for side in sides]
+            found["distance"] = kernel_difference(*scaled)
+        return found
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measured:
+    """What is known of images enlarged in one way.
+
+    Attributes:
+        entries: by metric, as eval.json has them. 'psnr' in dB and 'ssim' are means over pairs with
+            the originals, higher is better. 'fd_semantic', 'fd_texture' (by the judge) and
+            'texture_fd' are distances from the other held-out images, lower is better, each with
+            its floor.
+        headline: the judge's, or that of textures; {} without either, and of a quick measurement.
+        flags: likewise.
+        pixels: 'psnr' and 'ssim' of each image, float64 [n].
+        view: what the judge sees of them, in the order of the originals; None without one.
+    """
+
+    entries: dict[str, Entry]
+    headline: dict[str, Any]
+    flags: list[dict[str, Any]]
+    pixels: dict[str, np.ndarray]
+    view: View | None
+
+
+def _view(judgement: Judgement) -> View:
+    return View.of(judgement.features.semantic, judgement.features.texture)
 
 
 def hold_out(
@@ -113,7 +170,7 @@ def hold_out(
         batch_size: images a call.
 
     Raises:
-        InputError: fewer than twelve held-out images, or too small ones.
+        InputError: fewer than twelve held-out images, too small ones, or all the same.
     """
     check_ssim_size(test.image_shape)
     count = min(count, len(test) // _SHARES)
@@ -123,13 +180,13 @@ def hold_out(
             "to enlarge a third of them and compare with the others, and hundreds to mean "
             "something."
         )
-    order = np.random.Generator(np.random.Philox(0)).permutation(len(test))[: _SHARES * count]
+    order = test.draw(_SHARES * count, seed=_SEED)
     originals, others = test.take(order[:count]), order[count:]
     labels = None if test.labels is None else test.labels[others]
     reference = dataclasses.replace(test, images=test.take(others), source=None, labels=labels)
     judge = None
     if extractor is not None:
-        judge = make_judge(extractor, reference, batch_size=batch_size)
+        judge = make_judge(extractor, reference, seed=_SEED, batch_size=batch_size)
     return HeldOut(
         originals,
         np.asarray(jax.jit(lambda images: gan.conditioning(to_float(images)))(originals)),
@@ -177,8 +234,9 @@ def evaluate_super_resolution(
 ) -> dict[str, Any]:
     """Writes eval.json, report.html and a picture into `out`; returns what eval.json holds.
 
-    The headline numbers are the adversarial network's; under 'contenders' stand those of all, and
-    of the originals themselves, which is what a perfect network would get.
+    Headline, flags and metrics are the adversarial network's. Under 'contenders' stand the metrics
+    of all, under 'headlines' their headlines, with those of the originals themselves, which is what
+    a perfect network would get; under 'differences' the adversarial network's less each rival's.
 
     Args:
         out: a folder.
@@ -197,28 +255,20 @@ def evaluate_super_resolution(
         ADVERSARIAL: held_out.enlarged(gan, ema),
         ORIGINAL: held_out.originals,
     }
-    contenders = {
-        name: held_out.measure(found, num_bootstrap=_BOOTSTRAP) for name, found in images.items()
+    measured = {
+        name: held_out.measure(found, train=train, complete=True) for name, found in images.items()
     }
-    judge = held_out.judge
+    ours = measured[ADVERSARIAL]
     content = {
-        "metrics": contenders[ADVERSARIAL],
-        "contenders": contenders,
-        "protocol": {
-            "task": "super-resolution",
-            "factor": held_out.factor,
-            "downscaling": "area average, not rounded to 8 bits",
-            "interpolation": "Pillow, bicubic",
-            **_judge_protocol(judge),
-            "reference": held_out.others.name,
-            "reference_split": held_out.others.split,
-            "reference_images": len(held_out.others),
-            "reference_fingerprint": held_out.others.fingerprint,
-            "images": len(held_out.originals),
-            "training": train.name,
-            "step": step,
-            **in_the_loop(run),
+        "headline": ours.headline,
+        "flags": ours.flags,
+        "metrics": ours.entries,
+        "contenders": {name: found.entries for name, found in measured.items()},
+        "headlines": {name: found.headline for name, found in measured.items() if found.headline},
+        "differences": {
+            name: held_out.differences(ours, measured[name]) for name in (BICUBIC, PIXEL_LOSS)
         },
+        "protocol": _protocol(held_out, train, step) | in_the_loop(run),
     }
     if not is_main_process():
         return content
@@ -242,17 +292,24 @@ def evaluate_super_resolution(
     return content
 
 
-def _judge_protocol(judge: Judge | None) -> dict[str, Any]:
-    if judge is None:
-        return {}
-    extractor = judge.extractor
-    return {
-        "extractor": extractor.stamp,
-        "extractor_sha256": extractor.digest,
-        "extractor_accuracy": extractor.record["accuracy"],
-        "gate": getattr(extractor, "gate", "not run"),
-        "layers": extractor.record["layers"],
-    }
+def _protocol(held_out: HeldOut, train: Dataset, step: int) -> dict[str, Any]:
+    judge = held_out.judge
+    return make_protocol(
+        {
+            "task": "super-resolution",
+            "factor": held_out.factor,
+            "downscaling": "area average, not rounded to 8 bits",
+            "interpolation": "Pillow, bicubic",
+            **({} if judge is None else judge.describe()),
+            "training": train.name,
+            "training_fingerprint": train.fingerprint,
+            "step": step,
+        },
+        seed=_SEED,
+        images=len(held_out.originals),
+        preprocessing="uint8" if judge is None else judge.extractor.record["preprocessing"],
+        reference=held_out.others,
+    )
 
 
 def read_pixel(run: pathlib.Path, config: ConfigDict, gan: GAN, train: Dataset) -> tuple[GAN, Any]:

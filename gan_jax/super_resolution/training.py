@@ -117,7 +117,7 @@ def _evaluate(
     state: GANState,
 ) -> loop.Evaluation:
     images = held_out.enlarged(gan, parallel.local_copy(state.ema))
-    entries = held_out.measure(images)
+    entries = held_out.measure(images).entries
     if parallel.is_main_process():
         grid = side_by_side(held_out, [held_out.interpolated(), images])
         save_png(place / folder.SAMPLES / f"step_{step:07d}.png", grid)
