@@ -9,7 +9,7 @@ import pytest
 
 from gan_jax import metrics
 from gan_jax.errors import InputError
-from gan_jax.metrics import Moments, frechet
+from gan_jax.metrics import Moments, gaussians
 from tests.features import mixed_normal
 
 
@@ -40,8 +40,8 @@ def test_the_fast_road_for_many_features_loses_nothing(decades, monkeypatch):
         for i in range(2)
     ]
     fast = metrics.frechet_distance_from_moments(*sides)
-    monkeypatch.setattr(frechet, "_LARGE", 10**9)
-    monkeypatch.setattr(frechet, "_triangular_root", lambda covariance: None)
+    monkeypatch.setattr(gaussians, "_LARGE", 10**9)
+    monkeypatch.setattr(gaussians, "_triangular_root", lambda covariance: None)
     slow = metrics.frechet_distance_from_moments(*sides)
     assert fast == pytest.approx(slow, rel=1e-9)
 

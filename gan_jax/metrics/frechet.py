@@ -4,12 +4,6 @@ With mean m and covariance S (ddof 1) of each side (Dowson & Landau 1982; Heusel
 
     FD = |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2).
 
-A root of S is any matrix F of r rows with F^T F = S. The last trace is the sum of the square roots
-of the eigenvalues of S1^(1/2) S2 S1^(1/2), and these square roots are the singular values of
-F1 F2^T. The singular values are taken directly: squaring first would lose half of the digits where
-a covariance is near singular, which is where a general matrix square root returns NaN or complex
-numbers. All algebra is numpy float64.
-
 The distance of two finite samples of the same distribution is not zero: for n vectors of N(0, I_d)
 a side it is about (2 d + d (d + 1) / 2) / n. A distance is therefore to be read beside the distance
 of real from real images at the same n: its floor.
@@ -22,10 +16,13 @@ import math
 
 import numpy as np
 
+from gan_jax.content import content_order, in_content_order
 from gan_jax.errors import InputError
+from gan_jax.metrics.gaussians import Gaussian, gaussian_distance, leave_one_out
 from gan_jax.metrics.moments import Moments, checked_features
+from gan_jax.metrics.spread import Draws, spread_of_mean
 
-_LARGE = 256  # singular values of smaller matrices take no time worth saving
+_FEWEST = 3  # images a side that an interval needs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,88 +32,28 @@ class FrechetResult:
     Attributes:
       value: generated against real, n images a side.
       floor: real against real, n images a side.
-      ci: 95 % interval (low, high) around `value`; None if no bootstrap was asked for.
+      ci: 95 % interval (low, high) of the expectation of `value` over fresh images of both sides,
+        n a side; None if none was asked for, or at fewer than 3 images a side.
       n: number of images on each side of both distances.
+      standard_error: of `value` over fresh images of both sides; None where `ci` is.
+      floor_spread: standard deviation (ddof 1) of the floor over its halvings, each of which is
+        one distance; None for one halving.
+      real_influence: float64 [m], what each row of the reference, in the order of the input, made
+        of `value`, for `gan_jax.metrics.paired_difference`; its mean is 0. None where `ci` is.
     """
 
     value: float
     floor: float
     ci: tuple[float, float] | None
     n: int
+    standard_error: float | None = None
+    floor_spread: float | None = None
+    real_influence: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)
 
     @property
     def ratio(self) -> float:
         """value / floor; 1 is as good as real images; NaN if the floor is 0."""
         return self.value / self.floor if self.floor > 0 else math.nan
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Gaussian:
-    """Mean [d], trace of the covariance, and a root [r, d] of it with r <= d."""
-
-    mean: np.ndarray
-    trace: float
-    root: np.ndarray
-
-    @classmethod
-    def of_features(cls, features: np.ndarray) -> _Gaussian:
-        count, num_features = features.shape
-        if count > num_features:
-            return cls.of_moments(Moments.of(features))
-        mean = features.mean(axis=0)
-        root = (features - mean) / math.sqrt(count - 1)
-        return cls(mean, float(np.sum(root**2)), root)
-
-    @classmethod
-    def of_moments(cls, moments: Moments) -> _Gaussian:
-        covariance = moments.covariance()
-        root = _triangular_root(covariance) if moments.count > len(covariance) else None
-        if root is not None:
-            return cls(moments.mean, float(np.trace(covariance)), root)
-        eigenvalues, vectors = np.linalg.eigh(covariance)
-        # Below this an eigenvalue is round-off: its root would add directions that do not exist.
-        threshold = len(eigenvalues) * np.finfo(np.float64).eps * max(eigenvalues[-1], 0.0)
-        kept = eigenvalues > threshold
-        root = np.sqrt(eigenvalues[kept])[:, None] * vectors[:, kept].T
-        return cls(moments.mean, float(np.trace(covariance)), root)
-
-
-def _triangular_root(covariance: np.ndarray) -> np.ndarray | None:
-    """The Cholesky factor, twenty times as fast as eigenvectors; None near singularity."""
-    try:
-        factor = np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        return None
-    pivots = np.diag(factor) ** 2
-    if pivots.min() <= 100 * len(pivots) * np.finfo(np.float64).eps * pivots.max():
-        return None
-    return factor.T
-
-
-def _distance(a: _Gaussian, b: _Gaussian) -> float:
-    product = a.root @ b.root.T
-    apart = float(np.sum((a.mean - b.mean) ** 2)) + a.trace + b.trace
-    if min(product.shape) >= _LARGE:
-        overlap, error = _fast_nuclear_norm(product)
-        if 2.0 * error < 1e-10 * (apart - 2.0 * overlap):
-            return apart - 2.0 * overlap
-    overlap = float(np.linalg.svd(product, compute_uv=False).sum()) if product.size else 0.0
-    return max(apart - 2.0 * overlap, 0.0)
-
-
-def _fast_nuclear_norm(product: np.ndarray) -> tuple[float, float]:
-    """Sum of the singular values as roots of the eigenvalues of P P^T, and its probable error.
-
-    Several times as fast as singular values at d 2048. A square root divides the round-off of an
-    eigenvalue by twice the root, so the error is known from the roots; infinite if one is 0.
-    """
-    gram = product @ product.T if len(product) <= product.shape[1] else product.T @ product
-    eigenvalues = np.linalg.eigvalsh(gram)
-    if eigenvalues[0] <= 0.0:
-        return 0.0, math.inf
-    roots = np.sqrt(eigenvalues)
-    round_off = 10 * np.finfo(np.float64).eps * eigenvalues[-1]
-    return float(roots.sum()), float(np.sum(round_off / (2.0 * roots)))
 
 
 def frechet_distance_from_moments(a: Moments, b: Moments) -> float:
@@ -129,7 +66,7 @@ def frechet_distance_from_moments(a: Moments, b: Moments) -> float:
       InputError: fewer than two images on a side, or different numbers of features.
     """
     _check_same_width(len(a.mean), len(b.mean))
-    return _distance(_Gaussian.of_moments(a), _Gaussian.of_moments(b))
+    return gaussian_distance(Gaussian.of_moments(a), Gaussian.of_moments(b))
 
 
 def frechet_distance(real, fake) -> float:
@@ -149,7 +86,7 @@ def frechet_distance(real, fake) -> float:
                 f"a Fréchet distance needs n >= 2 images a side, but the {name} side has "
                 f"n = {len(features)}; give more images."
             )
-    return _distance(_Gaussian.of_features(real), _Gaussian.of_features(fake))
+    return gaussian_distance(Gaussian.of_features(real), Gaussian.of_features(fake))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,8 +116,8 @@ def frechet_infinity(
 
     Chong & Forsyth, "Effectively unbiased FID and Inception score and where to find them", 2020,
     section 3. Distances at `num_points` numbers of images, evenly from `smallest` to n, are fitted
-    by a line in 1/n. The images are nested prefixes of one seeded permutation. The bias from a
-    finite real set stays, so compare results of the same real set only.
+    by a line in 1/n. The images are nested prefixes of one seeded permutation of their order
+    by content. The bias from a finite real set stays, so compare results of the same real set only.
 
     Args:
       real, fake: features; n >= 2 * num_points or so, and n well above d for a straight line.
@@ -206,17 +143,18 @@ def frechet_infinity(
             "different numbers of at least 2 images. Give more images or fewer points."
         )
     sizes = np.linspace(smallest, count, num_points).astype(int)
-    fake = fake[np.random.default_rng([seed, count, 5]).permutation(count)]
-    anchor = _Gaussian.of_features(real)
+    order = np.random.default_rng([seed, count, 5]).permutation(count)
+    fake = in_content_order(fake)[order]
+    anchor = Gaussian.of_features(in_content_order(real))
     moments = Moments.empty(fake.shape[1])
     distances = []
     for size in sizes:
         if size > fake.shape[1]:
             moments = moments.merge(Moments.of(fake[moments.count : size]))
-            gaussian = _Gaussian.of_moments(moments)
+            gaussian = Gaussian.of_moments(moments)
         else:
-            gaussian = _Gaussian.of_features(fake[:size])
-        distances.append(_distance(gaussian, anchor))
+            gaussian = Gaussian.of_features(fake[:size])
+        distances.append(gaussian_distance(gaussian, anchor))
     inverse = 1.0 / sizes
     spread = inverse - inverse.mean()
     slope = float(spread @ distances / (spread @ spread))
@@ -235,95 +173,99 @@ def frechet_floor(reference, *, num_splits: int = 8, seed: int = 0) -> float:
     """
     reference = np.asarray(checked_features(reference, name="reference features"), np.float64)
     half = _images_a_side(len(reference), None)
+    reference = in_content_order(reference)
     floors = []
     for split in range(_checked_splits(num_splits)):
         first, second = _halves(len(reference), half, seed=seed, split=split)
-        anchor = _Gaussian.of_features(reference[first])
-        floors.append(_distance(_Gaussian.of_features(reference[second]), anchor))
+        anchor = Gaussian.of_features(reference[first])
+        floors.append(gaussian_distance(Gaussian.of_features(reference[second]), anchor))
     return float(np.mean(floors))
 
 
 def frechet_with_floor(
-    reference, generated, *, num_splits: int = 8, num_bootstrap: int = 100, seed: int = 0
+    reference,
+    generated,
+    *,
+    num_splits: int = 8,
+    interval: bool = True,
+    seed: int = 0,
+    num_bootstrap: int | None = None,
 ) -> FrechetResult:
     """The headline value: generated against real, real against real, both at the same n.
 
     n = min(len(reference) // 2, len(generated)). For each of `num_splits` seeded draws, the
     reference gives two disjoint sets A and B of n rows and the generated set gives G of n rows;
     `value` is the mean of FD(G, A) and `floor` the mean of FD(B, A). The two share A and n, so the
-    bias of a finite sample is the same in both.
+    bias of a finite sample is the same in both. Rows are drawn by seed from their order by content,
+    so the order in which they are given changes nothing.
 
-    `ci` is value +- 1.96 standard deviations of the distance over `num_bootstrap` resamplings, with
-    replacement, of the images of both sides (as many as the draws can use: n x num_splits at most);
-    it is cut at 0. The deviation is used, not the quantiles, because repeated images bias each
-    resampled distance upwards. On gamma-distributed features (d 16 to 128, n 150 to 500) it was
-    0.95 to 1.2 times the true spread of `value` over fresh data. `num_bootstrap=0` leaves it out,
-    as is done during training.
+    `ci` is for the expectation of `value` itself, which is biased by n as the floor beside it is;
+    see `gan_jax.metrics.spread`. It rests on the exact distance without each row in turn, which
+    costs about as much again as the distances.
 
     Args:
       reference: features [m, d] of real images, m >= 4.
       generated: features [k, d] of generated images, k >= 2.
-      num_splits: number of draws, >= 1.
-      num_bootstrap: number of resamplings: 0, or at least 2.
-      seed: of the draws and resamplings; the same seed and features give the same numbers.
+      num_splits: number of draws: >= 1, and >= 2 for an interval.
+      interval: whether to find `ci`, `standard_error` and `real_influence`.
+      seed: of the draws; the same seed and features give the same numbers.
 
     Raises:
       InputError: too few images, different numbers of columns, a non-finite feature, or a count
         out of range.
     """
+    if num_bootstrap is not None:  # until the callers are switched
+        interval = num_bootstrap > 0
     reference, generated = _checked_pair(
         reference, generated, "reference features", "generated features"
     )
     size = _images_a_side(len(reference), len(generated))
-    if num_bootstrap < 0 or num_bootstrap == 1:
-        raise InputError(f"num_bootstrap is {num_bootstrap}; expected 0 (no interval) or >= 2.")
+    if _checked_splits(num_splits) < 2 and interval:
+        raise InputError(
+            f"num_splits is {num_splits}; an interval needs 2. Give more, or interval=False."
+        )
+    order = content_order(reference)
+    reference, generated = reference[order], in_content_order(generated)
+    count, interval = len(reference), interval and size >= _FEWEST
+    draws = Draws.empty(size, num_splits, count, len(generated)) if interval else None
+    pool = np.random.default_rng([seed, 0, 0]).permutation(count)[: 2 * size]
+    whole = Gaussian.of_features(generated) if len(generated) == size else None
 
     values, floors = [], []
-    for split in range(_checked_splits(num_splits)):
-        first, second = _halves(len(reference), size, seed=seed, split=split)
+    for split in range(num_splits):
+        first, second = _halves(count, size, seed=seed, split=split)
         drawn = np.random.default_rng([seed, split, 1]).permutation(len(generated))[:size]
-        anchor = _Gaussian.of_features(reference[first])
-        values.append(_distance(_Gaussian.of_features(generated[drawn]), anchor))
-        floors.append(_distance(_Gaussian.of_features(reference[second]), anchor))
-    value = float(np.mean(values))
-    ci = None
-    if num_bootstrap:
-        real = _centred(reference, size * num_splits, seed)
-        fake = _centred(generated, size * num_splits, seed)
-        resampled = []
-        for i in range(num_bootstrap):
-            rng = np.random.default_rng([seed, i, 2])
-            resampled.append(_distance(_resampled(*fake, rng), _resampled(*real, rng)))
-        half_width = 1.96 * float(np.std(resampled, ddof=1))
-        ci = (max(value - half_width, 0.0), value + half_width)
-    return FrechetResult(value=value, floor=float(np.mean(floors)), ci=ci, n=size)
+        fake = whole or Gaussian.of_features(generated[drawn])
+        one, other = (Gaussian.of_features(reference[part]) for part in (first, second))
+        values.append(gaussian_distance(fake, one))
+        floors.append(gaussian_distance(other, one))
+        if draws is None:
+            continue
+        of_fake, of_real = leave_one_out(fake, generated[drawn], one, reference[first])
+        draws.add(split, real=(first, of_real), generated=(drawn, of_fake))
+        if size < count // 2:  # few rows would be in two draws: halve the same rows each time
+            first, second = (pool[half] for half in _halves(2 * size, size, seed=seed, split=split))
+            one, other = (Gaussian.of_features(reference[part]) for part in (first, second))
+        of_one, of_other = leave_one_out(one, reference[first], other, reference[second])
+        draws.add_null(split, (first, of_one), (second, of_other))
 
-
-def _centred(features: np.ndarray, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """At most `most` random rows less their mean, and that mean."""
-    if len(features) > most:
-        order = np.random.default_rng([seed, len(features), 3]).permutation(len(features))
-        features = features[order[:most]]
-    mean = features.mean(axis=0)
-    return features - mean, mean
-
-
-def _resampled(centred: np.ndarray, mean: np.ndarray, rng: np.random.Generator) -> _Gaussian:
-    """The Gaussian of as many rows as there are, drawn with replacement.
-
-    A row drawn w times is one row of weight w, so a third of the rows need no work; the rows are
-    centred for the whole set, so taking the new mean out of the scatter cancels next to nothing.
-    """
-    count = len(centred)
-    times = np.bincount(rng.integers(count, size=count), minlength=count)
-    weighted = centred[times > 0]
-    shift = times @ centred / count
-    if len(weighted) <= weighted.shape[1]:  # singular: the rows themselves are a root
-        weighted = (weighted - shift) * np.sqrt(times[times > 0] / (count - 1))[:, None]
-        return _Gaussian(mean + shift, float(np.sum(weighted**2)), weighted)
-    weighted *= np.sqrt(times[times > 0])[:, None]
-    scatter = weighted.T @ weighted - count * np.outer(shift, shift)
-    return _Gaussian.of_moments(Moments(count, mean + shift, scatter))
+    value, floor = float(np.mean(values)), float(np.mean(floors))
+    floor_spread = float(np.std(floors, ddof=1)) if num_splits > 1 else None
+    if draws is None:
+        return FrechetResult(value, floor, None, size, floor_spread=floor_spread)
+    spread, sorted_influence = spread_of_mean(value, floor, draws)
+    low, high = spread.interval(value)
+    influence = np.empty(count)
+    influence[order] = sorted_influence
+    return FrechetResult(
+        value=value,
+        floor=floor,
+        ci=(max(low, 0.0), max(high, 0.0)),
+        n=size,
+        standard_error=math.sqrt(spread.variance(value)),
+        floor_spread=floor_spread,
+        real_influence=influence,
+    )
 
 
 def _checked_pair(a, b, name_a: str, name_b: str):

@@ -1,0 +1,164 @@
+"""How far a distance would move over fresh images, from what each image contributed to it.
+
+A distance D of two samples is, up to terms that vanish faster, a constant, a sum over rows, and a
+sum over pairs of rows (Hoeffding 1948):
+
+    D = E D + 1/n sum_i f(x_i) + 1/n^2 sum_{i != j} h(x_i, x_j),    var D = V1 + V2.
+
+Far from its floor V1 rules. Where both samples come from one distribution f is next to nothing,
+V2 is all there is, and every resampling of rows counts it twice: the jackknife expects V1 + 2 V2
+(Efron & Stein 1981), a bootstrap of both sides more. So V2 is measured apart, between halves of
+real rows, where nothing but V2 and the small V1 of such halves can be: row i keeps f(x_i) in every
+halving, while its sum over pairs changes.
+
+V1 grows in proportion to how far the distance lies above its floor, so the interval is that of all
+expectations that the value doesn't contradict, each with the variance that belongs to it (Wilson
+1927, "Probable inference"): it is longer above the value than below.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import scipy.special
+
+_CONFIDENCE = 0.95
+
+Rows = tuple[np.ndarray, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """The variance of a distance, as a function of what it is expected to be.
+
+    Attributes:
+      at_floor: variance where the distance is no more than its floor.
+      slope: rise of the variance per unit above the floor.
+      floor: the floor.
+      degrees: degrees of freedom of the estimate, for Student's quantiles.
+    """
+
+    at_floor: float
+    slope: float
+    floor: float
+    degrees: float
+
+    def variance(self, expected: float) -> float:
+        """Of the distance, where its expectation is `expected`."""
+        return self.at_floor + self.slope * max(expected - self.floor, 0.0)
+
+    def interval(self, value: float) -> tuple[float, float]:
+        """95 % interval around `value`; its low end may be below 0."""
+        tail = (1.0 - _CONFIDENCE) / 2.0
+        quantile = float(scipy.special.stdtrit(max(self.degrees, 3.0), 1.0 - tail))
+        flat = quantile * math.sqrt(self.at_floor)
+        above = value - self.floor
+        lean = quantile**2 * self.slope / 2.0
+        reach = math.sqrt(max(lean**2 + flat**2 + 2.0 * lean * above, 0.0))
+        low = value - flat if above < flat else value + lean - reach
+        high = value + flat if above < -flat else value + lean + reach
+        return low, high
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Draws:
+    """Jackknife influences of the rows on S distances of n rows a side.
+
+    Row i of a side of n has (n - 1) (D - D without row i), less the mean of its side; a row that
+    was not drawn has 0.
+
+    Attributes:
+      size: n.
+      real: float64 [S, m], of the reference's rows.
+      real_drawn: float64 [S, m], 1 where a row was drawn.
+      generated: float64 [S, k], of the generated rows.
+      generated_drawn: float64 [S, k].
+      null: float64 [S, m], of the reference's rows on distances between two halves of them.
+      null_sides: float64 [S, m], 1 for one half, -1 for the other.
+    """
+
+    size: int
+    real: np.ndarray
+    real_drawn: np.ndarray
+    generated: np.ndarray
+    generated_drawn: np.ndarray
+    null: np.ndarray
+    null_sides: np.ndarray
+
+    @classmethod
+    def empty(cls, size: int, num_draws: int, num_real: int, num_generated: int) -> Draws:
+        """With nothing drawn yet: S draws of `size` rows, of m real and k generated rows."""
+        real, generated = (num_draws, num_real), (num_draws, num_generated)
+        return cls(size, *map(np.zeros, (real, real, generated, generated, real, real)))
+
+    def add(self, draw: int, *, real: Rows, generated: Rows) -> None:
+        """Notes the influences on one distance: row numbers and influences of each side."""
+        self.real[draw, real[0]], self.real_drawn[draw, real[0]] = real[1], 1.0
+        self.generated[draw, generated[0]] = generated[1]
+        self.generated_drawn[draw, generated[0]] = 1.0
+
+    def add_null(self, draw: int, one: Rows, other: Rows) -> None:
+        """Notes the influences on the distance of two halves of real rows."""
+        for sign, (rows, influences) in ((1.0, one), (-1.0, other)):
+            self.null[draw, rows], self.null_sides[draw, rows] = influences, sign
+
+
+def spread_of_mean(value: float, floor: float, draws: Draws) -> tuple[Spread, np.ndarray]:
+    """The spread of a mean over draws, and the part of it that the reference's rows have.
+
+    Args:
+      value: the mean of the S distances.
+      floor: the mean of the distances between the halves.
+      draws: their influences; S >= 2, n >= 3.
+
+    Returns:
+      The spread, and float64 [m] of zero mean: E value + its mean is what the reference made of
+      `value`. Two results on the same rows share the mean of the products of theirs, over m, as
+      their covariance: the second-order part, which products count twice, is taken out.
+    """
+    n, count = draws.size, len(draws.real)
+    of_real, of_generated = draws.real.sum(axis=0), draws.generated.sum(axis=0)
+    scale = n * (n - 1) * count**2
+    jackknife_real = of_real @ of_real / scale
+    jackknife = jackknife_real + of_generated @ of_generated / scale
+    real_shared = draws.real_drawn @ draws.real_drawn.T
+    generated_shared = draws.generated_drawn @ draws.generated_drawn.T
+    pairs, single = _null_moments(draws)
+
+    per_overlap = 2.0 * pairs / (n**4 * count**2)
+    second_order = per_overlap * np.sum((real_shared + generated_shared) ** 2)
+    first_order = single * (real_shared.sum() + generated_shared.sum()) / scale
+    slope = max(jackknife - second_order - first_order, 0.0)
+    slope /= max(value - floor / 2.0, floor / 2.0) or math.inf
+    fourth = np.sum(of_real**4) - (of_real @ of_real) ** 2 / len(of_real)
+    fourth += np.sum(of_generated**4) - (of_generated @ of_generated) ** 2 / len(of_generated)
+    degrees = 2.0 * (jackknife * scale) ** 2 / fourth if fourth > 0.0 else math.inf
+    spread = Spread(float(second_order + first_order), float(slope), floor, float(degrees))
+
+    twice = per_overlap * np.sum(real_shared**2)
+    once = spread.variance(value) - second_order
+    once *= jackknife_real / jackknife if jackknife > 0.0 else 0.0
+    share = (once + twice) / (once + 2.0 * twice) if once + twice > 0.0 else 0.0
+    return spread, of_real * (len(of_real) / (n * count)) * math.sqrt(share)
+
+
+def _null_moments(draws: Draws) -> tuple[float, float]:
+    """E h(x, x')^2 of pairs of rows, and E f(x)^2 of single rows, where both sides are real.
+
+    A row's influence is f + 2/n times the sum of h over the other rows of its side, less that over
+    the rows of the other. f stays from halving to halving; the squared difference of two tells h.
+    """
+    n, null, sides = draws.size, draws.null, draws.null_sides
+    present = np.abs(sides)
+    both = np.triu(np.ones((len(null), len(null)), bool), 1)
+    rows = (present @ present.T)[both]
+    agreement = (sides @ sides.T)[both] ** 2  # of the signs of the pairs in two halvings
+    products = (null @ null.T)[both]
+    squares = null**2 @ present.T
+    squares = (squares + squares.T)[both]
+    different = np.sum(2 * n * rows - agreement) * 4.0 / n**2
+    pairs = np.sum(squares / 2.0 - products) / different if different > 0.0 else 0.0
+    single = np.sum(products - 4.0 / n**2 * agreement * pairs) / max(np.sum(rows), 1.0)
+    return float(pairs), max(float(single), 0.0)

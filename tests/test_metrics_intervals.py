@@ -1,0 +1,110 @@
+"""Intervals of distances: what each row contributes, and how often the interval holds the truth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from gan_jax import metrics
+from gan_jax.metrics.gaussians import Gaussian, leave_one_out
+from tests.features import Family
+
+REPETITIONS = {"quick": 120, "full": 600}
+
+
+def _orders(seed: int, *counts: int):
+    rng = np.random.default_rng(seed)
+    return [[rng.permutation(count) for count in counts] for _ in range(5)]
+
+
+def _coverage(results, expected=None) -> float:
+    expected = np.mean([result.value for result in results]) if expected is None else expected
+    return float(np.mean([result.ci[0] <= expected <= result.ci[1] for result in results]))
+
+
+# The Fréchet distance
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(50, 40, 8), (30, 31, 30), (12, 15, 30), (3, 3, 2)])
+def test_a_row_contributes_what_is_missing_without_it(n, m, d):
+    rng = np.random.default_rng(d)
+    x, y = rng.gamma(1.0, size=(n, d)), rng.gamma(1.3, size=(m, d))
+    found = leave_one_out(Gaussian.of_features(x), x, Gaussian.of_features(y), y)
+    without = (
+        [metrics.frechet_distance(np.delete(x, i, axis=0), y) for i in range(n)],
+        [metrics.frechet_distance(x, np.delete(y, i, axis=0)) for i in range(m)],
+    )
+    for ours, values in zip(found, map(np.array, without), strict=True):
+        expected = (len(values) - 1) * (values.mean() - values)
+        np.testing.assert_allclose(ours, expected, atol=3e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("generated", [40, 90])
+def test_the_order_of_the_rows_changes_nothing(generated):
+    family = Family("relu", 12)
+    real, fake = family.draw(0, 130), family.draw(1, generated, change=0.4)
+    result = metrics.frechet_with_floor(real, fake)
+    floor, line = metrics.frechet_floor(real), metrics.frechet_infinity(real, fake, num_points=5)
+    for one, other in _orders(2, 130, generated):
+        again = metrics.frechet_with_floor(real[one], fake[other])
+        assert again == result
+        np.testing.assert_array_equal(again.real_influence, result.real_influence[one])
+        assert metrics.frechet_floor(real[one]) == floor
+        assert metrics.frechet_infinity(real[one], fake[other], num_points=5) == line
+
+
+def test_the_interval_changes_neither_value_nor_floor():
+    x = Family("gamma", 8).draw(0, 150)
+    with_, without = (metrics.frechet_with_floor(x[:100], x[100:], interval=i) for i in (1, 0))
+    assert (with_.value, with_.floor, with_.floor_spread) == (
+        (without.value, without.floor, without.floor_spread)
+    )
+    assert without.ci is without.standard_error is without.real_influence is None
+    assert with_.ci[0] < with_.value < with_.ci[1] and 0 < with_.floor_spread
+    assert with_.real_influence.shape == (100,)
+    assert abs(with_.real_influence.mean()) < 1e-12 * np.abs(with_.real_influence).max()
+
+
+def test_few_images_and_images_that_are_all_the_same():
+    x = Family("gamma", 4).draw(0, 9)
+    two = metrics.frechet_with_floor(x, x[:2])
+    assert (two.n, two.ci, two.standard_error) == (2, None, None) and math.isfinite(two.value)
+    three = metrics.frechet_with_floor(x, x[:3])
+    assert three.ci[0] <= three.value <= three.ci[1]
+    one = metrics.frechet_with_floor(x, x, num_splits=1, interval=False)
+    assert one.floor_spread is None
+    same = np.full((20, 3), 0.5)
+    for other, distance in ((same, 0.0), (same + 1.0, 3.0)):
+        result = metrics.frechet_with_floor(same, other)
+        assert (result.value, result.ci) == (distance, (distance, distance))
+        assert result.standard_error == 0.0
+
+
+@pytest.mark.parametrize("change", [0.0, 0.7])
+def test_the_standard_error_is_the_spread_over_fresh_images(change):
+    # The bootstrap of both sides was 2.1 times the spread at change = 0.
+    family = Family("gamma", 16)
+    results = [
+        metrics.frechet_with_floor(
+            family.draw(2 * i, 300), family.draw(2 * i + 1, 150, change=change), seed=i
+        )
+        for i in range(REPETITIONS["quick"])
+    ]
+    spread = np.std([result.value for result in results], ddof=1)
+    errors = np.array([result.standard_error for result in results])
+    assert 0.8 < math.sqrt(np.mean(errors**2)) / spread < 1.35
+    assert 0.9 <= _coverage(results)
+
+
+def test_what_the_reference_contributed_is_how_the_value_moves_with_it():
+    # One generated set against many references, and the same change of sign in the other.
+    family = Family("gamma", 8)
+    fake = family.draw(10**6, 200, change=2.0)
+    values, variances = [], []
+    for i in range(REPETITIONS["quick"]):
+        result = metrics.frechet_with_floor(family.draw(i, 400), fake)
+        values.append(result.value)
+        variances.append(np.mean(result.real_influence**2) / 400)
+    assert 0.8 < math.sqrt(np.mean(variances)) / np.std(values, ddof=1) < 1.25
