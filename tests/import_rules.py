@@ -60,6 +60,7 @@ LAYERS = (
         "extractors.pack",
         "feed",
         "comparison.ranking",
+        "super_resolution.differences",
         "super_resolution.fidelity",
         "super_resolution.scaling",
         "networks",
