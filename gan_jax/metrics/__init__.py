@@ -47,6 +47,9 @@ from gan_jax.metrics.neighbours import PrecisionRecall as PrecisionRecall
 from gan_jax.metrics.neighbours import density_coverage as density_coverage
 from gan_jax.metrics.neighbours import neighbour_scores as neighbour_scores
 from gan_jax.metrics.neighbours import precision_recall as precision_recall
+from gan_jax.metrics.paired import Difference as Difference
+from gan_jax.metrics.paired import holm as holm
+from gan_jax.metrics.paired import paired_difference as paired_difference
 from gan_jax.metrics.raters import RaterAgreement as RaterAgreement
 from gan_jax.metrics.raters import fleiss_kappa as fleiss_kappa
 from gan_jax.metrics.raters import mean_pairwise_agreement as mean_pairwise_agreement
