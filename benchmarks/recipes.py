@@ -19,11 +19,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from benchmarks.machine import MachineBusy, check_quiet
 from benchmarks.members import interval
 from benchmarks.table import insert
 from configs.recipes import IMAGES, RECIPES, SETS
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
+_MACHINE = "machine.json"  # in a run's folder: how busy the machine was when it began
 _COLUMNS = ("fd_semantic", "fd_texture", "coverage", "confidence")
 _COLOURS = ("#7d8ca3", "#c98a5b", "#b9a26a", "#6fa287", "#2a78d6", "#a586b8", "#1b4f91", "#c2777f")
 
@@ -36,12 +38,14 @@ class Result(NamedTuple):
         seconds: of training, a GAN; median over the run's log.
         curves: a seed each, (images seen, fd_semantic over its floor) at each evaluation.
         samples: the picture of the last evaluation, a row a seed.
+        busy: whether it began on a busy machine.
     """
 
     content: dict[str, Any]
     seconds: float
     curves: list[list[tuple[int, float]]]
     samples: pathlib.Path
+    busy: bool
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -49,8 +53,19 @@ class Result(NamedTuple):
         return self.content["settings"][0]["metrics"]
 
 
-def train(name: str, workdir: pathlib.Path, arguments: Sequence[str]) -> int:
-    """Runs one recipe, or goes on with it; the exit status."""
+def train(name: str, workdir: pathlib.Path, arguments: Sequence[str], *, busy: bool = False) -> int:
+    """Runs one recipe, or goes on with it; the exit status.
+
+    Raises:
+        MachineBusy: other programs are at work, and not `busy`. A finished recipe needs no quiet.
+    """
+    if not (workdir / "eval.json").exists():
+        began = check_quiet(busy)
+        workdir.mkdir(parents=True, exist_ok=True)
+        path = workdir / _MACHINE
+        before = json.loads(path.read_text()) if path.exists() else began
+        began["began_busy"] |= before["began_busy"]  # a run that goes on took the time of both
+        path.write_text(json.dumps(began) + "\n")
     command = [sys.executable, "train.py", "--config", f"configs/recipes.py:{name}"]
     return subprocess.run(
         [*command, "--workdir", str(workdir.resolve()), *arguments], cwd=_ROOT, check=False
@@ -84,6 +99,7 @@ def read(workdir: pathlib.Path) -> Result | None:
         seconds=IMAGES / statistics.median(speeds),
         curves=curves,
         samples=max((workdir / "samples").iterdir()),
+        busy=_began_busy(workdir / _MACHINE),
     )
 
 
@@ -102,9 +118,10 @@ def markdown(results: dict[str, Result]) -> str:
         if article is not None:
             share = f"{semantic['mean'] / article.metrics['fd_semantic']['mean']:.2f}"
         floors = [entry["mean"] / entry["floor"] for entry in (semantic, texture)]
+        seconds = f"{result.seconds:,.0f} s{'*' if result.busy else ''}"
         lines.append(
             f"| {name} | {interval(semantic)} | {floors[0]:.3g} | {share} | {floors[1]:.3g} "
-            f"| {coverage['mean']:.2f} | {confidence['mean']:.3f} | {result.seconds:,.0f} s |"
+            f"| {coverage['mean']:.2f} | {confidence['mean']:.3f} | {seconds} |"
         )
     return "\n".join(lines)
 
@@ -115,11 +132,14 @@ def caption(results: dict[str, Result]) -> str:
     protocol, semantic = first.content["protocol"], first.metrics["fd_semantic"]
     diverged = sum(len(r.content["settings"][0]["diverged"]) for r in results.values())
     collapsed = sum(len(r.content["settings"][0]["collapsed"]) for r in results.values())
+    busy = any(result.busy for result in results.values())
+    marked = " *began on a busy machine: its time says little." if busy else ""
     return (
         f"Judge {protocol['extractor']} ({protocol['extractor_accuracy']:.1%} of test images), "
-        f"{semantic['n']} seeds, mean (95 % interval by Student's t), n = {semantic['images']:,} a "
-        f"side, floors {semantic['floor']:.3g} and {first.metrics['fd_texture']['floor']:.3g}; "
-        f"{diverged} GANs diverged, {collapsed} had collapsed at the end."
+        f"{semantic['n']} seeds, mean (95 % interval over seeds by Student's t), "
+        f"n = {semantic['images']:,} a side, floors {semantic['floor']:.3g} and "
+        f"{first.metrics['fd_texture']['floor']:.3g}; "
+        f"{diverged} GANs diverged, {collapsed} had collapsed at the end.{marked}"
     )
 
 
@@ -204,6 +224,10 @@ def picture(sets: dict[str, dict[str, Result]], path: pathlib.Path) -> None:
     plt.close(figure)
 
 
+def _began_busy(path: pathlib.Path) -> bool:
+    return path.exists() and json.loads(path.read_text())["began_busy"]
+
+
 def _rows(path: pathlib.Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -215,6 +239,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--recipes", default=",".join(RECIPES))
     parser.add_argument("--runs", type=pathlib.Path, default=pathlib.Path("runs/recipes"))
     parser.add_argument("--tables", action="store_true", help="train nothing")
+    parser.add_argument(
+        "--busy", action="store_true", help="train on a busy machine too; marks the times"
+    )
     parser.add_argument("--write", type=pathlib.Path, help="a page with the tables' marks")
     parser.add_argument("--plot", type=pathlib.Path, help="the curves, to a PNG")
     parser.add_argument("--samples", type=pathlib.Path, help="samples of each, to a PNG")
@@ -224,8 +251,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for dataset in options.sets.split(","):
         for recipe in options.recipes.split(","):
             workdir = options.runs / dataset / recipe
-            if not options.tables and train(f"{dataset}.{recipe}", workdir, options.rest):
-                return 1
+            if not options.tables:
+                try:
+                    status = train(f"{dataset}.{recipe}", workdir, options.rest, busy=options.busy)
+                except MachineBusy as error:
+                    sys.exit(f"{dataset}.{recipe}: {error}")
+                if status:
+                    return 1
             result = read(workdir)
             if result is not None:
                 sets.setdefault(dataset, {})[recipe] = result

@@ -19,12 +19,11 @@ from typing import Any
 
 from benchmarks.contestants import CONTESTANTS, GROUPS, MATMUL, OURS, Contestant, choose
 from benchmarks.environments import EnvironmentFailed, obtain_python
-from benchmarks.machine import describe_machine, slug
+from benchmarks.machine import MachineBusy, check_quiet, describe_machine, slug
 from benchmarks.ratios import neighbour_ratios, summary
 from benchmarks.runner import PeerFailed, Process, take_turns
 from benchmarks.works import DTYPES, UPDATES, WORKS, Work
 
-_QUIET = 0.1  # cores that other programs may keep busy
 _RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
 
@@ -43,12 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for group in ("torch", "keras")
             if any(c.group == group for c in contestants)
         }
-    except (ValueError, EnvironmentFailed) as error:
+        began = check_quiet(options.busy)
+    except (ValueError, EnvironmentFailed, MachineBusy) as error:
         sys.exit(str(error))
     now = datetime.datetime.now(datetime.UTC)
     record = {
         "date": now.isoformat(timespec="seconds"),
-        "machine": describe_machine(),
+        "machine": describe_machine() | began,
         "arguments": {
             name: value for name, value in vars(options).items() if not name.endswith("_python")
         }
@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.exit(f"{work.name}: {error}")
         record["works"].append(measured)
         print(describe(measured), flush=True)
+        if began["began_busy"]:
+            print(f"Marked: it began while {began['busy_cores']:.2f} cores were busy.", flush=True)
         path = path or _new_path(options.output, now, record)
         path.write_text(json.dumps(record, indent=1) + "\n")
     print(f"written to {path}")
@@ -217,6 +219,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each peer")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a turn")
+    parser.add_argument(
+        "--busy", action="store_true", help="measure on a busy machine too; marks the result"
+    )
     parser.add_argument("--batch-size", type=int, default=0, help="instead of the work's own")
     parser.add_argument("--width", type=int, default=0, help="of the DCGAN, instead of its own")
     parser.add_argument("--torch-python", default="", help="a Python that has PyTorch")

@@ -35,8 +35,8 @@ class Setting(NamedTuple):
 def load(paths: Iterable[pathlib.Path]) -> dict[Setting, dict[str, list[dict[str, Any]]]]:
     """The measurements of result files by setting, then by work; files of other kinds are passed.
 
-    A work whose batch or width was changed on the command line stands under its own name, such as
-    'dcgan64 batch 512'.
+    Each measurement is given the 'machine' of its file. A work whose batch or width was changed on
+    the command line stands under its own name, such as 'dcgan64 batch 512'.
     """
     settings: dict[Setting, dict[str, list[dict[str, Any]]]] = {}
     for path in paths:
@@ -52,7 +52,9 @@ def load(paths: Iterable[pathlib.Path]) -> dict[Setting, dict[str, list[dict[str
                     work += f" {field.removesuffix('_size')} {record['arguments'][field]}"
             update = record["arguments"]["update"]
             setting = Setting(name, update, measured["dtype"])
-            settings.setdefault(setting, {}).setdefault(work, []).append(measured)
+            settings.setdefault(setting, {}).setdefault(work, []).append(
+                measured | {"machine": machine}
+            )
     return settings
 
 
@@ -85,17 +87,55 @@ def markdown(settings: dict[Setting, dict[str, list[dict[str, Any]]]]) -> str:
     for setting, works in settings.items():
         rows = {work: gather(runs) for work, runs in works.items()}
         peers = list(dict.fromkeys(name for row in rows.values() for name in row if name != OURS))
-        runs = {len(measured) for measured in works.values()}
-        count = f"{max(runs)} run{'s' if max(runs) > 1 else ''}"
-        parts.append(f"{setting.machine}; {setting.update} update, {setting.dtype}; {count}.")
+        parts.append(_caption(setting, works))
         parts.append("")
-        heads = ["work", "gan_jax, images/s", "of peak", "ours by the best peer", *peers]
+        heads = ["work", "gan_jax, images/s", "of peak"]
+        heads += ["ours by the best peer: median (quartiles) of paired turns", *peers]
         parts.append("| " + " | ".join(heads) + " |")
         parts.append("|---" * len(heads) + "|")
         for work, row in rows.items():
             parts.append("| " + " | ".join(_cells(work, row, peers)) + " |")
         parts.append("")
     return "\n".join(parts).rstrip()
+
+
+def _caption(setting: Setting, works: dict[str, list[dict[str, Any]]]) -> str:
+    """What is measured, how the ratios come about, and how busy the machine was."""
+    measured = [run for runs in works.values() for run in runs]
+    count = max(map(len, works.values()))
+    text = (
+        f"{setting.machine}; {setting.update} update, {setting.dtype}; {count} "
+        f"run{'s' if count > 1 else ''}. Images/s are medians of all turns. In brackets, ours by "
+        "the peer's: the median over its turns, each paired with our two around it. It is not the "
+        "ratio of the two medians, as the machine's speed changes from run to run."
+    )
+    machines = list({id(run["machine"]): run["machine"] for run in measured}.values())
+    began = [one["busy_cores"] for one in machines if one.get("began_busy")]
+    if began:
+        text += (
+            f" {len(began)} of them **began on a busy machine** (up to {max(began):.2f} cores at "
+            "work): not to be quoted."
+        )
+    unknown = [one["load"] for one in machines if "busy_cores" not in one and "load" in one]
+    if unknown:
+        text += (
+            f" Whether the machine was idle when they began is not known of {len(unknown)}; the "
+            "load average of the minute before, which remembers what has ended, was "
+            f"{min(unknown):.2f} to {max(unknown):.2f}."
+        )
+    others = [
+        turn["others"]
+        for run in measured
+        for result in run["results"].values()
+        for turn in result.get("turns", [])
+        if turn.get("others") is not None
+    ]
+    if others:
+        middle, high = summary(others)["median"], max(others)
+        text += (
+            f" During turns other programs kept {middle:.2f} cores busy (median; most {high:.2f})."
+        )
+    return text
 
 
 def _cells(work: str, row: dict[str, dict[str, Any]], peers: Sequence[str]) -> list[str]:
@@ -126,7 +166,7 @@ def _number(value: float) -> str:
 
 
 def plot(works: dict[str, list[dict[str, Any]]], title: str, path: pathlib.Path) -> None:
-    """Bars of images a second as a share of ours, a group a work, with quartiles of the ratio."""
+    """Bars of images a second as a share of ours, a group a work; lines are the quartiles."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -155,7 +195,7 @@ def plot(works: dict[str, list[dict[str, Any]]], title: str, path: pathlib.Path)
         )  # fmt: skip
     axes.axhline(1.0, color="#555555", linewidth=0.8, linestyle=":")
     axes.set_xticks(range(len(rows)), rows)
-    axes.set_ylabel("images/s, share of gan_jax")
+    axes.set_ylabel("images/s, share of gan_jax\n(median of turns, quartiles)")
     axes.set_title(title, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))

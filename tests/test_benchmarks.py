@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import sys
+from types import SimpleNamespace
 
 import flax.linen as nn
 import jax
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import convolutions, environments, step, table
+from benchmarks import convolutions, environments, machine, recipes, step, table
 from benchmarks.contestants import CONTESTANTS, choose
 from benchmarks.environments import EnvironmentFailed, obtain_python
 from benchmarks.peers import ours, plain
@@ -210,13 +211,13 @@ def test_peers_are_chosen_by_name():
     assert CONTESTANTS["Keras XLA"].task(WORKS["cnn"], "reuse", "float32").update == "alternating"
 
 
-def _record(rates):
+def _record(rates, **machine):
     turns = {"gan_jax": [200.0] * 3, "Keras graph": rates, "Flax plain": [50.0, 50.0]}
     results = {
         name: {
             "rate": summary(taken), "device": "cpu: cpu", "share_of_peak": 0.5,
             "first_step_seconds": 3.0, "host_memory_bytes": 10**8,
-            "turns": [{"rate": rate} for rate in taken],
+            "turns": [{"rate": rate, "others": 0.01} for rate in taken],
         }
         for name, taken in turns.items()
     }  # fmt: skip
@@ -224,7 +225,7 @@ def _record(rates):
         results[name]["ratios"] = [200.0 / rate for rate in turns[name]]
     results["matmul"] = {"rate": summary([1e11])}
     return {
-        "machine": {"processor": "Abacus", "cores": 2},
+        "machine": {"processor": "Abacus", "cores": 2} | machine,
         "arguments": {"update": "alternating", "batch_size": 0, "width": 0},
         "works": [{"work": {"name": "article"}, "dtype": "float32", "results": results}],
     }
@@ -246,12 +247,90 @@ def test_the_table_joins_runs_and_marks_the_best_peer(tmp_path, capsys):
     row = next(line for line in text.splitlines() if line.startswith("| article"))
     cells = ["article", "200", "50%", "**1.43** (1.14 to 1.70)", "**142 (1.43)**", "50 (4.00)"]
     assert row == "| " + " | ".join(cells) + " |"
+    head = next(line for line in text.splitlines() if line.startswith("| work"))
+    assert "| ours by the best peer: median (quartiles) of paired turns |" in head
+    # 200 by 142 is 1.41: the reader is told why 1.43 stands there.
+    assert "each paired with our two around it. It is not the ratio of the two medians" in text
+    assert "busy machine" not in text and "other programs kept 0.01 cores busy" in text
     assert "2 runs" in text and text.split("\n", 2)[2].split("<!-- b")[0] in capsys.readouterr().out
     assert picture.read_bytes()[1:4] == b"PNG"
     table.main([str(path) for path in paths])
     with pytest.raises(SystemExit, match="needs the lines"):
         readme.write_text("no marks")
         table.main([*map(str, paths), "--write", str(readme)])
+
+
+def test_results_that_began_on_a_busy_machine_are_marked(tmp_path):
+    began = (
+        {"busy_cores": 0.02, "began_busy": False},
+        {"busy_cores": 1.3, "began_busy": True},
+        {"load": 0.8},  # as older versions wrote it
+        {"load": 2.4},
+    )
+    paths = [tmp_path / f"{number}.json" for number in range(len(began))]
+    for path, fields in zip(paths, began, strict=True):
+        path.write_text(json.dumps(_record([100.0, 160.0], **fields)))
+    text = table.markdown(table.load(paths))
+    assert "4 runs" in text
+    assert "1 of them **began on a busy machine** (up to 1.30 cores at work)" in text
+    assert "not known of 2" in text and "was 0.80 to 2.40" in text
+
+
+def _busy(monkeypatch, cores):
+    """A machine of two cores of which programs keep so many busy; no time passes."""
+    now = [0.0]
+    monkeypatch.setattr(machine.time, "sleep", lambda seconds: now.append(now[-1] + seconds))
+    monkeypatch.setattr(machine, "busy_seconds", lambda: cores * now[-1])
+    monkeypatch.setattr(machine, "core_count", lambda: 2)
+
+
+def test_a_busy_machine_is_refused_with_its_load(monkeypatch, tmp_path):
+    _busy(monkeypatch, 0.05)
+    assert machine.check_quiet(False) == {"busy_cores": 0.05, "began_busy": False}
+    _busy(monkeypatch, 1.37)
+    with pytest.raises(machine.MachineBusy, match="1.37 of 2 cores busy, and at most 0.20"):
+        machine.check_quiet(False)
+    assert machine.check_quiet(True) == {"busy_cores": 1.37, "began_busy": True}
+    with pytest.raises(SystemExit, match="1.37 of 2 cores busy.*go on with --busy"):
+        step.main(["--peers", "plain", "--output", str(tmp_path)])
+    with pytest.raises(SystemExit, match="mnist5k.dcgan: .*1.37 of 2 cores busy"):
+        recipes.main(["--sets", "mnist5k", "--recipes", "dcgan", "--runs", str(tmp_path)])
+    assert not any(tmp_path.iterdir())
+
+
+def test_where_nothing_tells_what_is_busy_the_load_average_does(monkeypatch):
+    monkeypatch.setattr(machine, "busy_seconds", lambda: None)
+    monkeypatch.setattr(machine.os, "getloadavg", lambda: (1.8, 0.0, 0.0))
+    assert machine.busy_cores() == 1.8
+
+
+def test_a_recipe_that_began_on_a_busy_machine_is_marked(monkeypatch, tmp_path):
+    _busy(monkeypatch, 1.37)
+    monkeypatch.setattr(
+        recipes.subprocess, "run", lambda *args, **options: SimpleNamespace(returncode=0)
+    )
+    assert recipes.train("mnist5k.dcgan", tmp_path, (), busy=True) == 0
+    _busy(monkeypatch, 0.0)
+    assert recipes.train("mnist5k.dcgan", tmp_path, ()) == 0  # goes on, on an idle machine now
+    entry = {"mean": 5.0, "ci": [4.0, 6.0], "floor": 2.0, "n": 3, "images": 500}
+    names = ("fd_semantic", "fd_texture", "coverage", "confidence")
+    setting = {"metrics": dict.fromkeys(names, entry), "diverged": [], "collapsed": []}
+    protocol = {"extractor": "cnn", "extractor_accuracy": 0.9}
+    content = {"settings": [setting], "protocol": protocol}
+    rows = '{"step": 1, "time/images_per_second": 1000.0, "eval/fd_semantic": 5.0, '
+    rows += '"eval/fd_semantic_floor": 2.0}\n'
+    (tmp_path / "members" / "0").mkdir(parents=True)
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "final.png").touch()
+    for folder in (tmp_path, tmp_path / "members" / "0"):
+        (folder / "metrics.jsonl").write_text(rows)
+    (tmp_path / "config.json").write_text('{"batch_size": 64}')
+    (tmp_path / "eval.json").write_text(json.dumps(content))
+    results = {"dcgan": recipes.read(tmp_path)}
+    assert recipes.markdown(results).endswith("| 64 s* |")
+    assert "*began on a busy machine" in recipes.caption(results)
+    (tmp_path / "machine.json").unlink()  # a run of an older version
+    assert recipes.markdown({"dcgan": recipes.read(tmp_path)}).endswith("| 64 s |")
 
 
 def test_the_layers_of_a_work_are_timed_in_every_form_that_can():
