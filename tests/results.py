@@ -65,7 +65,11 @@ def headline(strength, *, verdict="told apart", p=0.001, error=0.01, n=2000):
             "beyond": strength > 4.0,
             "broken": {"low": low / 4, "share": min(strength / 4, 1.0), "high": high / 4},
         },
-        "ladder": {"strengths": [0.5, 1.0, 2.0, 4.0], "distances": [0.25, 1.0, 4.0, 16.0]},
+        "ladder": {
+            "damage": "blur",
+            "strengths": [0.5, 1.0, 2.0, 4.0],
+            "distances": [0.25, 1.0, 4.0, 16.0],
+        },
         "noticed": {"strength": 0.5, "broken": 0.1, "n": 250, "needed": 100},
     }
 

@@ -57,16 +57,32 @@ def test_copies_stand_last_and_flagged_on_the_page_and_in_the_json(tmp_path):
     assert group["runs"][1]["apart"] == "copied" and group["runs"][1]["why"] == COPIED["text"]
 
 
-def test_a_flag_of_any_judge_counts(tmp_path):
-    """The images are the same, whoever looks."""
-    folders = _with_copies(tmp_path)
-    content = json.loads((folders[2] / "eval.json").read_text())
-    content["judges"] = [content | {"flags": [LEAKED]}]
-    content["judges"][0]["protocol"] = content["protocol"] | other_judge("1")
-    (folders[2] / "eval.json").write_text(json.dumps(content))
+def test_the_flags_of_the_headline_judge_count_for_all_judges(tmp_path):
+    one = other_judge("1")
+
+    def result(name, value, flags, others):
+        folder = write_result(tmp_path, name, distances(value), judges=[(distances(value), one)])
+        content = json.loads((folder / "eval.json").read_text()) | {"flags": flags}
+        content["judges"][0]["flags"] = others
+        (folder / "eval.json").write_text(json.dumps(content))
+        return folder
+
+    folders = [
+        result("a", 5.0, [LEAKED], []),
+        result("b", 9.0, [], [LEAKED]),
+        result("c", 7.0, [], []),
+    ]
+    comparison = compare(folders)
+    (group,) = comparison.groups
+    for judge in group.judges:
+        assert [e.rank for e in judge.metric("fd_semantic").entries] == [None, 2, 1]
+    assert f"a (no rank: leaked): {LEAKED['text']}" in comparison_table(comparison)
+
+
+def test_one_run_without_a_flag_is_said_to_be_alone(tmp_path):
+    folders = _with_copies(tmp_path)[:2]
     text = comparison_table(compare(folders))
     assert text.splitlines()[1] == "b is compared with nothing: all others are flagged."
-    assert f"a (no rank: leaked): {LEAKED['text']}" in text
 
 
 def test_where_all_are_flagged_it_is_said(tmp_path):

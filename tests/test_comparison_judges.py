@@ -196,7 +196,7 @@ def test_a_failed_gate_marks_the_judge_wherever_it_speaks(tmp_path):
     [
         ({"gate": "failed: blur is not seen"}, "did not pass its degradation gate (failed: blur"),
         ({"gate": "not run"}, "is not known (gate not run)"),
-        ({"extractor_trained_on_reference": True}, "was trained on the reference images"),
+        ({"extractor_trained_on_reference": True}, "was trained on 100% of the reference images"),
         (other_judge("3", None, "random-cnn-s0"), "has learnt nothing (a control)"),
     ],
 )

@@ -107,7 +107,8 @@ def test_the_order_of_runs_that_are_not_told_apart_may_be_chance(tmp_path):
 def test_what_runs_share_by_their_reference_does_not_blur_their_difference(tmp_path):
     """The same luck of the reference is in both, so their difference is surer than each value."""
     shared = np.random.default_rng(0).normal(size=400)
-    shared *= 0.98 / np.linalg.norm(shared - shared.mean())  # nearly all of the error, 1.0
+    shared -= shared.mean()
+    shared *= 0.98 * 400 / np.linalg.norm(shared)  # 0.98 of the error, which is 1
     own = [np.zeros(400), shared]
 
     def result(name, value, influence):
@@ -117,7 +118,12 @@ def test_what_runs_share_by_their_reference_does_not_blur_their_difference(tmp_p
         return write_result(tmp_path, name, metrics, influences=found)
 
     paired, text = _fd([result("a", 5.0, shared), result("b", 6.0, shared)])
-    assert paired[0].p["b"] < 0.001 and "influences.npz" not in text
+    error = (1 - 0.98**2) ** 0.5
+    assert paired[0].p["b"] == pytest.approx(_p(5.0, 6.0, error), rel=1e-3)
+    assert (
+        "influences.npz" not in text
+        and "a ranks first in fd_semantic; told from all others" in text
+    )
     other, _ = _fd([result("a", 5.0, own[0]), result("b", 6.0, own[1])])
     assert other[0].p["b"] == pytest.approx(_p(5.0, 6.0, 1.0), rel=0.01)
     (tmp_path / "b" / "influences.npz").unlink()

@@ -143,10 +143,16 @@ def judge_result(
     gate = _gate(judged)
     # The accuracy of Inception is not known either, but it has learnt.
     control = protocol.get("extractor_accuracy", 0.0) is None and not name.startswith("inception")
-    flags = judge_flags({}, protocol | {"gate": gate}, control=control)
+    flags = judge_flags(
+        {},
+        protocol | {"gate": gate},
+        control=control,
+        share_trained_on=float(protocol.get("extractor_trained_on_reference", False)),
+    )
+    told = {flag["name"]: flag["text"] for one in judged for flag in one.flags}
     names = dict.fromkeys(metric for one in judged for metric in one.metrics)
     metrics = [
-        *_size(judged, ranked),
+        *_size(judged, influences, ranked),
         *(_metric(metric, judged, influences, ranked, notes) for metric in names),
     ]
     metrics.sort(key=lambda one: (bool(one.unranked), one.name not in (SIZE, *JUDGED_BY_ALL)))
@@ -154,7 +160,7 @@ def judge_result(
         name=name,
         control=control,
         gate=gate,
-        flags=tuple(flag["text"] for flag in flags),
+        flags=tuple(told.get(flag["name"], flag["text"]) for flag in flags),
         protocol={f: v for f, v in protocol.items() if f not in MAY_DIFFER or f == "reference"},
         verdicts=tuple(_verdict(one.headline) for one in judged),
         metrics=tuple(metrics),
@@ -177,9 +183,9 @@ def _verdict(headline: Mapping[str, Any]) -> Verdict:
     answer = f"{_ANSWERS[headline['verdict']]} (p {p_text(headline['test']['p'])})"
     if SIZE not in headline:
         return Verdict(answer, "–")
-    bound = headline["verdict"] != TOLD
-    words = in_words(headline | {"verdict": NOT_TOLD if bound else TOLD})
-    return Verdict(answer, "≤ " * bound + words.numbers[0][0])
+    told = headline["verdict"] == TOLD
+    far = in_words(headline | {"verdict": TOLD if told else NOT_TOLD}).numbers[0][0]
+    return Verdict(answer, far if told or headline[SIZE]["beyond"] else f"≤ {far}")
 
 
 def p_text(p: float) -> str:
@@ -187,11 +193,13 @@ def p_text(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"= {p:.2g}"
 
 
-def _size(judged: Sequence[Judgement], ranked: Sequence[int]) -> list[Metric]:
+def _size(
+    judged: Sequence[Judgement], influences: Sequence[Influences], ranked: Sequence[int]
+) -> list[Metric]:
     """The distance as a strength on the ladder of damages; none where no run has it.
 
     Shown is the strength. Ranked and tested is the distance behind it, which grows with it and goes
-    on where the ladder ends; it holds no influences, so it is tested as of separate references.
+    on where the ladder ends.
     """
     headlines = [one.headline if SIZE in one.headline else {} for one in judged]
     damages = {headline[SIZE]["damage"] for headline in headlines if headline}
@@ -210,7 +218,7 @@ def _size(judged: Sequence[Judgement], ranked: Sequence[int]) -> list[Metric]:
     ]
     why = "" if len(damages) == 1 else "the ladders differ"
     metric = Metric(SIZE, " or ".join(sorted(damages)), direction(SIZE), why, tuple(entries))
-    scores = [_score(headline.get("distance", {}), None) for headline in headlines]
+    scores = _scores(SIZE, [one.get("distance", {}) for one in headlines], influences)
     return [_ranked(metric, scores, judged, ranked)]
 
 
@@ -231,7 +239,7 @@ def _metric(
             f"Warning: {name} of real images is {min(values):.4g} to {max(values):.4g}, though the "
             "protocols agree: another machine or version computed it otherwise."
         )
-    scores = [_score(one, arrays.get(name)) for one, arrays in zip(found, influences, strict=True)]
+    scores = _scores(name, found, influences)
     return _ranked(Metric(name, "", direction(name), "", entries), scores, judged, ranked)
 
 
@@ -280,6 +288,15 @@ def _entry(entry: Mapping[str, Any]) -> Entry:
         interval=None if interval is None else (interval[0], interval[1]),
         n=entry.get("n"),
     )
+
+
+def _scores(
+    name: str, found: Sequence[Mapping[str, Any]], influences: Sequence[Influences]
+) -> list[Score]:
+    arrays = [one.get(name) for one in influences]
+    if len({array.shape for array in arrays if array is not None}) > 1:  # a file of another result
+        arrays = [None] * len(found)
+    return [_score(entry, array) for entry, array in zip(found, arrays, strict=True)]
 
 
 def _score(entry: Mapping[str, Any], influence: np.ndarray | None) -> Score:

@@ -39,12 +39,14 @@ class Judgement:
             'real', 'ci', 'standard_error', 'n'}, all finite or None.
         protocol: what the numbers depend on.
         headline: see `gan_jax.judging.headline.make_headline`; {} where there is none.
+        flags: {'name', 'text', 'apart'}, what a reader must know first.
     """
 
     run: str
     metrics: dict[str, dict[str, Any]]
     protocol: dict[str, Any]
     headline: dict[str, Any]
+    flags: list[dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Result:
         name: its folder, as far as it differs from those of the other runs.
         folder: as it was given.
         judgements: by the digest of the extractor; the headline judge is the first.
-        apart: the flags, of any judge, for which it is not ranked with others.
+        apart: the flags, by the headline judge, for which it is not ranked with others.
     """
 
     name: str
@@ -145,7 +147,6 @@ def _well_formed(content: Any) -> bool:
 
 def _result(name: str, folder: pathlib.Path, parts: Sequence[dict[str, Any]]) -> Result:
     judgements: dict[str, Judgement] = {}
-    apart: dict[str, dict[str, Any]] = {}
     for part in parts:
         # Results of our own runs, which are never resized, do not say so.
         protocol = {"resize": "none"} | part["protocol"]
@@ -154,12 +155,12 @@ def _result(name: str, folder: pathlib.Path, parts: Sequence[dict[str, Any]]) ->
             for metric, entry in part["metrics"].items()
             if not isinstance(entry["value"], (list, dict, str))
         }
-        judged = Judgement(name, metrics, protocol, part.get("headline", {}))
+        flags = part.get("flags", [])
+        judged = Judgement(name, metrics, protocol, part.get("headline", {}), flags)
         judgements.setdefault(protocol["extractor_sha256"], judged)
-        for flag in part.get("flags", ()):
-            if flag["apart"]:
-                apart.setdefault(flag["name"], flag)
-    return Result(name, str(folder), judgements, tuple(apart.values()))
+    # Of the headline judge alone: to a control the images of a good GAN can look all alike.
+    apart = tuple(flag for flag in parts[0].get("flags", []) if flag["apart"])
+    return Result(name, str(folder), judgements, apart)
 
 
 def _check_headline(part: dict[str, Any]) -> None:
