@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import special, stats
 
+from gan_jax.metrics import holm
+
 CONFIDENCE = 0.95
 
 
@@ -210,9 +212,15 @@ def choose(
     left_out = tuple(index for index in range(len(values)) if index not in ranked)
     best, *others = ranked
     raw = [_test(values[best], values[other]) for other in others]
+    corrected = holm([1.0 if p is None else p for p in raw])
     rivals = tuple(
-        Rival(other, means[other] - means[best], values[best].keys() == values[other].keys(), p)
-        for other, p in zip(others, _holm(raw), strict=True)
+        Rival(
+            index=other,
+            behind=means[other] - means[best],
+            paired=values[best].keys() == values[other].keys(),
+            p=None if own is None else float(p),
+        )
+        for other, own, p in zip(others, raw, corrected, strict=True)
     )
     return Choice(best, rivals, bool(whole), left_out)
 
@@ -238,16 +246,3 @@ def _test(first: Mapping[int, float], second: Mapping[int, float]) -> float | No
 
 # Of the standard error over the difference: below, the values differ by rounding only.
 _NO_SPREAD = 1e-9
-
-
-def _holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """The p values corrected for their number by Holm's method; one that is None counts as 1."""
-    corrected: list[float | None] = [None] * len(p_values)
-    order = sorted(
-        (index for index, p in enumerate(p_values) if p is not None), key=p_values.__getitem__
-    )
-    largest = 0.0
-    for place, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
-        corrected[index] = largest
-    return corrected
