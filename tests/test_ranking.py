@@ -162,6 +162,21 @@ def test_a_metric_without_any_error_has_no_ranks(tmp_path):
     assert "No ranks in precision: their error is not known." in comparison_table(compare(folders))
 
 
+def test_how_straight_a_line_is_tells_no_runs_apart(tmp_path):
+    """Two halves of one GAN's images were 1.30 and 1.14, with errors of 0.03 of the line's fit."""
+    folders = [
+        write_result(
+            tmp_path,
+            name,
+            distances(5.0) | {"fd_infinity": {"value": value, "standard_error": 0.03, "n": 2000}},
+        )
+        for name, value in (("a", 1.30), ("b", 1.14))
+    ]
+    metric = compare(folders).groups[0].judges[0].metric("fd_infinity")
+    assert metric.unranked == "their error is not known"
+    assert metric.entries[0].interval is None
+
+
 def test_higher_is_better_where_it_is_and_a_standard_error_makes_an_interval(tmp_path):
     def metrics(distance, coverage, kernel):
         return distances(distance) | {

@@ -19,6 +19,7 @@ JUDGED_BY_ALL = ("fd_semantic", "fd_texture")
 _NOT_GATED = "not run"
 _FAILED = "failed"
 _FLOOR_TOLERANCE = 1e-3
+_LINES = {"fd_infinity"}  # their error says how straight a line is, nothing of fresh images
 _Z = 1.96
 _ANSWERS = {TOLD: "yes", NOT_TOLD: "no", TOO_FEW: "too few"}
 
@@ -230,6 +231,8 @@ def _metric(
     notes: list[str],
 ) -> Metric:
     found = [one.metrics.get(name, {}) for one in judged]
+    if name in _LINES:
+        found = [{k: v for k, v in entry.items() if k != "standard_error"} for entry in found]
     entries = tuple(map(_entry, found))
     floors = {(entry.n, entry.real) for entry in entries if entry.real is not None}
     values = [real for _, real in floors]
