@@ -127,8 +127,8 @@ def _pool(images):
 def test_what_is_beyond_the_ladder_is_said(ladder):
     noise = np.random.default_rng(0).integers(0, 256, (400, 16, 16, 1)).astype(np.uint8)
     headline = _headline_of(noise, ladder)
-    assert headline["size"]["beyond"] and "more than 4 pixels of blur" in in_words(headline).verdict
-    assert in_words(headline).numbers[0][0] == "> 4 px blur"
+    assert headline["size"]["beyond"] and "a blur of more than 4 px" in in_words(headline).verdict
+    assert in_words(headline).numbers[1][0] == "> 4 px blur"
 
 
 def test_a_column_without_spread_does_not_decide():

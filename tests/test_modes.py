@@ -110,10 +110,10 @@ def _sides(real, fake, *, sure=0.9, unsure_every=0, counts=True):
     return Sides(
         reference=lambda: reference,
         reference_moments=None,
-        reference_counts=(lambda: [1] * 1000) if counts else None,
+        knows_classes=counts,
         fake=features(fake, unsure_every),
         training=None,
-        num_bootstrap=0,
+        intervals=False,
         seed=0,
     )
 
@@ -165,7 +165,7 @@ def test_a_short_reference_shortens_both_sides():
     rng = np.random.default_rng(1)
     digits = rng.integers(0, 10, (400, 3))
     found = run_suite(_sides(digits[:100], digits), ["modes"])[0]
-    assert found["modes"]["n"] == 50 and found["unsure_digits"]["n"] == 1200
+    assert found["modes"]["n"] == 50 and found["unsure_digits"]["n"] == 150
 
 
 def test_without_channels_or_classes_there_are_no_modes_to_count():

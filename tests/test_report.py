@@ -223,7 +223,7 @@ def _headline(**changes):
             "damage": "blur", "strength": 0.331, "low": 0.32, "high": 0.34, "beyond": False,
             "broken": {"low": 0.078, "share": 0.121, "high": 0.153},
         },
-        "ladder": {"strengths": [0.3, 0.4, 0.5]},
+        "ladder": {"damage": "blur", "strengths": [0.3, 0.4, 0.5]},
         "noticed": {"strength": 0.4, "broken": 0.25, "n": 250, "needed": 391},
     } | changes  # fmt: skip
 
@@ -238,12 +238,14 @@ def test_gan_page_leads_with_a_test_and_a_size(tmp_path):
     text = _judged(tmp_path, _headline())
     assert (
         "Told from real images (p = 0.001; 2,000 images against 1,000 real ones). As far from real "
-        "as real images with 0.33 pixels of blur (0.32 to 0.34), or with 12 % (7.8 to 15) of them "
-        "in shuffled pieces. Judge: cnn-mnist5k@1a2b3c4d." in text
+        "as real images of which 12 % (7.8 % to 15 %) are in shuffled pieces, or real images with "
+        "a blur of 0.33 px. Judge: cnn-mnist5k@1a2b3c4d." in text
     )
-    assert "With 250 images a side the test notices 0.4 pixels of blur and misses 0.3" in text
+    assert (
+        "With 250 images a side the test notices a blur of 0.4 px and misses 0.3, or 25 %" in text
+    )
     assert "The rarest class, dog, makes up 30.0 % of the samples." in text
-    assert "0.33 px blur on real images would be as far from real 12 % of real" in text
+    assert "12 % of real images in shuffled pieces would be as far from real 0.33 px blur" in text
     assert "2 of 2 classes are drawn" in text
 
 
@@ -251,7 +253,7 @@ def test_gan_page_of_images_that_are_not_told_from_real_says_no_more(tmp_path):
     text = _judged(tmp_path, _headline(verdict="not told apart", test={
         "p": 0.34, "n_real": 1000, "n_fake": 2000}))  # fmt: skip
     assert "Not told from real images (p = 0.34" in text
-    assert "No farther from real than real images with 0.34 pixels of blur, or with 15 %" in text
+    assert "No farther from real than real images of which 15 % are in shuffled pieces" in text
     assert "better" not in text[: text.index("Samples")]
 
 

@@ -100,7 +100,7 @@ def _frechet(sides: Sides) -> dict[str, Entry]:
             reference,
             standardise(fake, layer, by=real),
             num_splits=NUM_SPLITS,
-            num_bootstrap=100 if sides.intervals else 0,  # SHIM
+            interval=sides.intervals,
             seed=sides.seed,
         )
         entries[f"fd_{layer}"] = {
@@ -115,11 +115,11 @@ def distance_entry(result: metrics.FrechetResult) -> Entry:
     entry: Entry = {
         "value": result.value,
         "floor": result.floor,
-        "floor_spread": getattr(result, "floor_spread", 0.0),  # SHIM
+        "floor_spread": result.floor_spread,
         "ci": None if result.ci is None else list(result.ci),
         "n": result.n,
     }
-    if result.ci is not None and hasattr(result, "real_influence"):  # SHIM
+    if result.ci is not None:
         entry["standard_error"] = result.standard_error
         entry[INFLUENCE] = result.real_influence
     return entry

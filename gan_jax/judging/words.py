@@ -41,68 +41,68 @@ def in_words(headline: Mapping[str, Any]) -> Words:
     if headline["verdict"] == TOO_FEW:
         return Words(verdict, _noticed_text(headline), ())
     told = headline["verdict"] == TOLD
-    strength, share = _strength(size, told), _share(size["broken"], told)
+    told = headline["verdict"] == TOLD
     far = "As far from real as" if told else "No farther from real than"
-    verdict += f" {far} real images with {_amount_text(strength, size['damage'])}"
-    if size["broken"] is not None:
-        verdict += f", or with {share} of them in shuffled pieces"
+    strength, broken = _strength(size, told), size["broken"]
+    blur = f"real images with {_damage(strength, size['damage'])}"
+    if broken is None:
+        verdict += f" {far} {blur}"
+    elif broken["share"] >= 1 and told:
+        verdict += f" {far} real images that are all in shuffled pieces, or {blur}"
+    else:
+        verdict += f" {far} real images of which {_share(broken, told)} are in shuffled pieces, or"
+        verdict += f" {blur}"
     numbers = [
-        (_large(strength, _SHORT[size["damage"]]), "on real images would be as far from real")
+        (_large(strength, _UNITS[size["damage"]]), "on real images would be as far from real")
     ]
-    if size["broken"] is not None:
-        meaning = "of real images in shuffled pieces would be as far from real"
-        numbers.append((_large(share, ""), meaning))
+    if broken is not None:
+        share = percent(broken["share"]) if told else f"≤ {percent(broken['high'])}"
+        numbers.insert(0, (share, "of real images in shuffled pieces would be as far from real"))
     return Words(f"{verdict}.", _noticed_text(headline), (*numbers, chance))
 
 
-_PLAIN = {"blur": "pixels of blur", "noise": "of the range as noise"}
-_SHORT = {"blur": "px blur", "noise": "noise"}
+_NAMES = {"blur": "a blur", "noise": "noise"}
+_UNITS = {"blur": "px blur", "noise": "noise"}
+_AFTER = {"blur": " px", "noise": " of the range"}
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with two digits at most."""
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _strength(size: Mapping[str, Any], told: bool) -> str:
-    """'0.33 (0.32 to 0.34)', or one end alone."""
     if size["beyond"]:
         return f"more than {size['strength']:.2g}"
+    return f"{size['strength' if told else 'high']:.2g}"
+
+
+def _damage(strength: str, damage: str) -> str:
+    return f"{_NAMES[damage]} of {strength}{_AFTER[damage]}"
+
+
+def _share(broken: Mapping[str, float], told: bool) -> str:
     if not told:
-        return f"{size['high']:.2g}"
-    return f"{size['strength']:.2g} ({size['low']:.2g} to {size['high']:.2g})"
-
-
-def _share(broken: Mapping[str, float] | None, told: bool) -> str:
-    if broken is None:
-        return ""
-    low, share, high = (f"{100 * broken[end]:.2g}" for end in ("low", "share", "high"))
-    if broken["share"] >= 1:
-        return "all"
-    return f"{share} % ({low} to {high})" if told else f"{high} %"
-
-
-def _amount_text(strength: str, damage: str) -> str:
-    return (
-        f"{strength} {_PLAIN[damage]}"
-        if "(" not in strength
-        else (f"{strength.partition(' (')[0]} {_PLAIN[damage]} ({strength.partition(' (')[2]}")
-    )
+        return percent(broken["high"])
+    return f"{percent(broken['share'])} ({percent(broken['low'])} to {percent(broken['high'])})"
 
 
 def _large(text: str, unit: str) -> str:
-    """For large type: without the interval."""
-    text = text.partition(" (")[0].replace("more than", ">")
-    return f"{text} {unit}".strip()
+    return f"{text.replace('more than', '>')} {unit}"
 
 
 def _noticed_text(headline: Mapping[str, Any]) -> str:
     found, damage = headline["noticed"], headline["ladder"]["damage"]
     strengths = headline["ladder"]["strengths"]
-    n = f"With {found['n']:,} images a side the test"
+    text = f"With {found['n']:,} images a side the test "
     if found["strength"] is None:
-        text = f"{n} does not even notice {strengths[-1]:.2g} {_PLAIN[damage]}"
+        text += f"does not even notice {_damage(f'{strengths[-1]:.2g}', damage)}"
     else:
         weaker = [one for one in strengths if one < found["strength"]]
         misses = f" and misses {weaker[-1]:.2g}" if weaker else ""
-        text = f"{n} notices {found['strength']:.2g} {_PLAIN[damage]}{misses}"
+        text += "notices " + _damage(f"{found['strength']:.2g}", damage) + misses
     if found["broken"] is not None:
-        text += f"; it notices {100 * found['broken']:.2g} % of images in shuffled pieces"
+        text += f", or {percent(found['broken'])} of images in shuffled pieces"
     text += "."
     if headline["verdict"] == TOO_FEW and found["needed"] and found["needed"] > found["n"]:
         count = round_up(2 * found["needed"])
