@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from gan_jax.classes.agreement import judge_asked, with_farthest
-from gan_jax.classes.distances import FEWEST, Classed, class_distances, holm
+from gan_jax.classes.distances import FEWEST, Classed, class_distances
 from gan_jax.classes.pictures import ClassPictures, NamedRows
 from gan_jax.classes.report import agreement_section, farthest_classes, farthest_text
 from gan_jax.data import Dataset
@@ -175,10 +175,3 @@ def test_an_unlabelled_reference_gives_no_distances(judge, smeared, train):
     bare = dataclasses.replace(judge.reference, labels=None, class_names=None)
     entry = judged(make_judge(Reader(), bare), smeared, train).metrics["class_agreement"]
     assert "distance" not in entry["classes"]["lower left"]
-
-
-def test_holm():
-    """By hand: 3 x 0.01, 2 x 0.02, then 0.03, not below the one before; none above 1."""
-    assert holm([0.03, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []

@@ -96,22 +96,9 @@ def class_distances(
         )
         own = None if ladder is None else _own_ladder(ladder, real, label)
         found[label] |= _distance(*(side[some] for side, some in zip(scaled, rows)), own)
-    for label, p in zip(enough, holm(tests), strict=True):
-        found[label]["p"] = p
+    for label, p in zip(enough, metrics.holm(tests), strict=True):
+        found[label]["p"] = float(p)
     return {names[label]: entry for label, entry in found.items()}
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """p values of several tests, corrected so that 5 % bounds the chance of any false one.
-
-    By Holm 1979, "A simple sequentially rejective multiple test procedure": the i-th smallest of k
-    counts k - i + 1 times, and none less than the one before.
-    """
-    order = np.argsort(values, kind="stable")
-    factors = np.arange(len(values), 0, -1)
-    corrected = np.empty(len(values))
-    corrected[order] = np.maximum.accumulate(np.minimum(factors * np.asarray(values)[order], 1.0))
-    return corrected.tolist()
 
 
 def _distance(real: np.ndarray, fake: np.ndarray, ladder: Ladder | None) -> dict[str, Any]:
