@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics
+from gan_jax.content import in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics import kernel
 from tests.features import mixed_normal
@@ -26,12 +27,52 @@ def test_all_pairs_by_the_double_sum(options, tile, monkeypatch):
     x, y = mixed_normal(1, 90, 6), mixed_normal(2, 70, 6, shift=0.2)
     result = metrics.kernel_distance(x, y, **options)
     assert result.value == pytest.approx(_naive(x, y, **options), rel=1e-10)
-    # The jackknife by its definition: everything again without one image.
-    gone = [np.delete(np.arange(90), i) for i in range(90)]
-    real = [_naive(x[kept], y, **options) for kept in gone]
-    fake = [_naive(x, np.delete(y, i, axis=0), **options) for i in range(70)]
-    variance = 89 * np.var(real) + 69 * np.var(fake)
-    assert result.standard_error == pytest.approx(np.sqrt(variance), rel=1e-8)
+    # What each image made of it, by its definition: everything again without the image.
+    without = np.array([_naive(np.delete(x, i, axis=0), y, **options) for i in range(90)])
+    expected = 89 * (without.mean() - without) * np.sqrt(90 / 89)
+    # But for what a product of two influences counts twice.
+    share = result.real_influence @ expected / (expected @ expected)
+    np.testing.assert_allclose(result.real_influence, share * expected, atol=1e-9)
+    assert 0.7 < share <= 1.0
+
+
+def test_the_error_is_that_of_first_and_second_order():
+    # Far apart the jackknife is right; in between, its excess is the variance of the pairs.
+    x, y = mixed_normal(1, 90, 6), mixed_normal(2, 70, 6, shift=0.2)
+    kernel_of = [(a @ b.T / 6 + 1) ** 3 for a, b in ((x, x), (y, y), (x, y))]
+    jackknife = sum(
+        (n - 1) * np.var([_naive(*drop(i)) for i in range(n)])
+        for n, drop in (
+            (90, lambda i: (np.delete(x, i, axis=0), y)),
+            (70, lambda i: (x, np.delete(y, i, axis=0))),
+        )
+    )
+    pairs = 0.0
+    for matrix, n, m in zip(kernel_of, (90, 70, 90), (90, 70, 70)):
+        if n != m:  # of two sides: centred by rows and by columns
+            centred = matrix - matrix.mean(0) - matrix.mean(1)[:, None] + matrix.mean()
+            pairs += 4 * np.sum(centred**2) / ((n - 1) * (m - 1)) / (n * m)
+            continue
+        np.fill_diagonal(matrix, 0.0)
+        rows = matrix.sum(0)
+        centred = matrix - (rows + rows[:, None]) / (n - 2) + rows.sum() / ((n - 1) * (n - 2))
+        np.fill_diagonal(centred, 0.0)
+        pairs += 2 * np.sum(centred**2) / (n * (n - 3)) / (n * (n - 1))
+    value, bias = _naive(x, y), 0.0
+    for side, matrix in ((x, kernel_of[0]), (y, kernel_of[1])):
+        n = len(side)
+        bias += (np.mean((np.sum(side**2, 1) / 6 + 1) ** 3) - matrix.sum() / (n * (n - 1))) / n
+    expected = pairs + (jackknife - pairs) * value / (value + bias / 2)
+    result = metrics.kernel_distance(x, y)
+    assert result.standard_error == pytest.approx(np.sqrt(expected), rel=1e-9)
+    far = metrics.kernel_distance(x, y + 30)
+    assert far.standard_error == pytest.approx(
+        np.sqrt(
+            89 * np.var([_naive(np.delete(x, i, axis=0), y + 30) for i in range(90)])
+            + 69 * np.var([_naive(x, np.delete(y, i, axis=0) + 30) for i in range(70)])
+        ),
+        rel=1e-3,
+    )
 
 
 def test_value_of_torchmetrics():
@@ -43,15 +84,31 @@ def test_value_of_torchmetrics():
     assert subset.mean == pytest.approx(0.603620394292824, rel=1e-10) and subset.std == 0.0
 
 
+def _subsets_of_torch_fidelity(real, fake, num_subsets, subset_size) -> list[float]:
+    """The loop of torch-fidelity's kid_features_to_metric, in numpy."""
+    rng = np.random.RandomState(2020)
+    values = []
+    for _ in range(num_subsets):
+        x = real[rng.choice(len(real), subset_size, replace=False)]
+        y = fake[rng.choice(len(fake), subset_size, replace=False)]
+        values.append(_naive(x, y))
+    return values
+
+
 def test_subsets_of_torch_fidelity():
-    # torch-fidelity 0.4.0: kid_features_to_metric(kid_subsets=10, kid_subset_size=100).
     real, fake = mixed_normal(31, 300, 16), mixed_normal(32, 260, 16, shift=0.2)
+    # torch-fidelity 0.4.0: kid_features_to_metric(kid_subsets=10, kid_subset_size=100).
+    values = _subsets_of_torch_fidelity(real, fake, 10, 100)
+    assert np.mean(values) == pytest.approx(0.6398477058576554, rel=1e-10)
+    assert np.std(values) == pytest.approx(0.03663899593421304, rel=1e-8)
+    # The same draws, of rows in the order of their content.
+    values = _subsets_of_torch_fidelity(in_content_order(real), in_content_order(fake), 10, 100)
     result = metrics.kernel_distance_subsets(real, fake, num_subsets=10, subset_size=100)
-    assert result.mean == pytest.approx(0.6398477058576554, rel=1e-10)
-    assert result.std == pytest.approx(0.03663899593421304, rel=1e-8)
+    assert result.mean == pytest.approx(np.mean(values), rel=1e-10)
+    assert result.std == pytest.approx(np.std(values), rel=1e-8)
 
 
-@pytest.mark.parametrize(("shift", "most"), [(0.4, 1.25), (0.0, 1.8)])
+@pytest.mark.parametrize(("shift", "most"), [(0.4, 1.15), (0.0, 1.3)])
 def test_value_is_unbiased_and_the_error_is_the_spread_over_fresh_data(shift, most):
     rng = np.random.default_rng(0)
     results = [
@@ -60,7 +117,10 @@ def test_value_is_unbiased_and_the_error_is_the_spread_over_fresh_data(shift, mo
     ]
     values = np.array([result.value for result in results])
     spread = values.std(ddof=1)
+    # At shift 0 the jackknife was 1.7 times the spread.
     assert 0.85 < np.mean([result.standard_error for result in results]) / spread < most
+    inside = [result.ci[0] <= values.mean() <= result.ci[1] for result in results]
+    assert 0.9 < np.mean(inside)
     # E (x.y / 5 + 1)^3 of independent normal vectors, by the moments of x.y; s = shift^2.
     s = shift**2
     real, cross, fake = 1.6, 1.6 + 0.6 * s, 1.6 + 5.04 * s + 4.2 * s**2 + s**3
@@ -68,10 +128,24 @@ def test_value_is_unbiased_and_the_error_is_the_spread_over_fresh_data(shift, mo
     assert values.mean() == pytest.approx(expected, abs=4 * spread / np.sqrt(200))
 
 
-def test_order_and_type_of_the_features_change_nothing():
+def test_the_order_of_the_features_changes_nothing():
+    x, y = mixed_normal(3, 80, 6), mixed_normal(4, 60, 6)
+    expected = metrics.kernel_distance(x, y)
+    subsets = metrics.kernel_distance_subsets(x, y, num_subsets=3, subset_size=20)
+    for seed in range(5):
+        one, other = (np.random.default_rng([seed, n]).permutation(n) for n in (80, 60))
+        again = metrics.kernel_distance(x[one], y[other])
+        assert again == expected
+        np.testing.assert_array_equal(again.real_influence, expected.real_influence[one])
+        assert subsets == metrics.kernel_distance_subsets(
+            x[one], y[other], num_subsets=3, subset_size=20
+        )
+
+
+def test_type_and_sides_of_the_features_change_nothing():
     x, y = mixed_normal(3, 80, 6).astype(np.float32), mixed_normal(4, 60, 6).astype(np.float32)
     expected = metrics.kernel_distance(x, y)
-    again = metrics.kernel_distance(x[::-1].astype(np.float64), y[::-1].astype(np.float64))
+    again = metrics.kernel_distance(x.astype(np.float64), y.astype(np.float64))
     assert again.value == pytest.approx(expected.value, rel=1e-10)
     swapped = metrics.kernel_distance(y, x)
     assert swapped.standard_error == pytest.approx(expected.standard_error, rel=1e-10)
@@ -94,7 +168,7 @@ def test_identical_images():
 
 def test_bad_input_is_one_clear_error():
     x = mixed_normal(0, 20, 3)
-    with pytest.raises(InputError, match="n >= 3 images a side, but the fake side has n = 1"):
+    with pytest.raises(InputError, match="n >= 4 images a side, but the fake side has n = 1"):
         metrics.kernel_distance(x, x[:1])
     with pytest.raises(InputError, match="3 columns and fake features 2"):
         metrics.kernel_distance(x, x[:, :2])

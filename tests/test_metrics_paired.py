@@ -57,15 +57,15 @@ def test_bad_results_are_refused():
         metrics.paired_difference(Result(1.0, 0.1, np.ones(3)), Result(1.0, 0.1, np.ones(4)))
 
 
-@pytest.mark.parametrize("measure", [metrics.frechet_with_floor])
+@pytest.mark.parametrize("measure", [metrics.frechet_with_floor, metrics.kernel_distance])
 @pytest.mark.parametrize("changes", [(0.0, 0.0), (1.2, 1.2), (1.2, 0.8)])
 def test_the_interval_of_a_difference_holds_the_truth(measure, changes):
-    family = Family("relu", 8)
+    family = Family("relu", 12)
     differences = []
     for i in range(100):
-        real = family.draw(3 * i, 120)
+        real = family.draw(3 * i, 200)
         a, b = (
-            measure(real, family.draw(3 * i + 1 + j, 60, change=change))
+            measure(real, family.draw(3 * i + 1 + j, 100, change=change))
             for j, change in enumerate(changes)
         )
         differences.append(metrics.paired_difference(a, b))
@@ -74,7 +74,7 @@ def test_the_interval_of_a_difference_holds_the_truth(measure, changes):
     inside = np.mean([x.interval[0] <= truth <= x.interval[1] for x in differences])
     error = math.sqrt(np.mean([x.standard_error**2 for x in differences]))
     assert 0.9 <= inside
-    assert 0.8 < error / np.std(values) < 1.35
+    assert 0.8 < error / np.std(values) < 1.4
 
 
 def test_holm_by_hand():

@@ -8,6 +8,12 @@ section 4; the "KID" where the features are Inception's), n real vectors x and m
 
 (Gretton et al. 2012, eq. 3). It is unbiased at any n, so it is below 0 about half of the time when
 the two distributions are equal. All sums are float64, tile by tile.
+
+Its variance over fresh images has a part of first order, which is 0 where the distributions are
+equal, and one of second order, the only one there (Bounliphone et al. 2016, "A test of relative
+similarity", section 3; Sutherland & Deka 2019, "Unbiased estimators for the variance of MMD
+estimators"). A jackknife counts the second twice. It is estimated by itself from the centred kernel
+matrices, without bias, and `gan_jax.metrics.spread` makes an interval of the two.
 """
 
 from __future__ import annotations
@@ -17,18 +23,30 @@ import math
 
 import numpy as np
 
+from gan_jax.content import content_order, in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics.moments import checked_features
+from gan_jax.metrics.spread import spread_of_distance
 
 _TILE = 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class KernelDistance:
-    """The U-statistic over all pairs and its standard error; `value` can be negative."""
+    """The U-statistic over all pairs and how certain it is.
+
+    Attributes:
+      value: the distance; it can be negative.
+      standard_error: over fresh images of both sides.
+      ci: 95 % interval (low, high) of its expectation; `low` can be negative.
+      real_influence: float64 [n], what each real row, in the order of the input, made of `value`,
+        for `gan_jax.metrics.paired_difference`; its mean is 0.
+    """
 
     value: float
     standard_error: float
+    ci: tuple[float, float]
+    real_influence: np.ndarray = dataclasses.field(repr=False, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +65,26 @@ class _Kernel:
     degree: int
     gamma: float
     offset: float
+    less: float = 0.0  # taken from each value; no kernel distance depends on it
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        product = x @ y.T
+        return self._of_products(x @ y.T)
+
+    def centred_on(self, x: np.ndarray, y: np.ndarray) -> _Kernel:
+        """Without what all values share, so that their squares lose no digits when centred."""
+        middles = (side.mean(axis=0, dtype=np.float64, keepdims=True) for side in (x, y))
+        return dataclasses.replace(self, less=_finite(self(*middles).item()))
+
+    def of_itself(self, x: np.ndarray) -> np.ndarray:
+        """k(x_i, x_i), [n]."""
+        return self._of_products(np.sum(x**2, axis=1))
+
+    def _of_products(self, product: np.ndarray) -> np.ndarray:
         product *= self.gamma
         product += self.offset
-        return product if self.degree == 1 else _power(product, self.degree)
+        power = product if self.degree == 1 else _power(product, self.degree)
+        power -= self.less
+        return power
 
 
 def _power(base: np.ndarray, degree: int) -> np.ndarray:
@@ -66,14 +98,12 @@ def _power(base: np.ndarray, degree: int) -> np.ndarray:
 def kernel_distance(
     real, fake, *, degree: int = 3, gamma: float | None = None, offset: float = 1.0
 ) -> KernelDistance:
-    """Kernel distance of features [n, d] and [m, d] over all pairs, with its standard error.
+    """Kernel distance of features [n, d] and [m, d] over all pairs, with its interval.
 
-    The error is the jackknife's, which leaves out each real image and each fake one in turn (Efron
-    & Stein 1981): the spread expected over fresh images of both sides. It errs upwards, up to about
-    1.4-fold where the two distributions are equal.
+    The order of the rows changes nothing: they are taken in the order of their content.
 
     Args:
-      real, fake: at least 3 rows each; any real type.
+      real, fake: at least 4 rows each; any real type.
       degree: p, at least 1.
       gamma: factor of the inner products; 1/d if None.
       offset: c.
@@ -82,21 +112,42 @@ def kernel_distance(
       InputError: too few rows, different numbers of columns, a non-finite feature, features so
         large that the kernel overflows, or a degree below 1.
     """
-    real, fake = _checked(real, fake, least=3)
+    real, fake = _checked(real, fake, least=4)
     kernel = _kernel(real.shape[1], degree, gamma, offset)
+    order = content_order(real)
+    real, fake = real[order], in_content_order(fake)
     n, m = len(real), len(fake)
     with np.errstate(over="ignore", invalid="ignore"):
-        real_sums, fake_sums = _sums_within(real, kernel), _sums_within(fake, kernel)
-        cross_real, cross_fake = _sums_across(real, fake, kernel)
-        within_real, within_fake, cross = real_sums.sum(), fake_sums.sum(), cross_real.sum()
-        value = within_real / (n * (n - 1)) + within_fake / (m * (m - 1)) - 2 * cross / (n * m)
-        # The same less one image; terms that do not change are left out.
-        without_real = (within_real - 2 * real_sums) / ((n - 1) * (n - 2))
-        without_real -= 2 * (cross - cross_real) / ((n - 1) * m)
-        without_fake = (within_fake - 2 * fake_sums) / ((m - 1) * (m - 2))
-        without_fake -= 2 * (cross - cross_fake) / (n * (m - 1))
-        variance = (n - 1) * np.var(without_real) + (m - 1) * np.var(without_fake)
-    return KernelDistance(_finite(value), math.sqrt(_finite(variance)))
+        kernel = kernel.centred_on(real, fake)
+        x, y = _sums_within(real, kernel), _sums_within(fake, kernel)
+        across = _sums_across(real, fake, kernel)
+        value = x.mean + y.mean - 2.0 * across.mean
+        # (n - 1) times what is missing without one image, less its mean.
+        of_real = 2.0 * (x.rows / (n - 2) - across.rows / m)
+        of_fake = 2.0 * (y.rows / (m - 2) - across.columns / n)
+        pairs_of_real = 2.0 * _pairs_within(x) / (n * (n - 1))
+        pairs = pairs_of_real + 2.0 * _pairs_within(y) / (m * (m - 1))
+        pairs += 4.0 * _pairs_across(across) / (n * m)
+        bias = (_mean_of_itself(real, kernel) - x.mean) / n
+        bias += (_mean_of_itself(fake, kernel) - y.mean) / m
+        spread, influence = spread_of_distance(
+            _finite(value),
+            floor=0.0,
+            bias=max(bias, 0.0),
+            real=(of_real - of_real.mean()) / math.sqrt(n * (n - 1)),
+            generated=(of_fake - of_fake.mean()) / math.sqrt(m * (m - 1)),
+            first_order=0.0,
+            second_order=_finite(pairs),
+            second_order_shared=pairs_of_real,
+        )
+    in_input_order = np.empty(n)
+    in_input_order[order] = influence
+    return KernelDistance(
+        value=float(value),
+        standard_error=_finite(math.sqrt(spread.variance(value))),
+        ci=spread.interval(value),
+        real_influence=in_input_order,
+    )
 
 
 def kernel_distance_subsets(
@@ -112,9 +163,9 @@ def kernel_distance_subsets(
 ) -> SubsetKernelDistance:
     """Kernel distances of random subsets of features, as other libraries report them.
 
-    Rows are drawn without replacement by numpy's legacy generator, real before fake, which with
-    the default seed are the draws of torch-fidelity 0.4. `kernel_distance` uses all pairs once and
-    has a standard error; prefer it.
+    Rows are drawn without replacement from their order by content, by numpy's legacy generator,
+    real before fake: with the default seed the draws of torch-fidelity 0.4 for rows that come in
+    that order. `kernel_distance` uses all pairs once and has a standard error; prefer it.
 
     Args:
       real, fake: features [n, d] and [m, d].
@@ -136,23 +187,31 @@ def kernel_distance_subsets(
     if num_subsets < 1:
         raise InputError(f"num_subsets is {num_subsets}; expected at least 1.")
     kernel = _kernel(real.shape[1], degree, gamma, offset)
+    real, fake = in_content_order(real), in_content_order(fake)
     rng = np.random.RandomState(seed)
     values = []
     for _ in range(num_subsets):
         x = real[rng.choice(len(real), subset_size, replace=False)]
         y = fake[rng.choice(len(fake), subset_size, replace=False)]
         with np.errstate(over="ignore", invalid="ignore"):
-            within = _sums_within(x, kernel).sum() + _sums_within(y, kernel).sum()
-            across = _sums_across(x, y, kernel)[0].sum()
-        values.append(
-            _finite(within / (subset_size * (subset_size - 1)) - 2 * across / subset_size**2)
-        )
+            within = _sums_within(x, kernel).mean + _sums_within(y, kernel).mean
+            values.append(_finite(within - 2.0 * _sums_across(x, y, kernel).mean))
     return SubsetKernelDistance(float(np.mean(values)), float(np.std(values)))
 
 
-def _sums_within(x: np.ndarray, kernel: _Kernel) -> np.ndarray:
-    """Sum of k(x_i, x_j) over j != i for each i, [n]; each pair of tiles is computed once."""
-    sums = np.zeros(len(x))
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Sums:
+    """Of a matrix of kernel values: over its rows, its columns, all squares; and the mean."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    squares: float
+    mean: float
+
+
+def _sums_within(x: np.ndarray, kernel: _Kernel) -> _Sums:
+    """Of k(x_i, x_j), j != i; each pair of tiles is computed once."""
+    sums, squares = np.zeros(len(x)), 0.0
     for start in range(0, len(x), _TILE):
         rows = x[start : start + _TILE].astype(np.float64)
         for other in range(start, len(x), _TILE):
@@ -162,19 +221,48 @@ def _sums_within(x: np.ndarray, kernel: _Kernel) -> np.ndarray:
             else:
                 sums[other : other + _TILE] += values.sum(axis=0)
             sums[start : start + _TILE] += values.sum(axis=1)
-    return sums
+            squares += float(np.vdot(values, values)) * (1.0 if other == start else 2.0)
+    return _Sums(sums, sums, squares, float(sums.sum() / (len(x) * (len(x) - 1))))
 
 
-def _sums_across(x: np.ndarray, y: np.ndarray, kernel: _Kernel) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of k(x_i, y_j) over j [n] and over i [m]."""
-    x_sums, y_sums = np.zeros(len(x)), np.zeros(len(y))
+def _sums_across(x: np.ndarray, y: np.ndarray, kernel: _Kernel) -> _Sums:
+    """Of k(x_i, y_j)."""
+    x_sums, y_sums, squares = np.zeros(len(x)), np.zeros(len(y)), 0.0
     for start in range(0, len(x), _TILE):
         rows = x[start : start + _TILE].astype(np.float64)
         for other in range(0, len(y), _TILE):
             values = kernel(rows, y[other : other + _TILE].astype(np.float64))
             x_sums[start : start + _TILE] += values.sum(axis=1)
             y_sums[other : other + _TILE] += values.sum(axis=0)
-    return x_sums, y_sums
+            squares += float(np.vdot(values, values))
+    return _Sums(x_sums, y_sums, squares, float(x_sums.sum() / (len(x) * len(y))))
+
+
+def _pairs_within(sums: _Sums) -> float:
+    """Mean square of the kernel's part that belongs to pairs alone, unbiased; 0 if round-off.
+
+    By U-centring (Székely & Rizzo, "Partial distance correlation with methods for dissimilarities",
+    2014, proposition 1).
+    """
+    n = len(sums.rows)
+    centred = sums.squares - 2.0 * float(sums.rows @ sums.rows) / (n - 2)
+    centred += float(sums.rows.sum()) ** 2 / ((n - 1) * (n - 2))
+    return max(centred / (n * (n - 3)), 0.0)
+
+
+def _pairs_across(sums: _Sums) -> float:
+    """The same for the pairs of one row of each side."""
+    n, m = len(sums.rows), len(sums.columns)
+    centred = sums.squares - float(sums.rows @ sums.rows) / m
+    centred += float(sums.rows.sum()) ** 2 / (n * m) - float(sums.columns @ sums.columns) / n
+    return max(centred / ((n - 1) * (m - 1)), 0.0)
+
+
+def _mean_of_itself(x: np.ndarray, kernel: _Kernel) -> float:
+    total = 0.0
+    for start in range(0, len(x), _TILE):
+        total += float(kernel.of_itself(x[start : start + _TILE].astype(np.float64)).sum())
+    return total / len(x)
 
 
 def _kernel(width: int, degree: int, gamma: float | None, offset: float) -> _Kernel:

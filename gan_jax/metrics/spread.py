@@ -106,42 +106,82 @@ class Draws:
 
 
 def spread_of_mean(value: float, floor: float, draws: Draws) -> tuple[Spread, np.ndarray]:
-    """The spread of a mean over draws, and the part of it that the reference's rows have.
+    """`spread_of_distance` of a mean over draws.
 
     Args:
       value: the mean of the S distances.
       floor: the mean of the distances between the halves.
       draws: their influences; S >= 2, n >= 3.
+    """
+    n, count = draws.size, len(draws.real)
+    scale = n * (n - 1) * count**2
+    real_shared = draws.real_drawn @ draws.real_drawn.T  # rows that two draws have in common
+    generated_shared = draws.generated_drawn @ draws.generated_drawn.T
+    pairs, single = _null_moments(draws)
+    per_overlap = 2.0 * pairs / (n**4 * count**2)
+    return spread_of_distance(
+        value,
+        floor=floor,
+        bias=floor,
+        real=draws.real.sum(axis=0) / math.sqrt(scale),
+        generated=draws.generated.sum(axis=0) / math.sqrt(scale),
+        first_order=single * float(real_shared.sum() + generated_shared.sum()) / scale,
+        second_order=per_overlap * float(np.sum((real_shared + generated_shared) ** 2)),
+        second_order_shared=per_overlap * float(np.sum(real_shared**2)),
+    )
+
+
+def spread_of_distance(
+    value: float,
+    *,
+    floor: float,
+    bias: float,
+    real: np.ndarray,
+    generated: np.ndarray,
+    first_order: float,
+    second_order: float,
+    second_order_shared: float,
+) -> tuple[Spread, np.ndarray]:
+    """The spread of a distance, and what the reference's rows made of it.
+
+    Args:
+      value: the distance.
+      floor: its expectation where both sides are real.
+      bias: that of a distance which is never negative: the floor, unless it was taken off.
+      real, generated: jackknife influences [m] and [k] of zero mean, scaled so that the sum of
+        all squares is the jackknife's variance.
+      first_order, second_order: V1 and V2 where both sides are real.
+      second_order_shared: the part of V2 that pairs of reference rows have.
 
     Returns:
       The spread, and float64 [m] of zero mean: E value + its mean is what the reference made of
       `value`. Two results on the same rows share the mean of the products of theirs, over m, as
-      their covariance: the second-order part, which products count twice, is taken out.
+      their covariance: V2, which products count twice, is taken out once.
     """
-    n, count = draws.size, len(draws.real)
-    of_real, of_generated = draws.real.sum(axis=0), draws.generated.sum(axis=0)
-    scale = n * (n - 1) * count**2
-    jackknife_real = of_real @ of_real / scale
-    jackknife = jackknife_real + of_generated @ of_generated / scale
-    real_shared = draws.real_drawn @ draws.real_drawn.T
-    generated_shared = draws.generated_drawn @ draws.generated_drawn.T
-    pairs, single = _null_moments(draws)
+    of_real, of_generated = float(real @ real), float(generated @ generated)
+    jackknife = of_real + of_generated
+    # What the slope is divided by: with half of the bias it is steady where there is no distance.
+    above = max(value - floor, 0.0) + bias / 2.0
+    slope = max(jackknife - second_order - first_order, 0.0) / above if above > 0.0 else 0.0
+    degrees = _degrees_of_freedom(real, generated, jackknife)
+    spread = Spread(second_order + first_order, slope, floor, degrees)
 
-    per_overlap = 2.0 * pairs / (n**4 * count**2)
-    second_order = per_overlap * np.sum((real_shared + generated_shared) ** 2)
-    first_order = single * (real_shared.sum() + generated_shared.sum()) / scale
-    slope = max(jackknife - second_order - first_order, 0.0)
-    slope /= max(value - floor / 2.0, floor / 2.0) or math.inf
-    fourth = np.sum(of_real**4) - (of_real @ of_real) ** 2 / len(of_real)
-    fourth += np.sum(of_generated**4) - (of_generated @ of_generated) ** 2 / len(of_generated)
-    degrees = 2.0 * (jackknife * scale) ** 2 / fourth if fourth > 0.0 else math.inf
-    spread = Spread(float(second_order + first_order), float(slope), floor, float(degrees))
-
-    twice = per_overlap * np.sum(real_shared**2)
     once = spread.variance(value) - second_order
-    once *= jackknife_real / jackknife if jackknife > 0.0 else 0.0
-    share = (once + twice) / (once + 2.0 * twice) if once + twice > 0.0 else 0.0
-    return spread, of_real * (len(of_real) / (n * count)) * math.sqrt(share)
+    once *= of_real / jackknife if jackknife > 0.0 else 0.0
+    counted = once + 2.0 * second_order_shared
+    share = (once + second_order_shared) / counted if counted > 0.0 else 0.0
+    return spread, real * len(real) * math.sqrt(share)
+
+
+def _degrees_of_freedom(real: np.ndarray, generated: np.ndarray, jackknife: float) -> float:
+    """2 V^2 / var V of the jackknife's V (Satterthwaite 1946): few where tails are heavy."""
+    if not 0.0 < jackknife < math.inf:
+        return math.inf
+    variance = 0.0  # of V / V
+    for side in (real, generated):
+        shares = (side / math.sqrt(jackknife)) ** 2
+        variance += float(shares @ shares) - float(shares.sum()) ** 2 / len(shares)
+    return 2.0 / variance if variance > 0.0 else math.inf
 
 
 def _null_moments(draws: Draws) -> tuple[float, float]:
