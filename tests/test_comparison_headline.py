@@ -49,7 +49,7 @@ def test_copies_stand_last_and_flagged_on_the_page_and_in_the_json(tmp_path):
     page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
     assert COPIED["text"] in page[: page.index("</header>")]
     heads = re.findall("<th>(.*?)</th>", page)
-    assert heads[:5] == ["", "real images", "a", "b", "copies (no rank: copied)"]
+    assert heads[:5] == ["", "real", "a", "b", "copies (no rank: copied)"]
     chart = page[page.index("<svg") : page.index("</svg>")]
     assert re.findall(">(a|b|copies.*?)<", chart) == ["a", "b", "copies (no rank: copied)"]
     assert '<td data-name="rank">no rank: copied</td>' in page
@@ -136,15 +136,22 @@ def test_verdict_and_size_are_the_first_rows(tmp_path):
     comparison = compare_runs(folders, tmp_path / "out")
     page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
     table = page[page.index("<tbody>") :]
-    first, second = (re.findall("<td.*?>(?:<b>)?(.*?)<", row) for row in table.split("</tr>")[:2])
+    first, second, third = (
+        re.findall("<td.*?>(?:<b>)?(.*?)<", row) for row in table.split("</tr>")[:3]
+    )
     order = re.findall("<th>(.*?)</th>", page)[2:5]
     answers = {"far": "yes (p = 0.001)", "near": "no (p = 0.4)", "few": "too few (p = 0.2)"}
     assert first == ["told from real?", "", *(answers[name] for name in order)]
-    assert second[0] == "as far from real as"
+    assert second[0] == "as far from real as blur of"
     found = dict(zip(order, second[2:], strict=True))
-    assert found["far"] == "2 px blur (3)"
-    assert found["near"] == "≤ 0.17 px blur (1–2)"  # the square root of 0.01 + 1.96 * 0.01
-    assert found["few"] == "≤ 0.69 px blur (1–2)"
+    assert found["far"] == "2 px (3)"
+    assert found["near"] == "≤ 0.17 px (1–2)"  # the square root of 0.01 + 1.96 * 0.01
+    assert found["few"] == "≤ 0.69 px (1–2)"
+    assert dict(zip(order, third[2:], strict=True)) == {
+        "far": "50 %",
+        "near": "≤ 4.3 %",
+        "few": "≤ 17 %",
+    }
     rows = comparison_table(comparison).split("\n\n")[1].splitlines()
     assert rows[1].startswith("told from real?") and rows[4].startswith("size (blur)")
 

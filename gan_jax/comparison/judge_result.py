@@ -12,7 +12,7 @@ from gan_jax.comparison.protocol import MAY_DIFFER, unrecorded
 from gan_jax.comparison.ranking import LEVEL, Score, depends_on_count, direction, places
 from gan_jax.comparison.results import Judgement, listed
 from gan_jax.judging.flags import judge_flags
-from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW, in_words
+from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW, percent
 
 SIZE = "size"
 JUDGED_BY_ALL = ("fd_semantic", "fd_texture")
@@ -20,6 +20,7 @@ _NOT_GATED = "not run"
 _FAILED = "failed"
 _FLOOR_TOLERANCE = 1e-3
 _LINES = {"fd_infinity"}  # their error says how straight a line is, nothing of fresh images
+_UNITS = {"blur": " px"}
 _Z = 1.96
 _ANSWERS = {TOLD: "yes", NOT_TOLD: "no", TOO_FEW: "too few"}
 
@@ -79,11 +80,13 @@ class Verdict:
 
     Attributes:
         told: whether it can tell the images from real ones, with p.
-        size: the damage to real images that is as far from real.
+        size: the strength of damage to real images that is as far from real.
+        broken: the share of them in shuffled pieces that is.
     """
 
     told: str
-    size: str
+    size: str = "–"
+    broken: str = "–"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,13 +183,16 @@ def _gate(judged: Sequence[Judgement]) -> str:
 
 def _verdict(headline: Mapping[str, Any]) -> Verdict:
     if not headline:
-        return Verdict("–", "–")
+        return Verdict("–")
     answer = f"{_ANSWERS[headline['verdict']]} (p {p_text(headline['test']['p'])})"
     if SIZE not in headline:
-        return Verdict(answer, "–")
+        return Verdict(answer)
+    size, broken = headline[SIZE], headline[SIZE].get("broken")
     told = headline["verdict"] == TOLD
-    far = in_words(headline | {"verdict": TOLD if told else NOT_TOLD}).numbers[0][0]
-    return Verdict(answer, far if told or headline[SIZE]["beyond"] else f"≤ {far}")
+    sign, end = ("", "strength") if told else ("≤ ", "high")
+    strength = f"{'> ' if size['beyond'] else sign}{size[end]:.2g}{_UNITS.get(size['damage'], '')}"
+    share = "–" if broken is None else sign + percent(broken["share" if told else "high"])
+    return Verdict(answer, strength, share)
 
 
 def p_text(p: float) -> str:

@@ -107,7 +107,7 @@ def _overview(group: Group) -> str:
     why = " ".join(unranked(group.judges[0]))
     return webpage.section(
         "At a glance",
-        f"In brackets the rank, 1 is the best. {legend(group)}",
+        f"In brackets the rank, 1 is the best. {legend(group)} Real: as many real images.",
         webpage.table(heading, rows),
         f'<p class="muted">{webpage.escape(why)}</p>' if why else "",
     )
@@ -140,9 +140,8 @@ def _charts(group: Group) -> str:
 def _metrics(group: Group) -> str:
     return webpage.section(
         "Each metric with ranks",
-        "Real is the same number of real images against real ones. Confidence, precision and "
-        "density look at single images: a generator that draws one good image again and again can "
-        "rank first in them.",
+        "Confidence, precision and density look at single images: a generator that draws one good "
+        "image again and again can rank first in them.",
         webpage.table(COLUMNS, metric_rows(group, ranking_metrics(group.judges[0]))[1:], full=True),
     )
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from gan_jax import workdir
 from gan_jax.errors import InputError
-from gan_jax.judging.words import in_words
 
 COMPARISON = "comparison.json"
 
@@ -164,12 +163,19 @@ def _result(name: str, folder: pathlib.Path, parts: Sequence[dict[str, Any]]) ->
 
 
 def _check_headline(part: dict[str, Any]) -> None:
+    headline = part.get("headline") or {}
+    size = headline.get("size")
     try:
-        if part.get("headline"):
-            in_words(part["headline"])
-        for flag in part.get("flags", ()):
-            flag["name"], flag["text"], flag["apart"]
-    except (KeyError, TypeError, ValueError) as error:
+        needed = [(flag, ("name", "text", "apart")) for flag in part.get("flags", ())]
+        if headline:
+            needed += [(headline, ("verdict", "test")), (headline["test"], ("p",))]
+        if size:
+            needed += [(size, ("damage", "strength", "low", "high", "beyond"))]
+            needed += [(headline["distance"], ("value", "ci", "n"))]
+        for found, names in needed:
+            for name in names:
+                found[name]
+    except (KeyError, TypeError) as error:
         raise _damaged(f"headline or flags: {error!r}") from error
 
 

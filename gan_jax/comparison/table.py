@@ -155,18 +155,20 @@ def glance_rows(group: Group) -> list[list[str]]:
     """A heading of the runs, best first; and rows: the judge's verdict, the size, each metric."""
     shown, head = order(group), group.judges[0]
     runs = [group.runs[index] for index in shown]
-    told = [head.verdicts[index].told for index in shown]
-    rows = [["", "real images", *map(named, runs)], [_TOLD, "", *told]]
+    verdicts = [head.verdicts[index] for index in shown]
+    rows = [["", "real", *map(named, runs)], [_TOLD, "", *(one.told for one in verdicts)]]
     for metric in head.metrics:
         entries = [metric.entries[index] for index in shown]
-        values = [number_cells(entry)[0] for entry in entries]
-        name = metric.name
+        name, values = metric.name, [number_cells(entry)[0] for entry in entries]
         if name == SIZE:
-            name, values = "as far from real as", [head.verdicts[i].size for i in shown]
+            name = f"as far from real as {metric.unit} of"
+            values = [one.size for one in verdicts]
         ranks = [f" ({rank_mark(*pair)})" if pair[0].rank else "" for pair in zip(entries, runs)]
         real = {entry.real for entry in entries}
         of_real = webpage.number(real.pop()) if len(real) == 1 else "–"
         rows.append([name, of_real, *map(operator.add, values, ranks)])
+        if metric.name == SIZE:
+            rows.append(["or as real ones in pieces", "–", *(one.broken for one in verdicts)])
     return rows
 
 
