@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from gan_jax.content import content_order, in_content_order
 from gan_jax.errors import InputError
+from gan_jax.metrics.draws import Draw, draw_rows
 from gan_jax.metrics.gaussians import Gaussian, gaussian_distance, leave_one_out
 from gan_jax.metrics.moments import Moments, checked_features
-from gan_jax.metrics.spread import Draws, spread_of_mean
+from gan_jax.metrics.spread import Influences, spread_of_mean
 
 _FEWEST = 3  # images a side that an interval needs
 
@@ -172,13 +174,14 @@ def frechet_floor(reference, *, num_splits: int = 8, seed: int = 0) -> float:
       InputError: fewer than four rows, or a non-finite feature.
     """
     reference = np.asarray(checked_features(reference, name="reference features"), np.float64)
-    half = _images_a_side(len(reference), None)
     reference = in_content_order(reference)
-    floors = []
-    for split in range(_checked_splits(num_splits)):
-        first, second = _halves(len(reference), half, seed=seed, split=split)
-        anchor = Gaussian.of_features(reference[first])
-        floors.append(gaussian_distance(Gaussian.of_features(reference[second]), anchor))
+    count = len(reference)
+    floors = [
+        gaussian_distance(
+            *(Gaussian.of_features(reference[half]) for half in (draw.other, draw.one))
+        )
+        for draw in draw_rows(count, max(count, 2), num_splits=num_splits, seed=seed)
+    ]
     return float(np.mean(floors))
 
 
@@ -219,44 +222,61 @@ def frechet_with_floor(
     reference, generated = _checked_pair(
         reference, generated, "reference features", "generated features"
     )
-    size = _images_a_side(len(reference), len(generated))
-    if _checked_splits(num_splits) < 2 and interval:
-        raise InputError(
-            f"num_splits is {num_splits}; an interval needs 2. Give more, or interval=False."
-        )
+    draws = draw_rows(len(reference), len(generated), num_splits=num_splits, seed=seed)
     order = content_order(reference)
     reference, generated = reference[order], in_content_order(generated)
-    count, interval = len(reference), interval and size >= _FEWEST
-    draws = Draws.empty(size, num_splits, count, len(generated)) if interval else None
-    pool = np.random.default_rng([seed, 0, 0]).permutation(count)[: 2 * size]
-    whole = Gaussian.of_features(generated) if len(generated) == size else None
+    influences = influences_of(draws, len(reference), len(generated)) if interval else None
+    all_generated = len(draws[0].generated) == len(generated)
+    whole = Gaussian.of_features(generated) if all_generated else None
 
     values, floors = [], []
-    for split in range(num_splits):
-        first, second = _halves(count, size, seed=seed, split=split)
-        drawn = np.random.default_rng([seed, split, 1]).permutation(len(generated))[:size]
-        fake = whole or Gaussian.of_features(generated[drawn])
-        one, other = (Gaussian.of_features(reference[part]) for part in (first, second))
-        values.append(gaussian_distance(fake, one))
+    for split, draw in enumerate(draws):
+        real, fake = reference[draw.one], generated[draw.generated]
+        one, other = Gaussian.of_features(real), Gaussian.of_features(reference[draw.other])
+        of_fake = whole or Gaussian.of_features(fake)
+        values.append(gaussian_distance(of_fake, one))
         floors.append(gaussian_distance(other, one))
-        if draws is None:
+        if influences is None:
             continue
-        of_fake, of_real = leave_one_out(fake, generated[drawn], one, reference[first])
-        draws.add(split, real=(first, of_real), generated=(drawn, of_fake))
-        if size < count // 2:  # few rows would be in two draws: halve the same rows each time
-            first, second = (pool[half] for half in _halves(2 * size, size, seed=seed, split=split))
-            one, other = (Gaussian.of_features(reference[part]) for part in (first, second))
-        of_one, of_other = leave_one_out(one, reference[first], other, reference[second])
-        draws.add_null(split, (first, of_one), (second, of_other))
+        influences.add(split, draw, leave_one_out(one, real, of_fake, fake))
+        halves = reference[draw.null_one], reference[draw.null_other]
+        if draw.null_one is not draw.one:
+            one, other = map(Gaussian.of_features, halves)
+        influences.add_null(split, draw, leave_one_out(one, halves[0], other, halves[1]))
+    return result_of(values, floors, draws, influences, order)
 
-    value, floor = float(np.mean(values)), float(np.mean(floors))
-    floor_spread = float(np.std(floors, ddof=1)) if num_splits > 1 else None
-    if draws is None:
+
+def influences_of(draws: Sequence[Draw], num_real: int, num_generated: int) -> Influences | None:
+    """Influences yet to be filled in, or None: fewer than 3 images a side have no interval.
+
+    Raises:
+      InputError: one draw, which doesn't tell how a row's part changes.
+    """
+    if len(draws) < 2:
+        raise InputError(
+            f"num_splits is {len(draws)}; an interval needs 2. Give more, or interval=False."
+        )
+    if len(draws[0].one) < _FEWEST:
+        return None
+    return Influences.empty(len(draws[0].one), len(draws), num_real, num_generated)
+
+
+def result_of(
+    values: Sequence[float],
+    floors: Sequence[float],
+    draws: Sequence[Draw],
+    influences: Influences | None,
+    order: np.ndarray,
+) -> FrechetResult:
+    """The result of several draws of reference rows that were taken in the order `order` [m]."""
+    value, floor, size = float(np.mean(values)), float(np.mean(floors)), len(draws[0].one)
+    floor_spread = float(np.std(floors, ddof=1)) if len(floors) > 1 else None
+    if influences is None:
         return FrechetResult(value, floor, None, size, floor_spread=floor_spread)
-    spread, sorted_influence = spread_of_mean(value, floor, draws)
+    spread, sorted_influence = spread_of_mean(value, floor, influences)
     low, high = spread.interval(value)
-    influence = np.empty(count)
-    influence[order] = sorted_influence
+    real_influence = np.empty(len(order))
+    real_influence[order] = sorted_influence
     return FrechetResult(
         value=value,
         floor=floor,
@@ -264,7 +284,7 @@ def frechet_with_floor(
         n=size,
         standard_error=math.sqrt(spread.variance(value)),
         floor_spread=floor_spread,
-        real_influence=influence,
+        real_influence=real_influence,
     )
 
 
@@ -281,32 +301,3 @@ def _check_same_width(width_a: int, width_b: int) -> None:
             f"one side has {width_a} features an image and the other {width_b}; take both from the "
             "same extractor and layer."
         )
-
-
-def _checked_splits(num_splits: int) -> int:
-    if num_splits < 1:
-        raise InputError(f"num_splits is {num_splits}; expected at least 1.")
-    return num_splits
-
-
-def _images_a_side(num_reference: int, num_generated: int | None) -> int:
-    """n of both distances; two images a side are the least that has a covariance."""
-    if num_reference < 4:
-        raise InputError(
-            f"the reference has {num_reference} images; a floor needs at least 4, two for each "
-            "half. Give more real images."
-        )
-    if num_generated is None:
-        return num_reference // 2
-    if num_generated < 2:
-        raise InputError(
-            f"there are {num_generated} generated images; a Fréchet distance needs at least 2. "
-            "Generate more."
-        )
-    return min(num_reference // 2, num_generated)
-
-
-def _halves(num_rows: int, size: int, *, seed: int, split: int):
-    """Two disjoint seeded random sets of `size` row numbers."""
-    order = np.random.default_rng([seed, split, 0]).permutation(num_rows)
-    return order[:size], order[size : 2 * size]

@@ -109,6 +109,26 @@ def leave_one_out(
     so that one product with a few dozen values of t serves all rows. Within about 1e-6 of the
     largest.
     """
+    apart = a.mean - b.mean
+    singular, axes_a, axes_b = _overlap(a, b)
+    return (
+        _influences(a_rows - a.mean, apart, singular, axes_a),
+        _influences(b_rows - b.mean, -apart, singular, axes_b),
+    )
+
+
+def optimal_maps(a: Gaussian, b: Gaussian) -> tuple[np.ndarray, np.ndarray]:
+    """The matrices [d, d] of the maps that carry `a` to `b` and `b` to `a` at the least cost.
+
+    T = S_b^(1/2) (S_b^(1/2) S_a S_b^(1/2))^(-1/2) S_b^(1/2), symmetric (Dowson & Landau 1982), and
+    I - T is the gradient of the distance by S_a. Directions without variance are left out.
+    """
+    singular, axes_a, axes_b = _overlap(a, b)
+    return (axes_a / singular) @ axes_a.T, (axes_b / singular) @ axes_b.T
+
+
+def _overlap(a: Gaussian, b: Gaussian) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Singular values s of F_a F_b^T = U s V^T above 0, F_b^T V and F_a^T U, each [d, r]."""
     product = a.root @ b.root.T
     if len(product) <= product.shape[1]:
         singular, left = _singular(product @ product.T)
@@ -116,11 +136,7 @@ def leave_one_out(
     else:
         singular, right = _singular(product.T @ product)
         left = product @ right / singular
-    apart = a.mean - b.mean
-    return (
-        _influences(a_rows - a.mean, apart, singular, b.root.T @ right),
-        _influences(b_rows - b.mean, -apart, singular, a.root.T @ left),
-    )
+    return singular, b.root.T @ right, a.root.T @ left
 
 
 def _singular(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

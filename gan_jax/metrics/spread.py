@@ -24,9 +24,11 @@ import math
 import numpy as np
 import scipy.special
 
+from gan_jax.metrics.draws import Draw
+
 _CONFIDENCE = 0.95
 
-Rows = tuple[np.ndarray, np.ndarray]
+Sides = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Spread:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Draws:
+class Influences:
     """Jackknife influences of the rows on S distances of n rows a side.
 
     Row i of a side of n has (n - 1) (D - D without row i), less the mean of its side; a row that
@@ -88,43 +90,44 @@ class Draws:
     null_sides: np.ndarray
 
     @classmethod
-    def empty(cls, size: int, num_draws: int, num_real: int, num_generated: int) -> Draws:
+    def empty(cls, size: int, num_draws: int, num_real: int, num_generated: int) -> Influences:
         """With nothing drawn yet: S draws of `size` rows, of m real and k generated rows."""
         real, generated = (num_draws, num_real), (num_draws, num_generated)
         return cls(size, *map(np.zeros, (real, real, generated, generated, real, real)))
 
-    def add(self, draw: int, *, real: Rows, generated: Rows) -> None:
-        """Notes the influences on one distance: row numbers and influences of each side."""
-        self.real[draw, real[0]], self.real_drawn[draw, real[0]] = real[1], 1.0
-        self.generated[draw, generated[0]] = generated[1]
-        self.generated_drawn[draw, generated[0]] = 1.0
+    def add(self, split: int, draw: Draw, found: Sides) -> None:
+        """Notes the influences [n] of the real and of the generated rows of a draw."""
+        self.real[split, draw.one], self.generated[split, draw.generated] = found
+        self.real_drawn[split, draw.one] = self.generated_drawn[split, draw.generated] = 1.0
 
-    def add_null(self, draw: int, one: Rows, other: Rows) -> None:
-        """Notes the influences on the distance of two halves of real rows."""
-        for sign, (rows, influences) in ((1.0, one), (-1.0, other)):
-            self.null[draw, rows], self.null_sides[draw, rows] = influences, sign
+    def add_null(self, split: int, draw: Draw, found: Sides) -> None:
+        """Notes the influences [n] of the rows of both halves on the distance between them."""
+        self.null[split, draw.null_one], self.null[split, draw.null_other] = found
+        self.null_sides[split, draw.null_one] = 1.0
+        self.null_sides[split, draw.null_other] = -1.0
 
 
-def spread_of_mean(value: float, floor: float, draws: Draws) -> tuple[Spread, np.ndarray]:
+def spread_of_mean(value: float, floor: float, influences: Influences) -> tuple[Spread, np.ndarray]:
     """`spread_of_distance` of a mean over draws.
 
     Args:
       value: the mean of the S distances.
       floor: the mean of the distances between the halves.
-      draws: their influences; S >= 2, n >= 3.
+      influences: of the rows on them; S >= 2, n >= 3.
     """
-    n, count = draws.size, len(draws.real)
+    n, count = influences.size, len(influences.real)
     scale = n * (n - 1) * count**2
-    real_shared = draws.real_drawn @ draws.real_drawn.T  # rows that two draws have in common
-    generated_shared = draws.generated_drawn @ draws.generated_drawn.T
-    pairs, single = _null_moments(draws)
+    # Rows that two draws have in common.
+    real_shared = influences.real_drawn @ influences.real_drawn.T
+    generated_shared = influences.generated_drawn @ influences.generated_drawn.T
+    pairs, single = _null_moments(influences)
     per_overlap = 2.0 * pairs / (n**4 * count**2)
     return spread_of_distance(
         value,
         floor=floor,
         bias=floor,
-        real=draws.real.sum(axis=0) / math.sqrt(scale),
-        generated=draws.generated.sum(axis=0) / math.sqrt(scale),
+        real=influences.real.sum(axis=0) / math.sqrt(scale),
+        generated=influences.generated.sum(axis=0) / math.sqrt(scale),
         first_order=single * float(real_shared.sum() + generated_shared.sum()) / scale,
         second_order=per_overlap * float(np.sum((real_shared + generated_shared) ** 2)),
         second_order_shared=per_overlap * float(np.sum(real_shared**2)),
@@ -184,13 +187,13 @@ def _degrees_of_freedom(real: np.ndarray, generated: np.ndarray, jackknife: floa
     return 2.0 / variance if variance > 0.0 else math.inf
 
 
-def _null_moments(draws: Draws) -> tuple[float, float]:
+def _null_moments(influences: Influences) -> tuple[float, float]:
     """E h(x, x')^2 of pairs of rows, and E f(x)^2 of single rows, where both sides are real.
 
     A row's influence is f + 2/n times the sum of h over the other rows of its side, less that over
     the rows of the other. f stays from halving to halving; the squared difference of two tells h.
     """
-    n, null, sides = draws.size, draws.null, draws.null_sides
+    n, null, sides = influences.size, influences.null, influences.null_sides
     present = np.abs(sides)
     both = np.triu(np.ones((len(null), len(null)), bool), 1)
     rows = (present @ present.T)[both]
