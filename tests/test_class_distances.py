@@ -175,3 +175,25 @@ def test_an_unlabelled_reference_gives_no_distances(judge, smeared, train):
     bare = dataclasses.replace(judge.reference, labels=None, class_names=None)
     entry = judged(make_judge(Reader(), bare), smeared, train).metrics["class_agreement"]
     assert "distance" not in entry["classes"]["lower left"]
+
+
+def test_classes_are_ranked_by_size_and_those_told_come_first():
+    def part(p, share, strength, distance):
+        size = {"damage": "blur", "unit": "px", "strength": strength, "low": 0, "high": 3,
+                "beyond": False, "broken": {"low": 0.0, "share": share, "high": 1.0}}  # fmt: skip
+        return {"distance": {"value": distance, "ci": [0, 9]}, "p": p, "size": size}
+
+    classes = {
+        "by chance": part(0.4, 0.9, 1.0, 9.0),
+        "varied": part(0.01, 0.2, 0.3, 5.0),
+        "plain": part(0.01, 0.3, 0.3, 0.1),
+        "smear": part(0.01, 1.0, 2.0, 1.0),
+        "blurred": part(0.01, 1.0, 1.0, 8.0),
+    }
+    order = ["smear", "blurred", "plain", "varied", "by chance"]
+    assert farthest_classes({"classes": classes}) == order
+    assert farthest_text({"classes": classes}) == "Farthest from real: smear (as 2 px of blur)."
+    del classes["smear"], classes["blurred"]
+    assert "plain (as real ones of which 30.0 % are in shuffled" in farthest_text(
+        {"classes": classes}
+    )

@@ -15,7 +15,7 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.content import content_order
-from gan_jax.judging.ladder import Ladder, size_of
+from gan_jax.judging.ladder import Ladder, broken_share, size_of
 from gan_jax.judging.view import View
 from gan_jax.metrics.two_sample import NUM_PERMUTATIONS, permutation_test, pooled_gram
 
@@ -104,11 +104,12 @@ def class_distances(
 def _distance(real: np.ndarray, fake: np.ndarray, ladder: Ladder | None) -> dict[str, Any]:
     result = metrics.kernel_distance(real[:_MOST_PAIRS], fake[:_MOST_PAIRS], gamma=1.0)
     margin = _Z * result.standard_error
-    ends = (result.value - margin, result.value + margin)
-    entry: dict[str, Any] = {"distance": {"value": result.value, "ci": list(ends)}}
+    ends = [result.value + side * margin for side in (-1.0, 0.0, 1.0)]
+    entry: dict[str, Any] = {"distance": {"value": result.value, "ci": [ends[0], ends[2]]}}
     if ladder is None:
         return entry
-    low, size, high = (size_of(ladder, value) for value in (ends[0], result.value, ends[1]))
+    low, size, high = (size_of(ladder, end) for end in ends)
+    shares = [broken_share(ladder, end) for end in ends]
     entry["size"] = {
         "damage": ladder.damage,
         "unit": ladder.unit,
@@ -116,6 +117,7 @@ def _distance(real: np.ndarray, fake: np.ndarray, ladder: Ladder | None) -> dict
         "low": low.strength,
         "high": high.strength,
         "beyond": size.beyond,
+        "broken": None if shares[1] is None else dict(zip(("low", "share", "high"), shares)),
     }
     return entry
 
@@ -126,10 +128,11 @@ def _own_ladder(ladder: Ladder, real: Classed, label: int) -> Ladder | None:
     if len(rows) < _FEWEST_RUNGS:
         return None
     clean = ladder.clean.take(rows).standardised(by=real.view)
-    damaged = [view.take(rows).standardised(by=real.view) for view in ladder.damaged]
-    return dataclasses.replace(
-        ladder, distances=tuple(_paired_distance(clean, rung) for rung in damaged)
+    *damaged, broken = (
+        _paired_distance(clean, view.take(rows).standardised(by=real.view))
+        for view in (*ladder.damaged, ladder.broken)
     )
+    return dataclasses.replace(ladder, distances=tuple(damaged), broken_distance=broken)
 
 
 def _paired_distance(clean: np.ndarray, damaged: np.ndarray) -> float:

@@ -27,12 +27,19 @@ def samples_section(pictures: ClassPictures) -> str:
 def farthest_classes(entry: Mapping[str, Any]) -> list[str]:
     """Names of the classes whose distance is known, of eval.json's 'class_agreement'.
 
-    Those that the test tells from real ones come first, and of either kind the farthest.
+    Those that the test tells from real ones come first, and of either kind the farthest: by size,
+    or by distance where a class has no size.
     """
     known = {k: part for k, part in entry.get("classes", {}).items() if part.get("distance")}
 
-    def rank(name: str) -> tuple[bool, float]:
-        return not _is_told(known[name]), -known[name]["distance"]["value"]
+    sized = all(part["size"] for part in known.values())
+
+    def rank(name: str) -> list[float]:
+        part = known[name]
+        far = [part["distance"]["value"]]
+        if sized:
+            far = [*_far(part["size"]), *far]
+        return [not _is_told(part), *(-value for value in far)]
 
     return sorted(known, key=rank)
 
@@ -45,8 +52,15 @@ def farthest_text(entry: Mapping[str, Any]) -> str:
     part = entry["classes"][names[0]]
     if not _is_told(part):
         return "No class can be told from real images of it."
-    size = _size(part)
-    return f"Farthest from real: {names[0]}{f' (as {size})' if size else ''}."
+    size = part["size"]
+    if size is None:
+        return f"Farthest from real: {names[0]}."
+    broken = size["broken"]
+    if broken is not None and broken["share"] < 1:
+        much = f"real ones of which {webpage.percentage(broken['share'])} are in shuffled pieces"
+    else:
+        much = _damage(size)
+    return f"Farthest from real: {names[0]} (as {much})."
 
 
 def agreement_section(entry: Mapping[str, Any], pictures: ClassPictures | None = None) -> str:
@@ -77,12 +91,12 @@ def agreement_section(entry: Mapping[str, Any], pictures: ClassPictures | None =
         rows.append([name, *(_distance_cells(part) if farthest else []), *agreement, _n(part)])
     heads = ["asked for", "read as asked (95 %)", "real images", "else mostly read as", "n"]
     if farthest:
-        heads[1:1] = ["as far from real as", "p"]
+        heads[1:1] = ["as real ones in shuffled pieces", "or with", "p"]
         heads[-1] += ", real"
         explanation = (
-            "Farthest first. 'As far from real as': real images of the class with that much damage "
-            "differ as much from real ones (95 % interval). p is how often real images of all "
-            f"classes would show one so different (Holm). {explanation}"
+            "Farthest first: real images of the class of which that share are in shuffled pieces, "
+            "or all with that damage, are as far from real (95 % intervals). p is how often real "
+            f"images of all classes would show one so different (Holm). {explanation}"
         )
     few = [name for name in others if "distance" in classes[name]] if farthest else []
     note = f"<p>Too few images to test: {webpage.escape(', '.join(few))}.</p>" if few else ""
@@ -104,21 +118,30 @@ def _is_told(part: Mapping[str, Any]) -> bool:
     return part["p"] <= _LEVEL
 
 
-def _size(part: Mapping[str, Any]) -> str:
-    """'1.2 px of blur'; '' of a class without a ladder."""
-    size = part["size"]
-    if size is None:
-        return ""
+def _far(size: Mapping[str, Any]) -> list[float]:
+    """The share of broken images, which levels off at 1, and the strength of damage."""
+    broken = size["broken"]
+    return [1.0 if broken is None else broken["share"], size["strength"]]
+
+
+def _damage(size: Mapping[str, Any]) -> str:
+    """'1.2 px of blur'."""
     more = "more than " if size["beyond"] else ""
     return f"{more}{size['strength']:.2g} {_UNITS.get(size['damage'], size['damage'])}"
 
 
 def _distance_cells(part: Mapping[str, Any]) -> list[str]:
     if part.get("distance") is None:
-        return ["–", "–"]
-    size = part["size"]
-    between = f" ({size['low']:.2g} to {size['high']:.2g})" if size and not size["beyond"] else ""
-    return [f"{_size(part)}{between}" or "–", f"{part['p']:.2g}"]
+        return ["–"] * 3
+    size, broken = part["size"], part["size"] and part["size"]["broken"]
+    cells = ["–", "–", f"{part['p']:.2g}"]
+    if broken is not None:
+        share, low, high = (webpage.percentage(broken[end]) for end in ("share", "low", "high"))
+        cells[0] = "all" if broken["share"] >= 1 else f"{share} ({low} to {high})"
+    if size is not None:
+        between = "" if size["beyond"] else f" ({size['low']:.2g} to {size['high']:.2g})"
+        cells[1] = f"{_damage(size)}{between}"
+    return cells
 
 
 def _n(part: Mapping[str, Any]) -> str:
