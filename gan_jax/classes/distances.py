@@ -77,6 +77,10 @@ def class_distances(
     # The test is exact only where neither side is told apart by how its columns are scaled.
     pool, count = real.view.pooled(fake.view), len(real.classes)
     scaled = [side.view.standardised(by=real.view) for side in (real, fake)]
+    rungs = []
+    if ladder is not None:
+        views = (ladder.clean, *ladder.damaged, ladder.broken)
+        rungs = [view.standardised(by=real.view) for view in views]
     found: dict[int, dict[str, Any]] = {
         label: {"distance": None, "p": None, "size": None, "n_real": len(real.rows(label))}
         for label in asked
@@ -94,7 +98,9 @@ def class_distances(
                 seed=seed,
             ).p
         )
-        own = None if ladder is None else _own_ladder(ladder, real, label)
+        own = None
+        if ladder is not None:
+            own = _own_ladder(ladder, rungs, real.classes[: len(rungs[0])] == label)
         found[label] |= _distance(*(side[some] for side, some in zip(scaled, rows)), own)
     for label, p in zip(enough, metrics.holm(tests), strict=True):
         found[label]["p"] = float(p)
@@ -122,16 +128,15 @@ def _distance(real: np.ndarray, fake: np.ndarray, ladder: Ladder | None) -> dict
     return entry
 
 
-def _own_ladder(ladder: Ladder, real: Classed, label: int) -> Ladder | None:
-    """The rungs of one class alone; None where the ladder has too few images of it."""
-    rows = np.flatnonzero(real.classes[: len(ladder.clean.values)] == label)
-    if len(rows) < _FEWEST_RUNGS:
+def _own_ladder(ladder: Ladder, rungs: Sequence[np.ndarray], chosen: np.ndarray) -> Ladder | None:
+    """That of chosen images alone, bool [m]; None if they are too few.
+
+    `rungs` are the standardised views of clean, damaged and broken images, [m, d] each.
+    """
+    if np.sum(chosen) < _FEWEST_RUNGS:
         return None
-    clean = ladder.clean.take(rows).standardised(by=real.view)
-    *damaged, broken = (
-        _paired_distance(clean, view.take(rows).standardised(by=real.view))
-        for view in (*ladder.damaged, ladder.broken)
-    )
+    clean, *others = (rung[chosen] for rung in rungs)
+    *damaged, broken = (_paired_distance(clean, other) for other in others)
     return dataclasses.replace(ladder, distances=tuple(damaged), broken_distance=broken)
 
 
