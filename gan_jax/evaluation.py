@@ -228,7 +228,10 @@ def write_results(
         parts = [one.content() for one in judgements]
         parts = [part | {"protocol": part["protocol"] | protocol} for part in parts]
         content = parts[0] | ({"judges": parts[1:]} if parts[1:] else {})
-        save_influences(out, judgements)
+        influences = {
+            one.protocol.get("extractor_sha256", ""): one.influences for one in judgements
+        }
+        save_influences(out, influences)
     real = _real_images(judge, train)
     if real is not None and real.shape[1:] == images.shape[1:]:
         pair = [

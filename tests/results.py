@@ -1,7 +1,6 @@
 """Made results of made runs, as eval.json and influences.npz hold them."""
 
 import json
-import types
 
 from gan_jax.judging.influences import save_influences
 
@@ -96,8 +95,7 @@ def write_result(root, name, metrics, *, judges=(), parts=None, influences=None,
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "eval.json").write_text(json.dumps(content))
     if influences:
-        judged = types.SimpleNamespace(protocol=content["protocol"], influences=influences)
-        save_influences(folder, [judged])
+        save_influences(folder, {content["protocol"]["extractor_sha256"]: influences})
     return folder
 
 

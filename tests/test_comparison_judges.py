@@ -115,7 +115,7 @@ def test_results_of_a_real_judge_can_be_compared(tmp_path):
         folders.append(tmp_path / name)
         folders[-1].mkdir()
         (folders[-1] / "eval.json").write_text(json.dumps(judged.content()))
-        save_influences(folders[-1], [judged])
+        save_influences(folders[-1], {judged.protocol["extractor_sha256"]: judged.influences})
     comparison = compare(folders)
     (group,) = comparison.groups
     head = group.judges[0]

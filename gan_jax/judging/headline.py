@@ -18,7 +18,11 @@ from gan_jax.judging.words import in_words as in_words
 from gan_jax.metrics.two_sample import permutation_test
 
 _MOST_PAIRS = 5_000
+
+INFLUENCE = "real_influence"
+"""Of a distance until it is written: float64 [m], what each reference image adds to it."""
 _Z = 1.96
+_FEWEST = 4  # images a side that a distance with an error needs
 
 
 def make_headline(
@@ -27,6 +31,7 @@ def make_headline(
     ladder: Ladder | None,
     *,
     classes: tuple[Any, Any] | None = None,
+    influence: bool = False,
     seed: int = 0,
 ) -> dict[str, Any]:
     """The headline as eval.json holds it.
@@ -38,6 +43,7 @@ def make_headline(
             then there is the test alone.
         classes: int [m] and [k], of both sides, where the judged images were asked for classes;
             images then change sides within their class only.
+        influence: whether 'distance' holds `INFLUENCE` too, an array to take out before writing.
         seed: of the permutations and halves.
 
     Returns:
@@ -64,6 +70,21 @@ def make_headline(
     }
     if ladder is None:
         return content
+    seen = noticed(ladder, min(count // 2, len(fake.values)), seed=seed)
+    if content["verdict"] == NOT_TOLD and not seen.has_power:
+        content["verdict"] = TOO_FEW
+    content |= {
+        "ladder": {
+            "damage": ladder.damage,
+            "strengths": list(ladder.strengths),
+            "distances": list(ladder.distances),
+            "broken": ladder.broken_distance,
+            "n": len(ladder.clean.values),
+        },
+        "noticed": dataclasses.asdict(seen),
+    }
+    if min(count, len(fake.values)) < _FEWEST:
+        return content
     found = metrics.kernel_distance(
         real.standardised(by=real)[:_MOST_PAIRS],
         fake.standardised(by=real)[:_MOST_PAIRS],
@@ -73,14 +94,13 @@ def make_headline(
     ends = [found.value + side * margin for side in (-1.0, 0.0, 1.0)]
     low, middle, high = (size_of(ladder, end) for end in ends)
     shares = [broken_share(ladder, end) for end in ends]
-    seen = noticed(ladder, min(count // 2, len(fake.values)), seed=seed)
-    if content["verdict"] == NOT_TOLD and not seen.has_power:
-        content["verdict"] = TOO_FEW
     return content | {
         "distance": {
             "value": found.value,
             "ci": [found.value - margin, found.value + margin],
+            "standard_error": found.standard_error,
             "n": min(len(fake.values), _MOST_PAIRS),
+            **({INFLUENCE: found.real_influence} if influence else {}),
         },
         "size": {
             "damage": ladder.damage,
@@ -91,12 +111,4 @@ def make_headline(
             "beyond": middle.beyond,
             "broken": None if shares[1] is None else dict(zip(("low", "share", "high"), shares)),
         },
-        "ladder": {
-            "damage": ladder.damage,
-            "strengths": list(ladder.strengths),
-            "distances": list(ladder.distances),
-            "broken": ladder.broken_distance,
-            "n": len(ladder.clean.values),
-        },
-        "noticed": dataclasses.asdict(seen),
     }

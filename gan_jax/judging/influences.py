@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import pathlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
-
-from gan_jax.judging.judge import Judgement
 
 INFLUENCES = "influences.npz"
 
 
-def save_influences(folder: str | pathlib.Path, judgements: Sequence[Judgement]) -> None:
-    """Writes those of all judges into a folder, as float32; nothing where there are none."""
+def save_influences(
+    folder: str | pathlib.Path, by_judge: Mapping[str, Mapping[str, np.ndarray]]
+) -> None:
+    """Writes them into a folder, as float32; nothing where there are none.
+
+    Args:
+        folder: of eval.json.
+        by_judge: the extractor's SHA-256 to metric to float [m].
+    """
     arrays = {
-        _key(one.protocol["extractor_sha256"], metric): values.astype(np.float32)
-        for one in judgements
-        for metric, values in one.influences.items()
+        _key(extractor_sha256, metric): values.astype(np.float32)
+        for extractor_sha256, influences in by_judge.items()
+        for metric, values in influences.items()
     }
     if not arrays:
         return

@@ -17,11 +17,10 @@ from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import Extractor, Features
 from gan_jax.judging.flags import copy_flags, judge_flags, variety_flags
-from gan_jax.judging.headline import make_headline
+from gan_jax.judging.headline import INFLUENCE, make_headline
 from gan_jax.judging.ladder import NOISE, Ladder, finds_missing_class, measure_ladder
 from gan_jax.judging.statistics import Origin, cached_moments
 from gan_jax.judging.suite import (
-    INFLUENCE,
     NUM_SPLITS,
     QUICK,
     UNSURE_BELOW,
@@ -219,6 +218,8 @@ class Judge:
         flags: list[dict[str, Any]] = []
         if complete:
             headline = self._headline(features, None if classes is None else classes[order])
+            if INFLUENCE in headline.get("distance", {}):
+                influences["size"] = headline["distance"].pop(INFLUENCE)
             flags = [
                 *copy_flags(images, self.images, training, entries),
                 *variety_flags(entries),
@@ -248,6 +249,7 @@ class Judge:
             _view(features),
             None if self.is_control else self.ladder,
             classes=both,
+            influence=True,
             seed=self.seed,
         )
         if not self.is_control and self.knows_classes:

@@ -21,7 +21,7 @@ from gan_jax.metrics.two_sample import permuted_distances, pooled_gram
 LEVEL = 0.05
 """Of a two-sample test that tells images apart."""
 
-ENOUGH = 0.2
+ENOUGH = 0.25
 """The share of broken images that a judgement must be able to notice."""
 
 SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)

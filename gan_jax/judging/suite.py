@@ -16,6 +16,7 @@ import numpy as np
 from gan_jax import metrics
 from gan_jax.errors import InputError, nearest
 from gan_jax.extractors.pack import Features
+from gan_jax.judging.headline import INFLUENCE
 
 NUM_SPLITS = 8
 UNSURE_BELOW = 0.5  # the best class is no likelier than all others together
@@ -27,8 +28,6 @@ _MOST_PAIRS = 5_000
 _FEWEST_FOR_LINE = 60
 
 Entry = dict[str, Any]
-INFLUENCE = "real_influence"
-"""Of an entry until it is written: float64 [m], what each reference image adds to the value."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -143,7 +142,7 @@ def _frechet_infinity(sides: Sides) -> dict[str, Entry]:
     return {
         "fd_infinity": {
             "value": found.value,
-            "standard_error": found.standard_error,
+            "line_error": found.standard_error,  # of the line, not over fresh images
             "n": len(fake),
         }
     }
@@ -160,9 +159,7 @@ def _kernel(sides: Sides) -> dict[str, Entry]:
             "standard_error": found.standard_error,
             "ci": [found.value - margin, found.value + margin],
             "n": len(fake),
-            **(
-                {INFLUENCE: found.real_influence} if hasattr(found, "real_influence") else {}
-            ),  # SHIM
+            INFLUENCE: found.real_influence,
         }
     }
 

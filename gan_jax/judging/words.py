@@ -35,11 +35,12 @@ def in_words(headline: Mapping[str, Any]) -> Words:
         TOO_FEW: f"Too few images to say how good they are ({sides}).",
     }[headline["verdict"]]
     chance = (p, "p: how often real images alone would look this different")
+    note = _noticed_text(headline) if "noticed" in headline else ""
+    if headline["verdict"] == TOO_FEW:
+        return Words(verdict, note, ())
     size = headline.get("size")
     if size is None:
-        return Words(verdict, _noticed_text(headline) if "noticed" in headline else "", (chance,))
-    if headline["verdict"] == TOO_FEW:
-        return Words(verdict, _noticed_text(headline), ())
+        return Words(verdict, note, (chance,))
     told = headline["verdict"] == TOLD
     told = headline["verdict"] == TOLD
     far = "As far from real as" if told else "No farther from real than"
@@ -58,7 +59,7 @@ def in_words(headline: Mapping[str, Any]) -> Words:
     if broken is not None:
         share = percent(broken["share"]) if told else f"≤ {percent(broken['high'])}"
         numbers.insert(0, (share, "of real images in shuffled pieces would be as far from real"))
-    return Words(f"{verdict}.", _noticed_text(headline), (*numbers, chance))
+    return Words(f"{verdict}.", note, (*numbers, chance))
 
 
 _NAMES = {"blur": "a blur", "noise": "noise"}

@@ -129,7 +129,7 @@ def evaluate_members(
             content = judgement.content()
             metrics, protocol = judgement.metrics, judgement.protocol
             if parallel.is_main_process():
-                save_influences(place, [judgement])
+                save_influences(place, {protocol["extractor_sha256"]: judgement.influences})
         collapsed = [row["eval/collapsed"] for row in history if "eval/collapsed" in row]
         result = MemberResult(member, None, bool(collapsed and collapsed[-1] == 1), metrics)
         looks.append(_Look(result, drawn.images[:_REPORTED_SAMPLES], protocol))
