@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from gan_jax.collapse.meter import CollapseRule, Reading
+from gan_jax.content import content_keys
 from gan_jax.data import Dataset
 from gan_jax.judging.words import TOO_FEW
 
 Flag = dict[str, Any]
-_MOST_REPEATED = 0.01
+_MOST_EQUAL = 0.01  # of the images, more than among real ones
+_COPYING_Z = -5.0
+_BLOCK = 4096
 
 
 def _flag(name: str, text: str, *, apart: bool = False) -> Flag:
@@ -89,4 +92,54 @@ def copy_flags(
     training: Dataset | None,
     entries: Mapping[str, Mapping[str, Any]],
 ) -> list[Flag]:
-    return []
+    """Whether the images are training images, images of the reference, or equal to one another.
+
+    Args:
+        images: judged, uint8 [n, h, w, c].
+        reference: uint8 [m, h, w, c].
+        training: what the generator was trained on; None if that is not known.
+        entries: of the judgement; 'data_copying' and 'auth_pct' tell of copies that were changed.
+    """
+    keys, real = content_keys(images), content_keys(reference)
+    flags = []
+    if training is not None:
+        known = _pixel_keys(training)
+        share, usual = np.isin(keys, known).mean(), np.isin(real, known).mean()
+        if share > usual + _MOST_EQUAL:
+            text = f"{_of(share, images)} are training images, to the last pixel (copied)."
+            flags.append(_flag("copied", text, apart=True))
+        elif found := _nearly_copied(entries):
+            flags.append(_flag("copied", found, apart=True))
+    share = np.isin(keys, real).mean()
+    if share > _MOST_EQUAL:
+        text = f"{_of(share, images)} are images of the reference, to the last pixel (leaked)."
+        flags.append(_flag("leaked", text, apart=True))
+    share, usual = (1.0 - len(np.unique(side)) / len(side) for side in (keys, real))
+    if share > usual + _MOST_EQUAL:
+        text = f"{_of(share, images)} are equal to another of them (repeated)."
+        flags.append(_flag("repeated", text, apart=True))
+    return flags
+
+
+def _nearly_copied(entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """In words, if the images lie nearer to training images than held-out real ones do."""
+    z = entries.get("data_copying", {}).get("value")
+    if z is None or z >= _COPYING_Z:
+        return ""
+    return (
+        f"The images are nearer to training images than held-out real ones are (copied; "
+        f"data_copying {z:.3g})."
+    )
+
+
+def _pixel_keys(dataset: Dataset) -> np.ndarray:
+    """`content_keys` of the pixels, also where the set is streamed."""
+    if dataset.images is not None:
+        return dataset.content_keys
+    starts = range(0, len(dataset), _BLOCK)
+    blocks = (np.arange(start, min(start + _BLOCK, len(dataset))) for start in starts)
+    return np.concatenate([content_keys(dataset.take(block)) for block in blocks])
+
+
+def _of(share: float, images: np.ndarray) -> str:
+    return f"{round(share * len(images)):,} of the {len(images):,} images"

@@ -222,7 +222,7 @@ class Judge:
                 influences["size"] = headline["distance"].pop(INFLUENCE)
             flags = [
                 *copy_flags(images, self.images, training, entries),
-                *variety_flags(entries),
+                *([] if self.is_control else variety_flags(entries)),
                 *judge_flags(
                     headline,
                     protocol,
