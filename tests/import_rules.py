@@ -2,7 +2,7 @@
 
 # A module imports from the layers above it only.
 LAYERS = (
-    {"content", "errors", "members.sweep_section"},
+    {"content", "errors", "judging.words", "members.sweep_section"},
     {
         "adaptive",
         "augment",
@@ -35,6 +35,8 @@ LAYERS = (
         "textures.crops",
         "textures.figures",
         "textures.matching",
+        "textures.overlap",
+        "judging.view",
     },
     {
         "logs",
@@ -66,8 +68,10 @@ LAYERS = (
         "networks",
         "reports.recogniser",
         "state",
+        "judging.ladder",
         "judging.statistics",
         "recognition.classification",
+        "textures.families",
         "workdir",
     },
     {
@@ -75,6 +79,7 @@ LAYERS = (
         "study.results",
         "augmentation",
         "collapse.meter",
+        "judging.headline",
         "generator_losses",
         "extractors.controls",
         "extractors.inception",
@@ -95,10 +100,11 @@ LAYERS = (
         "comparison.protocol",
         "sampling",
         "steps",
+        "judging.flags",
         "judging.suite",
         "study.verdict",
+        "textures.headline",
         "textures.sampling",
-        "textures.suite",
     },
     {
         "classes.distances",
@@ -113,13 +119,15 @@ LAYERS = (
         "comparison.judge_result",
         "loop",
         "members.parallel",
-        "textures.evaluation",
         "textures.gate",
         "textures.meter",
-        "textures.seams",
+        "textures.suite",
         "exports.truncation",
     },
     {
+        "judging.influences",
+        "textures.evaluation",
+        "textures.seams",
         "judging.unlabelled",
         "members.plan",
         "recognition.files",
@@ -202,6 +210,7 @@ CLOSED = {
     "textures.report": {
         "reports.curves",
         "errors",
+        "judging.words",
         "metrics",
         "textures.figures",
         "reports.webpage",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gan_jax.content import in_content_order
 from gan_jax.data.procedural import procedural_textures
 from gan_jax.errors import InputError
 from gan_jax.extractors.controls import random_extractor
@@ -17,7 +18,7 @@ _CONTRAST = [kind for kind in TEXTURE_DEGRADATIONS if kind.name == "contrast"]
 
 @pytest.fixture(scope="module")
 def textures():
-    return procedural_textures("quasi_periodic", 24, size=(16, 16), period=5.0)
+    return in_content_order(procedural_textures("quasi_periodic", 24, size=(16, 16), period=5.0))
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import pytest
 from gan_jax import training, workdir
 from gan_jax.checkpoint import Checkpoints
 from gan_jax.config import gan_config
+from gan_jax.content import in_content_order
 from gan_jax.data import Dataset
 from gan_jax.data.procedural import procedural_textures
 from gan_jax.errors import InputError
@@ -38,15 +39,24 @@ def test_a_reading_is_what_the_suite_says():
 def test_no_more_images_than_the_end_judges(monkeypatch):
     monkeypatch.setattr("gan_jax.textures.meter.MOST_CROPS", 8)
     real, fake = _textures(16), _textures(40, seed=1)
-    rows = np.sort(np.random.default_rng(0).permutation(40)[:8])
-    most = np.sort(np.random.default_rng(0).permutation(16)[:8])
-    expected = judge_textures(real[most], fake[rows], families=HEADLINE).metrics["texture_fd"]
+    real, fake = in_content_order(real), in_content_order(fake)
+    expected = judge_textures(real[:8], fake[:8], families=HEADLINE).metrics["texture_fd"]
     found = TextureMeter(_dataset(real)).read(fake)
     assert found["eval/texture_fd"] == pytest.approx(expected["value"], rel=1e-12)
 
 
+def test_order_changes_nothing(monkeypatch):
+    monkeypatch.setattr("gan_jax.textures.meter.MOST_CROPS", 12)
+    real, fake = _textures(20), _textures(16, seed=1)
+    expected = TextureMeter(_dataset(real)).read(fake)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        meter = TextureMeter(_dataset(rng.permutation(real)))
+        assert meter.read(rng.permutation(fake)) == expected
+
+
 def test_a_reference_without_variety_is_refused_at_once():
-    with pytest.raises(InputError, match="varies over the reference"):
+    with pytest.raises(InputError, match="all the same"):
         TextureMeter(_dataset(np.repeat(_textures(1), 6, axis=0)))
 
 

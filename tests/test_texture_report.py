@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
+from gan_jax.judging.words import in_words
 from gan_jax.metrics.texture.cooccurrence import PROPERTIES, cooccurrence_statistics
 from gan_jax.metrics.texture.spectrum import radial_spectrum
 from gan_jax.metrics.texture.statistics import TextureStatistics
@@ -24,6 +25,7 @@ from gan_jax.textures.report import (
     texture_verdict,
     write_texture_report,
 )
+from tests.results import headline
 from tests.test_report import _Reader
 
 
@@ -165,42 +167,40 @@ def test_one_picture_a_side(tmp_path):
     _written(tmp_path / "p.html", _report(real=one, samples=one, outliers=found))
 
 
-# The verdict
+# What it opens with
 
 
-@pytest.mark.parametrize(
-    ("metrics", "message"),
-    [
-        ({}, "farthest in cooccurrence_fd (7.0 ×), nearest in laplacian_swd (1.5 ×)."),
-        ({"texture_fd": _entry(2.2, 2.0)}, "1.1 × the floor of real against real at n = 50: by"),
-        ({"texture_fd": _entry(3.0, 2.0, [1.9, 4.0])}, "as good as real"),
-        ({"texture_fd": _entry(9.0, 2.0)}, "texture_fd 9.00 = 4.5 × the floor"),
-        ({"texture_fd": _entry(9.0, 0.0)}, "no floor to compare with"),
-        ({"texture_fd": _entry(9.0, None)}, "no floor to compare with"),
-        ({"spectrum_fd": _entry(9.0, 1.0)}, "texture_fd was not computed"),
-        ({"texture_fd": _entry(9.0, 2.0) | {"training": 6.0}}, "n = 50 (training images 3.0 ×)."),
-        ({"texture_fd": _entry(9.0, 2.0) | {"training": 9.5}}, "as good as its training images"),
-    ],
-)
-def test_the_verdict(metrics, message):
-    assert message in texture_verdict(_evaluation(**metrics))
+def test_the_first_sentence_is_the_tests_and_no_ratio(tmp_path):
+    judged = {"headline": headline(0.7), "flags": [{"name": "x", "text": "They overlap."}]}
+    evaluation = _evaluation() | judged | {"protocol": {"seed": 3}}
+    text = _written(tmp_path / "p.html", _report(evaluation=evaluation)).text
+    told, size = "Told from real images (p = 0.001;", in_words(headline(0.7)).numbers[0][0]
+    assert text.index("They overlap.") < text.index(told) < text.index("Real and generated")
+    assert size in text and "4.0 ×" not in text[: text.index("Real and generated")]
+    assert "as good as" not in text and "diagnostic" not in text[: text.index(told)]
 
 
-def test_the_verdict_says_why_there_is_no_headline():
+def test_a_run_that_another_judge_opens_keeps_both(tmp_path):
+    """Its page about textures opens with these, and the terminal ends with them."""
+    own, textures = headline(0.3), headline(2.0)
+    textures["training"] = headline(1.5)
+    evaluation = _evaluation() | {
+        "headline": own, "flags": [], "textures": {"headline": textures, "flags": []},
+    }  # fmt: skip
+    verdict = texture_verdict(evaluation)
+    assert verdict == f"As textures: {in_words(textures).verdict}"
+    text = _written(tmp_path / "p.html", _report(evaluation=evaluation)).text
+    assert in_words(textures).verdict in text and in_words(own).verdict not in text
+    rest = in_words(textures["training"]).verdict[1:]
+    assert f"Training images in place of generated ones: t{rest}" in text
+
+
+def test_what_is_missing_is_said():
     skipped = {"laplacian": "too small", "texture_fd": "missing", "cooccurrence": "all constant."}
     evaluation = {"metrics": {}, "protocol": {"skipped": skipped}}
     assert texture_verdict(evaluation) == "texture_fd was not computed: all constant."
-
-
-def test_few_images_are_no_proof():
-    entry = _entry(2.0, 2.0, n=20)
-    assert "so few images" in texture_verdict(_evaluation(texture_fd=entry))
-    assert "few" not in texture_verdict(_evaluation(texture_fd=entry | {"n": 200}))
-
-
-def test_the_diagnostic_is_never_the_verdict():
-    """patterns_fd, at 90 times its floor, is the farthest of all."""
-    assert "patterns_fd" not in texture_verdict(_evaluation())
+    untested = _evaluation() | {"textures": {"headline": {}, "flags": []}}
+    assert "nothing can be tested" in texture_verdict(untested)
 
 
 # Charts

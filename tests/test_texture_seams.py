@@ -95,4 +95,4 @@ def test_what_has_no_borders_is_refused():
     with pytest.raises(InputError, match="uint8"):
         seam_crops(images / 2, 16)
     with pytest.raises(InputError, match="6x6.*at least 8x8"):
-        judge_seams(images, 16, crop=6)
+        judge_seams(_waves(64, 0.0, np.random.default_rng(0))[None], 16, crop=6)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from gan_jax import workdir as folder
+from gan_jax.content import content_order, in_content_order
 from gan_jax.data import Dataset
 from gan_jax.data.progress import progress_bar
 from gan_jax.environment import describe_environment, library_versions
@@ -31,9 +32,15 @@ from gan_jax.textures.crops import (
     cut_crops,
     describe_crops,
     open_side,
-    seeded_rows,
     usual_split,
 )
+from gan_jax.textures.families import (
+    FAMILIES,
+    check_texture_families,
+    portilla_simoncelli_scales,
+)
+from gan_jax.textures.headline import copied_flags
+from gan_jax.textures.overlap import independent_rows
 from gan_jax.textures.report import (
     Outliers,
     Spectra,
@@ -42,16 +49,11 @@ from gan_jax.textures.report import (
     write_texture_report,
 )
 from gan_jax.textures.sampling import sample_texture
-from gan_jax.textures.suite import (
-    FAMILIES,
-    TextureJudgement,
-    check_texture_families,
-    judge_textures,
-    portilla_simoncelli_scales,
-)
+from gan_jax.textures.suite import TextureJudgement, judge_textures
 
-NUM_BOOTSTRAP = 30
 _FEWEST = 4
+_FEW_PICTURES = 10
+_MOST_SEARCHED = 5_000  # training images that copied pieces are looked for in
 _OUTLIERS = 6
 _NEAREST = 2
 _SHOWN = 200
@@ -96,7 +98,10 @@ def evaluate_textures(
     size = crop_size(sides, cutting)
     images, real = (cut_crops(side, size, cutting) for side in sides)
     judge = _open_cnn(extractor, Dataset(sides[1].name, sides[1].split, images=real))
-    judgement = _judge(real, images, judge, families, cutting.seed)
+    cut = [_is_cut(side, crops) for side, crops in zip(sides, (images, real))]
+    judgement = _judge(real, images, judge, families, cutting.seed, crops=cut[0])
+    if cut[1]:
+        judgement = _with_pictures_flag(judgement, sides[1], real)
     protocol = {
         **_side_protocol("samples", sides[0], images),
         **_side_protocol("reference", sides[1], real),
@@ -107,7 +112,7 @@ def evaluate_textures(
         **judgement.protocol,
         "versions": library_versions(),
     }
-    content = {"metrics": judgement.metrics, "protocol": protocol}
+    content = judgement.content() | {"protocol": protocol}
     out.mkdir(parents=True, exist_ok=True)
     report = make_report(
         f"{sides[0].name} against {sides[1].name}", content, judgement, real, images
@@ -129,12 +134,32 @@ def _open_cnn(choice: str, reference: Dataset) -> Extractor | None:
     return found[0]
 
 
+def _is_cut(side: TextureSide, crops: np.ndarray) -> bool:
+    """Whether images may show the same piece of a picture, because they were cut out of it."""
+    return len(crops) > len(side.pictures.names) or side.name.startswith("textures")
+
+
+def _with_pictures_flag(
+    judgement: TextureJudgement, side: TextureSide, crops: np.ndarray
+) -> TextureJudgement:
+    """What crops of few pictures cannot tell, unless it is said already."""
+    pictures = len(side.pictures.names)
+    if pictures >= min(_FEW_PICTURES, len(crops)) or not judgement.headline:
+        return judgement
+    text = (
+        f"The real images are crops of {pictures} picture(s), counted as if they were independent: "
+        "another part of the same picture may be told from them too."
+    )
+    flag = {"name": "few pictures", "text": text, "apart": False}
+    return dataclasses.replace(judgement, flags=(*judgement.flags, flag))
+
+
 def evaluation_text(content: dict[str, Any]) -> str:
-    """The lines below the table of numbers: the verdict, and what was compared."""
+    """The lines below the table of numbers: what was compared, and why there is no headline."""
     protocol = content["protocol"]
+    missing = "" if content.get("headline") else f"{texture_verdict(content)}\n"
     return (
-        f"{texture_verdict(content)}\n"
-        f"samples {protocol['samples']} ({protocol['images']} images), reference "
+        f"{missing}samples {protocol['samples']} ({protocol['images']} images), reference "
         f"{protocol['reference']} ({protocol['reference_split']}, {protocol['reference_images']} "
         f"images); {protocol['crop']}, {protocol['crops']}"
     )
@@ -167,6 +192,24 @@ class RunTextures:
     samples: np.ndarray
     large: list[np.ndarray]
 
+    def added_to(self, content: dict[str, Any]) -> dict[str, Any]:
+        """eval.json of the run with this judgement in it.
+
+        Its numbers come first, its headline and flags stand under 'textures', and as the run's own
+        where nobody else judged.
+        """
+        part = self.judgement.content()
+        opening = {name: part[name] for name in ("headline", "flags")}
+        return (
+            opening
+            | content
+            | {
+                "metrics": part["metrics"] | content["metrics"],
+                "protocol": content["protocol"] | {"textures": part["protocol"]},
+                "textures": opening,
+            }
+        )
+
 
 def judge_run(
     images: np.ndarray,
@@ -181,11 +224,11 @@ def judge_run(
 ) -> RunTextures:
     """A run's images uint8 [n, h, w, c] against held-out ones.
 
-    Of more than 2,000 images of a side, as many are taken in a seeded order. As many training
-    images as generated ones are judged in the same way, and each entry has their number under
-    'training': held-out crops of a photograph overlap one another, which brings the floor down, and
-    they show another part of it than the generator has seen. A generator as good as its training
-    images reaches their number, and not the floor.
+    Of more than 2,000 images of a side, as many are drawn by their content. As many training images
+    as generated ones are judged in the same way: each entry has their number under 'training', and
+    the headline has theirs. Held-out crops of a photograph overlap one another, which brings the
+    floor down, and they show another part of it than the generator has seen. A generator as good as
+    its training images reaches their number, and not the floor.
 
     Args:
         images: what the generator made.
@@ -200,12 +243,18 @@ def judge_run(
     Raises:
         InputError: images too few or too small.
     """
-    real = reference.take(seeded_rows(len(reference), MOST_CROPS, seed))
-    samples = images[seeded_rows(len(images), MOST_CROPS, seed)]
+    real = in_content_order(reference.take(reference.content_order()[:MOST_CROPS]))
+    samples = images[content_order(images)[:MOST_CROPS]]
     cnn = extractor if isinstance(extractor, Extractor) else None
     judgement = _judge(real, samples, cnn, families, seed)
-    seen = training.take(seeded_rows(len(training), len(samples), seed))
+    seen = in_content_order(training.take(training.content_order()[: len(samples)]))
     control = judge_textures(real, seen, extractor=cnn, families=families, seed=seed)
+    headline = dict(judgement.headline)
+    if judgement.test is not None and headline:
+        rows = independent_rows(seen)
+        headline["training"] = judgement.test.headline(
+            {name: found.take(rows) for name, found in control.statistics.items()}
+        )
     numbers = {
         name: entry | {"training": control.metrics[name]["value"]}
         for name, entry in judgement.metrics.items()
@@ -218,8 +267,20 @@ def judge_run(
         "training_images": len(seen),
         "versions": library_versions(),
     }
-    judgement = dataclasses.replace(judgement, metrics=numbers, protocol=protocol)
+    judgement = dataclasses.replace(
+        judgement,
+        metrics=numbers,
+        protocol=protocol,
+        headline=headline,
+        flags=(*judgement.flags, *_copied_flags(samples, training)),
+    )
     return RunTextures(judgement, real, samples, _large_samples(generator, variables, seed))
+
+
+def _copied_flags(samples: np.ndarray, training: Dataset) -> list[dict[str, Any]]:
+    """Whether samples are, or show pieces of, what the generator was trained on."""
+    images = training.take(training.content_order()[:_MOST_SEARCHED])
+    return copied_flags(samples, images, "training image")
 
 
 def _large_samples(generator: nn.Module, variables: Any, seed: int) -> list[np.ndarray]:
@@ -265,7 +326,7 @@ def make_report(
 
     Args:
         title: of the page.
-        content: of eval.json.
+        content: of eval.json, with the judgement in it.
         judgement: that of these images, in this order.
         more: other fields of `TextureReport`.
     """
@@ -307,6 +368,8 @@ def _judge(
     extractor: Any,
     families: Sequence[str] | None,
     seed: int,
+    *,
+    crops: bool = False,
 ) -> TextureJudgement:
     with progress_bar("statistics", 0, " images") as bar:
 
@@ -320,7 +383,8 @@ def _judge(
             extractor=extractor,
             families=families,
             seed=seed,
-            num_bootstrap=NUM_BOOTSTRAP,
+            complete=True,
+            crops=crops,
             progress=progress,
         )
     if not judgement.metrics:

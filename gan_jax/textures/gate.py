@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gan_jax import metrics
+from gan_jax.content import in_content_order
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import checked_images
 from gan_jax.extractors.pack import Extractor
@@ -20,7 +21,7 @@ from gan_jax.metrics.texture.features import gram_distance, patch_frechet_distan
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser, headline_features
 from gan_jax.metrics.texture.laplacian import laplacian_distance
 from gan_jax.textures.degradations import TEXTURE_DEGRADATIONS, texture_pool
-from gan_jax.textures.suite import STATISTICS, check_texture_families
+from gan_jax.textures.families import STATISTICS, check_texture_families
 
 _LAPLACIAN_PATCHES, _LAPLACIAN_PROJECTIONS = 1 << 12, 64
 
@@ -69,6 +70,8 @@ def texture_sensitivity(
 ) -> tuple[SensitivityRow, ...]:
     """Damages textures in every way, strength and seed, and measures what is seen.
 
+    The order of the images changes nothing.
+
     Args:
         images: real textures uint8 [m, h, w, c], m >= 8; n = m // 2 a side.
         families: names of `STATISTICS`, each measured by itself, 'laplacian', and 'cnn'; texture_fd
@@ -97,6 +100,7 @@ def texture_sensitivity(
             f"there are {len(images)} images and {num_seeds} seed(s); expected at least 8 images "
             "for two halves, and 2 seeds for a spread."
         )
+    images = in_content_order(images)
     measure = _Measure(images, families, extractor)
     halves = [random_halves(len(images), seed) for seed in range(num_seeds)]
     floors = [measure(one, images[other]) for one, other in halves]

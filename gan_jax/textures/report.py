@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.errors import InputError
+from gan_jax.judging.words import Words, in_words
 from gan_jax.metrics.texture.headline import HEADLINE as PARTS
 from gan_jax.metrics.texture.statistics import TextureStatistics
 from gan_jax.reports import webpage
@@ -17,15 +18,12 @@ from gan_jax.reports.curves import training_section
 from gan_jax.textures.figures import excess_chart, histogram_panels, spectrum_chart
 
 HEADLINE = "texture_fd"
-DIAGNOSTIC = ("patterns_fd",)
 _SHOWN_DISTANCES = (1, 4)  # of co-occurrence, in pixels
 _GRID_WIDTH = 520
 _TILE = 128
-_ENOUGH = 50  # images a side
-_CLOSE = 1.2  # a ratio that real crops reach among themselves by chance
 
 _MEANING = {
-    "texture_fd": "The headline: Fréchet distance between all statistics together.",
+    "texture_fd": "Fréchet distance between all statistics together.",
     "spectrum_fd": "How much there is of each frequency in each direction: wrong where strokes are "
     "too fine, too coarse, turned, or where the picture is blurred or noisy.",
     "cooccurrence_fd": "Which grey values lie side by side, at 1 to 8 pixels: wrong where "
@@ -79,7 +77,8 @@ class TextureReport:
 
     Attributes:
         title: of the page.
-        evaluation: the content of eval.json: {'metrics', 'protocol'}.
+        evaluation: the content of eval.json: {'headline', 'flags', 'metrics', 'protocol'}; where
+            'textures' has a headline and flags, those.
         real: crops of the reference, uint8 [m, h, w, c].
         samples: generated crops, uint8 [n, h, w, c].
         large: large samples of a run, each uint8 [h, w, c].
@@ -140,38 +139,31 @@ def texture_sections(report: TextureReport) -> list[str]:
 
 
 def texture_verdict(evaluation: Mapping[str, Any]) -> str:
-    """What the numbers of eval.json say in one line."""
-    metrics = evaluation["metrics"]
-    entry = metrics.get(HEADLINE)
-    if entry is None:
+    """What eval.json says of the images as textures, in a line."""
+    headline = texture_opening(evaluation)[0]
+    if not headline and HEADLINE in evaluation["metrics"]:
+        return "Fewer than two real images share nothing with others, so nothing can be tested."
+    if not headline:
         reason = _missing(_flat(evaluation.get("protocol", {})).get("skipped", {}))
         return f"{HEADLINE} was not computed{f': {reason}' if reason else '.'}"
-    ratio = ratio_of(entry)
-    line = f"{HEADLINE} {webpage.number(entry['value'])}"
-    if ratio is None:
-        return f"{line} at n = {entry['n']:,}; the reference has no floor to compare with."
-    line += f" = {webpage.number(ratio, 2)} × the floor of real against real at n = {entry['n']:,}"
-    if entry.get("training"):
-        line += f" (training images {webpage.number(entry['training'] / entry['floor'], 2)} ×)"
-    ci = entry.get("ci")
-    if ratio <= _CLOSE or (ci and ci[0] <= entry["floor"]):
-        few = "" if entry["n"] >= _ENOUGH else ", but so few images show large differences only"
-        return f"{line}: by these statistics as good as real{few}."
-    if entry.get("training") and entry["value"] <= entry["training"]:
-        return f"{line}: by these statistics as good as its training images."
-    parts = {
-        name: ratio_of(part)
-        for name, part in metrics.items()
-        if name in _MEANING and name != HEADLINE and name not in DIAGNOSTIC
-    }
-    parts = {name: part for name, part in parts.items() if part is not None}
-    if not parts:
-        return f"{line}."
-    worst, best = max(parts, key=parts.get), min(parts, key=parts.get)
-    line += f"; farthest in {worst} ({webpage.number(parts[worst], 2)} ×)"
-    if best != worst:
-        line += f", nearest in {best} ({webpage.number(parts[best], 2)} ×)"
-    return f"{line}."
+    return f"As textures: {_in_words(headline).verdict}"
+
+
+def texture_opening(evaluation: Mapping[str, Any]) -> tuple[Mapping[str, Any], Sequence[Any]]:
+    """Headline and flags of eval.json about textures; {} and none where there are none."""
+    of_run = "textures" in evaluation.get("protocol", {})  # whose own headline is another judge's
+    part = evaluation.get("textures", {} if of_run else evaluation)
+    return part.get("headline") or {}, part.get("flags") or ()
+
+
+def _in_words(headline: Mapping[str, Any]) -> Words:
+    """The headline, with the training images beside the generated ones where they were judged."""
+    words = in_words(headline)
+    if not headline.get("training"):
+        return words
+    training = in_words(headline["training"]).verdict
+    note = f"Training images in place of generated ones: {training[0].lower()}{training[1:]}"
+    return dataclasses.replace(words, note=f"{note} {words.note}".strip())
 
 
 def _missing(skipped: Mapping[str, str]) -> str:
@@ -188,19 +180,13 @@ def ratio_of(entry: Mapping[str, Any]) -> float | None:
 
 
 def _header(report: TextureReport) -> str:
-    metrics = report.evaluation["metrics"]
-    numbers = []
-    for name in _MEANING:
-        entry = metrics.get(name)
-        if not entry or name in DIAGNOSTIC:
-            continue
-        ratio = ratio_of(entry)
-        if ratio is None:
-            numbers.append((webpage.number(entry["value"]), f"{name}; 0 is the goal"))
-        else:
-            meaning = "; 1 × is as good as real" if name == HEADLINE else ""
-            numbers.append((f"{webpage.number(ratio, 2)} ×", f"the floor in {name}{meaning}"))
-    return webpage.header(report.title, texture_verdict(report.evaluation), "", numbers[:4])
+    headline, flags = texture_opening(report.evaluation)
+    texts = [flag["text"] for flag in flags]
+    if not headline:
+        verdict = texture_verdict(report.evaluation)
+        return webpage.header(report.title, verdict, "", (), flags=texts)
+    words = _in_words(headline)
+    return webpage.header(report.title, words.verdict, words.note, words.numbers, flags=texts)
 
 
 def _pictures(report: TextureReport) -> str:
@@ -254,8 +240,8 @@ def _metrics(report: TextureReport) -> str:
     return webpage.section(
         "How good",
         "The second column is what real crops score when they stand in for the generated ones, at "
-        "the same n: it is the floor, and a value at its floor cannot be told from real by this "
-        "measure. Lower is better."
+        "the same n: it is the floor. Lower is better. A floor falls as n grows, so a value over "
+        "its floor is to be compared at one n only."
         + (
             " Training images score more than the floor where held-out crops overlap or show "
             "another part of a photograph: a generator can be expected to reach their number."
@@ -279,7 +265,7 @@ def _rows(metrics: Mapping[str, Any], names: Sequence[str], seen: bool) -> list[
             [
                 name,
                 webpage.number(entry["value"]),
-                webpage.number(entry.get("floor", entry.get("real"))),
+                _real_text(entry),
                 "–" if ratio is None else f"{webpage.number(ratio, 2)} ×",
                 *([webpage.number(entry.get("training"))] if seen else []),
                 f"{webpage.number(ci[0])} to {webpage.number(ci[1])}" if ci else "–",
@@ -288,6 +274,12 @@ def _rows(metrics: Mapping[str, Any], names: Sequence[str], seen: bool) -> list[
             ]
         )
     return rows
+
+
+def _real_text(entry: Mapping[str, Any]) -> str:
+    text = webpage.number(entry.get("floor", entry.get("real")))
+    spread = entry.get("floor_spread")
+    return f"{text} ± {webpage.number(spread, 2)}" if spread else text
 
 
 def _flat(protocol: Mapping[str, Any]) -> dict[str, Any]:

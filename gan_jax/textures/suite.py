@@ -17,17 +17,22 @@ from scipy.spatial.distance import cdist
 
 import gan_jax
 from gan_jax import metrics
-from gan_jax.errors import InputError, nearest
+from gan_jax.content import content_order
+from gan_jax.errors import InputError
 from gan_jax.extractors.common import checked_images, shape_text
 from gan_jax.extractors.pack import Extractor
-from gan_jax.metrics.texture.cooccurrence import cooccurrence_statistics
 from gan_jax.metrics.texture.features import gram_distance, patch_frechet_with_floor
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser, headline_features
 from gan_jax.metrics.texture.laplacian import laplacian_distance
-from gan_jax.metrics.texture.patterns import binary_patterns
-from gan_jax.metrics.texture.portilla_simoncelli import portilla_simoncelli
-from gan_jax.metrics.texture.spectrum import polar_spectrum
 from gan_jax.metrics.texture.statistics import TextureStatistics
+from gan_jax.textures.families import (
+    FAMILIES,
+    STATISTICS,
+    check_texture_families,
+    portilla_simoncelli_scales,
+)
+from gan_jax.textures.headline import TextureTest, check_variety, texture_flags
+from gan_jax.textures.overlap import independent_rows
 
 Entry = dict[str, Any]
 
@@ -38,37 +43,7 @@ _SPLITS, _FEW_SPLITS = 8, 2  # few where a distance takes seconds
 _IMAGES_AT_ONCE = 500
 _MOST_NEIGHBOURS = 2_000
 _MAP_BYTES = 1 << 29
-_INTERVAL_AXES = 128
 _LAPLACIAN_PATCHES, _LAPLACIAN_PROJECTIONS = 1 << 14, 128
-_PYRAMID_SIDE = 7  # of the autocorrelations; the coarsest scale must hold it
-
-
-def portilla_simoncelli_scales(height: int, width: int) -> int:
-    """Scales of the pyramid for images of a size: 3 from 56 pixels on, 2 from 28, 1 from 14.
-
-    Raises:
-        InputError: smaller images.
-    """
-    for scales in (3, 2, 1):
-        if min(height, width) >= _PYRAMID_SIDE * 2**scales:
-            return scales
-    raise InputError(
-        f"the images are {height}x{width}; Portilla-Simoncelli statistics need at least "
-        f"{2 * _PYRAMID_SIDE}x{2 * _PYRAMID_SIDE}. Give larger crops."
-    )
-
-
-def _portilla_simoncelli(images: np.ndarray) -> TextureStatistics:
-    return portilla_simoncelli(images, num_scales=portilla_simoncelli_scales(*images.shape[1:3]))
-
-
-STATISTICS: dict[str, Callable[[np.ndarray], TextureStatistics]] = {
-    "spectrum": polar_spectrum,
-    "cooccurrence": cooccurrence_statistics,
-    "portilla_simoncelli": _portilla_simoncelli,
-    "patterns": binary_patterns,
-}
-FAMILIES = (*STATISTICS, "laplacian", "cnn")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,16 +51,20 @@ class TextureJudgement:
     """What the statistics say of a set of textures.
 
     Attributes:
-        metrics: name to {'value', 'floor', 'ci', 'n'}: texture_fd, the headline; spectrum_fd,
-            cooccurrence_fd, portilla_simoncelli_fd, its parts; patterns_fd, a diagnostic;
-            laplacian_swd; with an extractor patch_fd and gram_distance. 'ci' is None where none
-            was asked for or none exists.
+        metrics: name to {'value', 'floor', 'ci', 'n'}, and for Frechet distances 'floor_spread':
+            texture_fd, all together; spectrum_fd, cooccurrence_fd, portilla_simoncelli_fd, its
+            parts; patterns_fd, a diagnostic; laplacian_swd; with an extractor patch_fd and
+            gram_distance. 'ci' is None where none was asked for or none exists.
         protocol: what the numbers depend on, and why a family is missing.
         reference_statistics: family to the statistics of the reference.
         statistics: family to the statistics of the images.
         distances: float64 [n], how far each image's statistics lie from the nearest real image's,
             over the median of that distance among real images: at 1 it is as far from them as they
             are from one another.
+        headline: see `gan_jax.judging.headline.make_headline`; {} of a quick judgement, and where
+            texture_fd cannot be computed.
+        flags: what a reader must know first, [{'name', 'text', 'apart'}].
+        test: which gave the headline, for other images; None without one.
     """
 
     metrics: dict[str, Entry]
@@ -93,6 +72,18 @@ class TextureJudgement:
     reference_statistics: dict[str, TextureStatistics]
     statistics: dict[str, TextureStatistics]
     distances: np.ndarray
+    headline: dict[str, Any] = dataclasses.field(default_factory=dict)
+    flags: tuple[dict[str, Any], ...] = ()
+    test: TextureTest | None = None
+
+    def content(self) -> dict[str, Any]:
+        """Its part of eval.json."""
+        return {
+            "headline": self.headline,
+            "flags": list(self.flags),
+            "metrics": self.metrics,
+            "protocol": self.protocol,
+        }
 
 
 def judge_textures(
@@ -102,23 +93,28 @@ def judge_textures(
     extractor: Extractor | None = None,
     families: Sequence[str] | None = None,
     seed: int = 0,
-    num_bootstrap: int = 0,
+    complete: bool = False,
+    crops: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> TextureJudgement:
     """The numbers of textures uint8 [n, h, w, c] against real ones uint8 [m, h, w, c].
+
+    The order of neither side changes any number; what is given for each image comes in the order in
+    which the images were given.
 
     Args:
         reference: real images that the generator was not trained on, m >= 4.
         images: generated ones, n >= 2, of the same size and channels.
         extractor: a trained CNN for patch_fd and gram_distance, the family 'cnn'; None for none.
         families: names of `FAMILIES`; None for all that can be computed.
-        seed: of halves, patches and resamplings.
-        num_bootstrap: resamplings for intervals; 0 for none.
+        seed: of halves, patches and permutations.
+        complete: with headline, flags and intervals; else quickly, as during training.
+        crops: whether the images were cut out of pictures too, and may overlap as real ones may.
         progress: called with the number of images done, each counted once a family.
 
     Raises:
-        InputError: images of different sizes, too few or too small; an unknown family, or a named
-            one that cannot be computed.
+        InputError: images of different sizes, too few or too small; a reference of equal or of flat
+            images; an unknown family, or a named one that cannot be computed.
     """
     reference, images = checked_images(reference), checked_images(images)
     check_texture_families(families or ())
@@ -132,26 +128,36 @@ def judge_textures(
             f"there are {len(reference)} real and {len(images)} generated images; at least 4 and 2 "
             "are needed for a distance with a floor, and hundreds for one that means something."
         )
-    if num_bootstrap < 0 or num_bootstrap == 1:
-        raise InputError(f"num_bootstrap is {num_bootstrap}; expected 0 (no interval) or >= 2.")
     if families is not None and "cnn" in families and extractor is None:
         raise InputError("the family 'cnn' needs an extractor: give one, or leave it out.")
     if extractor is not None and (families is None or "cnn" in families):
         extractor.check_shape(images.shape[1:])
-    return _Session(
-        reference, images, extractor, families, seed, num_bootstrap, progress
-    ).judgement()
+    check_variety(reference)
+    orders = content_order(reference), content_order(images)
+    session = _Session(
+        reference[orders[0]], images[orders[1]], extractor, families, seed, complete, progress
+    )
+    return _unsorted(session.judgement(crops), *orders)
 
 
-def check_texture_families(names: Sequence[str]) -> None:
-    """Raises InputError for a name that is none of `FAMILIES`."""
-    for name in names:
-        if name not in FAMILIES:
-            raise InputError(f"the texture family {name!r} is not known: {nearest(name, FAMILIES)}")
+def _unsorted(
+    judgement: TextureJudgement, reference_order: np.ndarray, order: np.ndarray
+) -> TextureJudgement:
+    """What is given for each image, in the order in which the images were given."""
+
+    def back(statistics: dict[str, TextureStatistics], order: np.ndarray):
+        return {name: found.take(np.argsort(order)) for name, found in statistics.items()}
+
+    return dataclasses.replace(
+        judgement,
+        reference_statistics=back(judgement.reference_statistics, reference_order),
+        statistics=back(judgement.statistics, order),
+        distances=judgement.distances[np.argsort(order)],
+    )
 
 
 class _Session:
-    """One call of `judge_textures`: what was asked for, and what was found so far."""
+    """One call of `judge_textures`, both sides in the order of their content."""
 
     def __init__(
         self,
@@ -160,13 +166,13 @@ class _Session:
         extractor: Extractor | None,
         families: Sequence[str] | None,
         seed: int,
-        num_bootstrap: int,
+        complete: bool,
         progress: Callable[[int], None] | None,
     ) -> None:
         self._sides = (reference, images)
         self._extractor = extractor
         self._families = families
-        self._seed, self._num_bootstrap = seed, num_bootstrap
+        self._seed, self._complete = seed, complete
         self._progress = progress
         self._done = 0
         self._statistics: dict[str, tuple[TextureStatistics, TextureStatistics]] = {}
@@ -174,7 +180,7 @@ class _Session:
         self._metrics: dict[str, Entry] = {}
         self._skipped: dict[str, str] = {}
 
-    def judgement(self) -> TextureJudgement:
+    def judgement(self, crops: bool) -> TextureJudgement:
         for name in FAMILIES if self._families is None else self._families:
             if name == "cnn" and self._extractor is None:
                 continue
@@ -184,14 +190,25 @@ class _Session:
                 if self._families is not None:
                     raise
                 self._skipped[name] = str(error)
-        features = self._headline()
-        return TextureJudgement(
+        features = self._all_together()
+        real, fake = ({name: pair[i] for name, pair in self._statistics.items()} for i in (0, 1))
+        judgement = TextureJudgement(
             metrics=self._metrics,
             protocol=self._protocol(),
-            reference_statistics={name: pair[0] for name, pair in self._statistics.items()},
-            statistics={name: pair[1] for name, pair in self._statistics.items()},
+            reference_statistics=real,
+            statistics=fake,
             distances=self._distances(features),
         )
+        if features is None or not self._complete:
+            return judgement
+        reference, images = self._sides
+        test = TextureTest(reference, real, seed=self._seed)
+        if crops:
+            rows = independent_rows(images)
+            fake = {name: found.take(rows) for name, found in fake.items()}
+        headline = test.headline(fake)
+        flags = texture_flags(headline, reference, images, tested=len(test.rows))
+        return dataclasses.replace(judgement, headline=headline, flags=tuple(flags), test=test)
 
     def _compute(self, name: str) -> None:
         if name == "laplacian":
@@ -217,36 +234,17 @@ class _Session:
             self._progress(self._done)
 
     def _frechet(self, reference: np.ndarray, generated: np.ndarray) -> Entry:
-        result = metrics.frechet_with_floor(
-            reference, generated, num_splits=_SPLITS, num_bootstrap=0, seed=self._seed
+        return _entry(
+            metrics.frechet_with_floor(
+                reference,
+                generated,
+                num_splits=_SPLITS,
+                interval=self._complete,
+                seed=self._seed,
+            )
         )
-        if self._num_bootstrap:
-            half_width = self._half_width(reference, generated)
-            interval = (max(result.value - half_width, 0.0), result.value + half_width)
-            result = dataclasses.replace(result, ci=interval)
-        return _entry(result)
 
-    def _half_width(self, reference: np.ndarray, generated: np.ndarray) -> float:
-        """Of the interval, along the principal axes of both sides, which takes seconds a hundred.
-
-        They hold 99.5 % of the variance of texture_fd's 689 columns, and the width along them was
-        within 1 % of that in all columns wherever both were taken.
-        """
-        if reference.shape[1] > _INTERVAL_AXES:
-            both = np.concatenate([reference, generated])
-            both -= both.mean(axis=0)
-            axes = np.linalg.eigh(both.T @ both)[1][:, -_INTERVAL_AXES:]
-            reference, generated = reference @ axes, generated @ axes
-        resampled = metrics.frechet_with_floor(
-            reference,
-            generated,
-            num_splits=_SPLITS,
-            num_bootstrap=self._num_bootstrap,
-            seed=self._seed,
-        )
-        return resampled.ci[1] - resampled.value
-
-    def _headline(self) -> list[np.ndarray] | None:
+    def _all_together(self) -> list[np.ndarray] | None:
         """Puts texture_fd in front; its features of both sides, or None where a part is missing."""
         missing = [name for name in HEADLINE if name not in self._statistics]
         if missing:
@@ -316,7 +314,7 @@ class _Session:
             reference,
             images,
             num_splits=_SPLITS,
-            num_bootstrap=self._num_bootstrap,
+            num_bootstrap=30 if self._complete else 0,  # SHIM
             seed=self._seed,
         )
         gram = self._averaged(gram_distance, reference, images)
@@ -386,6 +384,7 @@ def _entry(result: metrics.FrechetResult) -> Entry:
     return {
         "value": result.value,
         "floor": result.floor,
+        "floor_spread": result.floor_spread,
         "ci": None if result.ci is None else list(result.ci),
         "n": result.n,
     }

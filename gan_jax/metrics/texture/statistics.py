@@ -18,3 +18,7 @@ class TextureStatistics:
 
     names: tuple[str, ...]
     values: np.ndarray
+
+    def take(self, rows: np.ndarray) -> TextureStatistics:
+        """Those of the images `rows`."""
+        return TextureStatistics(self.names, self.values[rows])
