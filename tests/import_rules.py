@@ -194,6 +194,7 @@ CLOSED = {
         "classes.pictures",
         "classes.report",
         "recognition.figures",
+        "judging.words",
         "recognition.leakage",
         "reports.curves",
         "errors",

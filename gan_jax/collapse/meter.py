@@ -252,6 +252,7 @@ class CollapseRule:
         return Collapse(last.step, streak[0][0].step, streak[-1][1])
 
     def below_limits(self, reading: Reading) -> tuple[str, ...]:
+        """What of one reading is bad by the absolute limits, in words; empty if nothing is."""
         found = []
         if reading.coverage_share < self.coverage:
             found.append(
