@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,39 @@ from gan_jax import metrics
 from gan_jax.classes.agreement import agreement_entry
 from gan_jax.data import Dataset
 from gan_jax.extractors.pack import Extractor
+from gan_jax.judging.protocol import make_protocol
 from gan_jax.members.statistics import Summary
 from gan_jax.recognition.reading import Readings, difference, held_out
 from gan_jax.recognition.selection import Selection
+
+
+def recognition_protocol(
+    subject: Mapping[str, Any],
+    recognisers: Sequence[Extractor],
+    *,
+    images: int,
+    reference: Dataset | None,
+) -> dict[str, Any]:
+    """What the numbers depend on.
+
+    Args:
+        subject: where the images come from; with the 'seed' of those that were drawn.
+        recognisers: that read them.
+        images: how many were read.
+        reference: the real images, or None.
+    """
+    preprocessing = dict.fromkeys(pack.record["preprocessing"] for pack in recognisers)
+    return make_protocol(
+        {
+            **subject,
+            "labels_by": "mean of the recognisers' probabilities",
+            "recognisers": {pack.stamp: pack.digest for pack in recognisers},
+        },
+        seed=subject.get("seed"),
+        images=images,
+        preprocessing="; ".join(preprocessing),
+        reference=reference,
+    )
 
 
 def joint_numbers(
@@ -219,10 +249,12 @@ def recognition_table(content: dict[str, Any]) -> str:
     for part in content["recognisers"] + mean * (len(content["recognisers"]) > 1):
         found = part.get("calibration")
         if found:
+            low, high = found["ci"]
             lines.append(
-                f"{part['name']}: {found['accuracy']:.2%} of {found['n']:,} real images right, "
-                f"mean confidence {found['confidence']:.2%}, expected calibration error "
-                f"{found['expected_error']:.2%} (calibrated: {found['floor']:.2%})"
+                f"{part['name']}: {found['accuracy']:.2%} of {found['n']:,} real images right "
+                f"({low:.2%} to {high:.2%}), mean confidence {found['confidence']:.2%}, expected "
+                f"calibration error {found['expected_error']:.2%} (calibrated: "
+                f"{found['floor']:.2%})"
             )
     for other in content.get("selection", {}).get("others", []):
         gap = other["gap"]
