@@ -214,6 +214,7 @@ CLOSED = {
         "judging.words",
         "metrics",
         "textures.figures",
+        "textures.overlap",
         "reports.webpage",
     },
     "reports.recogniser": {"errors", "reports.figures", "metrics", "reports.webpage"},

@@ -127,7 +127,7 @@ def test_one_photograph_against_another(tmp_path):
     assert len(protocol["reference_fingerprint"]) == 64 and protocol["seed"] == 0
     assert {"jax", "numpy", "python", "gan_jax"} <= set(protocol["versions"])
     page = (tmp_path / "out" / "report.html").read_text()
-    assert page.index("crops of 1 picture") < page.index(verdict[:40])
+    assert page.index("crops of one picture") < page.index(verdict[:40])
     for part in ("Real and generated", "Power spectrum", "At 1 pixel", "Farthest from"):
         assert part in page
     assert "large sample" not in page

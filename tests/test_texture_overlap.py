@@ -73,3 +73,12 @@ def test_small_images_are_no_error(shape):
     images = _RNG.integers(0, 256, (8, *shape, 1), dtype=np.uint8)
     assert len(independent_rows(images)) == 8
     assert not shows_piece_of(images[:4], images[4:]).any()
+
+
+@pytest.mark.parametrize("side", [7, 16, 28, 64])
+def test_images_of_one_tone_are_no_error(side):
+    images = np.arange(8, dtype=np.uint8)[:, None, None, None] + np.zeros(
+        (1, side, side, 1), np.uint8
+    )
+    assert len(independent_rows(images)) == 8
+    assert not shows_piece_of(images[:4], images[4:]).any()

@@ -40,7 +40,7 @@ from gan_jax.textures.families import (
     portilla_simoncelli_scales,
 )
 from gan_jax.textures.headline import copied_flags
-from gan_jax.textures.overlap import independent_rows
+from gan_jax.textures.overlap import FEW_PICTURES, OVERLAPPING, independent_rows
 from gan_jax.textures.report import (
     Outliers,
     Spectra,
@@ -144,13 +144,15 @@ def _with_pictures_flag(
 ) -> TextureJudgement:
     """What crops of few pictures cannot tell, unless it is said already."""
     pictures = len(side.pictures.names)
-    if pictures >= min(_FEW_PICTURES, len(crops)) or not judgement.headline:
+    said = not judgement.headline or any(flag["name"] == OVERLAPPING for flag in judgement.flags)
+    if said or pictures >= min(_FEW_PICTURES, len(crops)):
         return judgement
+    source = "one picture" if pictures == 1 else f"{pictures} pictures"
     text = (
-        f"The real images are crops of {pictures} picture(s), counted as if they were independent: "
-        "another part of the same picture may be told from them too."
+        f"The real images are crops of {source}, counted as if they were independent: another part "
+        "of the same picture may be told from them too."
     )
-    flag = {"name": "few pictures", "text": text, "apart": False}
+    flag = {"name": FEW_PICTURES, "text": text, "apart": False}
     return dataclasses.replace(judgement, flags=(*judgement.flags, flag))
 
 
@@ -195,18 +197,17 @@ class RunTextures:
     def added_to(self, content: dict[str, Any]) -> dict[str, Any]:
         """eval.json of the run with this judgement in it.
 
-        Its numbers come first, its headline and flags stand under 'textures', and as the run's own
+        Its numbers come first; its headline and flags stand under 'textures', and as the run's own
         where nobody else judged.
         """
-        part = self.judgement.content()
-        opening = {name: part[name] for name in ("headline", "flags")}
+        judgement = self.judgement
         return (
-            opening
+            judgement.opening
             | content
             | {
-                "metrics": part["metrics"] | content["metrics"],
-                "protocol": content["protocol"] | {"textures": part["protocol"]},
-                "textures": opening,
+                "metrics": judgement.metrics | content["metrics"],
+                "protocol": content["protocol"] | {"textures": judgement.protocol},
+                "textures": judgement.opening,
             }
         )
 
@@ -326,13 +327,13 @@ def make_report(
 
     Args:
         title: of the page.
-        content: of eval.json, with the judgement in it.
+        content: of eval.json.
         judgement: that of these images, in this order.
         more: other fields of `TextureReport`.
     """
     return TextureReport(
         title=title,
-        evaluation=content,
+        evaluation=content | {"textures": judgement.opening},
         real=_shuffled(real),
         samples=_shuffled(samples),
         spectra=_radial_spectra(real, samples),

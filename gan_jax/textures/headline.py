@@ -29,7 +29,7 @@ from gan_jax.metrics.texture.grey import grey_images
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser
 from gan_jax.metrics.texture.statistics import TextureStatistics
 from gan_jax.textures.families import STATISTICS
-from gan_jax.textures.overlap import independent_rows, shows_piece_of
+from gan_jax.textures.overlap import OVERLAPPING, independent_rows, shows_piece_of
 
 Statistics = Mapping[str, TextureStatistics]
 Flag = dict[str, Any]
@@ -168,7 +168,7 @@ def texture_flags(
     ):
         different = len(np.unique(content_keys(side)))
         if 2 * different <= len(side):
-            text = f"Of the {len(side):,} {title} only {different:,} are different."
+            text = f"The {len(side):,} {title} are only {different:,} different one(s), repeated."
             flags.append(_flag(name, text, apart=apart))
     flags += copied_flags(images, reference, "real image")
     looked_at = min(len(reference), _MOST_REAL)
@@ -178,7 +178,7 @@ def texture_flags(
             "and these alone are tested. Another part of the same picture may be told from them "
             "too."
         )
-        flags.append(_flag("overlapping", text))
+        flags.append(_flag(OVERLAPPING, text))
     return flags
 
 

@@ -16,6 +16,9 @@ from __future__ import annotations
 
 import numpy as np
 
+OVERLAPPING, FEW_PICTURES = "overlapping", "few pictures"
+"""Names of flags: real crops that share pieces, and that are of few pictures though they do not."""
+
 MOST_IMAGES = 1_000
 """That `independent_rows` looks at."""
 
@@ -99,7 +102,7 @@ def _pieces(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows, columns = (top[:, None] + places)[:, :, None], (left[:, None] + places)[:, None]
         tones = part.sum(axis=-1, dtype=np.uint8)[image[:, None, None], rows, columns]
         there = np.zeros((len(image), 256), bool)
-        np.put_along_axis(there, tones.reshape(len(image), -1).astype(np.int64), True, axis=1)
+        np.put_along_axis(there, tones.reshape(-1, side * side).astype(np.int64), True, axis=1)
         kept = there.sum(axis=1) >= side
         keys.append(hashes[image, top, left][kept])
         owners.append(image[kept] + start)

@@ -16,6 +16,7 @@ from gan_jax.metrics.texture.statistics import TextureStatistics
 from gan_jax.reports import webpage
 from gan_jax.reports.curves import training_section
 from gan_jax.textures.figures import excess_chart, histogram_panels, spectrum_chart
+from gan_jax.textures.overlap import FEW_PICTURES, OVERLAPPING
 
 HEADLINE = "texture_fd"
 _SHOWN_DISTANCES = (1, 4)  # of co-occurrence, in pixels
@@ -247,10 +248,19 @@ def _metrics(report: TextureReport) -> str:
             "another part of a photograph: a generator can be expected to reach their number."
             if seen
             else ""
-        ),
+        )
+        + _dependence(report),
         *tables,
         "<h3>How it was measured</h3>" + webpage.facts(_flat(protocol)) if protocol else "",
     )
+
+
+def _dependence(report: TextureReport) -> str:
+    """What crops of one picture do to the table."""
+    names = {flag["name"] for flag in texture_opening(report.evaluation)[1]}
+    if not names & {OVERLAPPING, FEW_PICTURES}:
+        return ""
+    return " Crops of one picture count as independent here: floors and intervals are too small."
 
 
 def _rows(metrics: Mapping[str, Any], names: Sequence[str], seen: bool) -> list[list[str]]:

@@ -76,14 +76,14 @@ class TextureJudgement:
     flags: tuple[dict[str, Any], ...] = ()
     test: TextureTest | None = None
 
+    @property
+    def opening(self) -> dict[str, Any]:
+        """What eval.json and a page about textures open with: 'headline' and 'flags'."""
+        return {"headline": self.headline, "flags": list(self.flags)}
+
     def content(self) -> dict[str, Any]:
         """Its part of eval.json."""
-        return {
-            "headline": self.headline,
-            "flags": list(self.flags),
-            "metrics": self.metrics,
-            "protocol": self.protocol,
-        }
+        return self.opening | {"metrics": self.metrics, "protocol": self.protocol}
 
 
 def judge_textures(
