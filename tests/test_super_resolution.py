@@ -406,6 +406,9 @@ def test_too_few_held_out_images(packs):
     small = Dataset("small", "test", images=pixels(30, 8, 8, 1))
     with pytest.raises(InputError, match="8x8, and SSIM"):
         hold_out(small, gan, None, count=5, textures=False, batch_size=4)
+    black = Dataset("black", "test", images=np.zeros((30, 16, 16, 1), np.uint8))
+    with pytest.raises(InputError, match="10 real images are all the same"):
+        hold_out(black, gan, None, count=5, textures=True, batch_size=4)
     enough = Dataset("enough", "test", images=pixels(30, 16, 16, 1))
     held = hold_out(enough, gan, None, count=5, textures=False, batch_size=4)
     originals = {image.tobytes() for image in held.originals}

@@ -34,6 +34,7 @@ from gan_jax.super_resolution.differences import kernel_difference, mean_differe
 from gan_jax.super_resolution.fidelity import check_ssim_size, mean_entry, psnr, ssim
 from gan_jax.super_resolution.report import SuperResolutionReport, write_super_resolution_report
 from gan_jax.super_resolution.scaling import bicubic, repeat_pixels
+from gan_jax.textures.headline import check_variety
 from gan_jax.textures.suite import judge_textures
 
 WARM_UP, PIXEL = "warm_up", "pixel"  # folders in that of the run
@@ -183,6 +184,8 @@ def hold_out(
     order = test.draw(_SHARES * count, seed=_SEED)
     originals, others = test.take(order[:count]), order[count:]
     labels = None if test.labels is None else test.labels[others]
+    if textures:
+        check_variety(test.take(others))
     reference = dataclasses.replace(test, images=test.take(others), source=None, labels=labels)
     judge = None
     if extractor is not None:

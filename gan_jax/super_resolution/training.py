@@ -64,6 +64,8 @@ def train_super_resolution(
         hold_out, test, gan, extractor, batch_size=config.evaluation.batch_size
     )
     quick = hold(count=config.evaluation.num_samples, textures=False)  # they take seconds each time
+    # Made before the training, so that images which cannot be compared are refused now.
+    final = hold(count=num_final_samples(config), textures=config.evaluation.textures)
     alone = pixel_only(gan, config, num_steps)
     plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
     key = jax.random.key(config.seed)
@@ -103,7 +105,7 @@ def train_super_resolution(
         ema=state.ema,
         step=num_steps,
         pixel=(alone, contender.ema),
-        held_out=hold(count=num_final_samples(config), textures=config.evaluation.textures),
+        held_out=final,
         train=train,
     )
 
