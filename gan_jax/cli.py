@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
-from gan_jax.judging.words import in_words
+from gan_jax.judging.words import in_words, ratio_text, ratios_mean_something
 
 _MOST_CLASSES = 100  # a longer histogram is left to the report
 
@@ -86,8 +86,7 @@ def metric_table(result: dict[str, Any]) -> str:
     if result.get("headline"):
         words = in_words(result["headline"])
         top += [line for line in (words.verdict, words.note) if line]
-    # What a control says of a distance is an order at most, never how good.
-    ratios = not any(flag["name"] == "control" for flag in result.get("flags", ()))
+    ratios = ratios_mean_something(result)
     rows: list[Sequence[str]] = [
         ("metric", "value", "floor", "ratio", "real", "95 % interval", "n")
     ]
@@ -100,7 +99,7 @@ def metric_table(result: dict[str, Any]) -> str:
                 name,
                 f"{value:.4g}",
                 "" if floor is None else f"{floor:.4g}",
-                f"{value / floor:.1f}" if floor and ratios else "",
+                ratio_text(entry) if ratios else "",
                 f"{entry['real']:.4g}" if "real" in entry else "",
                 "" if ci is None else f"{ci[0]:.4g} to {ci[1]:.4g}",
                 str(entry.get("n", "")),
@@ -120,9 +119,9 @@ def metric_table(result: dict[str, Any]) -> str:
             f"{protocol['reference']} ({protocol['reference_split']}, "
             f"{protocol['reference_images']} images)"
         )
-        if part is not result:
+        if part is not result and ratios_mean_something(part):
             line += "".join(
-                f"; {name} {entry['value']:.4g} = {entry['value'] / entry['floor']:.1f} x floor"
+                f"; {name} {entry['value']:.4g} = {ratio_text(entry)} x floor"
                 for name, entry in part["metrics"].items()
                 if entry.get("floor") and name.startswith("fd_")
             )

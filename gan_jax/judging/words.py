@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -118,3 +119,18 @@ def round_up(count: int) -> int:
     """A count with two significant digits, not below what it was."""
     unit = 10 ** max(len(str(count)) - 2, 0)
     return -(-count // unit) * unit
+
+
+def ratios_mean_something(part: Mapping[str, Any]) -> bool:
+    """Whether a distance over its floor may be shown: not of a control, nor of too few images."""
+    names = {flag["name"] for flag in part.get("flags", ())}
+    return not names & {"control", "too few"}
+
+
+def ratio_text(entry: Mapping[str, Any], *, unit: str = "") -> str:
+    """Value over floor, "" without one. Below 1 it is chance: nothing is better than real."""
+    value, floor = entry.get("value"), entry.get("floor")
+    if not isinstance(value, (int, float)) or not floor or not math.isfinite(value / floor):
+        return ""
+    ratio = value / floor
+    return f"≤ 1{unit}" if ratio <= 1 else f"{ratio:,.{1 if ratio < 10 else 0}f}{unit}"

@@ -18,7 +18,7 @@ from gan_jax.errors import InputError
 from gan_jax.images import grid_columns
 from gan_jax.images import image_grid as image_grid
 from gan_jax.images import save_png as save_png
-from gan_jax.judging.words import Words, in_words
+from gan_jax.judging.words import Words, in_words, ratio_text, ratios_mean_something
 from gan_jax.reports import webpage
 from gan_jax.reports.curves import training_section, variety_section
 from gan_jax.reports.figures import class_chart
@@ -202,7 +202,7 @@ def _pictures(report: GANReport) -> str:
 def _metrics(report: GANReport) -> str:
     metrics = report.evaluation.get("metrics", {})
     known = [name for name in _MEANING if name in metrics]
-    ratios = not _is_control(report.evaluation)
+    ratios = ratios_mean_something(report.evaluation)
     rows = []
     for name in known + [name for name in metrics if name not in _MEANING]:
         entry = metrics[name]
@@ -214,7 +214,7 @@ def _metrics(report: GANReport) -> str:
                 name,
                 webpage.number(entry.get("value")),
                 _real_text(entry),
-                (_ratio(entry) if ratios else "") or "–",
+                (ratio_text(entry, unit=" ×") if ratios else "") or "–",
                 f"{webpage.number(ci[0])} to {webpage.number(ci[1])}" if ci else "–",
                 f"{entry['n']:,}" if entry.get("n") else "–",
                 _MEANING.get(name, ""),
@@ -236,10 +236,6 @@ def _metrics(report: GANReport) -> str:
     )
 
 
-def _is_control(part: dict) -> bool:
-    return any(flag["name"] == "control" for flag in part.get("flags", ()))
-
-
 def _real_text(entry: dict) -> str:
     """What real images score, with the spread of a floor."""
     text = webpage.number(entry.get("floor", entry.get("real")))
@@ -259,7 +255,7 @@ def _other_judges(report: GANReport) -> str:
         row = [protocol["extractor"], "untrained" if control else "trained", protocol["gate"]]
         for name in ("fd_semantic", "fd_texture"):
             entry = metrics.get(name)
-            ratio = "" if _is_control(part) or not entry else _ratio(entry)
+            ratio = ratio_text(entry, unit=" ×") if entry and ratios_mean_something(part) else ""
             row.append("–" if not entry else f"{webpage.number(entry['value'])} {ratio}".strip())
         row.append(in_words(part["headline"]).verdict if part.get("headline") else "")
         rows.append(row)
@@ -370,14 +366,6 @@ def _setup(report: GANReport) -> str:
         webpage.facts(report.environment),
         webpage.folded("Full config", report.config) if report.config else "",
     )
-
-
-def _ratio(entry: dict) -> str:
-    """value / floor as text, '' where there is none to give."""
-    value, floor = entry.get("value"), entry.get("floor")
-    if value is None or not floor or not math.isfinite(value / floor):
-        return ""
-    return f"{webpage.number(value / floor, 2)} ×"
 
 
 def _names(report: GANReport, count: int) -> list[str]:
