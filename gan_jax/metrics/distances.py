@@ -13,53 +13,14 @@ points made together; they compare as the distances do.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-_TILE = 2048
+from gan_jax.metrics.points import Points, tiles
+
 _SPARE = 8
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Points:
-    """Distinct points of a set, and how often each occurs.
-
-    Attributes:
-      rows: [u, d] in the type that they came in.
-      counts: int64 [u], how many equal rows each stands for; they sum to `total`.
-      centre: float64 [d] of float32 numbers where the rows are such; common to the points made
-        together, as is `scale`.
-      scale: a power of two that brings the largest centred row near length 1.
-      squares: float64 [u], squared lengths of the centred, scaled rows.
-    """
-
-    rows: np.ndarray
-    counts: np.ndarray
-    centre: np.ndarray
-    scale: float
-    squares: np.ndarray
-
-    @property
-    def total(self) -> int:
-        """Number of points, each counted as often as it occurs."""
-        return int(self.counts.sum())
-
-    def tile(self, index, dtype) -> np.ndarray:
-        """Centred and scaled rows, a fresh array; float32 ones are made in float32 if they can."""
-        short = dtype == np.float32 and np.can_cast(self.rows.dtype, np.float32)
-        if short and 2.0**-100 < self.scale < 2.0**100:
-            part = self.rows[index].astype(np.float32)
-            part -= self.centre.astype(np.float32)
-            part *= np.float32(self.scale)
-            return part
-        part = self.rows[index].astype(np.float64)
-        part -= self.centre
-        part *= self.scale
-        return part.astype(dtype, copy=False)
 
 
 class Pairs(NamedTuple):
@@ -70,56 +31,76 @@ class Pairs(NamedTuple):
     columns: np.ndarray
 
 
-def make_points(*sets: np.ndarray) -> tuple[Points, ...]:
-    """Points of arrays [n_i, d] of finite numbers, n_i >= 1, that are to be compared."""
-    distinct = [_distinct(features) for features in sets]
-    lows, highs = zip(*[(rows.min(axis=0), rows.max(axis=0)) for rows, _ in distinct])
-    low, high = np.min(lows, axis=0).astype(np.float64), np.max(highs, axis=0).astype(np.float64)
-    # Halved before they are added, and powers of two: no overflow, and no rounding by the scale.
-    span = float(np.max(high / 2 - low / 2))
-    exponent = max(int(np.frexp(span)[1]), -900)
-    width = distinct[0][0].shape[1]
-    scale = float(np.ldexp(1.0, -exponent - int(np.ceil(np.log2(width) / 2)) - 1))
-    totals = [len(features) for features in sets]
-    share = [count / sum(totals) for count in totals]
-    centre = sum(
-        weight * _mean(rows, counts) for weight, (rows, counts) in zip(share, distinct)
-    ).clip(low, high)
-    if all(np.can_cast(features.dtype, np.float32) for features in sets):
-        centre = centre.astype(np.float32).astype(np.float64)
-    points = []
-    for rows, counts in distinct:
-        bare = Points(rows, counts, centre, scale, np.empty(len(rows)))
-        for part in _slices(len(rows)):
-            bare.squares[part] = np.sum(bare.tile(part, np.float64) ** 2, axis=1)
-        points.append(bare)
-    return tuple(points)
-
-
 def neighbour_radii(points: Points, ks: Sequence[int]) -> np.ndarray:
     """Squared distance from each point to its k-th nearest other, float64 [len(ks), u], exactly.
 
     Each copy of a point counts as another one. Every k is at most `points.total` - 1.
     """
+    return neighbourhoods(points, ks)[0]
+
+
+def neighbourhoods(points: Points, ks: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """`neighbour_radii`, and the rows nearest to each row.
+
+    Returns:
+      The radii, and int64 [u, w] of other distinct rows, nearest first (equal to round-off, in any
+      order), enough for the largest k.
+    """
     width = min(max(ks) + _SPARE, len(points.rows) - 1)
     radii = np.zeros((len(ks), len(points.rows)))
     every = np.arange(len(points.rows))
     if width == 0:
-        return radii
-    columns, lows = _candidates(points, width)
-    open_rows = _settle(points, every, columns, lows, np.float32, ks, radii)
-    for part in _slices(len(open_rows)):
+        return radii, np.empty((len(points.rows), 0), np.int64)
+    near, lows = _candidates(points, width)
+    open_rows = _settle(points, every, near, lows, np.float32, ks, radii)
+    for part in tiles(len(open_rows)):
         rows = open_rows[part]
-        columns, lows = _candidates_of(points, rows, width)
-        for row in _settle(points, rows, columns, lows, np.float64, ks, radii):
+        near[rows], lows = _candidates_of(points, points, rows, width, np.float64)
+        for row in _settle(points, rows, near[rows], lows, np.float64, ks, radii):
             others = np.delete(every, row)
             exact = _exact(points, points, np.full(len(others), row), others)
             order = np.argsort(exact)
+            near[row] = others[order[:width]]
             reached = np.cumsum(points.counts[others][order]) + points.counts[row] - 1
             for number, k in enumerate(ks):
                 if points.counts[row] <= k:
                     radii[number, row] = exact[order[np.searchsorted(reached, k)]]
-    return radii
+    return radii, near
+
+
+def nearest(a: Points, b: Points, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k points of `b` nearest to each row of `a`, exactly.
+
+    Args:
+      a, b: made together.
+      k: at most `b.total`; equal rows are points of their own.
+
+    Returns:
+      The points' numbers, int64 [len(a.rows), k], and their squared distances, float64; nearest
+      first, equal distances by rising number.
+    """
+    members = b.members(k)
+    numbers = np.empty((len(a.rows), k), np.int64)
+    squares = np.empty((len(a.rows), k))
+    open_rows = np.arange(len(a.rows))
+    for dtype, spare in ((np.float32, _SPARE), (np.float64, 8 * _SPARE)):
+        width = min(k + spare, len(b.rows))
+        still_open = [open_rows[:0]]
+        for part in tiles(len(open_rows)):
+            rows = open_rows[part]
+            columns, lows = _candidates_of(a, b, rows, width, dtype)
+            exact = _exact(a, b, np.repeat(rows, width), columns.ravel())
+            found = _nearest_members(members[columns], exact.reshape(columns.shape), k)
+            numbers[rows], squares[rows] = found
+            if width < len(b.rows):
+                still_open.append(rows[lows[:, -1] <= squares[rows, -1]])
+        open_rows = np.concatenate(still_open)
+    every = np.arange(len(b.rows))
+    for row in open_rows:
+        exact = _exact(a, b, np.full(len(every), row), every)
+        found = _nearest_members(members[None], exact[None], k)
+        numbers[row], squares[row] = found[0][0], found[1][0]
+    return numbers, squares
 
 
 def pairs_within(
@@ -138,9 +119,9 @@ def pairs_within(
       column_limits: arrays [len(b.rows)], the same for `b`; numbered on from there.
       strict: below the limit, not at it.
     """
-    for rows in _slices(len(a.rows)):
+    for rows in tiles(len(a.rows)):
         left = a.tile(rows, np.float32)
-        for columns in _slices(len(b.rows)):
+        for columns in tiles(len(b.rows)):
             low = _lower_bounds(a, b, rows, columns, np.float32, left)
             limits = [limit[rows][:, None] for limit in row_limits]
             limits += [limit[columns][None] for limit in column_limits]
@@ -161,30 +142,6 @@ def pairs_within(
                 limit_there = bound[unsure]
                 sure[unsure] = exact < limit_there if strict else exact <= limit_there
                 yield Pairs(number, i[sure] + rows.start, j[sure] + columns.start)
-
-
-def _distinct(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First row of each group of equal ones and the sizes of the groups."""
-    numbers: dict[bytes, int] = {}
-    group = np.empty(len(features), np.int64)
-    first = []
-    for i, row in enumerate(features):
-        key = hashlib.blake2b((row + row.dtype.type(0)).tobytes(), digest_size=16).digest()
-        group[i] = numbers.setdefault(key, len(first))  # adding 0 makes one zero of -0 and 0
-        if group[i] == len(first):
-            first.append(i)
-    if len(first) == len(features):
-        return features, np.ones(len(features), np.int64)
-    return features[first], np.bincount(group)
-
-
-def _mean(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    shares = counts / counts.sum()
-    return sum(shares[part] @ rows[part].astype(np.float64) for part in _slices(len(rows)))
-
-
-def _slices(count: int) -> list[slice]:
-    return [slice(start, min(start + _TILE, count)) for start in range(0, count, _TILE)]
 
 
 def _where(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -248,7 +205,7 @@ def _candidates(points: Points, width: int) -> tuple[np.ndarray, np.ndarray]:
     Each tile serves its rows and its columns. The tiles on the diagonal come first: they give most
     rows a limit, so that few entries of the others need a look.
     """
-    parts = _slices(len(points.rows))
+    parts = tiles(len(points.rows))
     rows, columns, lows = [], [], []
     limits = np.full(len(points.rows), np.inf, np.float32)
     for part in parts:
@@ -294,23 +251,37 @@ def _smallest(rows, columns, lows, width: int):
     return rows[kept], columns[order][kept], lows[order][kept]
 
 
-def _candidates_of(points: Points, rows: np.ndarray, width: int):
-    """The same for a few rows, in float64."""
-    best = np.empty((len(rows), 0))
-    index = np.empty((len(rows), 0), np.int64)
-    for part in _slices(len(points.rows)):
-        low = _lower_bounds(points, points, rows, part, np.float64)
-        inside = (rows >= part.start) & (rows < part.stop)
-        low[inside, rows[inside] - part.start] = np.inf
-        best = np.concatenate([best, low], axis=1)
-        every = np.broadcast_to(np.arange(part.start, part.stop), low.shape)
-        index = np.concatenate([index, every], axis=1)
-        if best.shape[1] > width:
-            near = np.argpartition(best, width - 1, axis=1)[:, :width]
-            best = np.take_along_axis(best, near, axis=1)
-            index = np.take_along_axis(index, near, axis=1)
-    order = np.argsort(best, axis=1)
-    return np.take_along_axis(index, order, axis=1), np.take_along_axis(best, order, axis=1)
+def _candidates_of(a: Points, b: Points, rows, width: int, dtype):
+    """The same of `b` for some rows of `a`; a row itself is left out where `a` is `b`.
+
+    The first tiles give each row a limit; of the others only what is below it needs a look.
+    """
+    left = a.tile(rows, dtype)
+    limits = None
+    found = [np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, dtype)]
+    for part in tiles(len(b.rows)):
+        low = _lower_bounds(a, b, rows, part, dtype, left)
+        if a is b:
+            inside = (rows >= part.start) & (rows < part.stop)
+            low[inside, rows[inside] - part.start] = np.inf
+        if limits is None:
+            kept = min(width, low.shape[1])
+            j = np.argpartition(low, kept - 1, axis=1)[:, :kept].ravel()
+            i = np.repeat(np.arange(len(rows)), kept)
+        else:
+            i, j = _where(low < limits[:, None])
+        found = _smallest(*map(np.append, found, (i, j + part.start, low[i, j])), width)
+        if len(found[0]) == len(rows) * width:
+            limits = found[2].reshape(-1, width)[:, -1]
+    return found[1].reshape(-1, width), found[2].reshape(-1, width)
+
+
+def _nearest_members(members: np.ndarray, squares: np.ndarray, k: int):
+    """The k nearest of the members [q, w, c] of the candidates of squared distance [q, w]."""
+    numbers = members.reshape(len(members), -1)
+    squares = np.where(numbers < 0, np.inf, np.repeat(squares, members.shape[2], axis=1))
+    order = np.lexsort((numbers, squares), axis=-1)[:, :k]
+    return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(squares, order, axis=1)
 
 
 def _settle(points, rows, columns, lows, dtype, ks, radii) -> np.ndarray:

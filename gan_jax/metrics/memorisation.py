@@ -7,21 +7,25 @@ import math
 
 import numpy as np
 
+from gan_jax.content import in_content_order
 from gan_jax.errors import InputError
+from gan_jax.metrics import distances
+from gan_jax.metrics.agreement import wilson_interval
+from gan_jax.metrics.estimates import Estimate
 from gan_jax.metrics.moments import Moments, checked_features
+from gan_jax.metrics.points import make_points
 
-_TILE = 2048
-_SPARE = 8
+_MOST_FOR_CELLS = 10_000
+_ROWS_AT_ONCE = 8192
 
 
 def nearest_neighbours(queries, references, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest references of each query in Euclidean distance, exactly.
 
-    |x|^2 - 2 x.y + |y|^2 loses near duplicates to cancellation, so it only chooses: both sides are
-    centred first, a few spare candidates are kept, and their distances are computed again from the
-    differences in float64. Where the spare ones do not prove that no other reference could be as
-    near, the query is compared with all references directly. A copy has distance exactly 0.
-    Memory is bounded by tiles of 2048 x 2048, whatever the sizes.
+    By `gan_jax.metrics.distances`: float32 chooses a few candidates, and float64 differences
+    decide among them and prove that no other reference is as near. A copy has distance exactly 0.
+    Memory is that of both sides and a few tiles of 2048 x 2048. 10,000 queries of 128 numbers
+    among 60,000 references take 3.3 s of one core of an Intel Xeon.
 
     Args:
       queries: [q, ...] features or images, any real type; other axes are flattened.
@@ -44,53 +48,81 @@ def nearest_neighbours(queries, references, k: int = 1) -> tuple[np.ndarray, np.
         )
     if not 1 <= k <= len(references):
         raise InputError(f"k is {k}; expected 1 to {len(references)}, the number of references.")
+    points, others = make_points(queries, references)
+    indices, squares = distances.nearest(points, others, k)
+    return indices[points.group], np.sqrt(squares[points.group]) / others.scale
 
-    centre = np.mean(references, axis=0, dtype=np.float64)
-    indices = np.empty((len(queries), k), np.int64)
-    distances = np.empty((len(queries), k), np.float64)
-    for start in range(0, len(queries), _TILE):
-        rows = queries[start : start + _TILE].astype(np.float64)
-        candidates, bounds = _candidates(rows - centre, references, centre, k + _SPARE)
-        for i, row in enumerate(rows):
-            squares = _squared_distances(row, references[candidates[i]])
-            order = np.lexsort((candidates[i], squares))[:k]
-            chosen, nearest = candidates[i][order], squares[order]
-            if nearest[-1] >= bounds[i]:
-                squares = np.concatenate(
-                    [
-                        _squared_distances(row, references[j : j + _TILE])
-                        for j in range(0, len(references), _TILE)
-                    ]
-                )
-                chosen = np.argsort(squares, kind="stable")[:k]
-                nearest = squares[chosen]
-            indices[start + i], distances[start + i] = chosen, np.sqrt(nearest)
-    return indices, distances
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingDistances:
+    """How near images are to training images, and these to one another.
+
+    Attributes:
+      nearest: float64 [n], from each image to the training image nearest to it.
+      own: float64 [n], from that training image to its own nearest other one.
+    """
+
+    nearest: np.ndarray
+    own: np.ndarray
+
+    @property
+    def authentic(self) -> int:
+        """Images that are farther from their training image than its own nearest other one."""
+        return int(np.count_nonzero(self.nearest > self.own))
+
+    @property
+    def close(self) -> int:
+        """Images that are less than half as far from it, or equal to it: new ones hardly are."""
+        return int(np.count_nonzero((self.nearest < 0.5 * self.own) | (self.nearest == 0.0)))
+
+    def distinct(self) -> TrainingDistances:
+        """Those of images that differ: equal images have equal distances."""
+        return TrainingDistances(*np.unique([self.nearest, self.own], axis=1))
+
+    def auth_pct(self) -> Estimate:
+        """`auth_pct` with its 95 % interval over fresh images, the training images being given."""
+        share, count = self.authentic / len(self.nearest), len(self.nearest)
+        low, high = wilson_interval(self.authentic, count)
+        error = 100.0 * math.sqrt(share * (1.0 - share) / count)
+        return Estimate(100.0 * share, error, (100.0 * low, 100.0 * high))
+
+
+def training_distances(train, images) -> TrainingDistances:
+    """Distances of features [m, d] to those of the training images [n, d], all of them, exactly.
+
+    Of equally near training images the first in the order of content counts, so no order of the
+    rows changes anything.
+
+    Raises:
+      InputError: fewer than two training images, different numbers of columns, or a non-finite
+        feature.
+    """
+    train = in_content_order(_flat(train, "training features"))
+    if len(train) < 2:
+        raise InputError("AuthPct needs n >= 2 training images, but n = 1; give more images.")
+    nearest, distance = nearest_neighbours(images, train)
+    anchors, which = np.unique(nearest[:, 0], return_inverse=True)
+    # The image itself is among its two nearest, at 0, so the second is the nearest other one.
+    own = nearest_neighbours(train[anchors], train, 2)[1][:, 1]
+    return TrainingDistances(distance[:, 0], own[which])
 
 
 def auth_pct(train, fake) -> float:
     """Percentage of fakes that are no copies: between 0 and 100.
 
     A fake is authentic if it is farther from the training image nearest to it than that image is
-    from its own nearest other training image (Alaa et al. 2022, section 4.3). Of equally near
-    training images the first counts. About 50 is expected of images that are as new as the
-    training images are to each other, and 0 of copies.
+    from its own nearest other training image (Alaa et al. 2022, section 4.3). About 50 is expected
+    of images that are as new as the training images are to each other, and 0 of copies.
 
     Args:
-      train: features [n, d] of the images that the generator was trained on, n >= 2.
+      train: features [n, d] of all images that the generator was trained on, n >= 2: a copy of one
+        that is left out counts as authentic.
       fake: features [m, d], m >= 1.
 
     Raises:
       InputError: too few rows, different numbers of columns, or a non-finite feature.
     """
-    train = _flat(train, "training features")
-    if len(train) < 2:
-        raise InputError("AuthPct needs n >= 2 training images, but n = 1; give more images.")
-    nearest, distance = nearest_neighbours(fake, train)
-    anchors, which = np.unique(nearest[:, 0], return_inverse=True)
-    # The image itself is among its two nearest, at 0, so the second is the nearest other one.
-    own = nearest_neighbours(train[anchors], train, 2)[1][:, 1]
-    return 100.0 * float(np.mean(distance[:, 0] > own[which]))
+    return training_distances(train, fake).auth_pct().value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +156,8 @@ def data_copying(
     cell, of fakes against held-out images, becomes Z = (U - mn/2) / s, with midranks for ties and
     s^2 = mn/12 ((m + n + 1) - sum (t^3 - t) / ((m + n)(m + n - 1))). C_T is the mean of Z weighted
     by the share of held-out images in each cell. Under the null hypothesis Z of a cell has
-    deviation about 1.
+    deviation about 1. No order of the rows changes anything: all sets are put in the order of their
+    content first. The cells are found on at most 10,000 training images; distances are to all.
 
     Args:
       train: features [n, d] of the training images.
@@ -155,24 +188,16 @@ def data_copying(
         )
     if num_components < 1:
         raise InputError(f"num_components is {num_components}; expected at least 1.")
-    train, test, fake = _projected(sets, num_components)
-    centres = _k_means(train, num_cells, seed)
-    train_cell, test_cell, fake_cell = (
-        nearest_neighbours(points, centres)[0][:, 0] for points in (train, test, fake)
-    )
+    train, test, fake = _projected([in_content_order(a) for a in sets], num_components)
+    centres = _k_means(train[:_MOST_FOR_CELLS], num_cells, seed)
+    train_cell, test_cell, fake_cell = (_cells(side, centres) for side in (train, test, fake))
     cells: list[float | None] = []
     weights = []
     for cell in range(len(centres)):
         members = [train[train_cell == cell], test[test_cell == cell], fake[fake_cell == cell]]
         usable = all(map(len, members)) and len(members[2]) > min_share * len(fake)
         weights.append(len(members[1]) if usable else 0)
-        cells.append(
-            _mann_whitney(
-                *(nearest_neighbours(part, members[0])[1][:, 0] for part in members[:0:-1])
-            )
-            if usable
-            else None
-        )
+        cells.append(_nearer_than_held_out(*members) if usable else None)
     if not sum(weights):
         raise InputError(
             f"none of {num_cells} cells holds training, held-out and generated images; use fewer "
@@ -184,12 +209,19 @@ def data_copying(
 
 def _projected(sets: list[np.ndarray], num_components: int) -> list[np.ndarray]:
     """All sets in the main components of the first one, float64."""
-    sets = [features.astype(np.float64) for features in sets]
+    mean = sets[0].mean(axis=0, dtype=np.float64)
     if sets[0].shape[1] <= num_components:
-        return sets
-    mean = sets[0].mean(axis=0)
+        return [features - mean for features in sets]
     _, vectors = np.linalg.eigh(Moments.of(sets[0]).scatter)
-    return [(features - mean) @ vectors[:, : -num_components - 1 : -1] for features in sets]
+    vectors = vectors[:, : -num_components - 1 : -1]
+    return [
+        np.concatenate([(features[part] - mean) @ vectors for part in _parts(len(features))])
+        for features in sets
+    ]
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(start, start + _ROWS_AT_ONCE) for start in range(0, count, _ROWS_AT_ONCE)]
 
 
 def _k_means(points: np.ndarray, num_cells: int, seed: int, *, restarts: int = 5) -> np.ndarray:
@@ -198,24 +230,31 @@ def _k_means(points: np.ndarray, num_cells: int, seed: int, *, restarts: int = 5
     best, least = points[:1], math.inf
     for _ in range(restarts):
         centres = _spread_out(points, num_cells, rng)
+        cell = _cells(points, centres)
         for _ in range(300):
-            squares = _squares_to(points, centres)
-            cell = squares.argmin(axis=1)
-            moved = np.stack([points[cell == c].mean(axis=0) for c in np.unique(cell)])
-            if moved.shape == centres.shape and np.allclose(moved, centres, rtol=1e-12, atol=0):
+            members = np.eye(len(centres))[cell]
+            members = members[:, members.any(axis=0)]
+            centres = (members.T @ points) / members.sum(axis=0)[:, None]
+            last, cell = cell, _cells(points, centres)
+            if np.array_equal(cell, last):
                 break
-            centres = moved
-        cost = float(_squares_to(points, centres).min(axis=1).sum())
+        cost = float(np.sum((points - centres[cell]) ** 2))
         if cost < least:
             best, least = centres, cost
     return best
 
 
+def _cells(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """The number of the centre [c, d] that is nearest to each of the points [n, d]."""
+    return np.argmax(points @ centres.T - 0.5 * np.sum(centres**2, axis=1), axis=1)
+
+
 def _spread_out(points: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """First centres, far from one another: Arthur & Vassilvitskii, "k-means++", 2007."""
     centres = points[rng.integers(len(points))][None]
+    squares = np.full(len(points), np.inf)
     while len(centres) < count:
-        squares = _squares_to(points, centres).min(axis=1)
+        squares = np.minimum(squares, np.sum((points - centres[-1]) ** 2, axis=1))
         if not squares.sum() > 0:
             break
         chosen = rng.choice(len(points), p=squares / squares.sum())
@@ -223,8 +262,9 @@ def _spread_out(points: np.ndarray, count: int, rng: np.random.Generator) -> np.
     return centres
 
 
-def _squares_to(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    return np.stack([_squared_distances(centre, points) for centre in centres], axis=1)
+def _nearer_than_held_out(train: np.ndarray, test: np.ndarray, fake: np.ndarray) -> float:
+    distance = nearest_neighbours(np.concatenate([fake, test]), train)[1][:, 0]
+    return _mann_whitney(distance[: len(fake)], distance[len(fake) :])
 
 
 def _mann_whitney(a: np.ndarray, b: np.ndarray) -> float:
@@ -240,45 +280,11 @@ def _mann_whitney(a: np.ndarray, b: np.ndarray) -> float:
     return float((above.sum() / 2.0 - m * n / 2.0) / math.sqrt(variance))
 
 
-def _candidates(queries, references, centre, count):
-    """Approximately nearest references [q, count], and what no other one's square is below [q].
-
-    `queries` are centred already. The bound is infinite when every reference is a candidate.
-    """
-    count = min(count, len(references))
-    query_squares = np.sum(queries**2, axis=1)
-    best = np.full((len(queries), 0), np.inf)
-    best_index = np.zeros((len(queries), 0), np.int64)
-    largest = 0.0
-    for start in range(0, len(references), _TILE):
-        tile = references[start : start + _TILE].astype(np.float64) - centre
-        tile_squares = np.sum(tile**2, axis=1)
-        largest = max(largest, float(tile_squares.max()))
-        squares = query_squares[:, None] - 2.0 * (queries @ tile.T) + tile_squares
-        index = np.broadcast_to(np.arange(start, start + len(tile)), squares.shape)
-        best = np.concatenate([best, squares], axis=1)
-        best_index = np.concatenate([best_index, index], axis=1)
-        if best.shape[1] > count:
-            keep = np.argpartition(best, count - 1, axis=1)[:, :count]
-            best = np.take_along_axis(best, keep, axis=1)
-            best_index = np.take_along_axis(best_index, keep, axis=1)
-    if count == len(references):
-        return best_index, np.full(len(queries), np.inf)
-    # Round-off of sums of d products, each at most (|x| + |y|)^2 together.
-    width = queries.shape[1]
-    error = (width + 8) * np.finfo(np.float64).eps * (np.sqrt(query_squares) + largest**0.5) ** 2
-    return best_index, best.max(axis=1) - 2.0 * error
-
-
-def _squared_distances(row: np.ndarray, references: np.ndarray) -> np.ndarray:
-    difference = references.astype(np.float64) - row
-    return np.sum(difference**2, axis=1)
-
-
 def _flat(array, name: str) -> np.ndarray:
     array = np.asarray(array)
     if array.ndim < 2 or array.size == 0:
         raise InputError(
             f"{name} have shape {array.shape}; expected [n, ...] with at least one image in it."
         )
-    return checked_features(array.reshape(len(array), -1), name=name)
+    array = checked_features(array.reshape(len(array), -1), name=name)
+    return array.astype(np.float64) if array.dtype == bool else array

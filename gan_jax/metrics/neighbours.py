@@ -24,6 +24,7 @@ import numpy as np
 from gan_jax.errors import InputError
 from gan_jax.metrics import distances
 from gan_jax.metrics.moments import checked_features
+from gan_jax.metrics.points import Points, make_points
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +65,7 @@ def precision_recall(real, fake, k: int = 3, *, strict: bool = False) -> Precisi
       InputError: k out of range, different numbers of columns, or a non-finite feature.
     """
     real, fake = _checked(real, fake, (k, k))
-    real_points, fake_points = distances.make_points(real, fake)
+    real_points, fake_points = make_points(real, fake)
     real_radii = distances.neighbour_radii(real_points, [k])
     fake_radii = distances.neighbour_radii(fake_points, [k])
     good = np.zeros(len(fake_points.rows), bool)
@@ -88,7 +89,7 @@ def density_coverage(real, fake, k: int = 5, *, strict: bool = False) -> Density
       InputError: k out of range, no fake, different numbers of columns, or a non-finite feature.
     """
     real, fake = _checked(real, fake, (k, 0))
-    real_points, fake_points = distances.make_points(real, fake)
+    real_points, fake_points = make_points(real, fake)
     radii = distances.neighbour_radii(real_points, [k])
     inside = 0
     covered = np.zeros(len(real_points.rows), bool)
@@ -106,9 +107,8 @@ def neighbour_scores(
     Raises:
       InputError: as they do.
     """
-    real, fake = _checked(real, fake, (max(precision_k, density_k), precision_k))
-    _check_k(density_k, len(real), "real")
-    real_points, fake_points = distances.make_points(real, fake)
+    real, fake = checked_pair(real, fake, precision_k, density_k)
+    real_points, fake_points = make_points(real, fake)
     real_radii = distances.neighbour_radii(real_points, [precision_k, density_k])
     fake_radii = distances.neighbour_radii(fake_points, [precision_k])
     good = np.zeros(len(fake_points.rows), bool)
@@ -131,7 +131,18 @@ def neighbour_scores(
     )
 
 
-def _share(points: distances.Points, chosen: np.ndarray) -> float:
+def checked_pair(real, fake, precision_k: int, density_k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both sides of `neighbour_scores` in a type of numpy's own.
+
+    Raises:
+      InputError: as it does.
+    """
+    real, fake = _checked(real, fake, (max(precision_k, density_k), precision_k))
+    _check_k(density_k, len(real), "real")
+    return real, fake
+
+
+def _share(points: Points, chosen: np.ndarray) -> float:
     return int(points.counts[chosen].sum()) / points.total
 
 
