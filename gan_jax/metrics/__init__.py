@@ -1,7 +1,7 @@
 """Numbers that say how good generated images are, one module a family.
 
-Everything here takes numpy arrays (features, probabilities, counts) and computes in float64 on the
-host; nothing knows of models or training.
+Everything here takes numpy arrays (features, images, probabilities, counts) and computes in float64
+on the host; nothing knows of models or training.
 """
 
 from gan_jax.metrics.agreement import ClassAgreement as ClassAgreement
@@ -18,8 +18,18 @@ from gan_jax.metrics.calibration import reliability as reliability
 from gan_jax.metrics.classifier import ClassifierStatistics as ClassifierStatistics
 from gan_jax.metrics.classifier import class_histogram as class_histogram
 from gan_jax.metrics.classifier import class_kl as class_kl
+from gan_jax.metrics.classifier import class_kl_estimate as class_kl_estimate
 from gan_jax.metrics.classifier import classifier_score as classifier_score
+from gan_jax.metrics.classifier import classifier_score_estimate as classifier_score_estimate
+from gan_jax.metrics.classifier import confidence_estimate as confidence_estimate
 from gan_jax.metrics.classifier import mean_confidence as mean_confidence
+from gan_jax.metrics.copies import Copies as Copies
+from gan_jax.metrics.copies import CopyingVerdict as CopyingVerdict
+from gan_jax.metrics.copies import ImageKeys as ImageKeys
+from gan_jax.metrics.copies import copying_verdict as copying_verdict
+from gan_jax.metrics.copies import find_copies as find_copies
+from gan_jax.metrics.copies import image_keys as image_keys
+from gan_jax.metrics.estimates import Estimate as Estimate
 from gan_jax.metrics.frechet import FrechetInfinity as FrechetInfinity
 from gan_jax.metrics.frechet import FrechetResult as FrechetResult
 from gan_jax.metrics.frechet import frechet_distance as frechet_distance
@@ -32,15 +42,19 @@ from gan_jax.metrics.kernel import SubsetKernelDistance as SubsetKernelDistance
 from gan_jax.metrics.kernel import kernel_distance as kernel_distance
 from gan_jax.metrics.kernel import kernel_distance_subsets as kernel_distance_subsets
 from gan_jax.metrics.memorisation import DataCopying as DataCopying
+from gan_jax.metrics.memorisation import TrainingDistances as TrainingDistances
 from gan_jax.metrics.memorisation import auth_pct as auth_pct
 from gan_jax.metrics.memorisation import data_copying as data_copying
 from gan_jax.metrics.memorisation import nearest_neighbours as nearest_neighbours
+from gan_jax.metrics.memorisation import training_distances as training_distances
 from gan_jax.metrics.modes import ModeCoverage as ModeCoverage
 from gan_jax.metrics.modes import count_modes as count_modes
 from gan_jax.metrics.modes import mode_coverage as mode_coverage
 from gan_jax.metrics.modes import stacked_classes as stacked_classes
 from gan_jax.metrics.moments import Moments as Moments
 from gan_jax.metrics.moments import effective_rank as effective_rank
+from gan_jax.metrics.neighbour_estimates import NeighbourEstimates as NeighbourEstimates
+from gan_jax.metrics.neighbour_estimates import neighbour_estimates as neighbour_estimates
 from gan_jax.metrics.neighbours import DensityCoverage as DensityCoverage
 from gan_jax.metrics.neighbours import NeighbourScores as NeighbourScores
 from gan_jax.metrics.neighbours import PrecisionRecall as PrecisionRecall
@@ -56,4 +70,5 @@ from gan_jax.metrics.raters import mean_pairwise_agreement as mean_pairwise_agre
 from gan_jax.metrics.raters import rater_agreement as rater_agreement
 from gan_jax.metrics.sliced import random_projections as random_projections
 from gan_jax.metrics.sliced import sliced_wasserstein as sliced_wasserstein
+from gan_jax.metrics.vendi import vendi_estimate as vendi_estimate
 from gan_jax.metrics.vendi import vendi_score as vendi_score

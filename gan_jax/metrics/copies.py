@@ -1,0 +1,260 @@
+"""Images that are copies: equal to the last pixel, moved or mirrored, or nearer than new ones are.
+
+Equal images are found by hashes of their pixels (`gan_jax.content`), in a training set of any size
+and before any network has seen them. Near copies are found by distances between features
+(`gan_jax.metrics.memorisation`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from gan_jax.content import content_keys
+from gan_jax.errors import InputError
+from gan_jax.metrics.memorisation import TrainingDistances
+
+_SHIFTS = (-1, 0, 1)
+_SMALLEST_SIDE = 8  # a window of less can be equal by chance
+_LEVEL = 1e-6
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageKeys:
+    """Hashes of images: what is kept of a set to look for copies among it.
+
+    Attributes:
+      whole: uint64 [n], of each image.
+      inner: uint64 [n], of each image without its outermost pixels; empty for images of fewer than
+        8 pixels a side.
+      shape: (h, w, c) of the images.
+    """
+
+    whole: np.ndarray
+    inner: np.ndarray
+    shape: tuple[int, int, int]
+
+
+def image_keys(images: np.ndarray | Iterable[np.ndarray]) -> ImageKeys:
+    """The keys of uint8 images [n, h, w, c], or of a set that comes in such blocks.
+
+    Raises:
+      InputError: not uint8 images, blocks of different sizes, or no image.
+    """
+    blocks = [images] if isinstance(images, np.ndarray) else images
+    whole, inner, shapes = [], [], set()
+    for block in blocks:
+        _check_images(block)
+        shapes.add(block.shape[1:])
+        whole.append(content_keys(block))
+        inner.append(_window_keys(block, 0, 0))
+    if len(shapes) != 1:
+        raise InputError(
+            f"images have shapes {sorted(shapes)}; expected one block or more, all of one size."
+        )
+    return ImageKeys(np.concatenate(whole), np.concatenate(inner), shapes.pop())
+
+
+@dataclasses.dataclass(frozen=True)
+class Copies:
+    """How many images are copies, to the last pixel.
+
+    Attributes:
+      n: judged images.
+      exact: those that are equal to a training image.
+      moved: those that are, or are once they are mirrored or shifted by a pixel in any direction;
+        the rows and columns at the border do not count.
+      repeated: those that are equal to another judged image.
+      leaked: those that are equal to a reference image.
+      training_n: training images.
+      training_repeated: those that are equal to another one.
+      reference_n: reference images.
+      reference_exact, reference_moved: as `exact` and `moved`, of the reference images: what new
+        images have by chance, or a leak of the reference into the training set.
+    """
+
+    n: int
+    exact: int
+    moved: int
+    repeated: int
+    leaked: int
+    training_n: int
+    training_repeated: int
+    reference_n: int
+    reference_exact: int
+    reference_moved: int
+
+
+def find_copies(
+    training: ImageKeys | np.ndarray | None,
+    images: np.ndarray,
+    reference: np.ndarray | None = None,
+) -> Copies:
+    """Looks for judged images among the training images, the reference and one another.
+
+    Args:
+      training: all images that the generator was trained on, uint8 [t, h, w, c], or their keys;
+        None if they are not known.
+      images: judged ones, uint8 [n, h, w, c].
+      reference: real images that it was not trained on, uint8 [r, h, w, c], or None.
+
+    Raises:
+      InputError: not uint8 images, or images of different sizes.
+    """
+    if isinstance(training, np.ndarray):
+        training = image_keys(training)
+    _check_images(images)
+    reference = images[:0] if reference is None else reference
+    _check_images(reference)
+    others = [reference.shape[1:]] + ([] if training is None else [training.shape])
+    if any(shape != images.shape[1:] for shape in others):
+        raise InputError(
+            f"judged images are {images.shape[1:]} and the others {others}; copies can only be "
+            "found among images of one size (h, w, c)."
+        )
+    keys, reference_keys = content_keys(images), content_keys(reference)
+    exact, moved = _found(training, images, keys)
+    reference_exact, reference_moved = _found(training, reference, reference_keys)
+    return Copies(
+        n=len(images),
+        exact=exact,
+        moved=moved,
+        repeated=_repeated(keys),
+        leaked=int(np.isin(keys, reference_keys).sum()),
+        training_n=0 if training is None else len(training.whole),
+        training_repeated=0 if training is None else _repeated(training.whole),
+        reference_n=len(reference),
+        reference_exact=reference_exact,
+        reference_moved=reference_moved,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CopyingVerdict:
+    """Whether images were copied from the training set.
+
+    Attributes:
+      copied: more of them are copies than chance explains.
+      reasons: one sentence for each finding; empty where there is none.
+    """
+
+    copied: bool
+    reasons: tuple[str, ...]
+
+
+def copying_verdict(
+    copies: Copies | None = None,
+    generated: TrainingDistances | None = None,
+    held_out: TrainingDistances | None = None,
+) -> CopyingVerdict:
+    """Whether more images are copies than real images that were not trained on have by chance.
+
+    Three shares are each compared by Fisher's exact test, one-sided, at 1e-6: equal images (with
+    the held-out images and the repeats within the training set), moved or mirrored ones (with the
+    held-out images), and `TrainingDistances.close` ones (with the held-out images; equal images
+    count once, or a generator that repeats one image would be judged by that one).
+
+    Measured on the built-in digits, 100 random divisions into 4,000 training images, 500 held-out
+    and 500 judged ones, distances in the 64 main components of the training pixels: no real images
+    were called copied. Among the judged images, 2 % that equal a training image were found in 10
+    draws of 10, and so were 5 % that are mirrored or shifted by a pixel; 5 % with one pixel changed
+    or noise of 0.05 were found in 9 of 10, and 20 % in 10 of 10. Real images that are blurred, one
+    or five real images repeated, black images and the mean image were never called copies.
+
+    AuthPct and C_T are no part of it, as they also fall for images that are no copies: by pixels,
+    AuthPct of held-out digits fell from 60 to 42 by a blur of 0.5 (z = -7.8), and one held-out
+    digit repeated had C_T = -12. Nor do they see all that are: a training digit shifted by a pixel
+    each way is as far from its origin as from others (AuthPct 82, C_T +12).
+
+    Args:
+      copies: what `find_copies` found, with a reference.
+      generated: distances of the judged images to all training images.
+      held_out: those of real images that were not trained on.
+
+    Raises:
+      InputError: distances of one side only.
+    """
+    if (generated is None) != (held_out is None):
+        raise InputError(
+            "distances to training images are given of one side only; give those of generated and "
+            "of held-out images, or neither."
+        )
+    findings = []
+    if copies is not None:
+        usual = copies.reference_exact + copies.training_repeated
+        usual_n = copies.reference_n + copies.training_n
+        findings += [
+            ("are equal to a training image", copies.exact, copies.n, usual, usual_n),
+            (
+                "are a training image that is mirrored or shifted by a pixel",
+                *(copies.moved - copies.exact, copies.n),
+                *(copies.reference_moved - copies.reference_exact, copies.reference_n),
+            ),
+        ]
+    if generated is not None:
+        generated, held_out = generated.distinct(), held_out.distinct()
+        findings.append(
+            (
+                "are less than half as far from a training image as that is from the next one",
+                *(generated.close, len(generated.nearest)),
+                *(held_out.close, len(held_out.nearest)),
+            )
+        )
+    reasons = tuple(
+        f"{found / count:.1%} of the images {what} (real images: {usual / usual_n:.1%})."
+        for what, found, count, usual, usual_n in findings
+        if usual_n and _chance_of_more(found, count, usual, usual_n) < _LEVEL
+    )
+    return CopyingVerdict(bool(reasons), reasons)
+
+
+def _found(training: ImageKeys | None, images: np.ndarray, keys: np.ndarray) -> tuple[int, int]:
+    """How many images are equal to training images, and how many are once they are moved."""
+    if training is None:
+        return 0, 0
+    exact = np.isin(keys, training.whole)
+    moved = exact.copy()
+    for source in (images, images[:, :, ::-1]):
+        for down in _SHIFTS:
+            for right in _SHIFTS:
+                windows = _window_keys(source, down, right)
+                moved |= np.isin(windows, training.inner) if len(windows) else False
+    return int(exact.sum()), int(moved.sum())
+
+
+def _window_keys(images: np.ndarray, down: int, right: int) -> np.ndarray:
+    """Keys of the windows without a border of one pixel, moved by so many pixels."""
+    height, width = images.shape[1:3]
+    if min(height, width) < _SMALLEST_SIDE:
+        return np.empty(0, np.uint64)
+    return content_keys(images[:, 1 + down : height - 1 + down, 1 + right : width - 1 + right])
+
+
+def _repeated(keys: np.ndarray) -> int:
+    counts = np.unique(keys, return_counts=True)[1]
+    return int(counts[counts > 1].sum())
+
+
+def _chance_of_more(found: int, count: int, usual: int, usual_count: int) -> float:
+    """Fisher's exact test: that at least `found` of `count` fall on this side by chance."""
+    total, marked = count + usual_count, found + usual
+    logs = [
+        _log_choose(count, i) + _log_choose(usual_count, marked - i) - _log_choose(total, marked)
+        for i in range(found, min(count, marked) + 1)
+    ]
+    return math.fsum(map(math.exp, logs))
+
+
+def _log_choose(n: int, k: int) -> float:
+    if not 0 <= k <= n:
+        return -math.inf
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+def _check_images(images: np.ndarray) -> None:
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
+        kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images)
+        raise InputError(f"images are {kind}; expected uint8 [n, h, w, c].")
