@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from gan_jax.extractors.layer_statistics import low_rank_warning
 from gan_jax.extractors.pack import Extractor
 from gan_jax.frozen import in_the_loop, refuse_judges
 from gan_jax.images import image_grid, save_png
+from gan_jax.judging.flags import chosen_flags
 from gan_jax.judging.influences import save_influences
 from gan_jax.judging.judge import Judge, Judgement, make_judge
 from gan_jax.judging.unlabelled import judge_unlabelled
@@ -116,6 +118,7 @@ def evaluate_gan(
     families: Sequence[str] | None = None,
     held_out: Dataset,
     textures: bool = False,
+    chosen: bool = False,
 ) -> None:
     """Writes eval.json, report.html and the last pictures of a GAN into `out`.
 
@@ -135,6 +138,7 @@ def evaluate_gan(
             `gan_jax.textures.suite` may be among them.
         held_out: real images that it was not trained on.
         textures: whether to compare with these as textures too.
+        chosen: whether `step` was chosen as the best by the same held-out images.
     """
     chosen, texture_families = divide_families(families)
     images = generate_images(gan.generator, ema, latents, labels=labels, batch_size=batch_size)
@@ -143,6 +147,10 @@ def evaluate_gan(
         judge_asked(by, images, labels, train, families=chosen, training=train, complete=True)
         for by in judges
     ] or _unlabelled(images, held_out, train, batch_size)
+    if chosen:
+        rows = read_history(history_of or out)
+        told = chosen_flags(sum("eval/fd_semantic" in row for row in rows))
+        judgements = [dataclasses.replace(one, flags=(*told, *one.flags)) for one in judgements]
     strip = classes = None
     if labels is None:
         walk = interpolate(latents[0], latents[1], _INTERPOLATION)
@@ -370,5 +378,6 @@ def evaluate_run(
         history_of=home,
         held_out=reference,
         textures=textures,
+        chosen=checkpoint == "best",
     )
     return folder.read_json(out / folder.EVALUATION)

@@ -62,6 +62,17 @@ def judge_flags(
     return flags
 
 
+def chosen_flags(num_evaluations: int) -> list[Flag]:
+    """That a checkpoint was chosen as the best by the images that judge it now."""
+    if num_evaluations < 2:
+        return []
+    text = (
+        f"The checkpoint is the best of {num_evaluations} by these same held-out images: its "
+        "numbers are a little too good."
+    )
+    return [_flag("chosen by the reference", text)]
+
+
 def variety_flags(entries: Mapping[str, Mapping[str, Any]]) -> list[Flag]:
     """Whether the images are few over and over, by the limits of the mode-collapse meter."""
     needed = ("coverage", "vendi")
