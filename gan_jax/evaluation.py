@@ -140,11 +140,11 @@ def evaluate_gan(
         textures: whether to compare with these as textures too.
         chosen: whether `step` was chosen as the best by the same held-out images.
     """
-    chosen, texture_families = divide_families(families)
+    own_families, texture_families = divide_families(families)
     images = generate_images(gan.generator, ema, latents, labels=labels, batch_size=batch_size)
     judges = [judge, *others] if judge else []
     judgements = [
-        judge_asked(by, images, labels, train, families=chosen, training=train, complete=True)
+        judge_asked(by, images, labels, train, families=own_families, training=train, complete=True)
         for by in judges
     ] or _unlabelled(images, held_out, train, batch_size)
     if chosen:
