@@ -113,6 +113,14 @@ def test_texture_statistics_stand_beside_the_tests(digits):
     assert without.protocol["skipped"] == {"textures": "too few textures"}
 
 
+def test_copies_are_flagged_without_a_recogniser(digits):
+    train = Dataset("mine", "train", digits[:200])
+    found = judge_unlabelled(digits[:100], held_out(digits[200:]), training=train)
+    flag = next(flag for flag in found.flags if flag["apart"])
+    assert "100" in flag["text"] and "training images" in flag["text"]
+    assert found.headline["verdict"] == NOT_TOLD  # the test alone would praise them
+
+
 def test_what_cannot_be_compared(digits):
     with pytest.raises(InputError, match="16x16x1 and those of digits 8x8x1"):
         judge_unlabelled(digits[:5], held_out(np.zeros((5, 8, 8, 1), np.uint8)))

@@ -105,7 +105,7 @@ def judge_unlabelled(
         protocol |= {"training": training.name, "training_images": len(training)}
     flags = [
         *copy_flags(images[order], known, training, {}),
-        *judge_flags(headline, protocol, control=True),
+        *judge_flags(headline, protocol, control=True, share_trained_on=0.0),
     ]
     if textures is not None:
         try:
