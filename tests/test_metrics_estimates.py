@@ -266,6 +266,22 @@ def test_recogniser_intervals_cover_the_mean_of_fresh_images(n, k):
     assert ratio < 2.0
 
 
+@pytest.mark.parametrize(("n", "k"), [(100, 100), (500, 100), (2000, 1000)])
+def test_intervals_of_the_modes_cover_the_mean_of_fresh_images(n, k):
+    rng = np.random.default_rng(0)
+    shares = 1 / np.arange(1, k + 1)
+    sets = [rng.choice(k, n, p=shares / shares.sum()) for _ in range(200)]
+    found = [metrics.modes_estimate(predictions, k) for predictions in sets]
+    assert [one.value for one in found] == [metrics.count_modes(each, k) for each in sets]
+    ratio, coverage = _covering(found)
+    assert 0.85 < ratio < 1.2 and coverage > 0.9
+    solid = metrics.modes_estimate(np.arange(10).repeat(100), 10)
+    assert solid.standard_error < 1e-6 and solid.interval == pytest.approx((9.5, 10.0))
+    assert metrics.modes_estimate([3] * 50, 10).interval == (1.0, 2.0)
+    with pytest.raises(InputError, match="no predictions"):
+        metrics.modes_estimate(np.array([], int), 3)
+
+
 def test_recogniser_numbers_without_spread_keep_an_interval():
     certain = np.tile(np.eye(4)[1], (50, 1))
     score = metrics.classifier_score_estimate(certain)

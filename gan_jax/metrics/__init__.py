@@ -50,6 +50,7 @@ from gan_jax.metrics.memorisation import training_distances as training_distance
 from gan_jax.metrics.modes import ModeCoverage as ModeCoverage
 from gan_jax.metrics.modes import count_modes as count_modes
 from gan_jax.metrics.modes import mode_coverage as mode_coverage
+from gan_jax.metrics.modes import modes_estimate as modes_estimate
 from gan_jax.metrics.modes import stacked_classes as stacked_classes
 from gan_jax.metrics.moments import Moments as Moments
 from gan_jax.metrics.moments import effective_rank as effective_rank
