@@ -6,7 +6,7 @@ because its images were not drawn, or are few over and over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from gan_jax.collapse.meter import CollapseRule, Reading
 from gan_jax.content import content_keys
 from gan_jax.data import Dataset
 from gan_jax.judging.words import TOO_FEW
+from gan_jax.metrics import TrainingDistances, copying_verdict, find_copies, image_keys
 
 Flag = dict[str, Any]
 _MOST_EQUAL = 0.01  # of the images, more than among real ones
-_COPYING_Z = -5.0
 _BLOCK = 4096
 
 
@@ -101,7 +101,7 @@ def copy_flags(
     images: np.ndarray,
     reference: np.ndarray,
     training: Dataset | None,
-    entries: Mapping[str, Mapping[str, Any]],
+    distances: tuple[TrainingDistances, TrainingDistances] | None = None,
 ) -> list[Flag]:
     """Whether the images are training images, images of the reference, or equal to one another.
 
@@ -109,48 +109,26 @@ def copy_flags(
         images: judged, uint8 [n, h, w, c].
         reference: uint8 [m, h, w, c].
         training: what the generator was trained on; None if that is not known.
-        entries: of the judgement; 'data_copying' and 'auth_pct' tell of copies that were changed.
+        distances: of the judged and of held-out real images to the training images, which tell of
+            copies that were changed; None if they were not measured.
     """
-    keys, real = content_keys(images), content_keys(reference)
+    keys = None if training is None else image_keys(_blocks(training))
+    copies = find_copies(keys, images, reference)
     flags = []
-    if training is not None:
-        known = _pixel_keys(training)
-        share, usual = np.isin(keys, known).mean(), np.isin(real, known).mean()
-        if share > usual + _MOST_EQUAL:
-            text = f"{_of(share, images)} are training images, to the last pixel (copied)."
-            flags.append(_flag("copied", text, apart=True))
-        elif found := _nearly_copied(entries):
-            flags.append(_flag("copied", found, apart=True))
-    share = np.isin(keys, real).mean()
-    if share > _MOST_EQUAL:
-        text = f"{_of(share, images)} are images of the reference, to the last pixel (leaked)."
+    verdict = copying_verdict(copies, *(distances or ()))
+    if verdict.copied:
+        text = f"The images are copies of training images: {' '.join(verdict.reasons)}"
+        flags.append(_flag("copied", text, apart=True))
+    if copies.leaked > _MOST_EQUAL * len(images):
+        text = f"{copies.leaked:,} of the {len(images):,} images are images of the reference."
         flags.append(_flag("leaked", text, apart=True))
-    share, usual = (1.0 - len(np.unique(side)) / len(side) for side in (keys, real))
-    if share > usual + _MOST_EQUAL:
-        text = f"{_of(share, images)} are equal to another of them (repeated)."
+    usual = (len(reference) - len(np.unique(content_keys(reference)))) / len(reference)
+    if copies.repeated > (usual + _MOST_EQUAL) * len(images):
+        text = f"{copies.repeated:,} of the {len(images):,} images are equal to another of them."
         flags.append(_flag("repeated", text, apart=True))
     return flags
 
 
-def _nearly_copied(entries: Mapping[str, Mapping[str, Any]]) -> str:
-    """In words, if the images lie nearer to training images than held-out real ones do."""
-    z = entries.get("data_copying", {}).get("value")
-    if z is None or z >= _COPYING_Z:
-        return ""
-    return (
-        f"The images are nearer to training images than held-out real ones are (copied; "
-        f"data_copying {z:.3g})."
-    )
-
-
-def _pixel_keys(dataset: Dataset) -> np.ndarray:
-    """`content_keys` of the pixels, also where the set is streamed."""
-    if dataset.images is not None:
-        return dataset.content_keys
-    starts = range(0, len(dataset), _BLOCK)
-    blocks = (np.arange(start, min(start + _BLOCK, len(dataset))) for start in starts)
-    return np.concatenate([content_keys(dataset.take(block)) for block in blocks])
-
-
-def _of(share: float, images: np.ndarray) -> str:
-    return f"{round(share * len(images)):,} of the {len(images):,} images"
+def _blocks(dataset: Dataset) -> Iterator[np.ndarray]:
+    for start in range(0, len(dataset), _BLOCK):
+        yield dataset.take(np.arange(start, min(start + _BLOCK, len(dataset))))

@@ -21,6 +21,7 @@ from gan_jax.judging.headline import INFLUENCE, make_headline
 from gan_jax.judging.ladder import NOISE, Ladder, finds_missing_class, measure_ladder
 from gan_jax.judging.statistics import Origin, cached_moments
 from gan_jax.judging.suite import (
+    DISTANCES,
     NUM_SPLITS,
     QUICK,
     UNSURE_BELOW,
@@ -209,6 +210,7 @@ class Judge:
         influences = {
             name: entry.pop(INFLUENCE) for name, entry in entries.items() if INFLUENCE in entry
         }
+        distances = entries.get("auth_pct", {}).pop(DISTANCES, None)
         protocol = self._protocol(len(images), entries)
         if copied is not None:
             protocol |= {"training": training.name, "training_images": len(copied)}
@@ -221,7 +223,7 @@ class Judge:
             if INFLUENCE in headline.get("distance", {}):
                 influences["size"] = headline["distance"].pop(INFLUENCE)
             flags = [
-                *copy_flags(images, self.images, training, entries),
+                *copy_flags(images, self.images, training, distances),
                 *([] if self.is_control else variety_flags(entries)),
                 *judge_flags(
                     headline,

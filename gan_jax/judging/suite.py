@@ -28,6 +28,8 @@ _MOST_PAIRS = 5_000
 _FEWEST_FOR_LINE = 60
 
 Entry = dict[str, Any]
+DISTANCES = "training_distances"
+"""Of 'auth_pct' until it is written: the `TrainingDistances` of generated and held-out images."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,10 +62,19 @@ class Sides:
     def halves(self, most: int | None = None) -> tuple[Features, Features, Features]:
         """Two random halves of the reference and as many fakes, at most `most` of each."""
         real, fake = self.real, self.fake
-        count = min(len(real) // 2, len(fake), most or len(fake))
-        order = np.random.default_rng([self.seed, len(real)]).permutation(len(real))
+        first = self.reference_half(most)
+        count = len(first)
+        second = self._reference_order()[count : 2 * count]
         chosen = np.random.default_rng([self.seed, len(fake)]).permutation(len(fake))[:count]
-        return real.take(order[:count]), real.take(order[count : 2 * count]), fake.take(chosen)
+        return real.take(first), real.take(second), fake.take(chosen)
+
+    def reference_half(self, most: int | None = None) -> np.ndarray:
+        """The rows of the reference in the first of `halves`."""
+        count = min(len(self.real) // 2, len(self.fake), most or len(self.fake))
+        return self._reference_order()[:count]
+
+    def _reference_order(self) -> np.ndarray:
+        return np.random.default_rng([self.seed, len(self.real)]).permutation(len(self.real))
 
     def semantic_halves(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The 'semantic' features of `halves`."""
@@ -159,8 +170,25 @@ def _kernel(sides: Sides) -> dict[str, Entry]:
             "standard_error": found.standard_error,
             "ci": [found.value - margin, found.value + margin],
             "n": len(fake),
-            INFLUENCE: found.real_influence,
+            INFLUENCE: _spread_out(found.real_influence, np.arange(len(real)), len(sides.real)),
         }
+    }
+
+
+def _spread_out(influence: np.ndarray, rows: np.ndarray, total: int) -> np.ndarray:
+    """The influence of some rows of the reference as one of all its rows, of the same mean."""
+    spread = np.zeros(total)
+    spread[rows] = influence * (total / len(rows))
+    return spread
+
+
+def estimate_entry(estimate: metrics.Estimate, count: int) -> Entry:
+    """A number with its error as eval.json holds it."""
+    return {
+        "value": estimate.value,
+        "standard_error": estimate.standard_error,
+        "ci": list(estimate.interval),
+        "n": count,
     }
 
 
@@ -174,32 +202,20 @@ def _classifier(sides: Sides) -> dict[str, Entry]:
     found, real_found = (np.argmax(side, -1) for side in (fake, real))
     halves = [np.argmax(side.probabilities, -1) for side in sides.halves()]
     one, other, generated = (metrics.class_histogram(side, classes) for side in halves)
+    score = metrics.classifier_score_estimate(fake)
+    confidence = metrics.confidence_estimate(fake)
+    mix = metrics.class_kl_estimate(generated, one)
+    modes = metrics.modes_estimate(found, classes)
     return {
-        "classifier_score": {
-            "value": metrics.classifier_score(fake),
-            "real": metrics.classifier_score(real),
-            "n": count,
-        },
-        "confidence": {
-            "value": metrics.mean_confidence(fake),
-            "real": metrics.mean_confidence(real),
-            "n": count,
-        },
+        "classifier_score": estimate_entry(score, count) | {"real": metrics.classifier_score(real)},
+        "confidence": estimate_entry(confidence, count) | {"real": metrics.mean_confidence(real)},
         "class_histogram": {
             "value": metrics.class_histogram(found, classes),
             "real": metrics.class_histogram(real_found, classes),
             "n": count,
         },
-        "class_kl": {
-            "value": metrics.class_kl(generated, one),
-            "floor": metrics.class_kl(other, one),
-            "n": len(halves[2]),
-        },
-        "modes": {
-            "value": metrics.count_modes(found, classes),
-            "real": metrics.count_modes(real_found, classes),
-            "n": count,
-        },
+        "class_kl": estimate_entry(mix, len(halves[2])) | {"floor": metrics.class_kl(other, one)},
+        "modes": estimate_entry(modes, count) | {"real": metrics.count_modes(real_found, classes)},
     }
 
 
@@ -241,25 +257,22 @@ def _combinations(channels: np.ndarray) -> np.ndarray:
 
 def _neighbours(sides: Sides) -> dict[str, Entry]:
     one, other, fake = sides.semantic_halves()
-    scores, real = (
-        metrics.neighbour_scores(one, side, precision_k=_PRECISION_K, density_k=_DENSITY_K)
-        for side in (fake, other)
-    )
-    return {
-        name: {"value": getattr(scores, name), "real": getattr(real, name), "n": len(fake)}
-        for name in ("precision", "recall", "density", "coverage")
-    }
+    scores = metrics.neighbour_estimates(one, fake, precision_k=_PRECISION_K, density_k=_DENSITY_K)
+    real = metrics.neighbour_scores(one, other, precision_k=_PRECISION_K, density_k=_DENSITY_K)
+    rows, total = sides.reference_half(_MOST_NEIGHBOURS), len(sides.real)
+    entries = {}
+    for name in ("precision", "recall", "density", "coverage"):
+        found = getattr(scores, name)
+        entries[name] = estimate_entry(found, len(fake)) | {"real": getattr(real, name)}
+        if found.real_influence is not None:
+            entries[name][INFLUENCE] = _spread_out(found.real_influence, rows, total)
+    return entries
 
 
 def _vendi(sides: Sides) -> dict[str, Entry]:
     one, _, fake = sides.semantic_halves()
-    return {
-        "vendi": {
-            "value": metrics.vendi_score(fake),
-            "real": metrics.vendi_score(one),
-            "n": len(fake),
-        }
-    }
+    entry = estimate_entry(metrics.vendi_estimate(fake), len(fake))
+    return {"vendi": entry | {"real": metrics.vendi_score(one)}}
 
 
 def _sliced(sides: Sides) -> dict[str, Entry]:
@@ -278,12 +291,10 @@ def _copying(sides: Sides) -> dict[str, Entry]:
         )
     train = sides.training.semantic
     real, fake = sides.real.semantic[:_MOST_PAIRS], sides.fake.semantic[:_MOST_PAIRS]
+    generated, held_out = (metrics.training_distances(train, side) for side in (fake, real))
     return {
-        "auth_pct": {
-            "value": metrics.auth_pct(train, fake),
-            "real": metrics.auth_pct(train, real),
-            "n": len(fake),
-        },
+        "auth_pct": estimate_entry(generated.auth_pct(), len(fake))
+        | {"real": held_out.auth_pct().value, DISTANCES: (generated, held_out)},
         "data_copying": {
             "value": metrics.data_copying(train, real, fake, seed=sides.seed).value,
             "n": len(fake),

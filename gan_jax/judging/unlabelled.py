@@ -104,7 +104,7 @@ def judge_unlabelled(
     if training is not None:
         protocol |= {"training": training.name, "training_images": len(training)}
     flags = [
-        *copy_flags(images[order], known, training, {}),
+        *copy_flags(images[order], known, training),
         *judge_flags(headline, protocol, control=True, share_trained_on=0.0),
     ]
     if textures is not None:
