@@ -70,7 +70,8 @@ def vendi_estimate(features) -> Estimate:
     influence[zero] = -np.log(max(zero.mean(), 1.0 / count))
     variance = float(influence.var(ddof=1)) / count
     most = min(count, width + int(zero.any()))
-    return varied_estimate(vendi_score(features), variance, count, most)
+    value = float(np.exp(influence.mean()))  # the influences' mean is the entropy
+    return varied_estimate(value, variance, count, most)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
