@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics
-from gan_jax.metrics.gaussians import Gaussian, leave_one_out
+from gan_jax.metrics.gaussians import Gaussian, Pair
 from tests.features import Family
 
 REPETITIONS = {"quick": 120, "full": 600}
@@ -31,7 +31,7 @@ def _coverage(results, expected=None) -> float:
 def test_a_row_contributes_what_is_missing_without_it(n, m, d):
     rng = np.random.default_rng(d)
     x, y = rng.gamma(1.0, size=(n, d)), rng.gamma(1.3, size=(m, d))
-    found = leave_one_out(Gaussian.of_features(x), x, Gaussian.of_features(y), y)
+    found = Pair.of(Gaussian.of_features(x), Gaussian.of_features(y)).leave_one_out(x, y)
     without = (
         [metrics.frechet_distance(np.delete(x, i, axis=0), y) for i in range(n)],
         [metrics.frechet_distance(x, np.delete(y, i, axis=0)) for i in range(m)],
@@ -41,16 +41,35 @@ def test_a_row_contributes_what_is_missing_without_it(n, m, d):
         np.testing.assert_allclose(ours, expected, atol=3e-6 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize(("n", "d"), [(60, 8), (12, 20)])
+def test_the_derivatives_of_the_distance(n, d):
+    rng = np.random.default_rng(d)
+    x, y = rng.gamma(1.0, size=(n, d)), rng.gamma(1.3, size=(n, d))
+    pair = Pair.of(Gaussian.of_features(x), Gaussian.of_features(y))
+    factors = np.ones(d)
+    factors[3] += 1e-6
+    moved = metrics.frechet_distance(x * factors, y * factors) - metrics.frechet_distance(x, y)
+    assert pair.by_scale()[3] == pytest.approx(moved / 1e-6, rel=1e-3)
+    if n > d:
+        there, back = pair.maps()
+        covariances = np.cov(x.T), np.cov(y.T)
+        np.testing.assert_allclose(there @ covariances[0] @ there, covariances[1], atol=1e-9)
+        np.testing.assert_allclose(there @ back, np.eye(d), atol=1e-8)
+
+
 @pytest.mark.parametrize("generated", [40, 90])
 def test_the_order_of_the_rows_changes_nothing(generated):
     family = Family("relu", 12)
     real, fake = family.draw(0, 130), family.draw(1, generated, change=0.4)
     result = metrics.frechet_with_floor(real, fake)
+    scaled = metrics.frechet_with_floor(real, fake, standardised=True)
     floor, line = metrics.frechet_floor(real), metrics.frechet_infinity(real, fake, num_points=5)
     for one, other in _orders(2, 130, generated):
         again = metrics.frechet_with_floor(real[one], fake[other])
+        measured = metrics.frechet_with_floor(real[one], fake[other], standardised=True)
         assert again == result
         np.testing.assert_array_equal(again.real_influence, result.real_influence[one])
+        assert measured.ci == scaled.ci
         assert metrics.frechet_floor(real[one]) == floor
         assert metrics.frechet_infinity(real[one], fake[other], num_points=5) == line
 
@@ -96,6 +115,22 @@ def test_the_standard_error_is_the_spread_over_fresh_images(change):
     errors = np.array([result.standard_error for result in results])
     assert 0.8 < math.sqrt(np.mean(errors**2)) / spread < 1.35
     assert 0.9 <= _coverage(results)
+
+
+def test_deviations_that_were_measured_on_the_reference_widen_the_interval():
+    family, results = Family("gamma", 8), []
+    for i in range(REPETITIONS["quick"]):
+        real, fake = family.draw(2 * i, 200), family.draw(2 * i + 1, 100) + 9.0
+        scale = real.std(axis=0)
+        options = {"seed": i, "num_splits": 4}
+        with_ = metrics.frechet_with_floor(real / scale, fake / scale, standardised=True, **options)
+        without = metrics.frechet_with_floor(real / scale, fake / scale, **options)
+        assert (with_.value, with_.floor) == (without.value, without.floor)
+        results.append((with_, without))
+    spread = np.std([with_.value for with_, _ in results], ddof=1)
+    errors = np.sqrt(np.mean([[r.standard_error**2 for r in pair] for pair in results], axis=0))
+    assert errors[1] / spread < 0.75
+    assert 0.8 < errors[0] / spread < 1.25
 
 
 def test_what_the_reference_contributed_is_how_the_value_moves_with_it():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics
+from gan_jax.content import in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics.texture import features
 from gan_jax.metrics.texture.features import (
@@ -63,14 +64,14 @@ def test_patch_distance_has_a_closed_form_for_independent_channels():
 
 
 def test_where_a_feature_is_does_not_matter():
-    real, fake = _maps(0, 12), _maps(1, 12, shift=0.3)
+    real, fake = _maps(0, 12), _maps(1, 6, shift=0.3)  # so few that every draw holds them all
     mixed = _permuted(fake, 5)
     assert not np.array_equal(mixed, fake)
     assert patch_frechet_distance(real, mixed) == pytest.approx(patch_frechet_distance(real, fake))
     assert gram_distance(real, mixed) == pytest.approx(gram_distance(real, fake))
     np.testing.assert_allclose(gram_vectors(mixed), gram_vectors(fake), rtol=1e-12)
-    a = patch_frechet_with_floor(real, mixed, num_splits=2, num_bootstrap=3)
-    b = patch_frechet_with_floor(real, fake, num_splits=2, num_bootstrap=3)
+    a = patch_frechet_with_floor(real, mixed, num_splits=2)
+    b = patch_frechet_with_floor(real, fake, num_splits=2)
     assert (a.value, a.floor, a.ci) == (
         pytest.approx(b.value),
         pytest.approx(b.floor),
@@ -85,14 +86,14 @@ def test_one_image_a_side():
     assert gram_vectors(real).shape == (1, 10)
     with pytest.raises(InputError, match="at least 2 positions"):
         patch_frechet_distance(real, fake[:, :1, :1])
-    with pytest.raises(InputError, match="1 reference and 1 generated"):
+    with pytest.raises(InputError, match="the reference has 1 images"):
         patch_frechet_with_floor(real, fake)
 
 
 def test_floor_and_value_are_means_over_the_draws():
     # With as many splits as needed for every image to be in use, against plain loops.
-    real, fake = _maps(0, 9), _maps(1, 7, shift=0.5)
-    result = patch_frechet_with_floor(real, fake, num_splits=3, num_bootstrap=0, seed=4)
+    real, fake = in_content_order(_maps(0, 9)), in_content_order(_maps(1, 7, shift=0.5))
+    result = patch_frechet_with_floor(real, fake, num_splits=3, interval=False, seed=4)
     assert result.n == 4 and result.ci is None
     values, floors = [], []
     for split in range(3):
@@ -104,36 +105,58 @@ def test_floor_and_value_are_means_over_the_draws():
         floors.append(metrics.frechet_distance(_standardised(b, real), anchor))
     assert result.value == pytest.approx(np.mean(values), rel=1e-9)
     assert result.floor == pytest.approx(np.mean(floors), rel=1e-9)
+    assert result.floor_spread == pytest.approx(np.std(floors, ddof=1), rel=1e-9)
+    with_interval = patch_frechet_with_floor(real, fake, num_splits=3, seed=4)
+    assert (with_interval.value, with_interval.floor) == (result.value, result.floor)
+
+
+def test_the_order_of_the_images_changes_nothing():
+    for generated in (14, 9):
+        real, fake = _maps(0, 23), _maps(1, generated, shift=0.3)
+        result = patch_frechet_with_floor(real, fake)
+        for seed in range(5):
+            one, other = (np.random.default_rng([seed, n]).permutation(n) for n in (23, generated))
+            again = patch_frechet_with_floor(real[one], fake[other])
+            assert again == result
+            np.testing.assert_array_equal(again.real_influence, result.real_influence[one])
+
+
+def test_the_interval_of_images_of_one_position_is_that_of_their_vectors():
+    real, fake = _maps(0, 200, 1, 1), _maps(1, 100, 1, 1, shift=0.5)
+    rows = [_standardised(maps, real) for maps in (real, fake)]
+    expected = metrics.frechet_with_floor(*rows, standardised=True)
+    result = patch_frechet_with_floor(real, fake)  # other draws: the hashes are of other bytes
+    assert result.standard_error == pytest.approx(expected.standard_error, rel=0.25)
 
 
 def test_the_interval_is_over_images():
     # Every position of an image is the same, so it counts once: the interval must be as wide as
-    # that of the images' vectors, eight times that of independent positions.
+    # that of the images' vectors, many times that of independent positions.
     rng = np.random.default_rng(0)
     real, fake = rng.normal(size=(200, 1, 1, 3)), rng.normal(size=(100, 1, 1, 3)) + 0.3
     wide = [np.broadcast_to(x, (len(x), 8, 8, 3)) for x in (real, fake)]
-    a = patch_frechet_with_floor(real, fake, num_bootstrap=60)
-    b = patch_frechet_with_floor(*wide, num_bootstrap=60)
+    a = patch_frechet_with_floor(real, fake)
+    b = patch_frechet_with_floor(*wide)
     assert b.ci[1] - b.ci[0] == pytest.approx(a.ci[1] - a.ci[0], rel=0.05)
     independent = [rng.normal(size=x.shape) + shift for x, shift in zip(wide, (0.0, 0.3))]
-    c = patch_frechet_with_floor(*independent, num_bootstrap=60)
+    c = patch_frechet_with_floor(*independent)
     assert (b.ci[1] - b.ci[0]) / (c.ci[1] - c.ci[0]) > 4
     assert a.ci[0] <= a.value <= a.ci[1] and 0.0 < a.floor < a.value
 
 
-def test_interval_covers_the_spread_over_fresh_images():
+@pytest.mark.parametrize("shift", [0.0, 0.4])
+def test_interval_covers_the_spread_over_fresh_images(shift):
     draws = [
         patch_frechet_with_floor(
-            _maps(10 + i, 80, 4, 4),
-            _maps(900 + i, 40, 4, 4, shift=0.4),
-            num_bootstrap=40,
-            num_splits=4,
+            _maps(2 * i, 80, 4, 4), _maps(2 * i + 1, 40, 4, 4, shift=shift), num_splits=4
         )
-        for i in range(20)
+        for i in range(100)
     ]
+    expected = np.mean([x.value for x in draws])
     spread = np.std([x.value for x in draws], ddof=1)
-    width = np.mean([(x.ci[1] - x.ci[0]) / 3.92 for x in draws])
-    assert 0.6 < width / spread < 1.7
+    error = np.sqrt(np.mean([x.standard_error**2 for x in draws]))
+    assert 0.8 < error / spread < 1.35
+    assert 0.88 < np.mean([x.ci[0] <= expected <= x.ci[1] for x in draws])
 
 
 def test_gram_vectors_are_the_matrices():
@@ -160,9 +183,9 @@ def test_gram_distance_has_closed_forms():
 
 def test_blocks_of_images_change_nothing(monkeypatch):
     real, fake = _maps(0, 23), _maps(1, 14, shift=0.2)
-    whole = (patch_frechet_with_floor(real, fake, num_bootstrap=4), gram_distance(real, fake))
+    whole = (patch_frechet_with_floor(real, fake), gram_distance(real, fake))
     monkeypatch.setattr(features, "_ENTRIES_AT_ONCE", 500)
-    parts = (patch_frechet_with_floor(real, fake, num_bootstrap=4), gram_distance(real, fake))
+    parts = (patch_frechet_with_floor(real, fake), gram_distance(real, fake))
     assert parts[0].value == pytest.approx(whole[0].value, rel=1e-9)
     assert parts[0].ci == pytest.approx(whole[0].ci, rel=1e-9)
     assert parts[1] == pytest.approx(whole[1], rel=1e-12)
@@ -191,5 +214,5 @@ def test_bad_maps_are_refused():
     broken[2, 0, 0, 1] = np.inf
     with pytest.raises(InputError, match="row 2 holds inf"):
         patch_frechet_distance(maps, broken)
-    with pytest.raises(InputError, match="num_bootstrap 1"):
-        patch_frechet_with_floor(maps, maps, num_bootstrap=1)
+    with pytest.raises(InputError, match="num_splits is 1; an interval needs 2"):
+        patch_frechet_with_floor(maps, maps, num_splits=1)

@@ -20,7 +20,7 @@ import numpy as np
 from gan_jax.content import content_order, in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics.draws import Draw, draw_rows
-from gan_jax.metrics.gaussians import Gaussian, gaussian_distance, leave_one_out
+from gan_jax.metrics.gaussians import Gaussian, Pair, gaussian_distance
 from gan_jax.metrics.moments import Moments, checked_features
 from gan_jax.metrics.spread import Influences, spread_of_mean
 
@@ -191,6 +191,7 @@ def frechet_with_floor(
     *,
     num_splits: int = 8,
     interval: bool = True,
+    standardised: bool = False,
     seed: int = 0,
     num_bootstrap: int | None = None,
 ) -> FrechetResult:
@@ -211,6 +212,9 @@ def frechet_with_floor(
       generated: features [k, d] of generated images, k >= 2.
       num_splits: number of draws: >= 1, and >= 2 for an interval.
       interval: whether to find `ci`, `standard_error` and `real_influence`.
+      standardised: whether the columns of both sides were divided by the deviations of this very
+        reference. These are measured too, and far from the floor they can be most of what is
+        uncertain, so the interval must know of it. It doesn't change `value` or `floor`.
       seed: of the draws; the same seed and features give the same numbers.
 
     Raises:
@@ -229,7 +233,7 @@ def frechet_with_floor(
     all_generated = len(draws[0].generated) == len(generated)
     whole = Gaussian.of_features(generated) if all_generated else None
 
-    values, floors = [], []
+    values, floors, by_scale = [], [], np.zeros(reference.shape[1])
     for split, draw in enumerate(draws):
         real, fake = reference[draw.one], generated[draw.generated]
         one, other = Gaussian.of_features(real), Gaussian.of_features(reference[draw.other])
@@ -238,12 +242,25 @@ def frechet_with_floor(
         floors.append(gaussian_distance(other, one))
         if influences is None:
             continue
-        influences.add(split, draw, leave_one_out(one, real, of_fake, fake))
+        pair = Pair.of(one, of_fake)
+        influences.add(split, draw, pair.leave_one_out(real, fake))
+        by_scale += pair.by_scale() / num_splits
         halves = reference[draw.null_one], reference[draw.null_other]
         if draw.null_one is not draw.one:
             one, other = map(Gaussian.of_features, halves)
-        influences.add_null(split, draw, leave_one_out(one, halves[0], other, halves[1]))
+        influences.add_null(split, draw, Pair.of(one, other).leave_one_out(*halves))
+    if influences is not None and standardised:
+        influences.add_common(_of_deviations(reference, by_scale))
     return result_of(values, floors, draws, influences, order)
+
+
+def _of_deviations(reference: np.ndarray, by_scale: np.ndarray) -> np.ndarray:
+    """What each row [m] made of a distance through the deviations that columns were divided by."""
+    squares = (reference - reference.mean(axis=0)) ** 2
+    usual = squares.mean(axis=0)
+    per_square = np.divide(by_scale, -2.0 * usual, out=np.zeros_like(usual), where=usual > 0.0)
+    common = squares @ per_square
+    return common - common.mean()
 
 
 def influences_of(draws: Sequence[Draw], num_real: int, num_generated: int) -> Influences | None:

@@ -93,50 +93,73 @@ def _fast_nuclear_norm(product: np.ndarray) -> tuple[float, float]:
     return float(roots.sum()), float(np.sum(round_off / (2.0 * roots)))
 
 
-def leave_one_out(
-    a: Gaussian, a_rows: np.ndarray, b: Gaussian, b_rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(n - 1) (D - D without row i), less its mean, for the rows of both sides: [n], [m].
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pair:
+    """Two Gaussians and what the derivatives of their distance are made of.
 
-    D is the Fréchet distance of the rows float64 [n, d] and [m, d] whose Gaussians are `a` and
-    `b`; n, m >= 3. These are the jackknife's influences (Efron & Stein 1981): D moves by about
-    their sum over n when each row's weight moves. Taking out a row takes one rank from a
-    covariance, and for N - e u u^T, with eigenvalues s_k^2 of N and u in its eigenvectors,
-
-        tr (N - e u u^T)^(1/2) - tr N^(1/2)
-            = 1/pi integral_0^inf log(1 - e sum_k u_k^2 / (s_k^2 + t^2)) dt,
-
-    so that one product with a few dozen values of t serves all rows. Within about 1e-6 of the
-    largest.
+    Attributes:
+      a, b: the Gaussians, of roots F_a and F_b.
+      singular: the r singular values above 0 of F_a F_b^T = U s V^T.
+      axes_a: F_b^T V, [d, r].
+      axes_b: F_a^T U, [d, r].
     """
-    apart = a.mean - b.mean
-    singular, axes_a, axes_b = _overlap(a, b)
-    return (
-        _influences(a_rows - a.mean, apart, singular, axes_a),
-        _influences(b_rows - b.mean, -apart, singular, axes_b),
-    )
 
+    a: Gaussian
+    b: Gaussian
+    singular: np.ndarray
+    axes_a: np.ndarray
+    axes_b: np.ndarray
 
-def optimal_maps(a: Gaussian, b: Gaussian) -> tuple[np.ndarray, np.ndarray]:
-    """The matrices [d, d] of the maps that carry `a` to `b` and `b` to `a` at the least cost.
+    @classmethod
+    def of(cls, a: Gaussian, b: Gaussian) -> Pair:
+        """Of two Gaussians of the same width; one decomposition of r x r numbers."""
+        product = a.root @ b.root.T
+        if len(product) <= product.shape[1]:
+            singular, left = _singular(product @ product.T)
+            right = product.T @ left / singular
+        else:
+            singular, right = _singular(product.T @ product)
+            left = product @ right / singular
+        return cls(a, b, singular, b.root.T @ right, a.root.T @ left)
 
-    T = S_b^(1/2) (S_b^(1/2) S_a S_b^(1/2))^(-1/2) S_b^(1/2), symmetric (Dowson & Landau 1982), and
-    I - T is the gradient of the distance by S_a. Directions without variance are left out.
-    """
-    singular, axes_a, axes_b = _overlap(a, b)
-    return (axes_a / singular) @ axes_a.T, (axes_b / singular) @ axes_b.T
+    def leave_one_out(
+        self, a_rows: np.ndarray, b_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(n - 1) (D - D without row i), less its mean, for the rows of both sides: [n], [m].
 
+        D is the Fréchet distance of the rows float64 [n, d] and [m, d] whose Gaussians these are;
+        n, m >= 3. These are the jackknife's influences (Efron & Stein 1981): D moves by about their
+        sum over n when each row's weight moves. Taking out a row takes one rank from a covariance,
+        and for N - e u u^T, with eigenvalues s_k^2 of N and u in its eigenvectors,
 
-def _overlap(a: Gaussian, b: Gaussian) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Singular values s of F_a F_b^T = U s V^T above 0, F_b^T V and F_a^T U, each [d, r]."""
-    product = a.root @ b.root.T
-    if len(product) <= product.shape[1]:
-        singular, left = _singular(product @ product.T)
-        right = product.T @ left / singular
-    else:
-        singular, right = _singular(product.T @ product)
-        left = product @ right / singular
-    return singular, b.root.T @ right, a.root.T @ left
+            tr (N - e u u^T)^(1/2) - tr N^(1/2)
+                = 1/pi integral_0^inf log(1 - e sum_k u_k^2 / (s_k^2 + t^2)) dt,
+
+        so that one product with a few dozen values of t serves all rows. Within about 1e-6 of the
+        largest.
+        """
+        apart = self.a.mean - self.b.mean
+        return (
+            _influences(a_rows - self.a.mean, apart, self.singular, self.axes_a),
+            _influences(b_rows - self.b.mean, -apart, self.singular, self.axes_b),
+        )
+
+    def maps(self) -> tuple[np.ndarray, np.ndarray]:
+        """The matrices [d, d] of the maps that carry a to b and b to a at the least cost.
+
+        T = S_b^(1/2) (S_b^(1/2) S_a S_b^(1/2))^(-1/2) S_b^(1/2), symmetric (Dowson & Landau 1982);
+        I - T is the gradient of the distance by S_a. Directions without variance are left out.
+        """
+        return tuple((axes / self.singular) @ axes.T for axes in (self.axes_a, self.axes_b))
+
+    def by_scale(self) -> np.ndarray:
+        """Derivative of the distance by the logarithm of a factor of each column, [d].
+
+        The factor is the same for both sides.
+        """
+        lengths = np.sum(self.a.root**2, axis=0) + np.sum(self.b.root**2, axis=0)
+        apart = (self.a.mean - self.b.mean) ** 2
+        return 2.0 * (apart + lengths) - 4.0 * np.sum(self.axes_a * self.axes_b, axis=1)
 
 
 def _singular(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

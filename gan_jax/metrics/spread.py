@@ -100,6 +100,10 @@ class Influences:
         self.real[split, draw.one], self.generated[split, draw.generated] = found
         self.real_drawn[split, draw.one] = self.generated_drawn[split, draw.generated] = 1.0
 
+    def add_common(self, of_all: np.ndarray) -> None:
+        """Adds what each row of the whole reference [m] made of every draw, of zero mean."""
+        self.real[:] += of_all * (self.size / len(of_all))
+
     def add_null(self, split: int, draw: Draw, found: Sides) -> None:
         """Notes the influences [n] of the rows of both halves on the distance between them."""
         self.null[split, draw.null_one], self.null[split, draw.null_other] = found

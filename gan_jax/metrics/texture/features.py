@@ -15,9 +15,18 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gan_jax.content import content_order, in_content_order
 from gan_jax.errors import InputError
-from gan_jax.metrics.frechet import FrechetResult, frechet_distance_from_moments
+from gan_jax.metrics.draws import Draw, draw_rows
+from gan_jax.metrics.frechet import (
+    FrechetResult,
+    frechet_distance_from_moments,
+    influences_of,
+    result_of,
+)
+from gan_jax.metrics.gaussians import Gaussian, Pair
 from gan_jax.metrics.moments import Moments, checked_features
+from gan_jax.metrics.spread import Influences
 
 _ENTRIES_AT_ONCE = 1 << 22
 
@@ -50,61 +59,53 @@ def patch_frechet_with_floor(
     generated: ArrayLike,
     *,
     num_splits: int = 8,
-    num_bootstrap: int = 100,
+    interval: bool = True,
     seed: int = 0,
+    num_bootstrap: int | None = None,
 ) -> FrechetResult:
     """`patch_frechet_distance` with its floor and interval, n images a side.
 
-    As `gan_jax.metrics.frechet_with_floor`: n = min(len(reference) // 2, len(generated)); `value`
-    and `floor` are means over `num_splits` draws of distances of n generated and of n other
-    reference images from n reference images; `ci` is value +- 1.96 standard deviations over
-    resamplings. Whole images are drawn and resampled, never positions, because the positions of one
-    image depend on one another and would make the interval far too narrow. The reference is
-    standardised as a whole, once.
+    As `gan_jax.metrics.frechet_with_floor`, whose fields the result has: n = min(len(reference) //
+    2, len(generated)); `value` and `floor` are means over `num_splits` draws of distances of n
+    generated and of n other reference images from n reference images. Whole images are drawn, and
+    the interval rests on what each whole image contributed, never a position, because the positions
+    of one image depend on one another and would make the interval far too narrow. An image's
+    contribution is taken to second order. The reference is standardised as a whole, once.
 
-    Memory grows with (num_splits + num_bootstrap) c^2 and with the maps as they are given; they are
-    read once.
+    Memory grows with num_splits c^2 and with the maps as they are given.
 
     Raises:
       InputError: as `patch_frechet_distance`; fewer than 4 reference or 2 generated images, or a
         count out of range.
     """
+    if num_bootstrap is not None:  # until the callers are switched
+        interval = num_bootstrap > 0
     reference, generated = _checked_pair(reference, generated)
-    if len(reference) < 4 or len(generated) < 2:
-        raise InputError(
-            f"there are {len(reference)} reference and {len(generated)} generated images; expected "
-            "at least 4 and 2. Give more images."
-        )
-    if num_splits < 1 or num_bootstrap < 0 or num_bootstrap == 1:
-        raise InputError(
-            f"num_splits is {num_splits} and num_bootstrap {num_bootstrap}; expected at least 1 "
-            "split, and 0 (no interval) or at least 2 resamplings."
-        )
-    size = min(len(reference) // 2, len(generated))
-    first, second, drawn = [], [], []
-    for split in range(num_splits):
-        order = np.random.default_rng([seed, split, 0]).permutation(len(reference))
-        first.append(order[:size])
-        second.append(order[size : 2 * size])
-        order = np.random.default_rng([seed, split, 1]).permutation(len(generated))
-        drawn.append(order[:size])
-    for i in range(num_bootstrap):
-        rng = np.random.default_rng([seed, i, 2])
-        for draws, count in ((drawn, len(generated)), (first, len(reference))):
-            draws.append(rng.integers(count, size=min(count, size * num_splits)))
+    counts = len(reference), len(generated)
+    draws = draw_rows(*counts, num_splits=num_splits, seed=seed)
+    influences = influences_of(draws, *counts) if interval else None
+    order = content_order(reference)
+    reference, generated = reference[order], in_content_order(generated)
 
-    mean, scale = _standardiser(reference)
-    real = _weighted_moments(reference, _times(first + second, len(reference)), mean, scale)
-    fake = _weighted_moments(generated, _times(drawn, len(generated)), mean, scale)
-    real, others = real[: len(first)], real[len(first) :]
-    distances = [frechet_distance_from_moments(a, b) for a, b in zip(fake, real)]
-    value = float(np.mean(distances[:num_splits]))
-    floor = float(np.mean([frechet_distance_from_moments(a, b) for a, b in zip(others, real)]))
-    ci = None
-    if num_bootstrap:
-        half_width = 1.96 * float(np.std(distances[num_splits:], ddof=1))
-        ci = (max(value - half_width, 0.0), value + half_width)
-    return FrechetResult(value=value, floor=floor, ci=ci, n=size)
+    standardiser = _standardiser(reference)
+    parts = [np.arange(len(reference))]
+    for name in ("one", "other", "null_one", "null_other")[: 2 if influences is None else 4]:
+        parts += [getattr(draw, name) for draw in draws]
+    whole_real, *real = _weighted_moments(reference, _times(parts, counts[0]), *standardiser)
+    parts = [np.arange(len(generated)), *(draw.generated for draw in draws)]
+    whole_fake, *fake = _weighted_moments(generated, _times(parts, counts[1]), *standardiser)
+    one, other, *null = (real[i : i + num_splits] for i in range(0, len(real), num_splits))
+    values = list(map(frechet_distance_from_moments, fake, one))
+    floors = list(map(frechet_distance_from_moments, other, one))
+    if influences is not None:
+        pairs = [
+            Pair.of(Gaussian.of_moments(a), Gaussian.of_moments(b))
+            for a, b in (*zip(one, fake), *zip(*null))
+        ]
+        _note_influences(
+            influences, draws, pairs, (reference, generated), (whole_real, whole_fake), standardiser
+        )
+    return result_of(values, floors, draws, influences, order)
 
 
 def gram_vectors(maps: ArrayLike) -> np.ndarray:
@@ -218,3 +219,100 @@ def _weighted_moments(
         scatter = square.reshape(channels, channels) - count * np.outer(centre, centre)
         moments.append(Moments(round(count), centre, scatter))
     return moments
+
+
+def _note_influences(
+    influences: Influences,
+    draws: list[Draw],
+    pairs: list[Pair],
+    sides: tuple[np.ndarray, np.ndarray],
+    whole: tuple[Moments, Moments],
+    standardiser: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """What is missing without each image, as `Pair.leave_one_out` says it of rows.
+
+    Args:
+      influences: to be filled in.
+      draws: S of them.
+      pairs: real and generated ones of each draw, then both real halves of each.
+      sides: the maps of the reference and the generated ones.
+      whole: their moments.
+      standardiser: mean and deviation of each channel.
+    """
+    count, fewer = len(draws), len(draws[0].one) - 1
+    gradients = [_gradients(pair) for pair in pairs]
+    on_real = [g[0] for g in gradients] + [g[1] for g in gradients[count:]]
+    # The reference's deviations are measured too: a channel is divided by the root of its square.
+    by_scale = np.mean([pair.by_scale() for pair in pairs[:count]], axis=0)
+    on_real.append(np.append(np.diag(-by_scale / 2.0), np.zeros_like(by_scale)))
+    *of_real, common = _applied(sides[0], on_real, *standardiser)
+    of_fake = _applied(sides[1], [g[1] for g in gradients[:count]], *standardiser)
+    curved = [_curvatures(side, own, whole, standardiser) for side, own in zip(sides, whole)]
+    of_real, of_fake = of_real - curved[0] / fewer, of_fake - curved[1] / fewer
+
+    def centred(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return values[rows] - values[rows].mean()
+
+    for split, draw in enumerate(draws):
+        one, null_one, null_other = of_real[split::count]
+        influences.add(
+            split, draw, (centred(one, draw.one), centred(of_fake[split], draw.generated))
+        )
+        influences.add_null(
+            split, draw, (centred(null_one, draw.null_one), centred(null_other, draw.null_other))
+        )
+    influences.add_common(common - common.mean())
+
+
+def _gradients(pair: Pair) -> list[np.ndarray]:
+    """Of the distance by an image's weight on each side, as a function of its products and means.
+
+    Float64 [c c + c] a side: what an image's mean products and its channels' means are multiplied
+    by; constants are left out.
+    """
+    apart = 2.0 * (pair.a.mean - pair.b.mean)
+    gradients = []
+    for own, optimal, sign in zip((pair.a, pair.b), pair.maps(), (1.0, -1.0)):
+        by_covariance = np.eye(len(optimal)) - optimal
+        by_mean = sign * apart - 2.0 * by_covariance @ own.mean
+        gradients.append(np.concatenate([by_covariance.ravel(), by_mean]))
+    return gradients
+
+
+def _applied(
+    maps: np.ndarray, gradients: list[np.ndarray], mean: np.ndarray, scale: np.ndarray
+) -> np.ndarray:
+    """Each of [c c + c] numbers by each image's mean products and means: [gradients, n]."""
+    found = np.empty((len(gradients), len(maps)))
+    for images, block in _blocks(maps):
+        block = (block - mean) / scale
+        products = _products(block).reshape(len(block), -1)
+        found[:, images] = (
+            np.array(gradients) @ np.concatenate([products, block.mean(axis=1)], axis=1).T
+        )
+    return found
+
+
+def _curvatures(
+    maps: np.ndarray,
+    own: Moments,
+    whole: tuple[Moments, Moments],
+    standardiser: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Half the second derivative of the distance by each image's weight, where both sides are one.
+
+    |m_i - m|^2 + 1/2 sum_kl E_kl^2 / (e_k + e_l), with an image's mean m_i and the excess E of its
+    covariance about m, along the eigenvectors of the sides' mean covariance, of eigenvalues e.
+    """
+    eigenvalues, axes = np.linalg.eigh(sum(side.covariance() for side in whole) / len(whole))
+    kept = eigenvalues > 1e-10 * max(eigenvalues[-1], 0.0)
+    eigenvalues, axes = eigenvalues[kept], axes[:, kept]
+    usual = axes.T @ own.covariance() @ axes
+    found = np.empty(len(maps))
+    for images, block in _blocks(maps):
+        block = (block - standardiser[0]) / standardiser[1] - own.mean
+        excess = _products(block @ axes) - usual
+        excess *= excess
+        excess /= eigenvalues + eigenvalues[:, None]
+        found[images] = 0.5 * excess.sum(axis=(1, 2)) + np.sum(block.mean(axis=1) ** 2, axis=1)
+    return found
