@@ -11,7 +11,7 @@ import numpy as np
 
 from gan_jax import parallel
 from gan_jax import workdir as folder
-from gan_jax.classes.agreement import judge_asked
+from gan_jax.classes.agreement import judge_asked, with_farthest
 from gan_jax.classes.pictures import ClassPictures, picture
 from gan_jax.classes.sampling import asked_labels, class_pictures
 from gan_jax.config import num_final_samples
@@ -25,6 +25,7 @@ from gan_jax.images import image_grid, save_png
 from gan_jax.judging.flags import chosen_flags
 from gan_jax.judging.influences import save_influences
 from gan_jax.judging.judge import Judge, Judgement, make_judge
+from gan_jax.judging.protocol import make_protocol
 from gan_jax.judging.unlabelled import judge_unlabelled
 from gan_jax.logs import read_history
 from gan_jax.metrics import class_histogram, nearest_neighbours
@@ -89,14 +90,17 @@ def write_recogniser_results(
                 "accuracy": {"value": result.accuracy, "n": len(test)},
                 "confusion": {"value": result.confusion.tolist(), "n": len(test)},
             },
-            "protocol": {
-                "extractor": extractor.stamp,
-                "extractor_sha256": extractor.digest,
-                "reference": test.name,
-                "reference_split": test.split,
-                "reference_fingerprint": test.fingerprint,
-                "step": history[-1]["step"] if history else 0,
-            },
+            "protocol": make_protocol(
+                {
+                    "extractor": extractor.stamp,
+                    "extractor_sha256": extractor.digest,
+                    "step": history[-1]["step"] if history else 0,
+                },
+                seed=config["seed"],
+                images=len(test),
+                preprocessing=extractor.record["preprocessing"],
+                reference=test,
+            ),
         },
     )
 
@@ -161,6 +165,8 @@ def evaluate_gan(
         }
     else:
         classes = class_pictures(gan, ema, train, latents, batch_size=batch_size)
+        if judge is not None:
+            classes = with_farthest(classes, judgements[0], judge, images, labels, train)
         pictures = {
             "final": picture(classes.generated),
             "interpolation": picture(classes.within),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
+PREPROCESSING = "uint8 / 127.5 - 1, no resizing"
+"""`to_float` in words, for protocols."""
+
 
 def to_float(images: Array) -> Array:
     """uint8 in [0, 255] to float32 in [-1, 1]; shape kept."""

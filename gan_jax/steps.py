@@ -76,6 +76,7 @@ def discriminator_update(
                 fake,
                 example_keys(named_key(key, "penalty"), index),
                 state.step,
+                axis_name,
             )
             return loss + penalty, (metrics | values, after)
 
@@ -171,6 +172,7 @@ def simultaneous_step(
                 fake,
                 example_keys(named_key(key, "penalty"), index),
                 state.step,
+                axis_name,
             )
             return (on_real, penalty), (values, after)
 

@@ -21,7 +21,7 @@ from gan_jax.losses import MINIMAX
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan_jax.penalties import R1, LeCam
+from gan_jax.penalties import DRAGAN, R1, LeCam
 from gan_jax.schedules import Ramp
 from gan_jax.state import GAN, Recogniser, create_cnn_state, create_gan_state
 from gan_jax.steps import cnn_update, gan_step, simultaneous_step
@@ -140,6 +140,19 @@ def _recipe():
     return state, functools.partial(gan_step, gan=gan), SHAPE
 
 
+def _dragan():
+    """The deviation of the images of the whole batch."""
+    gan = GAN(
+        TinyGenerator(),
+        TinyDiscriminator(dropout_rate=0.0),
+        optax.sgd(0.1),
+        optax.sgd(0.1),
+        LATENT_DIM,
+        penalties=(DRAGAN(10.0),),
+    )
+    return _double(create_gan_state(gan, _KEY, SHAPE)), functools.partial(gan_step, gan=gan), SHAPE
+
+
 def _cnn():
     """Batch normalisation, dropout, augmentation, an average; Adam."""
     shape = (8, 8, 1)
@@ -155,7 +168,9 @@ def _slow(make):
     return pytest.param(make, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("make", [_dcgan, _slow(_article), _simultaneous, _slow(_recipe), _cnn])
+@pytest.mark.parametrize(
+    "make", [_dcgan, _slow(_article), _simultaneous, _slow(_recipe), _dragan, _cnn]
+)
 def test_one_device_equals_jit_and_pmap_on_eight(make):
     """Losses, gradients (as SGD steps), batch statistics, optimisers, averages."""
     assert jax.device_count() == 8

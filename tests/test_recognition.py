@@ -293,7 +293,8 @@ def test_the_images_of_a_run(tiny_run, tmp_path):
     run, pack = tiny_run
     content = recognise_run(run, "", tmp_path / "o", num_samples=50)
     assert content["recognisers"][0]["name"] == load_pack(pack).stamp
-    assert content["protocol"]["images"] == "generated" and content["protocol"]["num_images"] == 50
+    assert content["protocol"]["images_are"] == "generated"
+    assert content["protocol"]["images"] == 50 and content["protocol"]["preprocessing"]
     assert content["mean"]["calibration"]["n"] == 1000
     assert content["recognisers"][0]["held_out"].startswith("yes")
     assert "class_agreement" not in content["metrics"]  # nothing was asked of it

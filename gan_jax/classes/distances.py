@@ -15,9 +15,9 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.content import content_order
-from gan_jax.judging.ladder import Ladder, broken_share, size_of
+from gan_jax.judging.ladder import Ladder, paired_distance, sizes_of
 from gan_jax.judging.view import View
-from gan_jax.metrics.two_sample import NUM_PERMUTATIONS, permutation_test, pooled_gram
+from gan_jax.metrics.two_sample import NUM_PERMUTATIONS, permutation_test
 
 FEWEST = 10
 """Images of a class on either side; a distance from fewer says little."""
@@ -110,21 +110,10 @@ def class_distances(
 def _distance(real: np.ndarray, fake: np.ndarray, ladder: Ladder | None) -> dict[str, Any]:
     result = metrics.kernel_distance(real[:_MOST_PAIRS], fake[:_MOST_PAIRS], gamma=1.0)
     margin = _Z * result.standard_error
-    ends = [result.value + side * margin for side in (-1.0, 0.0, 1.0)]
-    entry: dict[str, Any] = {"distance": {"value": result.value, "ci": [ends[0], ends[2]]}}
-    if ladder is None:
-        return entry
-    low, size, high = (size_of(ladder, end) for end in ends)
-    shares = [broken_share(ladder, end) for end in ends]
-    entry["size"] = {
-        "damage": ladder.damage,
-        "unit": ladder.unit,
-        "strength": size.strength,
-        "low": low.strength,
-        "high": high.strength,
-        "beyond": size.beyond,
-        "broken": None if shares[1] is None else dict(zip(("low", "share", "high"), shares)),
-    }
+    low, high = result.value - margin, result.value + margin
+    entry: dict[str, Any] = {"distance": {"value": result.value, "ci": [low, high]}}
+    if ladder is not None:
+        entry["size"] = sizes_of(ladder, low, result.value, high)
     return entry
 
 
@@ -136,14 +125,5 @@ def _own_ladder(ladder: Ladder, rungs: Sequence[np.ndarray], chosen: np.ndarray)
     if np.sum(chosen) < _FEWEST_RUNGS:
         return None
     clean, *others = (rung[chosen] for rung in rungs)
-    *damaged, broken = (_paired_distance(clean, other) for other in others)
+    *damaged, broken = (paired_distance(clean, other) for other in others)
     return dataclasses.replace(ladder, distances=tuple(damaged), broken_distance=broken)
-
-
-def _paired_distance(clean: np.ndarray, damaged: np.ndarray) -> float:
-    """Unbiased distance of the same m images as they are and damaged, by all different pairs."""
-    count = len(clean)
-    gram = pooled_gram(np.concatenate([clean, damaged]), gamma=1.0)
-    within = gram[:count, :count].sum() + gram[count:, count:].sum()
-    across = gram[:count, count:].sum() - np.trace(gram[:count, count:])
-    return float((within - 2 * across) / (count * (count - 1)))

@@ -25,7 +25,7 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.common import checked_images, digest_of, shape_text
 from gan_jax.models.cnn import CNN
 from gan_jax.parallel import map_batches
-from gan_jax.pixels import to_float
+from gan_jax.pixels import PREPROCESSING, to_float
 
 _WEIGHTS = "weights.safetensors"
 _RECORD = "pack.json"
@@ -215,7 +215,7 @@ def make_record(
             "dropout_rate": network.dropout_rate,
         },
         "image_shape": list(image_shape),
-        "preprocessing": "uint8 / 127.5 - 1, no resizing",
+        "preprocessing": PREPROCESSING,
         "layers": dict(layers),
         "class_names": list(class_names),
         "accuracy": accuracy,

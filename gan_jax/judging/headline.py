@@ -11,7 +11,7 @@ import dataclasses
 from typing import Any
 
 from gan_jax import metrics
-from gan_jax.judging.ladder import LEVEL, Ladder, broken_share, noticed, size_of
+from gan_jax.judging.ladder import LEVEL, Ladder, noticed, sizes_of
 from gan_jax.judging.view import View
 from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW
 from gan_jax.judging.words import in_words as in_words
@@ -91,24 +91,14 @@ def make_headline(
         gamma=1.0,
     )
     margin = _Z * found.standard_error
-    ends = [found.value + side * margin for side in (-1.0, 0.0, 1.0)]
-    low, middle, high = (size_of(ladder, end) for end in ends)
-    shares = [broken_share(ladder, end) for end in ends]
+    low, high = found.value - margin, found.value + margin
     return content | {
         "distance": {
             "value": found.value,
-            "ci": [found.value - margin, found.value + margin],
+            "ci": [low, high],
             "standard_error": found.standard_error,
             "n": min(len(fake.values), _MOST_PAIRS),
             **({INFLUENCE: found.real_influence} if influence else {}),
         },
-        "size": {
-            "damage": ladder.damage,
-            "unit": ladder.unit,
-            "strength": middle.strength,
-            "low": low.strength,
-            "high": high.strength,
-            "beyond": middle.beyond,
-            "broken": None if shares[1] is None else dict(zip(("low", "share", "high"), shares)),
-        },
+        "size": sizes_of(ladder, low, found.value, high),
     }

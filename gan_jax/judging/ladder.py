@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -132,12 +133,17 @@ def measure_ladder(
         for column, strength in enumerate(degradation.strengths)
     )
     broken = look(BROKEN.apply(pool, BROKEN.strengths[0], np.random.default_rng(4)))
+    standard = clean.standardised(by=clean)
+
+    def distance(view: View) -> float:
+        return paired_distance(standard, view.standardised(by=clean))
+
     return Ladder(
         damage=degradation.name,
         unit=degradation.unit,
         strengths=degradation.strengths,
-        distances=tuple(_paired_distance(clean, view) for view in damaged),
-        broken_distance=_paired_distance(clean, broken),
+        distances=tuple(distance(view) for view in damaged),
+        broken_distance=distance(broken),
         clean=clean,
         damaged=damaged,
         broken=broken,
@@ -170,6 +176,26 @@ def broken_share(ladder: Ladder, distance: float) -> float | None:
     if ladder.broken_distance <= 0:
         return None
     return min(math.sqrt(max(distance, 0.0) / ladder.broken_distance), 1.0)
+
+
+def sizes_of(ladder: Ladder, low: float, distance: float, high: float) -> dict[str, Any]:
+    """A distance and its interval on the ladder, as eval.json holds them.
+
+    Returns:
+        'damage', 'unit', 'strength', 'low', 'high' and 'beyond' by `size_of`, and 'broken' with
+        'share', 'low' and 'high' by `broken_share`, or None.
+    """
+    ends = (low, distance, high)
+    strengths, shares = ([of(ladder, end) for end in ends] for of in (size_of, broken_share))
+    return {
+        "damage": ladder.damage,
+        "unit": ladder.unit,
+        "strength": strengths[1].strength,
+        "low": strengths[0].strength,
+        "high": strengths[2].strength,
+        "beyond": strengths[1].beyond,
+        "broken": None if shares[1] is None else dict(zip(("low", "share", "high"), shares)),
+    }
 
 
 def noticed(ladder: Ladder, most: int, *, seed: int = 0) -> Noticed:
@@ -289,13 +315,17 @@ def _halves(ladder: Ladder, count: int, seed: int, draw: int) -> tuple[np.ndarra
     return order[:count], order[count : 2 * count]
 
 
-def _paired_distance(clean: View, damaged: View) -> float:
-    """Unbiased distance of views of the same m images, by all pairs of different ones."""
-    count = len(clean.values)
+def paired_distance(clean: np.ndarray, damaged: np.ndarray) -> float:
+    """Unbiased distance of the same m images as they are and damaged, by all different pairs.
+
+    Args:
+        clean: standardised, float64 [m, d]; of one image the distance is 0.
+        damaged: likewise, by the same images; row i is of the same image as row i of `clean`.
+    """
+    count = len(clean)
     if count < 2:
         return 0.0
-    pool = np.concatenate([clean.standardised(by=clean), damaged.standardised(by=clean)])
-    gram = pooled_gram(pool, gamma=1.0)
+    gram = pooled_gram(np.concatenate([clean, damaged]), gamma=1.0)
     within = gram[:count, :count].sum() + gram[count:, count:].sum()
     across = gram[:count, count:].sum() - np.trace(gram[:count, count:])
     return float((within - 2 * across) / (count * (count - 1)))

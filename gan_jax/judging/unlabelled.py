@@ -30,6 +30,7 @@ from gan_jax.judging.view import View
 from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW
 from gan_jax.metrics.two_sample import TwoSampleTest, permutation_test
 from gan_jax.models.cnn import CNN
+from gan_jax.pixels import PREPROCESSING
 
 Look = Callable[[np.ndarray], View]
 
@@ -97,8 +98,7 @@ def judge_unlabelled(
         },
         seed=seed,
         images=len(images),
-        preprocessing=f"pixels: block means of at most {_SIDE} x {_SIDE}; network: uint8 / 127.5 - "
-        "1, no resizing",
+        preprocessing=f"pixels: block means of at most {_SIDE} x {_SIDE}; network: {PREPROCESSING}",
         reference=reference,
     )
     if training is not None:

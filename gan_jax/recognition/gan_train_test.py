@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-import gan_jax
 from gan_jax import parallel
 from gan_jax import workdir as folder
 from gan_jax.classes.pictures import NamedRows
@@ -26,7 +25,9 @@ from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.environment import describe_environment
 from gan_jax.errors import InputError
 from gan_jax.factory import count_steps
+from gan_jax.judging.protocol import make_protocol
 from gan_jax.loop import StopSignal
+from gan_jax.pixels import PREPROCESSING
 from gan_jax.recognition.fitting import fit_recogniser
 from gan_jax.recognition.gan_train_test_report import write_gan_train_test_report
 from gan_jax.recognition.gan_train_test_results import SeedResult, summarise_seeds
@@ -168,21 +169,23 @@ def _protocol(experiment: Experiment, count: int, steps: int, shared: int) -> di
     """What every seed has in common: results of another one do not belong to the same mean."""
     config = plain(experiment.config)
     kept = ("model", "optimizer", "augment", "label_smoothing", "ema_half_life", "batch_size")
-    return {
+    about = {
         **experiment.protocol,
         "labelled_by": experiment.labelled_by,
-        "images": count,
         "steps": steps,
         "recogniser": {name: config[name] for name in kept},
         "train": experiment.train.name,
         "train_fingerprint": experiment.train.fingerprint,
-        "test": experiment.test.name,
-        "test_split": experiment.test.split,
-        "test_fingerprint": experiment.test.fingerprint,
         "test_images": len(experiment.test),
         "test_images_in_train": shared,
-        "gan_jax": gan_jax.__version__,
     }
+    return make_protocol(
+        about,
+        seed=about.get("seed"),
+        images=count,
+        preprocessing=PREPROCESSING,
+        reference=experiment.test,
+    )
 
 
 def _seed_file(out: pathlib.Path, seed: int) -> pathlib.Path:

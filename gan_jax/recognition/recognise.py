@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-import gan_jax
 from gan_jax import workdir as folder
 from gan_jax.config import num_final_samples
 from gan_jax.data import Dataset, image_files, load, read_images
@@ -31,12 +30,14 @@ from gan_jax.recognition.results import (
     joint_numbers,
     reader_numbers,
     recogniser_entry,
+    recognition_protocol,
     selection_entry,
 )
 from gan_jax.recognition.selection import select_surest
 
 RESULT = "recognition.json"
 _WANTED = 3
+_FEWEST_REAL = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,7 +95,7 @@ def recognise_run(
     subject = Subject(
         title=f"{config.model.name} on {train.name}, read by recognisers",
         images=drawing.images(drawing.latents(count), labels),
-        protocol={"images": "generated", **drawing.record()},
+        protocol={"images_are": "generated", **drawing.record()},
         labels=labels,
         own_names=() if labels is None else train.label_names,
     )
@@ -148,7 +149,7 @@ def recognise_samples(
         title=f"{given.name}, read by recognisers",
         images=given.take(np.arange(len(given))),
         protocol={
-            "images": "given",
+            "images_are": "given",
             "samples": given.name,
             "samples_fingerprint": given.fingerprint,
             "resize": resize or "none",
@@ -210,15 +211,9 @@ def recognise_images(
         selection = select_surest(readings, select, real_readings)
         content["selection"] = selection_entry(selection, recognisers, readings, labels)
     content["missing"] = missing
-    content["protocol"] = subject.protocol | {
-        "num_images": len(subject.images),
-        "labels_by": "mean of the recognisers' probabilities",
-        "reference": None if reference is None else reference.name,
-        "reference_split": None if reference is None else reference.split,
-        "reference_fingerprint": None if reference is None else reference.fingerprint,
-        "reference_images": 0 if real_labels is None else len(real_labels),
-        "gan_jax": gan_jax.__version__,
-    }
+    content["protocol"] = recognition_protocol(
+        subject.protocol, recognisers, images=len(subject.images), reference=reference
+    )
     write_table(out / TABLE, recognisers, readings, files=subject.files, labels=labels)
     write_pictures(out / folder.SAMPLES, subject.images, readings)
     if selection is not None:
@@ -273,10 +268,17 @@ def _reference(
             f"recognisers know {', '.join(names[:10])}."
         )
         return None, None
+    different = len(np.unique(reference.content_keys))
+    if different < _FEWEST_REAL:
+        missing.append(
+            f"{absent}{reference.name} has {different} different image(s), and at least "
+            f"{_FEWEST_REAL} are needed, hundreds to mean something."
+        )
+        return None, None
     recognisers[0].check_shape(reference.image_shape)
     for pack in recognisers:
         seen = held_out(pack, reference.fingerprint)
-        if seen.startswith("no"):
+        if seen.startswith("no:"):
             missing.append(
                 f"calibration of {pack.stamp} on images that it has not seen: {reference.name} "
                 f"({reference.split}) is what it was trained on. Give another --reference or "

@@ -88,6 +88,8 @@ def variety_section(history: list[dict]) -> str:
 
 def _warnings(history: list[dict]) -> str:
     """Where the meter warned, in a sentence."""
+    if not any(math.isfinite(row.get("eval/collapsed", math.nan)) for row in history):
+        return "The meter could not judge: it needs 50 images a side."
     spans: list[list[int]] = []
     warned = False
     for row in history:

@@ -125,7 +125,7 @@ def write_gan_report(path, report: GANReport) -> None:
         training_section(report.history),
         variety_section(report.history),
         _classes(report),
-        class_report.agreement_section(metrics.get("class_agreement", {})),
+        class_report.agreement_section(metrics.get("class_agreement", {}), report.class_pictures),
         _confidence(report),
         _neighbours(report),
         _interpolation(report),
@@ -168,6 +168,7 @@ def _header(report: GANReport) -> str:
     if metrics.get("class_agreement"):
         share = webpage.percentage(metrics["class_agreement"]["value"])
         numbers.append((share, "are read as the class that was asked for"))
+        note += f" {class_report.farthest_text(metrics['class_agreement'])}"
     if report.class_counts is not None and sum(report.class_counts) > 0:
         shares = _shares(report.class_counts)
         rarest = int(np.argmin(shares))
