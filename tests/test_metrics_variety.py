@@ -180,6 +180,14 @@ def test_sliced_distance_of_shifted_and_repeated_sets():
     )
 
 
+def test_sliced_distance_does_not_depend_on_the_order():
+    x, y = mixed_normal(1, 70, 16), mixed_normal(2, 31, 16, shift=0.4)
+    expected = metrics.sliced_wasserstein(x, y, num_projections=32)
+    for seed in range(5):
+        one, other = (np.random.default_rng([seed, n]).permutation(n) for n in (70, 31))
+        assert metrics.sliced_wasserstein(x[one], y[other], num_projections=32) == expected
+
+
 def test_sliced_distance_refuses_bad_input():
     x = mixed_normal(0, 20, 3)
     with pytest.raises(InputError, match="20 real and 0 fake"):
