@@ -32,8 +32,8 @@ def sliced_wasserstein(
 
     Bonneel et al., "Sliced and Radon Wasserstein barycenters of measures", 2015, eq. 6, by Monte
     Carlo. On a line W_p^p is the integral over t from 0 to 1 of |F^-1(t) - G^-1(t)|^p, which is
-    summed exactly over the steps of both quantile functions, whatever the numbers of rows. The order
-    of the rows changes nothing, not even round-off.
+    summed exactly over the steps of both quantile functions, whatever the numbers of rows. The
+    order of the rows changes nothing, not even round-off.
 
     Args:
       real, fake: features [n, d] and [m, d], n and m >= 1.
