@@ -391,6 +391,20 @@ def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch
     assert again == protocol | {"images": 6, "training_images": 6}
 
 
+def test_a_run_keeps_both_judgements_and_the_recognisers_first(quick_judge):
+    judgement = texture_evaluation.judge_textures(_sets(6, 16, 16), _sets(4, 16, 16))
+    run = texture_evaluation.RunTextures(judgement, _sets(6, 16, 16), _sets(4, 16, 16), [])
+    other = {"headline": headline(0.3), "flags": [], "metrics": {"vendi": {"value": 3.0}},
+             "protocol": {"step": 7}}  # fmt: skip
+    both = run.added_to(other)
+    assert (both["headline"], both["flags"]) == (other["headline"], [])
+    assert both["textures"] == {"headline": judgement.headline, "flags": list(judgement.flags)}
+    assert list(both["metrics"]) == ["texture_fd", "cooccurrence_fd", "vendi"]
+    assert both["protocol"] == {"step": 7, "textures": judgement.protocol}
+    alone = run.added_to({"metrics": {}, "protocol": {}})
+    assert alone["headline"] == judgement.headline and alone["flags"] == list(judgement.flags)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

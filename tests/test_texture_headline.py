@@ -5,12 +5,18 @@ import json
 import numpy as np
 import pytest
 
+from gan_jax.content import in_content_order
 from gan_jax.data.procedural import procedural_textures
 from gan_jax.errors import InputError
 from gan_jax.judging.degradations import Pool
 from gan_jax.judging.ladder import BLUR
+from gan_jax.judging.view import View
 from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW
-from gan_jax.textures.headline import texture_headline
+from gan_jax.metrics.texture.headline import HEADLINE, Standardiser
+from gan_jax.metrics.two_sample import permutation_test
+from gan_jax.textures.baselines import gaussian_field
+from gan_jax.textures.headline import headline_statistics, texture_headline
+from gan_jax.textures.overlap import independent_rows
 from gan_jax.textures.suite import judge_textures
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -126,3 +132,45 @@ def test_black_samples_are_far_and_few_different():
 def test_too_small_images_are_refused():
     with pytest.raises(InputError, match="12x12.*at least 14x14"):
         texture_headline(_textures(9)[:, :12, :12], _textures(9)[:, :12, :12])
+
+
+# What overlapping crops would do to the test
+
+
+@pytest.mark.slow
+def test_how_often_one_texture_is_told_from_itself():
+    """Crops of a band of a random field against crops of other fields of the same spectrum.
+
+    By 200 overlapping crops nearly every band is told from them (119 of 120), by the crops that
+    share nothing about as many as are meant to be (7 of 120; at 5 %, 6).
+    """
+    data = pytest.importorskip("skimage.data")
+    told = {"all": 0, "independent": 0}
+    bands, crops = 60, 200
+    for photograph in (data.grass(), data.gravel()):
+        rng = np.random.default_rng(0)
+        fields = gaussian_field(photograph[..., None], 2 * bands, size=(512, 512), seed=1)
+        alone = np.concatenate(
+            [_crops(field, 9, seed, side=32) for seed, field in enumerate(fields[bands:])]
+        )
+        alone = headline_statistics(alone)
+        for seed, field in enumerate(fields[:bands]):
+            band = in_content_order(_crops(field[:96], crops, seed, side=32))
+            others = rng.permutation(9 * bands)[:crops]
+            of_others = {name: found.take(others) for name, found in alone.items()}
+            rows = {"all": np.arange(crops), "independent": independent_rows(band)}
+            statistics = headline_statistics(band)
+            for which, chosen in rows.items():
+                real = {name: found.take(chosen) for name, found in statistics.items()}
+                told[which] += _p(real, of_others) <= 0.05
+    assert told["all"] > 0.9 * 2 * bands, told
+    assert told["independent"] < 0.2 * 2 * bands, told
+
+
+def _p(real, fake):
+    standardisers = {name: Standardiser.of(found) for name, found in real.items()}
+    views = [
+        View.of(*(standardisers[name](side[name]) for name in HEADLINE)) for side in (real, fake)
+    ]
+    pool, count = views[0].pooled(views[1]), len(views[0].values)
+    return permutation_test(pool[:count], pool[count:], gamma=1.0, num_permutations=199).p

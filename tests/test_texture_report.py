@@ -193,6 +193,9 @@ def test_a_run_that_another_judge_opens_keeps_both(tmp_path):
     assert in_words(textures).verdict in text and in_words(own).verdict not in text
     rest = in_words(textures["training"]).verdict[1:]
     assert f"Training images in place of generated ones: t{rest}" in text
+    textures["training"] = headline(0.01, verdict="not told apart", p=0.5)
+    text = _written(tmp_path / "p.html", _report(evaluation=evaluation)).text
+    assert "Training images in place of generated ones: not told from real ones (p = 0.5)." in text
 
 
 def test_what_is_missing_is_said():

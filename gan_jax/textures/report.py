@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.errors import InputError
-from gan_jax.judging.words import Words, in_words
+from gan_jax.judging.words import TOLD, Words, in_words
 from gan_jax.metrics.texture.headline import HEADLINE as PARTS
 from gan_jax.metrics.texture.statistics import TextureStatistics
 from gan_jax.reports import webpage
@@ -160,10 +160,13 @@ def texture_opening(evaluation: Mapping[str, Any]) -> tuple[Mapping[str, Any], S
 def _in_words(headline: Mapping[str, Any]) -> Words:
     """The headline, with the training images beside the generated ones where they were judged."""
     words = in_words(headline)
-    if not headline.get("training"):
+    training = headline.get("training")
+    if not training:
         return words
-    training = in_words(headline["training"]).verdict
-    note = f"Training images in place of generated ones: {training[0].lower()}{training[1:]}"
+    found = f"not told from real ones (p = {training['test']['p']:.2g})."
+    if training["verdict"] == TOLD:
+        found = in_words(training).verdict.replace("Told", "told", 1)
+    note = f"Training images in place of generated ones: {found}"
     return dataclasses.replace(words, note=f"{note} {words.note}".strip())
 
 

@@ -314,7 +314,7 @@ class _Session:
             reference,
             images,
             num_splits=_SPLITS,
-            num_bootstrap=30 if self._complete else 0,  # SHIM
+            interval=self._complete,
             seed=self._seed,
         )
         gram = self._averaged(gram_distance, reference, images)
