@@ -17,6 +17,7 @@ from gan_jax.textures.figures import (
     histogram_shares,
     spectrum_chart,
 )
+from gan_jax.textures.overlap import OVERLAPPING
 from gan_jax.textures.report import (
     Outliers,
     Spectra,
@@ -202,8 +203,10 @@ def test_what_is_missing_is_said():
     skipped = {"laplacian": "too small", "texture_fd": "missing", "cooccurrence": "all constant."}
     evaluation = {"metrics": {}, "protocol": {"skipped": skipped}}
     assert texture_verdict(evaluation) == "texture_fd was not computed: all constant."
-    untested = _evaluation() | {"textures": {"headline": {}, "flags": []}}
+    flag = {"name": OVERLAPPING, "text": "They overlap.", "apart": False}
+    untested = _evaluation() | {"textures": {"headline": {}, "flags": [flag]}}
     assert "nothing can be tested" in texture_verdict(untested)
+    assert texture_verdict(_evaluation()) == "There is no test of the images as textures."
 
 
 # Charts

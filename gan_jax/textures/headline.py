@@ -39,6 +39,7 @@ _LADDER_PIXELS = 1 << 20  # of all images that are damaged; more take time and m
 _LADDER_IMAGES = (64, 200)
 _FLAT = 1 / 255  # the deviation of grey values below which an image has no texture
 _MOST_COPIED = 0.01
+_PIXELS_AT_ONCE = 1 << 22
 _FEWEST = 4  # different real images
 
 
@@ -145,7 +146,8 @@ def check_variety(reference: np.ndarray) -> None:
 
 def _deviations(images: np.ndarray) -> np.ndarray:
     """Standard deviation of each image's grey values, which go from 0 to 1: float64 [n]."""
-    parts = [images[start : start + 500] for start in range(0, len(images), 500)]
+    step = max(_PIXELS_AT_ONCE // (images.shape[1] * images.shape[2]), 1)
+    parts = [images[start : start + step] for start in range(0, len(images), step)]
     return np.concatenate([grey_images(part).std(axis=(1, 2)) for part in parts])
 
 

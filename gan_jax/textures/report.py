@@ -141,9 +141,11 @@ def texture_sections(report: TextureReport) -> list[str]:
 
 def texture_verdict(evaluation: Mapping[str, Any]) -> str:
     """What eval.json says of the images as textures, in a line."""
-    headline = texture_opening(evaluation)[0]
+    headline, flags = texture_opening(evaluation)
     if not headline and HEADLINE in evaluation["metrics"]:
-        return "Fewer than two real images share nothing with others, so nothing can be tested."
+        overlap = any(flag["name"] == OVERLAPPING for flag in flags)
+        return ("All real images overlap: they count as one, and nothing can be tested." if overlap
+                else "There is no test of the images as textures.")  # fmt: skip
     if not headline:
         reason = _missing(_flat(evaluation.get("protocol", {})).get("skipped", {}))
         return f"{HEADLINE} was not computed{f': {reason}' if reason else '.'}"
