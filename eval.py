@@ -237,7 +237,10 @@ def _judge() -> str:
         from gan_jax.super_resolution.report import super_resolution_text
 
         text = super_resolution_text(result)
-    return f"{text}\n{texture_verdict(result)}" if "textures" in result["protocol"] else text
+    as_textures = result.get("textures", {}).get("headline")
+    if as_textures is None or as_textures == result.get("headline"):
+        return text
+    return f"{text}\n{texture_verdict(result)}"
 
 
 def _announce(line: str) -> None:

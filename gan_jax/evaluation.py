@@ -150,7 +150,9 @@ def evaluate_gan(
     judgements = [
         judge_asked(by, images, labels, train, families=own_families, training=train, complete=True)
         for by in judges
-    ] or _unlabelled(images, held_out, train, batch_size)
+    ]
+    if not judgements and not textures:
+        judgements = _unlabelled(images, held_out, train, batch_size)
     if chosen:
         rows = read_history(history_of or out)
         told = chosen_flags(sum("eval/fd_semantic" in row for row in rows))
@@ -290,8 +292,7 @@ def write_results(
     else:
         if judge is not None:
             write_gan_report(out / "recogniser.html", report)
-        content["metrics"] = textures.judgement.metrics | content["metrics"]
-        content["protocol"]["textures"] = textures.judgement.protocol
+        content = textures.added_to(content)
         page = make_report(
             title,
             content,

@@ -1,13 +1,11 @@
 """The training steps: pure functions from (state, batch, key) to (state, metrics).
 
 `batch` is a dict with 'images', float [n, h, w, c] in [-1, 1] (and 'labels', int32 [n], for the
-recogniser and for class-conditional GANs); `key` is the root key of the run, the same at every
-step: the step number is folded in. With `axis_name` the functions run on each device of a mapped
-axis, n being the device's share, and return the same state on all of them. Metrics are scalars
-named 'group/name'.
+recogniser and for class-conditional GANs); `key` is the root key of the run: the step number is
+folded in. With `axis_name` the functions run on each device of a mapped axis, n being the device's
+share, and return the same state on all of them. Metrics are scalars named 'group/name'.
 
-Random draws belong to global example indices. A batch may bring them as 'index', int32 [n], so that
-what is drawn is laid out over devices as the batch is; otherwise they are counted.
+Random draws belong to global example indices: 'index', int32 [n], of the batch, or else counted.
 """
 
 from __future__ import annotations
