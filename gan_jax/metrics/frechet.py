@@ -193,7 +193,6 @@ def frechet_with_floor(
     interval: bool = True,
     standardised: bool = False,
     seed: int = 0,
-    num_bootstrap: int | None = None,
 ) -> FrechetResult:
     """The headline value: generated against real, real against real, both at the same n.
 
@@ -221,8 +220,6 @@ def frechet_with_floor(
       InputError: too few images, different numbers of columns, a non-finite feature, or a count
         out of range.
     """
-    if num_bootstrap is not None:  # until the callers are switched
-        interval = num_bootstrap > 0
     reference, generated = _checked_pair(
         reference, generated, "reference features", "generated features"
     )

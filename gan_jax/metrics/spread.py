@@ -14,6 +14,22 @@ halving, while its sum over pairs changes.
 V1 grows in proportion to how far the distance lies above its floor, so the interval is that of all
 expectations that the value doesn't contradict, each with the variance that belongs to it (Wilson
 1927, "Probable inference"): it is longer above the value than below.
+
+How often 95 % intervals of the Fréchet distance held the truth, over 300 to 400 fresh pairs of sets
+a case (so +- 2.3 %), for gamma-distributed features of full rank and for features like a CNN's, at
+the floor, at 3 and at 30 times it:
+
+    d 16, 64, 128 and 512 at n = 100, d 16, 64 and 128 at n = 500, d 16 at n = 2,000 a side, with
+    2 n real rows                                                                  93 to 97.5 %
+    but gamma, d 16, n = 100, at 3 and at 30 times the floor                     91.8 and 92.8 %
+    n = 28 generated rows of d 64 against 4,000 real ones                            91 to 98 %
+
+What is missed are heavy tails in few images: their variance shows only in rare rows. The kernel
+distance cubes the tails. Its intervals held the truth in 94 to 97.5 % for features like a CNN's and
+in 86 to 98 % for gamma-distributed ones (d 16, 64 and 128, n 100 and 500), but in 73 and 85 % of
+these at d 16, n = 100, above 0. Where both distributions are equal the standard error is up to 1.2
+times the spread, the kernel distance's up to 1.3 times; the intervals know the skewness there. Rows
+are taken to be independent of one another, which crops of one picture are not.
 """
 
 from __future__ import annotations

@@ -61,7 +61,6 @@ def patch_frechet_with_floor(
     num_splits: int = 8,
     interval: bool = True,
     seed: int = 0,
-    num_bootstrap: int | None = None,
 ) -> FrechetResult:
     """`patch_frechet_distance` with its floor and interval, n images a side.
 
@@ -78,8 +77,6 @@ def patch_frechet_with_floor(
       InputError: as `patch_frechet_distance`; fewer than 4 reference or 2 generated images, or a
         count out of range.
     """
-    if num_bootstrap is not None:  # until the callers are switched
-        interval = num_bootstrap > 0
     reference, generated = _checked_pair(reference, generated)
     counts = len(reference), len(generated)
     draws = draw_rows(*counts, num_splits=num_splits, seed=seed)
