@@ -6,11 +6,11 @@ The networks of configs/mnist5k_dcgan.py with the best recipe of docs/recipes.md
 loss with R1 and R2, and classes by a projection. Images without labels:
 --config.model.conditional=''.
 
-Measured on two shared cores of an Intel Xeon, JAX 0.10.2, seed 0: 2,000 samples against 1,000 held-out
-digits, judge's accuracy 98.7 %: told from real images (p = 0.001), as far from real as real images of
-which 12 % (8 % to 15 %) are in shuffled pieces; at n = 500 fd_semantic 2.93 (real images: 2.27),
-fd_texture 2.46 (0.98), coverage 0.91 (0.99); class_agreement 0.969 (0.987). An earlier version trained
-4,000 steps in 130 s on one core of an AMD EPYC.
+Measured on two shared cores of an Intel Xeon, JAX 0.10.2, seed 0: 2,000 samples against 1,000
+held-out digits, judge's accuracy 98.7 %: told from real images (p = 0.001), as far from real as
+real images of which 12 % (8 % to 15 %) are in shuffled pieces; at n = 500 fd_semantic 2.93 (real
+images: 2.27), fd_texture 2.46 (0.98), coverage 0.91 (0.99); class_agreement 0.969 (0.987). An
+earlier version trained 4,000 steps in 130 s on one core of an AMD EPYC.
 """
 
 from configs import mnist5k_dcgan
