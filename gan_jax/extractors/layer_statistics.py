@@ -12,12 +12,12 @@ from typing import Any
 
 from gan_jax import metrics
 from gan_jax.data import Dataset
+from gan_jax.errors import InputError
 from gan_jax.extractors.pack import Extractor
 from gan_jax.judging.judge import make_judge
 from gan_jax.judging.suite import LAYERS, NUM_SPLITS, standardise
 
 LOW_RANK = 4.0
-_FEWEST_IMAGES = 4
 _DIGITS = 6  # the last ones depend on the machine, and the pack's hash should not for nothing
 
 
@@ -35,11 +35,13 @@ def layer_statistics(extractor: Extractor, test: Dataset) -> dict[str, dict[str,
     Returns:
         By layer: 'features', their number d; 'effective_rank' (Roy & Vetterli 2007), from 0 to d;
         'floor', of the Fréchet distance with n images a side; 'n'; 'images', all that were used.
-        Numbers have six digits. Empty for fewer than four images.
+        Numbers have six digits. Empty for images of which no judge can be made: fewer than four, or
+        all the same.
     """
-    if len(test) < _FEWEST_IMAGES:
+    try:
+        judge = make_judge(extractor, test)
+    except InputError:
         return {}
-    judge = make_judge(extractor, test)
     found = {}
     for layer in LAYERS:
         features = standardise(getattr(judge.features, layer), layer)
