@@ -20,6 +20,7 @@ from gan_jax.environment import describe_environment
 from gan_jax.extractors.choice import open_extractors
 from gan_jax.extractors.layer_statistics import low_rank_warning
 from gan_jax.extractors.pack import Extractor
+from gan_jax.files import read_json, write_json
 from gan_jax.frozen import in_the_loop, refuse_judges
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.flags import chosen_flags
@@ -83,7 +84,7 @@ def write_recogniser_results(
             environment=environment,
         ),
     )
-    folder.write_json(
+    write_json(
         workdir / folder.EVALUATION,
         {
             "metrics": {
@@ -304,7 +305,7 @@ def write_results(
             config=config,
         )
         write_texture_report(out / folder.REPORT, page)
-    folder.write_json(out / folder.EVALUATION, content)
+    write_json(out / folder.EVALUATION, content)
 
 
 def _real_images(judge: Judge | None, train: Dataset | None) -> np.ndarray | None:
@@ -387,4 +388,4 @@ def evaluate_run(
         textures=textures,
         chosen=checkpoint == "best",
     )
-    return folder.read_json(out / folder.EVALUATION)
+    return read_json(out / folder.EVALUATION)

@@ -18,6 +18,7 @@ from gan_jax import workdir as folder
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import Extractor, load_pack
+from gan_jax.files import read_json, write_json
 from gan_jax.generator_losses import FeatureMatching, FrozenFeatures, Perceptual
 from gan_jax.parallel import is_main_process
 from gan_jax.saved_config import differences, plain, with_defaults
@@ -239,11 +240,11 @@ def _keep(workdir: pathlib.Path, identities: dict[str, Identity]) -> None:
             name: {"stamp": one.stamp, "digest": one.digest, "training": one.training}
             for name, one in identities.items()
         }
-        folder.write_json(workdir / RECORD, record)
+        write_json(workdir / RECORD, record)
 
 
 def _read(workdir: pathlib.Path) -> dict[str, Identity]:
     path = pathlib.Path(workdir) / RECORD
     if not path.exists():
         return {}
-    return {name: Identity(**entry) for name, entry in folder.read_json(path).items()}
+    return {name: Identity(**entry) for name, entry in read_json(path).items()}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import pathlib
 
 import numpy as np
 from PIL import Image
 
 from gan_jax.errors import InputError
+from gan_jax.files import write_bytes
 
 
 def displayable(image) -> np.ndarray:
@@ -111,6 +111,4 @@ def save_png(path, image) -> None:
     data = png_bytes(image)
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    write_bytes(path, data, sync=False)

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import tqdm
 
 from gan_jax.errors import InputError
+from gan_jax.files import new_file
 from gan_jax.images import displayable, png_bytes
 
 _HISTORY = "metrics.jsonl"
@@ -175,12 +176,10 @@ def _keep_rows(path: pathlib.Path, resume_step: int) -> None:
     if not path.exists():
         return
     kept = [row for row in read_history(path.parent) if 0 < resume_step >= row["step"]]
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
+    with new_file(path, text=True) as file:
         for row in kept:
             row = {k: None if v != v else v for k, v in row.items()}  # NaN is not itself
             file.write(json.dumps(row, allow_nan=False) + "\n")
-    os.replace(temporary, path)
 
 
 class ProgressLine:

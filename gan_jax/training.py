@@ -31,6 +31,7 @@ from gan_jax.extractors.channels import reading_channels
 from gan_jax.extractors.layer_statistics import layer_statistics, low_rank_warning
 from gan_jax.extractors.pack import Extractor, assemble, load_pack, make_record, save_pack
 from gan_jax.factory import build_gan, build_recogniser, count_steps, gan_step_function
+from gan_jax.files import read_json
 from gan_jax.frozen import check_alone, check_frozen, with_frozen_losses
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.gate import gate_new_pack
@@ -187,7 +188,7 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     )
     parallel.wait_for_all("report")
     if parallel.is_main_process():
-        say(metric_table(folder.read_json(workdir / folder.EVALUATION)))
+        say(metric_table(read_json(workdir / folder.EVALUATION)))
         say(f"Report: {workdir / folder.REPORT}")
 
 
@@ -207,7 +208,7 @@ def _train_members(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSig
     with _reported_if_stopped(workdir, config, title, num_steps):
         train_members(config, workdir, crew, stop, train=train, judge=judge, num_steps=num_steps)
     if parallel.is_main_process():
-        say(members_table(folder.read_json(workdir / folder.EVALUATION)))
+        say(members_table(read_json(workdir / folder.EVALUATION)))
         say(f"Report: {workdir / folder.REPORT}")
 
 
@@ -382,7 +383,7 @@ def _is_finished(workdir: pathlib.Path, num_steps: int) -> bool:
     path = workdir / folder.EVALUATION
     if not (path.exists() and (workdir / folder.REPORT).exists()):
         return False
-    if folder.read_json(path).get("protocol", {}).get("step") != num_steps:
+    if read_json(path).get("protocol", {}).get("step") != num_steps:
         return False
     say(
         f"{workdir} is finished at step {num_steps:,}: nothing to do. See {workdir / folder.REPORT}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from gan_jax.errors import InputError
+from gan_jax.files import read_json, write_json
 from gan_jax.saved_config import differences, plain, with_defaults
 
 CONFIG = "config.json"
@@ -81,18 +81,3 @@ def _with_tuples(saved: dict[str, Any]) -> ConfigDict:
             value = _with_tuples(value)
         config[name] = tuple(value) if isinstance(value, list) else value
     return config
-
-
-def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """The object in a JSON file; InputError if it is damaged."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"'{path}' cannot be read ({error}): remove or mend it.") from error
-
-
-def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
-    """Writes a JSON file whole or not at all."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    temporary.replace(path)

@@ -3,6 +3,7 @@
 # A module imports from the layers above it only.
 LAYERS = (
     {"content", "errors", "judging.words", "members.sweep_section"},
+    {"files", "lock"},
     {
         "adaptive",
         "augment",

@@ -50,7 +50,7 @@ def studies(tmp_path_factory, quickly_compiled):
     root = tmp_path_factory.mktemp("study")
     whole, cut = root / "whole", root / "cut"
     training.run(tiny_study(), whole)
-    write = running.folder.write_json
+    write = running.write_json
 
     def write_then_stop(path, content):
         write(path, content)
@@ -65,7 +65,7 @@ def studies(tmp_path_factory, quickly_compiled):
         run(config, workdir, stop, **rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running.folder, "write_json", write_then_stop)
+        patch.setattr(running, "write_json", write_then_stop)
         patch.setattr(training, "run_study", watched)
         with pytest.raises(Interrupted, match="SIGTERM: stopped with 4 of 10 cells done"):
             training.run(tiny_study(), cut)

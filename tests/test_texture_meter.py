@@ -10,6 +10,7 @@ from gan_jax.content import in_content_order
 from gan_jax.data import Dataset
 from gan_jax.data.procedural import procedural_textures
 from gan_jax.errors import InputError
+from gan_jax.files import write_json
 from gan_jax.metrics.texture.headline import HEADLINE
 from gan_jax.textures.meter import TextureMeter
 from gan_jax.textures.suite import judge_textures
@@ -81,7 +82,7 @@ def no_report(monkeypatch):
     """The end of a run without its judgement and pages, which take longer than all else."""
 
     def evaluate_gan(out, **_):
-        workdir.write_json(out / workdir.EVALUATION, {"metrics": {}, "protocol": {}})
+        write_json(out / workdir.EVALUATION, {"metrics": {}, "protocol": {}})
 
     monkeypatch.setattr(training.evaluation, "evaluate_gan", evaluate_gan)
 

@@ -13,7 +13,7 @@ from jax import Array
 
 from gan_jax import parallel
 from gan_jax.checkpoint import Checkpoints
-from gan_jax.workdir import read_json, write_json
+from gan_jax.files import read_json, write_json
 
 RECORD = "collapse.json"
 _TOP = 2**32  # rollback i folds 2**32 - i into the root key; steps fold in small numbers

@@ -6,7 +6,6 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from gan_jax import workdir
 from gan_jax.comparison.comparison import Comparison, Group, compare
 from gan_jax.comparison.judge_result import JUDGED_BY_ALL
 from gan_jax.comparison.protocol import MAY_DIFFER
@@ -34,6 +33,7 @@ from gan_jax.comparison.table import (
 )
 from gan_jax.comparison.table import comparison_table as comparison_table
 from gan_jax.errors import InputError
+from gan_jax.files import write_json
 from gan_jax.reports import webpage
 from gan_jax.reports.figures import interval_chart
 
@@ -58,7 +58,7 @@ def compare_runs(
         folder = pathlib.Path(out)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            workdir.write_json(folder / COMPARISON, comparison.to_dict())
+            write_json(folder / COMPARISON, comparison.to_dict())
             write_comparison(folder / PAGE, comparison)
         except OSError as error:
             raise InputError(

@@ -11,6 +11,7 @@ from typing import Any
 
 from gan_jax import workdir
 from gan_jax.errors import InputError
+from gan_jax.files import read_json
 
 COMPARISON = "comparison.json"
 
@@ -118,7 +119,7 @@ def _read(folder: pathlib.Path) -> list[dict[str, Any]]:
         other = next((what for name, what in _OTHERS.items() if (folder / name).is_file()), None)
         raise InputError(other or f"has no {path.name}: python eval.py --workdir {folder}")
     try:
-        content = workdir.read_json(path)
+        content = read_json(path)
     except InputError as error:
         raise _damaged("it is no JSON") from error
     if not _well_formed(content):

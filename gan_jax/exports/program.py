@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import pathlib
 from typing import Any
 
@@ -13,8 +12,8 @@ from jax import Array, export, lax
 
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import Drawing, Source
+from gan_jax.files import write_bytes, write_json
 from gan_jax.models.platform import traced_for
-from gan_jax.workdir import write_json
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
@@ -54,9 +53,7 @@ def export_program(source: Source, out: str | pathlib.Path) -> dict[str, Any]:
     program = exported_generator(drawing)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = out.with_name(out.name + ".new")
-        temporary.write_bytes(program.serialize())
-        os.replace(temporary, out)
+        write_bytes(out, program.serialize())
     except OSError as error:
         raise InputError(
             f"--export_program '{out}' cannot be written ({error.strerror}): give another place."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +12,8 @@ from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import Drawing, Source, images_digest
 from gan_jax.exports.selection import RECORD, Selection, draw_selected, open_selection
+from gan_jax.files import new_file, write_json
 from gan_jax.images import save_png
-from gan_jax.workdir import write_json
 
 _BLOCK = 1000
 
@@ -133,7 +132,5 @@ def _png_writer(
 
 def _write_npz(path: pathlib.Path, images: np.ndarray, labels: np.ndarray | None) -> None:
     arrays = {"images": images} | ({} if labels is None else {"labels": labels})
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
+    with new_file(path) as file:
         np.savez_compressed(file, **arrays)
-    os.replace(temporary, path)

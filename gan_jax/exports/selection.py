@@ -11,9 +11,9 @@ import numpy as np
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import Drawing
 from gan_jax.extractors.pack import Extractor, load_pack
+from gan_jax.files import read_json
 from gan_jax.frozen import Identity
 from gan_jax.metrics import class_histogram
-from gan_jax.workdir import read_json
 
 RECORD = "samples.json"
 _BLOCK = 1000

@@ -24,12 +24,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from gan_jax.errors import InputError, nearest
 from gan_jax.extractors.common import checked_images, digest_of, shape_text
 from gan_jax.extractors.pack import Features
 from gan_jax.extractors.resize import resize_bilinear
+from gan_jax.files import write_bytes
 from gan_jax.models.inception import IMAGE_SIZE, NUM_OUTPUTS, FIDInception
 from gan_jax.parallel import map_batches
 
@@ -166,9 +167,7 @@ def convert_inception(source: str | pathlib.Path, target: str | pathlib.Path) ->
     kept = {_name(key): np.ascontiguousarray(tensors[_name(key)]) for key in _expected()}
     metadata = {"source": source.name, _SOURCE: _file_sha256(source)} | metadata
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(target.name + ".new")
-    save_file(kept, temporary, metadata=metadata)
-    temporary.replace(target)
+    write_bytes(target, save(kept, metadata=metadata))
 
 
 @functools.lru_cache(maxsize=4)

@@ -22,9 +22,9 @@ from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import shape_text
 from gan_jax.extractors.pack import GATE_RECORD, Extractor, load_pack
+from gan_jax.files import write_json
 from gan_jax.judging.degradations import DEGRADATIONS, Degradation, Pool, random_halves, rises
 from gan_jax.judging.suite import LAYERS, standardise
-from gan_jax.workdir import write_json
 
 _FEWEST_IMAGES = 40
 _FLOORS = 8  # halvings for the floor's spread; they need no network

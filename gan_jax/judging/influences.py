@@ -13,6 +13,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from gan_jax.files import new_file
+
 INFLUENCES = "influences.npz"
 
 
@@ -33,10 +35,8 @@ def save_influences(
     if not arrays:
         return
     path = pathlib.Path(folder) / INFLUENCES
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
+    with new_file(path) as file:
         np.savez_compressed(file, **arrays)
-    temporary.replace(path)
 
 
 def load_influences(folder: str | pathlib.Path, extractor_sha256: str) -> dict[str, np.ndarray]:

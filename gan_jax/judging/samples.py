@@ -17,6 +17,7 @@ from gan_jax.errors import InputError
 from gan_jax.evaluation import write_results
 from gan_jax.exports.selection import selecting_recogniser
 from gan_jax.extractors.choice import open_extractors
+from gan_jax.files import read_json, write_json
 from gan_jax.frozen import refuse_selector
 from gan_jax.judging.judge import make_judge
 from gan_jax.judging.statistics import Origin, Statistics, load_statistics, save_statistics
@@ -122,7 +123,7 @@ def evaluate_samples(
         config={},
         history=[],
     )
-    return folder.read_json(out / folder.EVALUATION)
+    return read_json(out / folder.EVALUATION)
 
 
 def _protocol(judged: Dataset, resize: str) -> dict[str, Any]:
@@ -212,5 +213,5 @@ def _compare_statistics(
     }
     out.mkdir(parents=True, exist_ok=True)
     content = {"metrics": {"fd_all": entry}, "protocol": protocol}
-    folder.write_json(out / folder.EVALUATION, content)
+    write_json(out / folder.EVALUATION, content)
     return content

@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import json
 import logging
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +22,7 @@ import gan_jax
 from gan_jax import parallel
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import digest_of
+from gan_jax.files import new_file
 from gan_jax.metrics import Moments
 
 _log = logging.getLogger(__name__)
@@ -94,13 +94,8 @@ def save_statistics(
     arrays |= {name: np.str_(getattr(origin, name)) for name in _TOLD}
     arrays["sha256"] = np.str_(_content_hash(arrays))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with new_file(path) as file:
+        np.savez(file, **arrays)
 
 
 def load_statistics(

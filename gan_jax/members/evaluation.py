@@ -18,6 +18,7 @@ from gan_jax.classes.sampling import asked_labels
 from gan_jax.config import num_final_samples
 from gan_jax.data import Dataset
 from gan_jax.environment import describe_environment
+from gan_jax.files import write_json
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.influences import save_influences
 from gan_jax.judging.judge import Judge
@@ -137,7 +138,7 @@ def evaluate_members(
             save_png(
                 place / folder.SAMPLES / "final.png", image_grid(drawn.images[:_SHOWN_SAMPLES])
             )
-            folder.write_json(
+            write_json(
                 place / folder.EVALUATION,
                 content | {"protocol": protocol | {"step": step}},
             )
@@ -161,4 +162,4 @@ def evaluate_members(
             environment=describe_environment(),
         ),
     )
-    folder.write_json(workdir / folder.EVALUATION, content)
+    write_json(workdir / folder.EVALUATION, content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from gan_jax.content import content_keys
 from gan_jax.extractors.pack import Extractor
+from gan_jax.files import new_file
 from gan_jax.images import image_grid, save_png
 from gan_jax.recognition.reading import Readings
 from gan_jax.recognition.selection import Selection
@@ -44,9 +44,7 @@ def write_table(
     for pack in recognisers:
         head += [f"label {pack.stamp}", f"confidence {pack.stamp}"]
     largest = readings.probabilities.max(axis=-1)
-    temporary = path.with_name(path.name + ".new")
-    # Names of files may hold bytes that are no text.
-    with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with new_file(path, text=True) as file:
         writer = csv.writer(file)
         writer.writerow(head)
         for i in range(len(readings.labels)):
@@ -58,7 +56,6 @@ def write_table(
             for index in range(len(recognisers)):
                 row += [names[readings.each[i, index]], f"{largest[index, i]:.6f}"]
             writer.writerow(row)
-    os.replace(temporary, path)
 
 
 def write_pictures(place: pathlib.Path, images: np.ndarray, readings: Readings) -> None:
@@ -75,12 +72,10 @@ def write_selected(
     path: pathlib.Path, images: np.ndarray, selection: Selection, names: tuple[str, ...]
 ) -> None:
     """Writes the selected images with the labels of the recogniser that chose them, as npz."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
+    with new_file(path) as file:
         np.savez_compressed(
             file,
             images=images[selection.rows],
             labels=selection.labels.astype(np.int32),
             class_names=np.array(names),
         )
-    os.replace(temporary, path)

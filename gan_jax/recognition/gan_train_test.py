@@ -25,6 +25,7 @@ from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.environment import describe_environment
 from gan_jax.errors import InputError
 from gan_jax.factory import count_steps
+from gan_jax.files import read_json, write_json
 from gan_jax.judging.protocol import make_protocol
 from gan_jax.loop import StopSignal
 from gan_jax.pixels import PREPROCESSING
@@ -90,9 +91,7 @@ def run_gan_train_test(
             generated = experiment.draw(seed, count)
             pictures = pictures or generated
             results[seed] = _run_seed(experiment, generated, test_images, seed, steps, stop)
-            folder.write_json(
-                _seed_file(out, seed), {"protocol": protocol, **results[seed].to_dict()}
-            )
+            write_json(_seed_file(out, seed), {"protocol": protocol, **results[seed].to_dict()})
             rest = (time.monotonic() - started) / done * (len(left) - done)
             say(f"Seed {seed} is done" + (f"; about {rest:.0f} s are left" if rest else ""))
     ordered = [results[seed] for seed in range(num_seeds)]
@@ -109,7 +108,7 @@ def run_gan_train_test(
         real=_rows(Labelled(train_images, train.labels), experiment.class_names),
         environment=describe_environment(),
     )
-    folder.write_json(out / RESULT, content)
+    write_json(out / RESULT, content)
     return content
 
 
@@ -209,7 +208,7 @@ def _finished(out: pathlib.Path, num_seeds: int, protocol: dict[str, Any]) -> di
         path = _seed_file(out, seed)
         if not path.exists():
             continue
-        saved = folder.read_json(path)
+        saved = read_json(path)
         other = _other(saved.get("protocol", {}), protocol)
         if other:
             raise InputError(

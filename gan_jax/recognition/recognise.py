@@ -17,6 +17,7 @@ from gan_jax.environment import describe_environment
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import Source
 from gan_jax.extractors.pack import Extractor
+from gan_jax.files import write_json
 from gan_jax.judging.samples import resizing_options
 from gan_jax.recognition.files import SELECTED, TABLE, write_pictures, write_selected, write_table
 from gan_jax.recognition.reading import (
@@ -232,7 +233,7 @@ def recognise_images(
             environment=describe_environment(),
         ),
     )
-    folder.write_json(out / RESULT, content)
+    write_json(out / RESULT, content)
     return content
 
 

@@ -10,13 +10,13 @@ import html
 import io
 import json
 import math
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 
+from gan_jax.files import write_text
 from gan_jax.images import displayable, grid_columns, image_grid, png_bytes, to_pil
 
 _GRID_BYTES = 420_000
@@ -137,9 +137,7 @@ def write_page(path, title: str, content: Sequence[str]) -> None:
     )
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(page, encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, page)
 
 
 def section(heading: str, explanation: str, *content: str) -> str:

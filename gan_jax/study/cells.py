@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from gan_jax import workdir as folder
 from gan_jax.data import Dataset
+from gan_jax.files import new_file
 from gan_jax.images import image_grid, save_png
 from gan_jax.logs import read_history
 from gan_jax.loop import StopSignal
@@ -208,13 +209,12 @@ def _write_subset(path: pathlib.Path, subset: Dataset, num_classes: int) -> None
     if path.exists():
         return
     names = subset.class_names or tuple(str(label) for label in range(num_classes))
-    temporary = path.with_suffix(".new.npz")
-    np.savez_compressed(
-        temporary,
-        x_train=subset.images,
-        y_train=subset.labels,
-        x_test=subset.images,
-        y_test=subset.labels,
-        class_names=np.array(names),
-    )
-    temporary.replace(path)
+    with new_file(path) as file:
+        np.savez_compressed(
+            file,
+            x_train=subset.images,
+            y_train=subset.labels,
+            x_test=subset.images,
+            y_test=subset.labels,
+            class_names=np.array(names),
+        )

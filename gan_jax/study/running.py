@@ -23,6 +23,7 @@ from gan_jax import workdir as folder
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.factory import build_gan, build_recogniser
+from gan_jax.files import read_json, write_json
 from gan_jax.loop import StopSignal
 from gan_jax.saved_config import plain
 from gan_jax.session import say
@@ -103,7 +104,7 @@ class _Study:
         for cell in self._cells:
             path = self._path(cell)
             if path.exists():
-                self._results[cell] = folder.read_json(path)
+                self._results[cell] = read_json(path)
 
     def run(self) -> None:
         config, workdir = self._config, self._workdir
@@ -147,7 +148,7 @@ class _Study:
         except Interrupted as error:
             raise self._interrupted(error.signal_number) from error
         result["elapsed"] = time.monotonic() - start
-        folder.write_json(self._path(cell), result)
+        write_json(self._path(cell), result)
         self._results[cell] = result
         say(
             f"cell {self._cells.index(cell) + 1}/{len(self._cells)}: {cell.group.size:,} images, "
@@ -176,7 +177,7 @@ class _Study:
         """What the controls take: settled once, when the first of them comes, and written down."""
         path = self._workdir / CONTROL
         if path.exists():
-            return from_plain(folder.read_json(path))
+            return from_plain(read_json(path))
         seconds = {
             classical: [
                 row["seconds"] / row["steps"]
@@ -186,7 +187,7 @@ class _Study:
             for classical in (False, True)
         }
         extra = extra_steps(self._config, work.gan_step_seconds(), seconds[False], seconds[True])
-        folder.write_json(path, to_plain(extra))
+        write_json(path, to_plain(extra))
         return extra
 
     def _path(self, cell: Cell) -> pathlib.Path:
@@ -204,7 +205,7 @@ class _Study:
             protocol=self._protocol(),
         )
         content = {"verdict": verdict(content)} | content
-        folder.write_json(workdir / STUDY, content)
+        write_json(workdir / STUDY, content)
         train, test = self._splits.train, self._splits.test
         names = train.class_names or test.class_names
         write_study_report(
@@ -226,7 +227,7 @@ class _Study:
         path = self._workdir / CONTROL
         control: dict[str, Any] = {}
         if path.exists():
-            extra = from_plain(folder.read_json(path))
+            extra = from_plain(read_json(path))
             control = {
                 "control_steps_real": config.recogniser.num_steps + extra.plain,
                 "control_steps_classical": config.recogniser.num_steps + extra.classical,
@@ -268,7 +269,7 @@ class _Study:
         }
         path = self._workdir / CONTROL
         if path.exists():
-            extra = from_plain(folder.read_json(path))
+            extra = from_plain(read_json(path))
             for name, seconds in extra.measured.items():
                 times[f"{name.replace('_', ' ')}, median"] = f"{1000 * seconds:.1f} ms"
             times["steps that the GAN's time would buy"] = " and ".join(map(str, extra.asked))

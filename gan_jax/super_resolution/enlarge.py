@@ -12,12 +12,12 @@ from gan_jax.data.progress import progress_bar
 from gan_jax.environment import library_versions
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import weights_digest
+from gan_jax.files import write_json
 from gan_jax.images import save_png
 from gan_jax.models.super_resolution import SuperResolutionGenerator
 from gan_jax.pixels import to_float
 from gan_jax.sampling import generate_images
 from gan_jax.trained import read_gan
-from gan_jax.workdir import write_json
 
 RECORD = "enlarged.json"
 _TILE = 192  # pixels of the input that are computed at once, a side

@@ -17,6 +17,7 @@ from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment
 from gan_jax.errors import InputError
 from gan_jax.factory import count_steps
+from gan_jax.files import write_json
 from gan_jax.frozen import in_the_loop
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.judge import Judge, Judgement, make_judge
@@ -291,7 +292,7 @@ def evaluate_super_resolution(
             environment=describe_environment(),
         ),
     )
-    folder.write_json(out / folder.EVALUATION, content)
+    write_json(out / folder.EVALUATION, content)
     return content
 
 

@@ -19,6 +19,7 @@ from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError, nearest
 from gan_jax.extractors.choice import open_extractors
 from gan_jax.extractors.pack import Extractor
+from gan_jax.files import write_json
 from gan_jax.judging import suite
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser
 from gan_jax.metrics.texture.spectrum import radial_spectrum
@@ -118,7 +119,7 @@ def evaluate_textures(
         f"{sides[0].name} against {sides[1].name}", content, judgement, real, images
     )
     write_texture_report(out / folder.REPORT, report)
-    folder.write_json(out / folder.EVALUATION, content)
+    write_json(out / folder.EVALUATION, content)
     return content
 
 

@@ -1,0 +1,252 @@
+"""Files and folders that appear whole or not at all, and paths as a person writes them.
+
+What is written lies beside its place under a name of its own, `.NAME.RANDOM.new`, until it is
+complete; then it is renamed, once. Its writer holds a lock on it, so what a killed writer left is
+known from what another one is writing, and the next who opens the folder clears it away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import secrets
+import shutil
+from collections.abc import Iterator
+from typing import IO, Any
+
+from gan_jax.errors import InputError
+
+_ENDING = ".new"
+
+
+def path_of(text: str | os.PathLike[str]) -> pathlib.Path:
+    """The path that a person wrote, with `~` as the home folder.
+
+    Raises:
+        InputError: it begins with `~`, and there is no such home.
+    """
+    try:
+        return pathlib.Path(text).expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"'{text}' begins with ~, and the home folder is not known here: set HOME, or give a "
+            "path from the root."
+        ) from error
+
+
+def open_folder(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
+    """The folder that results are to go to: made, probed, and cleared of what a kill left.
+
+    Args:
+        text: as a person wrote it.
+        flag: what named it, such as '--out', for the message.
+
+    Raises:
+        InputError: it is a file, or nothing can be written there.
+    """
+    folder = path_of(text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(folder)
+        with _temporary(folder / "probe", "xb") as file:
+            os.unlink(file.name)
+    except OSError as error:
+        raise InputError(
+            f"{flag} '{folder}' cannot be written: {in_words(error)}. Give another folder."
+        ) from error
+    return folder
+
+
+def open_file(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
+    """The file that a result is to go to, as `open_folder` its folder.
+
+    Raises:
+        InputError: it is a folder, or nothing can be written there.
+    """
+    path = path_of(text)
+    if path.is_dir():
+        raise InputError(f"{flag} '{path}' is a folder: give the name of a file.")
+    open_folder(path.parent, flag)
+    return path
+
+
+def in_words(error: OSError) -> str:
+    """What an error of the disk says, with its file where it names one, in one line."""
+    reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
+    name = error.filename
+    if isinstance(name, bytes):
+        name = os.fsdecode(name)
+    return reason if not isinstance(name, str) or name.endswith(_ENDING) else f"{reason} ({name})"
+
+
+@contextlib.contextmanager
+def new_file(path: pathlib.Path, *, text: bool = False, sync: bool = True) -> Iterator[IO[Any]]:
+    """An open file that takes its place at `path` when the block ends without an error.
+
+    Args:
+        path: replaced if it is there; a link is replaced, not followed.
+        text: whether it takes text, as UTF-8, and not bytes.
+        sync: whether it is on the disk when this returns, whatever happens to the machine then.
+    """
+    with _temporary(path, "x" if text else "xb") as file:
+        yield file
+        file.flush()
+        if sync:
+            os.fsync(file.fileno())
+        os.replace(file.name, path)
+    if sync:
+        _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def new_folder(path: pathlib.Path, *, sync: bool = True) -> Iterator[pathlib.Path]:
+    """A folder to write to that takes its place at `path` when the block ends without an error.
+
+    What is at `path` then is replaced. Between the two renames that this takes there is nothing
+    there, so who is killed at that moment must be able to make it again.
+
+    Args:
+        path: its parents are made.
+        sync: whether its files are on the disk when this returns.
+    """
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(path.parent)
+    made = _hidden(path)
+    made.mkdir()
+    descriptor = os.open(made, os.O_RDONLY)
+    try:
+        _lock(descriptor)
+        yield made
+        if sync:
+            for inner in sorted(made.rglob("*"), reverse=True):
+                _sync(inner)
+            os.fsync(descriptor)
+        if path.is_dir() and not path.is_symlink() and any(path.iterdir()):
+            old = _hidden(path)
+            os.rename(path, old)
+            os.rename(made, path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.rename(made, path)
+        if sync:
+            _sync_folder(path.parent)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: pathlib.Path, content: bytes, *, sync: bool = True) -> None:
+    """Writes a file whole or not at all."""
+    with new_file(path, sync=sync) as file:
+        file.write(content)
+
+
+def write_text(path: pathlib.Path, content: str, *, sync: bool = True) -> None:
+    """Writes a text as UTF-8, whole or not at all."""
+    write_bytes(path, content.encode("utf-8", "backslashreplace"), sync=sync)
+
+
+def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+    """Writes a JSON file whole or not at all.
+
+    Raises:
+        ValueError: a number in it is not finite.
+    """
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        InputError: it cannot be read, is damaged, or holds something else than an object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read: {in_words(error)}.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"'{path}' is damaged ({_first_line(error)}): mend it, or remove it."
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(
+            f"'{path}' holds a JSON {type(content).__name__}; expected an object. Mend it, or "
+            "remove it."
+        )
+    return content
+
+
+def _clear_leftovers(folder: pathlib.Path) -> None:
+    """Removes what killed writers left in a folder; nothing that is still being written."""
+    for path in folder.glob(f".*{_ENDING}"):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            if _lock(descriptor):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+
+
+def clear_leftovers(*folders: pathlib.Path) -> None:
+    """Removes what killed writers left in folders; nothing that is still being written."""
+    for folder in folders:
+        if folder.is_dir():
+            _clear_leftovers(folder)
+
+
+@contextlib.contextmanager
+def _temporary(path: pathlib.Path, mode: str) -> Iterator[IO[Any]]:
+    """A file under a hidden name, locked; removed if it is still there at the end."""
+    hidden = _hidden(path)
+    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}
+    file = open(hidden, mode, **text)
+    try:
+        with file:
+            _lock(file.fileno())
+            yield file
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+def _hidden(path: pathlib.Path) -> pathlib.Path:
+    name = os.fsencode(path.name)[:160].decode("utf-8", "replace")
+    return path.with_name(f".{name}.{secrets.token_hex(8)}{_ENDING}")
+
+
+def _lock(descriptor: int) -> bool:
+    """Locks an open file for as long as it is open; False if another has it, or none can."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _sync(path: pathlib.Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):  # some disks sync no folders
+        _sync(folder)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
