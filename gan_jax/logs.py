@@ -142,15 +142,18 @@ class _Events:
     _FLUSH_SECONDS = 5.0
 
     def __init__(self, folder: pathlib.Path, resume_step: int):
-        from tensorboardX import event_file_writer  # slow to import, and not needed for --help
+        # Slow to import, and not needed for --help.
+        from tensorboardX import record_writer
         from tensorboardX.proto import event_pb2, summary_pb2
 
         self._event, self._summary = event_pb2.Event, summary_pb2.Summary
         folder.mkdir(parents=True, exist_ok=True)
-        self._writer = event_file_writer.EventsWriter(
-            str(folder / "events"), filename_suffix=f".from{resume_step}"
-        )
+        # TensorBoard reads the files of a run in the order of their names. Its own writers put the
+        # machine's name into them, which is nobody's business whom the run is given to.
+        name = f"events.out.tfevents.{time.time_ns()}.from{resume_step}"
+        self._writer = record_writer.RecordWriter(str(folder / name))
         self._flushed = time.monotonic()
+        self._write(file_version="brain.Event:2")
         # A session start tells TensorBoard to hide what an earlier file holds from this step on.
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._write(step=resume_step + 1 if resume_step else 0, session_log=start)
@@ -168,7 +171,8 @@ class _Events:
         self._writer.close()
 
     def _write(self, **fields) -> None:
-        self._writer.write_event(self._event(wall_time=time.time(), **fields))
+        event = self._event(wall_time=time.time(), **fields)
+        self._writer.write(event.SerializeToString())
 
 
 def _keep_rows(path: pathlib.Path, resume_step: int) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import re
+import socket
 import struct
 import subprocess
 import sys
@@ -98,6 +99,17 @@ def test_tensorboard_is_told_where_a_resumed_run_starts(tmp_path):
             logger.scalars(resume_step + 10, {"a/b": 1.0})
     starts = [e.step for e in _events(tmp_path) if e.session_log.status]
     assert starts == [0, 71]
+
+
+def test_a_log_does_not_name_the_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(socket, "gethostname", lambda: "a-machine-of-mine")
+    for _ in range(2):  # and two that begin in one second keep a file each
+        with RunLogger(tmp_path) as logger:
+            logger.scalars(1, {"a/b": 1.0})
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert sum("tfevents" in path.name for path in files) == 2
+    assert not any("a-machine-of-mine" in path.name for path in files)
+    assert not any(b"a-machine-of-mine" in path.read_bytes() for path in files)
 
 
 def test_other_processes_write_nothing(tmp_path):
