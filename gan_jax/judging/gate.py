@@ -207,7 +207,7 @@ def run_gate(
         reference: real images that it was not trained on, in any order.
         training: uint8 [m, h, w, c], images for a copying generator to copy.
         effort: how much is tried.
-        batch_size: images a call.
+        batch_size: images a call at most.
         progress: told the damage after each strength.
 
     Raises:
@@ -218,6 +218,7 @@ def run_gate(
     order = reference.content_order()[: effort.most_images]
     images = reference.take(order)
     halves = [random_halves(len(images), seed) for seed in range(max(effort.num_seeds, _FLOORS))]
+    batch_size = min(batch_size, max(len(half) for half in halves[0]))  # a short one is filled up
     if reference.labels is not None:
         _check_classes(reference.labels[order], halves, reference.name)
     clean = extractor.features(images, batch_size=batch_size)
