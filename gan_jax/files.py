@@ -105,8 +105,8 @@ def new_file(path: pathlib.Path, *, text: bool = False, sync: bool = True) -> It
 def new_folder(path: pathlib.Path, *, sync: bool = True) -> Iterator[pathlib.Path]:
     """A folder to write to that takes its place at `path` when the block ends without an error.
 
-    What is at `path` then is replaced. Between the two renames that this takes there is nothing
-    there, so who is killed at that moment must be able to make it again.
+    What is at `path` then is replaced. For a moment nothing is there, so who is killed in it must
+    be able to make it again.
 
     Args:
         path: its parents are made.
@@ -126,12 +126,8 @@ def new_folder(path: pathlib.Path, *, sync: bool = True) -> Iterator[pathlib.Pat
                 _sync(inner)
             os.fsync(descriptor)
         if path.is_dir() and not path.is_symlink() and any(path.iterdir()):
-            old = _hidden(path)
-            os.rename(path, old)
-            os.rename(made, path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.rename(made, path)
+            remove_folder(path)
+        os.rename(made, path)
         if sync:
             _sync_folder(path.parent)
     except BaseException:
@@ -139,6 +135,13 @@ def new_folder(path: pathlib.Path, *, sync: bool = True) -> Iterator[pathlib.Pat
         raise
     finally:
         os.close(descriptor)
+
+
+def remove_folder(path: pathlib.Path) -> None:
+    """Removes a folder; who is killed in the middle leaves none that looks whole."""
+    hidden = _hidden(path)
+    os.rename(path, hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def write_bytes(path: pathlib.Path, content: bytes, *, sync: bool = True) -> None:

@@ -143,6 +143,16 @@ def any_process(flag: bool) -> bool:
     return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
 
 
+def raise_together(error: Exception | None) -> None:
+    """Raises `error`, if it is one, and an error in every other process; all must call it together.
+
+    Raises:
+        InputError: another process has one.
+    """
+    if any_process(error is not None):
+        raise error or InputError("another process of this run could not go on: see its message.")
+
+
 def wait_for_all(name: str) -> None:
     """Returns when every process has come here."""
     if jax.process_count() > 1:

@@ -8,7 +8,6 @@ LAYERS = (
         "adaptive",
         "augment",
         "axis",
-        "checkpoint",
         "cli",
         "config",
         "data",
@@ -55,6 +54,7 @@ LAYERS = (
         "study.settings",
     },
     {
+        "checkpoint",
         "classes.report",
         "members.statistics",
         "recognition.figures",
@@ -284,7 +284,7 @@ CLOSED = {
     "steps": {"axis", "passes", "state"},
     "memory": {"errors"},
     "parallel": {"errors", "memory"},
-    "checkpoint": {"errors"},
+    "checkpoint": {"errors", "parallel"},
 }
 
 # Libraries that one room alone knows.

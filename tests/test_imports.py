@@ -193,11 +193,3 @@ def test_every_public_definition_has_a_docstring():
         if not any((name, method.name) in documented for name in _bases(owner) | {owner.name})
     ]
     assert not bare
-
-
-def test_files_hold_one_job():
-    long = {
-        str(path.relative_to(_PACKAGE)): len(path.read_text().splitlines()) for path in _files()
-    }
-    assert {name: count for name, count in long.items() if count > 420} == {}
-    assert long["steps.py"] <= 250
