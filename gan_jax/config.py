@@ -29,7 +29,8 @@ def _common() -> ConfigDict:
             resize="crop_area",
             channels=0,  # 1 grey, 3 RGB, 0 as stored
             test_fraction=0.1,  # held out where a set has no test split
-            memory_limit_mb=2048.0,  # larger sets are streamed
+            memory_limit_mb=0.0,  # larger sets are streamed; 0: a quarter of memory, at most 2048
+            white=0.0,  # stored value of white, such as 4095 or 1; 0: what the pixels' type says
             # Crops of photographs: textures always, folder and tfds if crops is not ''.
             photographs="",  # textures: such as brick,grass; '' for all
             crops="",  # random; grid; '' for whole images (of textures: random)

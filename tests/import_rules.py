@@ -2,8 +2,8 @@
 
 # A module imports from the layers above it only.
 LAYERS = (
-    {"content", "errors", "judging.words", "members.sweep_section"},
-    {"files", "lock"},
+    {"content", "errors", "judging.words", "machine", "members.sweep_section", "names"},
+    {"files", "lock", "opening"},
     {
         "adaptive",
         "augment",
@@ -13,11 +13,13 @@ LAYERS = (
         "data",
         "environment",
         "reports.figures",
+        "reports.numbers_first",
         "members.hyperparameters",
         "images",
         "jobs",
         "memory",
         "schedules",
+        "schema",
     },
     {
         "exports.animation",
@@ -53,6 +55,7 @@ LAYERS = (
         "study.control",
         "study.settings",
     },
+    {"extractors.record"},
     {
         "checkpoint",
         "classes.report",
@@ -186,7 +189,7 @@ CLOSED = {
     "models": {"errors"},
     "metrics": {"content", "errors"},
     "collapse.meter": {"content", "errors", "metrics"},
-    "data": {"content", "errors"},
+    "data": {"content", "errors", "files", "machine", "names", "opening"},
     "images": {"errors"},
     "logs": {"errors", "images"},
     "classes.pictures": {"errors", "images"},

@@ -84,7 +84,9 @@ def test_one_class_serves_a_gan_but_not_a_recogniser():
         ("resize", "crop_bicubik", "did you mean 'crop_bicubic'"),
         ("channels", 2, "channels is 2"),
         ("test_fraction", 1.0, "test_fraction is 1.0"),
-        ("memory_limit_mb", 0, "memory_limit_mb is 0"),
+        ("memory_limit_mb", -1, "memory_limit_mb is -1"),
+        ("white", 255, "'mnist5k' has a known white"),
+        ("white", -1, "white is -1"),
     ],
 )
 def test_bad_options_are_named(field, value, message):

@@ -107,9 +107,9 @@ def test_damaged_idx_files_are_named(tmp_path, gzipped):
         path.write_bytes(whole[:size])
         fails(f"{path.name}'.*(download it again)", config)
     path.write_bytes(b"<!DOCTYPE html>" + whole)
-    fails("begins with 3c 21 44 4f.*no idx file", config)
+    fails("begins with 3c 21 44 4f: it is no idx file", config)
     write_idx(path, pixels(12, 4, 3).view(np.int8), kind=9, gzipped=gzipped)
-    fails("begins with 00 00 09 03", config)
+    fails("holds int8: images must be uint8", config)
     write_idx(path, pixels(11, 4, 3), gzipped=gzipped)
     fails("12 labels for 11 images", config)
     path.unlink()
@@ -205,14 +205,13 @@ def test_sample_arrays_of_other_tools(tmp_path):
         ({"images": np.zeros((4, 8, 8), np.int64)}, r"int64.*astype\('uint8'\)"),
         ({"images": np.array([[[0.0, 255.0]]])}, "from 0 to 255"),
         ({"images": np.array([[[-0.01, 1.0]]])}, "not clearly"),
-        ({"images": np.zeros((4, 8, 8))}, "not clearly"),
         ({"images": np.array([[[0.1]], [[np.nan]]])}, "image 1 holds NaN"),
         ({"images": np.array([[[0.1]], [[0.2]], [[np.inf]]])}, "image 2 holds NaN or inf"),
         ({"images": np.array([[[None]]], object)}, "not pickled"),
         ({"images": pixels(3, 2, 2), "labels": np.arange(2)}, "2 labels for 3 images"),
         ({"images": pixels(2, 2, 2), "labels": np.array([0, -1])}, "label -1 of image 1"),
         ({"images": pixels(2, 2, 2), "labels": np.array([0, 99])}, "label 99 of image 1"),
-        ({"images": pixels(2, 2, 2), "labels": np.eye(2)}, "argmax"),
+        ({"images": pixels(2, 2, 2), "labels": np.ones((2, 2))}, "argmax"),
         ({"pictures": pixels(2, 2, 2), "other": pixels(2)}, "pictures, other: expected"),
         ({}, "holds no arrays"),
     ],
@@ -228,22 +227,28 @@ def test_damaged_array_files(tmp_path):
     np.savez(path, images=pixels(20, 8, 8))
     whole = bytearray(path.read_bytes())
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"a.npz' is no .npz file"):
+    with pytest.raises(InputError, match=r"a.npz' is no zip file"):
         data.read_images(str(path))
     whole[len(whole) // 2] ^= 1
     path.write_bytes(whole)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="array 'images' of .*a.npz' cannot be unpacked"):
         data.read_images(str(path))
     np.save(tmp_path / "b.npy", pixels(20, 8, 8))
     (tmp_path / "b.npy").write_bytes((tmp_path / "b.npy").read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"b.npy' cannot be read"):
+    with pytest.raises(InputError, match=r"b.npy' declares shape \[20, 8, 8\] .* cut short"):
         data.read_images(f"{tmp_path}/b.npy")
 
 
-def test_npz_over_the_memory_limit(tmp_path):
-    np.savez_compressed(tmp_path / "a.npz", images=np.zeros((100, 64, 64, 3), np.uint8))
-    with pytest.raises(InputError, match=r"save it as a \.npy file"):
-        data.read_images(f"{tmp_path}/a.npz", memory_limit_mb=1)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_npz_over_the_memory_limit_streams_unless_packed(tmp_path, order):
+    images = np.asarray(pixels(100, 64, 64, 3), order=order)
+    np.savez_compressed(tmp_path / "packed.npz", images=images)
+    with pytest.raises(InputError, match=r"takes 1.2 MiB, over .*save it with numpy.savez"):
+        data.read_images(f"{tmp_path}/packed.npz", memory_limit_mb=1)
+    np.savez(tmp_path / "a.npz", other=images[:3], images=images)
+    streamed = data.read_images(f"{tmp_path}/a.npz", memory_limit_mb=1)
+    assert streamed.images is None
+    np.testing.assert_array_equal(contents(streamed), images)
 
 
 # Folders of images
@@ -360,7 +365,8 @@ def test_an_image_that_changes_after_the_headers_were_read(tmp_path):
 
 def test_float_pixels_are_refused(tmp_path):
     save(tmp_path / "a.tif", np.full((3, 3), 0.5, np.float32))
-    fails("float32 pixels from 0.5", {"name": "folder", "path": str(tmp_path)}, "all")
+    config = {"name": "folder", "path": str(tmp_path)}
+    fails("float32 values from 0.5 .*dataset.white", config, "all")
 
 
 def test_ambiguous_and_empty_folders(tmp_path):

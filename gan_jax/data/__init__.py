@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gan_jax.data.array_files import array_files
 from gan_jax.data.batches import batch_indices, stream_batches
 from gan_jax.data.crops import split_regions
 from gan_jax.data.dataset import Dataset
@@ -20,7 +21,12 @@ from gan_jax.data.procedural import load_procedural
 from gan_jax.data.stacked import StackedSource, load_stacked_mnist
 from gan_jax.data.textures import load_textures, texture_parts
 from gan_jax.data.tfds_source import load_tfds, tfds_parts
+from gan_jax.data.trees import holds_images
+from gan_jax.data.zips import open_zip
 from gan_jax.errors import InputError, nearest
+from gan_jax.files import path_of
+from gan_jax.names import printable
+from gan_jax.opening import open_regular
 
 __all__ = [
     "Dataset",
@@ -47,6 +53,8 @@ _PHOTOGRAPHS = {"textures": texture_parts, "folder": folder_parts, "tfds": tfds_
 _BUILT_IN = ("mnist5k", "textures", "procedural", "stacked_mnist")
 _SPLITS = ("train", "test", "all")
 _TFDS_PREFIX = "tfds:"
+_WITH_WHITE = ("folder", "npz", "idx")
+_PICKLE = b"\x80"
 
 
 def load(config: Mapping[str, Any], split: str) -> Dataset:
@@ -71,6 +79,11 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
         raise InputError(
             f"dataset.crops is '{options.cut.crops}', and '{name}' is not cut into crops: only "
             f"{', '.join(_PHOTOGRAPHS)} are; give crops='' for its images as they are."
+        )
+    if options.white and name not in _WITH_WHITE:
+        raise InputError(
+            f"dataset.white is {options.white:g}, and '{name}' has a known white: only "
+            f"{', '.join(_WITH_WHITE)} take it; leave it at 0."
         )
     return _LOADERS[name](options, split)
 
@@ -130,11 +143,13 @@ def read_images(
     `own_parts` False, and `described` says so in words.
 
     Args:
-        path_or_name: a folder of images or of idx files, an .npz or .npy file, a folder of .npy
-            files, 'mnist5k', 'textures', 'procedural', 'stacked_mnist', or 'tfds:NAME'.
+        path_or_name: a folder or a zip of images, a folder of idx files (torchvision's root too),
+            an .npz or .npy file, a folder of .npy files, 'mnist5k', 'textures', 'procedural',
+            'stacked_mnist', or 'tfds:NAME'.
         split: 'all' for every image there is, or the part 'train' or 'test'.
         divide: whether a set without parts of its own is divided as `load` does for a run.
-        options: fields of `SourceOptions`, such as image_size=(64, 64).
+        options: fields of `SourceOptions`, such as image_size=(64, 64), which a folder of mixed
+            sizes needs.
 
     Raises:
         InputError: as `load`.
@@ -151,11 +166,16 @@ def read_images(
 def image_files(path_or_name: str) -> list[str] | None:
     """The files of `read_images`'s images with split 'all', in its order; None if not a folder's.
 
-    Paths are relative to the folder, with '/'.
+    Paths are relative to the folder, with '/', and `printable`.
     """
     if _recognised(path_or_name) != "folder":
         return None
-    return folder_files(pathlib.Path(path_or_name).expanduser())
+    return folder_files(path_of(path_or_name))
+
+
+def holds_photographs(folder: str | pathlib.Path) -> bool:
+    """Whether `read_images` takes a folder for one of image files, and not of arrays or idx."""
+    return _recognised(str(folder)) == "folder"
 
 
 def _recognised(path_or_name: str) -> str:
@@ -164,18 +184,40 @@ def _recognised(path_or_name: str) -> str:
         return path_or_name
     if path_or_name.startswith(_TFDS_PREFIX):
         return "tfds"
-    path = pathlib.Path(path_or_name).expanduser()
-    if path.suffix in (".npz", ".npy"):
-        return "npz"
-    if path.is_file():
-        raise InputError(
-            f"'{path}' is a file, and not .npz or .npy: give one of those, or a folder of images."
-        )
+    path = path_of(path_or_name)
+    try:
+        is_folder, there = path.is_dir(), path.exists()
+    except (OSError, ValueError) as error:  # too long, forbidden, or with a null in it
+        raise InputError(f"'{printable(path_or_name)}' cannot be looked at ({error}).") from error
+    if there and not is_folder:
+        return _recognised_file(path)
     if find_idx_sets(path):
         return "idx"
-    if path.is_dir():
-        return "npz" if any(path.glob("*.npy")) else "folder"
+    if is_folder:
+        return "npz" if array_files(path) and not holds_images(path) else "folder"
     raise InputError(
-        f"'{path_or_name}' is neither a file, a folder nor a known set: "
+        f"'{printable(path_or_name)}' is neither a file, a folder nor a known set: "
         f"{nearest(path_or_name, (*_BUILT_IN, 'tfds:NAME'))}"
+    )
+
+
+def _recognised_file(path: pathlib.Path) -> str:
+    ending = path.suffix.lower()
+    if ending in (".npz", ".npy"):
+        return "npz"
+    if ending == ".zip":
+        with open_zip(path) as archive:
+            arrays = [name.endswith(".npy") for name in archive.namelist()]
+        return "npz" if arrays and all(arrays) else "folder"
+    with open_regular(path) as file:
+        pickled = file.read(1) == _PICKLE
+    if pickled:
+        raise InputError(
+            f"'{printable(path)}' looks like a pickle, as CIFAR's data_batch files are, and "
+            "pickles are not read, as one can run programs: give tfds:cifar10, or an .npz file "
+            "with x_train, y_train, x_test and y_test."
+        )
+    raise InputError(
+        f"'{printable(path)}' is a file, and not .npz, .npy or .zip: give one of those, or a "
+        "folder of images."
     )

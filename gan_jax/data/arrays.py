@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import enum
+import dataclasses
 
 import numpy as np
 
@@ -11,23 +11,35 @@ from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 
 _SCANNED_BYTES = 2**26  # bounds the memory of a scan over a memory-mapped array
+_OVERSHOOT = 1e-3  # beyond [0, 1] or [-1, 1]: rounding of floats, and less than half a grey level
 
 
-class PixelRange(enum.Enum):
-    """How stored values relate to uint8."""
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """Which stored values are black and white; those between are grey in proportion."""
 
-    UINT8 = "uint8"
-    UNIT = "[0, 1]"
-    SYMMETRIC = "[-1, 1]"
+    black: float
+    white: float
 
     def to_uint8(self, values: np.ndarray) -> np.ndarray:
-        """Values in this range to uint8, rounded to the nearest."""
-        if self is PixelRange.UINT8:
+        """Stored values to uint8, rounded to the nearest; those beyond black or white are clipped.
+
+        uint8 from 0 to 255 is given back as it is.
+        """
+        if self == AS_STORED and values.dtype == np.uint8:
             return values
-        values = np.asarray(values, np.float32)
-        if self is PixelRange.SYMMETRIC:
-            values = (values + 1) / 2
-        return np.rint(values * 255).astype(np.uint8)
+        values = np.asarray(values, np.float64 if values.dtype.itemsize > 4 else np.float32)
+        values = (values - self.black) * (255 / (self.white - self.black))
+        return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+
+    def __str__(self) -> str:
+        return f"black {self.black:g}, white {self.white:g}"
+
+
+AS_STORED = Scale(0, 255)
+UNIT, SYMMETRIC = Scale(0, 1), Scale(-1, 1)
+_WANTED = "images must be uint8 in 0..255, or floats in [0, 1] or [-1, 1]; store "
+_WANTED += "images.astype('uint8') if the values are 0..255"
 
 
 def as_image_array(array: np.ndarray, where: str) -> np.ndarray:
@@ -58,31 +70,46 @@ def as_image_array(array: np.ndarray, where: str) -> np.ndarray:
     return array
 
 
-def pixel_range(array: np.ndarray, where: str) -> PixelRange:
+def find_scale(array: np.ndarray, where: str, *, white: float = 0.0) -> Scale:
     """Finds how to read the values of an image array [n, h, w, c].
 
-    uint8 is taken as it is. Floats are taken only when their range leaves no doubt: all in [0, 1],
-    or all in [-1, 1] with some at most -0.5.
+    uint8 is taken as it is, and False and True as black and white. Floats are taken only when their
+    range leaves no doubt: all in [0, 1], or all in [-1, 1] with some at most -0.5, each with a
+    little room for rounding. With `white` given, any numbers from 0 to it are taken.
 
     Raises:
-        InputError: NaN or infinity; another dtype; a range that is neither or could be either.
+        InputError: NaN or infinity; another dtype; a range that is neither or could be either;
+            values below 0 or over `white`.
     """
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{where} holds {array.dtype}: {_WANTED}.")
+    if array.dtype.kind == "b":
+        return UNIT
+    if white:
+        low, high = _finite_bounds(array, where)
+        if low < -_OVERSHOOT * white or high > (1 + _OVERSHOOT) * white:
+            raise InputError(
+                f"{where} holds values from {low:g} to {high:g}, and dataset.white is {white:g}: "
+                "images must go from 0 to it; give the largest value that any image may hold."
+            )
+        return Scale(0, white)
     if array.dtype == np.uint8:
-        return PixelRange.UINT8
+        return AS_STORED
     if array.dtype.kind != "f":
         raise InputError(
-            f"{where} holds {array.dtype}: images must be uint8 in 0..255, or floats in [0, 1] or "
-            "[-1, 1]; store images.astype('uint8') if the values are 0..255."
+            f"{where} holds {array.dtype}: {_WANTED}; or give dataset.white, the value of white "
+            "(255, or 65535 or 4095 for 16 or 12 bits)."
         )
     low, high = _finite_bounds(array, where)
-    if low < high:
-        if low >= 0 and high <= 1:
-            return PixelRange.UNIT
-        if -1 <= low <= -0.5 and high <= 1:
-            return PixelRange.SYMMETRIC
+    if high <= 1 + _OVERSHOOT:
+        if low >= -_OVERSHOOT:
+            return UNIT
+        if -1 - _OVERSHOOT <= low <= -0.5:
+            return SYMMETRIC
     raise InputError(
         f"{where} holds floats from {low:g} to {high:g}, which is not clearly [0, 1] or [-1, 1]: "
-        "clip and scale them, or store uint8 in 0..255."
+        "clip and scale them, store uint8 in 0..255, or give dataset.white, the value of white, if "
+        "black is 0."
     )
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
-from typing import NamedTuple
+import threading
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from gan_jax import machine
 from gan_jax.errors import InputError
+from gan_jax.names import printable
+from gan_jax.opening import decoded_bytes, open_picture
 
 EXTENSIONS = frozenset(
     [
+        ".avif",
         ".bmp",
         ".gif",
+        ".jfif",
+        ".jpe",
         ".jpeg",
         ".jpg",
         ".pbm",
@@ -30,6 +38,14 @@ _DEEP_MODES = frozenset(["I", "I;16", "I;16L", "I;16B", "F"])
 _GREY_MODES = _DEEP_MODES | {"1", "L", "LA", "La"}
 _ORIENTATION_TAG = 0x0112
 _SIXTEEN_BIT_WHITE = 65535
+_AT_ONCE = 8  # pictures that may be decoded in threads at once, together under the memory limit
+_one_large_picture = threading.Lock()
+
+
+class ImageFile(Protocol):
+    """A picture that is no file of its own, such as one in a zip; `str` of it is for messages."""
+
+    def read_bytes(self) -> bytes: ...
 
 
 class ImageHeader(NamedTuple):
@@ -40,14 +56,18 @@ class ImageHeader(NamedTuple):
     channels: int
 
 
-def read_header(path: pathlib.Path) -> ImageHeader:
+def read_header(path: pathlib.Path | ImageFile, *, memory_limit: int | None = None) -> ImageHeader:
     """Size and channels (1 or 3) of an image file, without decoding it.
 
+    Args:
+        path: the file.
+        memory_limit: bytes that decoding may take; None for `machine.default_limit`.
+
     Raises:
-        InputError: it cannot be read; names the file.
+        InputError: it cannot be read, or is too large; names the file.
     """
     try:
-        with Image.open(path) as picture:
+        with open_picture(_source(path), memory_limit=memory_limit) as picture:
             width, height = picture.size
             # Pillow decodes a whole PNG to look for EXIF behind the pixels, where hardly any is.
             exif = (
@@ -60,25 +80,58 @@ def read_header(path: pathlib.Path) -> ImageHeader:
         raise _unreadable(path, error) from error
 
 
-def decode_image(path: pathlib.Path) -> np.ndarray:
+def decode_image(
+    path: pathlib.Path | ImageFile, *, white: float = 0.0, memory_limit: int | None = None
+) -> np.ndarray:
     """Decodes an image file to uint8 [h, w, 1] (grey, bilevel) or [h, w, 3] (all else).
 
     16-bit values are scaled to 8 bits; palettes are looked up; CMYK and others become RGB; what is
     transparent is laid over white; EXIF orientation is applied; of an animation the first frame is
     taken.
 
+    Args:
+        path: the file.
+        white: the stored value that is white, such as 4095 for 12 bits in 16-bit files; 0 for the
+            largest of 8 or 16 bits. Bilevel images are black and white whatever it is.
+        memory_limit: bytes that decoding may take; None for `machine.default_limit`.
+
     Raises:
-        InputError: damaged, cut short, or of a kind with no fixed range (32-bit or float pixels);
-            names the file.
+        InputError: damaged, cut short, too large, of a kind with no fixed range (32-bit or float
+            pixels) where `white` is 0, or with values over `white`; names the file.
     """
     try:
-        with Image.open(path) as picture:
-            pixels = np.asarray(_plain(ImageOps.exif_transpose(picture)))
+        with open_picture(_source(path), memory_limit=memory_limit) as picture:
+            bilevel = picture.mode == "1"
+            limit = machine.default_limit() if memory_limit is None else memory_limit
+            if decoded_bytes(picture) * _AT_ONCE > limit:
+                with _one_large_picture:
+                    pixels = _decoded(picture)
+            else:
+                pixels = _decoded(picture)
     except Exception as error:
         raise _unreadable(path, error) from error
-    if pixels.dtype != np.uint8:
-        pixels = _eight_bit(pixels, path)
+    if pixels.dtype != np.uint8 or (white and not bilevel):
+        pixels = _eight_bit(pixels, white, path)
     return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def is_image(path: pathlib.Path | ImageFile) -> bool:
+    """Whether a file is a picture of a format that is read, by its content."""
+    try:
+        with open_picture(_source(path)):
+            return True
+    except InputError:  # too large, which is said when it is read
+        return True
+    except Exception:  # Pillow's readers raise many kinds
+        return False
+
+
+def _source(path: pathlib.Path | ImageFile) -> pathlib.Path | bytes:
+    return path if isinstance(path, os.PathLike) else path.read_bytes()
+
+
+def _decoded(picture: Image.Image) -> np.ndarray:
+    return np.asarray(_plain(ImageOps.exif_transpose(picture)))
 
 
 def _plain(picture: Image.Image) -> Image.Image:
@@ -93,18 +146,34 @@ def _plain(picture: Image.Image) -> Image.Image:
     return picture if picture.mode in _GREY_MODES else picture.convert("RGB")
 
 
-def _eight_bit(pixels: np.ndarray, path: pathlib.Path) -> np.ndarray:
-    """Integer pixels of 0..65535 to uint8."""
-    if pixels.dtype.kind not in "iu" or pixels.min() < 0 or pixels.max() > _SIXTEEN_BIT_WHITE:
+def _eight_bit(pixels: np.ndarray, white: float, path: pathlib.Path | ImageFile) -> np.ndarray:
+    """Pixels from 0 to `white`, or to the largest of 16 bits, to uint8."""
+    low, high = pixels.min(), pixels.max()
+    most = white or _SIXTEEN_BIT_WHITE
+    if white and not (low >= 0 and high <= white):
         raise InputError(
-            f"image '{path}' has {pixels.dtype} pixels from {pixels.min()} to {pixels.max()}, so "
-            "what is white cannot be known: save it with 8 or 16 bits a channel."
+            f"image '{printable(str(path))}' has values from {low} to {high}, and dataset.white is "
+            f"{white:g}: give the largest value that any image may hold."
         )
-    return np.rint(pixels * (255 / _SIXTEEN_BIT_WHITE)).astype(np.uint8)
+    if not white and not (pixels.dtype.kind in "iu" and low >= 0 and high <= most):
+        raise InputError(
+            f"image '{printable(str(path))}' has {pixels.dtype} values from {low} to {high}, so "
+            "what is white cannot be known: give dataset.white, the value of white, or save it "
+            "with 8 or 16 bits a channel."
+        )
+    return np.rint(pixels * (255 / most)).astype(np.uint8)
 
 
-def _unreadable(path: pathlib.Path, error: Exception) -> InputError:
-    reason = str(error).split(" <_io.")[0].replace(repr(str(path)), "it")
+def _unreadable(path: pathlib.Path | ImageFile, error: Exception) -> InputError:
+    if isinstance(error, InputError):
+        return InputError(f"image '{printable(str(path))}' cannot be read: {error}")
+    if isinstance(error, OSError) and error.errno:
+        return InputError(
+            f"image '{printable(str(path))}' cannot be read: {error.strerror}: mend that, or "
+            "remove the image."
+        )
+    reason = (str(error).splitlines() or [""])[0].split(" <_io.")[0].replace(repr(str(path)), "it")
     return InputError(
-        f"image '{path}' cannot be read ({type(error).__name__}: {reason}): replace or remove it."
+        f"image '{printable(str(path))}' cannot be read ({type(error).__name__}: "
+        f"{printable(reason)}): replace or remove it."
     )

@@ -1,7 +1,8 @@
 """LeCun's idx files, gzipped or not: MNIST, Fashion-MNIST, KMNIST, EMNIST as they come.
 
-Format: two zero bytes, the type (8: unsigned byte), the number of dimensions, each dimension as a
-big-endian uint32, then the values in C order (http://yann.lecun.com/exdb/mnist/).
+Format: two zero bytes, the type of the values (8: unsigned byte), the number of dimensions, each
+dimension as a big-endian uint32, then the values in C order, big-endian
+(http://yann.lecun.com/exdb/mnist/).
 """
 
 from __future__ import annotations
@@ -11,23 +12,30 @@ import gzip
 import math
 import pathlib
 import re
-import zlib
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from gan_jax.data.arrays import find_scale
 from gan_jax.data.dataset import Dataset
-from gan_jax.data.labels import check_count
+from gan_jax.data.known_sets import known_class_names
+from gan_jax.data.labels import check_count, int32_labels
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.progress import progress_bar
 from gan_jax.data.sources import ArraySource, JoinedSource, make_dataset
+from gan_jax.data.zips import first_line
 from gan_jax.errors import InputError
+from gan_jax.names import printable
+from gan_jax.opening import open_regular
 
 _FILE_NAME = re.compile(
     r"(?P<prefix>.*?)[-_.]?(?P<split>train|test|t10k)[-_.](?P<kind>images|labels)"
-    r"[-_.]idx\d[-_.]ubyte(\.gz)?"
+    r"[-_.]idx\d[-_.](ubyte|byte|short|int|float|double)(\.gz)?"
 )
-_UNSIGNED_BYTE = 8
+_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_KNOWN_ROOTS = ("raw", "*/raw")  # where torchvision keeps the files below its root
+_CLASS_NAMES = "class_names.txt"
+_MOST_NAMES = 2**20  # bytes of it
 _CHUNK = 2**22
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_MOST = 1040  # deflate cannot shrink by more, so a larger claim is a damaged header
@@ -36,8 +44,14 @@ _AGAIN = "copy or download it again."
 
 class _Header(NamedTuple):
     shape: tuple[int, ...]
+    dtype: np.dtype
     offset: int  # bytes before the values
     gzipped: bool
+
+    @property
+    def nbytes(self) -> int:
+        """What the values take."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 def find_idx_sets(path: pathlib.Path) -> dict[str, dict[str, pathlib.Path]]:
@@ -49,9 +63,24 @@ def find_idx_sets(path: pathlib.Path) -> dict[str, dict[str, pathlib.Path]]:
     Returns:
         {prefix: {'train images': path, 'train labels': path, 'test images': ...}}; empty if none.
     """
-    folder, prefix = (path, None) if path.is_dir() else (path.parent, path.name)
+    if not path.is_dir():
+        return _sets_in(path.parent, path.name)
+    return _sets_in(path) or {
+        f"{folder.relative_to(path)}/{prefix}".rstrip("/"): files
+        for pattern in _KNOWN_ROOTS
+        for folder in sorted(path.glob(pattern))
+        for prefix, files in _sets_in(folder).items()
+    }
+
+
+def _sets_in(folder: pathlib.Path, prefix: str = "") -> dict[str, dict[str, pathlib.Path]]:
+    """The sets, or that of a prefix, whose files lie right in a folder."""
     sets: dict[str, dict[str, pathlib.Path]] = {}
-    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+    try:
+        there = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise InputError(f"'{printable(folder)}' cannot be read: {error.strerror}.") from error
+    for file in there:
         match = _FILE_NAME.fullmatch(file.name)
         if match and match["prefix"] == (prefix or match["prefix"]):
             split = "train" if match["split"] == "train" else "test"
@@ -60,25 +89,29 @@ def find_idx_sets(path: pathlib.Path) -> dict[str, dict[str, pathlib.Path]]:
     return sets
 
 
-def _only_set(path: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The files of the one set under a path; InputError if there is none, or a choice."""
+def _only_set(path: pathlib.Path) -> tuple[str, dict[str, pathlib.Path]]:
+    """The one set under a path, its prefix and its files; InputError if there is none or a choice.
+
+    torchvision's EMNIST keeps six sets in one folder, told by their prefix.
+    """
     sets = find_idx_sets(path)
     if len(sets) > 1:
+        example = path / min(filter(None, sets))
         raise InputError(
-            f"'{path}' holds several idx sets ({', '.join(sorted(sets))}): name one in "
-            f"dataset.path, such as '{path / min(filter(None, sets))}'."
+            f"'{printable(path)}' holds several idx sets ({', '.join(sorted(sets))}): name one as "
+            f"the path, such as '{printable(example)}'."
         )
     if not sets:
         raise InputError(
-            f"'{path}' holds no idx files: expected train-images-idx3-ubyte, "
+            f"'{printable(path)}' holds no idx files: expected train-images-idx3-ubyte, "
             "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each "
             "with or without .gz."
         )
-    return sets.popitem()[1]
+    return sets.popitem()
 
 
 def _open(path: pathlib.Path) -> BinaryIO:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         gzipped = file.read(2) == _GZIP_MAGIC  # names lie: browsers unpack and keep the .gz
     return gzip.open(path) if gzipped else path.open("rb")
 
@@ -88,79 +121,81 @@ def _naming(path: pathlib.Path):
     """Turns the errors of reading, unpacking included, into one that names the file."""
     try:
         yield
-    except (EOFError, OSError, zlib.error) as error:
-        raise InputError(f"'{path}' cannot be read ({error}): {_AGAIN}") from error
+    except InputError:
+        raise
+    except Exception as error:  # every way in which gzip can be damaged
+        raise InputError(
+            f"'{printable(path)}' cannot be read ({first_line(error)}): {_AGAIN}"
+        ) from error
 
 
 def read_header(path: pathlib.Path, ranks: tuple[int, ...]) -> _Header:
     """The shape an idx file claims, checked against its size on disk.
 
     Raises:
-        InputError: not an idx file of unsigned bytes with one of `ranks` dimensions; cut short.
+        InputError: not an idx file of numbers with one of `ranks` dimensions; cut short.
     """
     with _naming(path), _open(path) as file:
         gzipped = isinstance(file, gzip.GzipFile)
         magic = file.read(4)
-        known = [bytes([0, 0, _UNSIGNED_BYTE, rank]) for rank in ranks]
-        if magic not in known:
+        if len(magic) < 4 or magic[:2] != bytes(2) or magic[2] not in _TYPES:
             raise InputError(
-                f"'{path}' begins with {magic.hex(' ') or 'nothing'}, not with "
-                f"{' or '.join(start.hex(' ') for start in known)}: it is no idx file of unsigned "
-                f"bytes with {' or '.join(str(rank) for rank in ranks)} dimensions; {_AGAIN}"
+                f"'{printable(path)}' begins with {magic.hex(' ') or 'nothing'}: it is no idx file "
+                f"of numbers, which begins with 00 00, a type such as 08, and the number of "
+                f"dimensions; {_AGAIN}"
+            )
+        if magic[3] not in ranks:
+            raise InputError(
+                f"'{printable(path)}' has {magic[3]} dimensions: expected "
+                f"{' or '.join(str(rank) for rank in ranks)}, [images, height, width] of images "
+                "and [images] of labels; store it so, or use an .npz file."
             )
         dimensions = file.read(4 * magic[3])
     if len(dimensions) < 4 * magic[3]:
-        raise InputError(f"'{path}' ends within its header: {_AGAIN}")
+        raise InputError(f"'{printable(path)}' ends within its header: {_AGAIN}")
     shape = tuple(int(size) for size in np.frombuffer(dimensions, ">u4"))
-    offset, stored = 4 + len(dimensions), path.stat().st_size
-    claimed = offset + math.prod(shape)
+    header = _Header(shape, np.dtype(_TYPES[magic[2]]), 4 + len(dimensions), gzipped)
+    stored = path.stat().st_size
+    claimed = header.offset + header.nbytes
     if claimed > stored * (_GZIP_MOST if gzipped else 1) or (not gzipped and claimed < stored):
         raise InputError(
-            f"'{path}' claims shape {list(shape)}, {claimed} bytes in all, but has {stored}"
-            f"{' gzipped' if gzipped else ''}: it is damaged or cut short; {_AGAIN}"
+            f"'{printable(path)}' claims shape {list(shape)}, {claimed} bytes in all, but has "
+            f"{stored}{' gzipped' if gzipped else ''}: it is damaged or cut short; {_AGAIN}"
         )
     if 0 in shape:
-        raise InputError(f"'{path}' has shape {list(shape)}: it is empty; {_AGAIN}")
-    return _Header(shape, offset, gzipped)
+        raise InputError(f"'{printable(path)}' has shape {list(shape)}: it is empty; {_AGAIN}")
+    return header
 
 
-def read_idx(path: pathlib.Path, header: _Header) -> np.ndarray:
-    """Reads an idx file of unsigned bytes wholly into memory: uint8 of `header.shape`.
+def read_idx(path: pathlib.Path, header: _Header, memory_limit: int) -> np.ndarray:
+    """Reads an idx file into memory, or maps it if it is larger: `header.dtype` of `header.shape`.
 
     Raises:
-        InputError: damaged, cut short, or longer than its header says.
+        InputError: damaged, cut short, or longer than its header says; gzipped and over the limit.
     """
-    values = np.empty(math.prod(header.shape), np.uint8)
+    if header.nbytes > memory_limit:
+        if not header.gzipped:
+            return np.memmap(path, header.dtype, "r", header.offset, header.shape)
+        raise InputError(
+            f"'{printable(path)}' unpacks to {header.nbytes / 2**20:,.0f} MiB, over "
+            "dataset.memory_limit_mb, and a gzipped file cannot be streamed: gunzip it, or raise "
+            "the limit."
+        )
+    values = np.empty(header.nbytes, np.uint8)
     filled = 0
     with _naming(path), _open(path) as file:
         file.read(header.offset)
-        with progress_bar(f"reading {path.name}", len(values), "B") as bar:
+        with progress_bar(f"reading {printable(path.name)}", len(values), "B") as bar:
             while count := file.readinto(memoryview(values)[filled : filled + _CHUNK]):
                 filled += count
                 bar.update(count)
         if filled < len(values) or file.read(1):  # the read past the end also checks gzip's CRC
             raise InputError(
-                f"'{path}' claims shape {list(header.shape)} but holds "
+                f"'{printable(path)}' claims shape {list(header.shape)} but holds "
                 f"{'fewer' if filled < len(values) else 'more'} values: it is damaged or cut "
                 f"short; {_AGAIN}"
             )
-    return values.reshape(header.shape)
-
-
-def _image_array(path: pathlib.Path, memory_limit: int) -> np.ndarray:
-    """uint8 [n, h, w, c], memory-mapped when over the limit."""
-    header = read_header(path, (3, 4))
-    if math.prod(header.shape) <= memory_limit:
-        array = read_idx(path, header)
-    elif not header.gzipped:
-        array = np.memmap(path, np.uint8, "r", header.offset, header.shape)
-    else:
-        raise InputError(
-            f"'{path}' unpacks to {math.prod(header.shape) / 2**20:.0f} MiB, over "
-            "dataset.memory_limit_mb, and a gzipped file cannot be streamed: gunzip it, or raise "
-            "the limit."
-        )
-    return array if array.ndim == 4 else array[..., None]
+    return values.view(header.dtype).reshape(header.shape)
 
 
 def load_idx(options: SourceOptions, split: str) -> Dataset:
@@ -175,49 +210,73 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
         InputError: missing, empty, damaged or cut short; labels that do not fit the images.
     """
     path = options.expanded_path("a folder of idx files")
-    files = _only_set(path)
-    labels = {
-        name.split()[0]: read_idx(path, read_header(path, (1,)))
-        for name, path in files.items()
-        if name.endswith("labels")
+    prefix, files = _only_set(path)
+    headers = {
+        name: read_header(file, (1, 2) if name.endswith("labels") else (3, 4))
+        for name, file in files.items()
     }
-    class_names = _class_names(labels, files)
+    labels, class_names = _labels(files, headers, options.memory_limit)
     own = [part for part in ("train", "test") if f"{part} images" in files]
     wanted = ["train", "test"] if split == "all" else [split]
     if len(own) == 1 and not options.divide:
         split, wanted = "all", own
     parts, part_labels = [], []
     for part in wanted:
-        if f"{part} images" not in files:
+        name = f"{part} images"
+        if name not in files:
             example = next(iter(files.values()))
             raise InputError(
-                f"'{example.parent}' has no {part} images beside '{example.name}': expected "
-                f"{'train' if part == 'train' else 't10k'}-images-idx3-ubyte, with or without .gz."
+                f"'{printable(example.parent)}' has no {part} images beside "
+                f"'{printable(example.name)}': expected {'train' if part == 'train' else 't10k'}"
+                "-images-idx3-ubyte, with or without .gz."
             )
-        array = _image_array(files[f"{part} images"], options.memory_limit)
+        array = read_idx(files[name], headers[name], options.memory_limit)
+        array = array if array.ndim == 4 else array[..., None]
         parts.append(
-            ArraySource(array, indices=np.arange(len(array)), preprocess=options.preprocess)
+            ArraySource(
+                array,
+                scale=find_scale(array, f"'{printable(files[name])}'", white=options.white),
+                indices=np.arange(len(array)),
+                preprocess=options.preprocess,
+            )
         )
         if part in labels:
-            check_count(labels[part], len(array), f"'{files[f'{part} labels']}'")
-            part_labels.append(labels[part].astype(np.int32) - int(class_names[0]))
+            part_labels.append(labels[part])
     if len({part.image_shape for part in parts}) > 1:
         raise InputError(
-            f"training and test images of '{path}' differ in size: "
+            f"training and test images of '{printable(path)}' differ in size: "
             f"{' and '.join(str(part.image_shape) for part in parts)}; give dataset.image_size."
         )
     return make_dataset(
         parts[0] if len(parts) == 1 else JoinedSource(parts),
-        name=f"idx:{path.resolve().name}",
+        name=f"idx:{printable(path.resolve().name)}",
         split=split,
         labels=np.concatenate(part_labels) if len(part_labels) == len(parts) else None,
-        class_names=class_names,
+        class_names=_names(prefix, next(iter(files.values())).parent, class_names),
         options=options,
         own_parts=len(own) == 2,
     )
 
 
-def _class_names(
+def _labels(
+    files: dict[str, pathlib.Path], headers: dict[str, _Header], memory_limit: int
+) -> tuple[dict[str, np.ndarray], tuple[str, ...] | None]:
+    """int32 [n] by part, counted from 0, and the stored numbers of the classes as names."""
+    labels = {}
+    for part in ("train", "test"):
+        name, images = f"{part} labels", f"{part} images"
+        if name not in files:
+            continue
+        where = f"'{printable(files[name])}'"
+        if images in files:  # compared before either is read
+            check_count(range(headers[name].shape[0]), headers[images].shape[0], where)
+        stored = read_idx(files[name], headers[name], memory_limit)
+        labels[part] = int32_labels(stored, where=where)
+    names = _class_numbers(labels, files)
+    return {part: found - np.int32(names[0]) for part, found in labels.items()}, names
+
+
+def _class_numbers(
     labels: dict[str, np.ndarray], files: dict[str, pathlib.Path]
 ) -> tuple[str, ...] | None:
     """The stored class numbers as names; InputError where a number is missing between them."""
@@ -229,8 +288,30 @@ def _class_names(
         if number != expected:
             split = next(split for split, part in labels.items() if number in part)
             raise InputError(
-                f"'{files[f'{split} labels']}': label {number} of image "
+                f"'{printable(files[f'{split} labels'])}': label {number} of image "
                 f"{int(np.argmax(labels[split] == number))} is out of range, as no image has label "
                 f"{expected}: classes must be numbered {first}, {first + 1}, ... without a gap."
             )
     return tuple(str(number) for number in present)
+
+
+def _names(
+    prefix: str, folder: pathlib.Path, numbers: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    """The classes' names: of a file class_names.txt, of a set that is known, or their numbers."""
+    path = folder / _CLASS_NAMES
+    if numbers and path.is_file():
+        with _naming(path), open_regular(path) as file:
+            names = tuple(file.read(_MOST_NAMES).decode().split("\n"))
+        names = tuple(printable(name.strip()) for name in names if name.strip())
+        if len(names) != len(numbers):
+            raise InputError(
+                f"'{printable(path)}' names {len(names)} classes, and the labels have "
+                f"{len(numbers)}: give one name a line, in the order of the numbers."
+            )
+        return names
+    for title in (prefix, folder.name, folder.parent.name):
+        names = known_class_names(title.split("/")[-1], numbers)
+        if names != numbers:
+            return names
+    return numbers

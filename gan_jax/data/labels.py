@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Sized
 
 import numpy as np
 
 from gan_jax.errors import InputError
+from gan_jax.names import printable
 
 _TRUSTED_CLASSES = 64  # a part of a set may lack classes; beyond this, gaps look like damage
+_LARGEST_WHOLE = 2**31
 
 
-def check_count(labels: np.ndarray, num_examples: int, where: str) -> None:
+def check_count(labels: Sized, num_examples: int, where: str) -> None:
     """Raises InputError unless there is one label an image."""
     if len(labels) != num_examples:
         raise InputError(
@@ -20,26 +22,71 @@ def check_count(labels: np.ndarray, num_examples: int, where: str) -> None:
         )
 
 
+def class_labels(
+    stored: Mapping[str, np.ndarray], where: Mapping[str, str]
+) -> tuple[dict[str, np.ndarray], tuple[str, ...] | None]:
+    """Labels of the parts of a set, as numbers of classes that they share.
+
+    Args:
+        stored: by part, as `int32_labels` takes them, or texts [n], whose sorted names then number
+            the classes.
+        where: by part, the file or set, for messages.
+
+    Returns:
+        By part int32 [n], and the classes' names: the texts, or the numbers up to the greatest.
+        ({}, None) where nothing is stored.
+
+    Raises:
+        InputError: as `int32_labels`; texts in one part and numbers in another.
+    """
+    if not stored:
+        return {}, None
+    if not all(labels.dtype.kind in "US" and labels.ndim == 1 for labels in stored.values()):
+        numbers = {part: int32_labels(labels, where=where[part]) for part, labels in stored.items()}
+        greatest = max(int(labels.max()) for labels in numbers.values())
+        return numbers, tuple(str(number) for number in range(greatest + 1))
+    try:
+        texts = {part: _texts(labels) for part, labels in stored.items()}
+    except ValueError as error:
+        raise InputError(
+            f"{next(iter(where.values()))} holds no valid texts: store class numbers 0, 1, 2, ..."
+        ) from error
+    names = sorted(set().union(*texts.values()))
+    number = {name: label for label, name in enumerate(names)}
+    labels = {part: [number[text] for text in found] for part, found in texts.items()}
+    return (
+        {part: np.array(found, np.int32) for part, found in labels.items()},
+        tuple(printable(name) for name in names),
+    )
+
+
 def int32_labels(labels: np.ndarray, *, where: str) -> np.ndarray:
     """Class numbers counted from 0.
 
     Args:
-        labels: integers [n] or [n, 1].
+        labels: whole numbers [n] or [n, 1] of any type; or one-hot rows [n, classes], each with a
+            single 1 among zeros.
         where: the file or set, for the message.
 
     Returns:
         int32 [n].
 
     Raises:
-        InputError: not integers, none, negative, or so large that most classes would be empty (a
-            sign of damage or of numbers that are no class numbers).
+        InputError: others, none, negative, or so large that most classes would be empty (a sign of
+            damage or of numbers that are no class numbers).
     """
+    given = labels
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
+    elif labels.ndim == 2 and labels.dtype.kind in "biuf" and _are_one_hot(labels):
+        labels = np.argmax(labels, axis=1)
+    if labels.dtype.kind == "b" or (labels.dtype.kind == "f" and _are_whole(labels)):
+        labels = labels.astype(np.int64)
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise InputError(
-            f"{where}: labels must be integers of shape [n], got {labels.dtype} "
-            f"{list(labels.shape)}: store class numbers 0, 1, 2, ... (argmax of a one-hot row)."
+            f"{where}: labels must be whole numbers of shape [n] or one-hot rows [n, classes], got "
+            f"{given.dtype} {list(given.shape)}: store class numbers 0, 1, 2, ... (of rows with "
+            "several classes an image, one of them; of scores, their argmax)."
         )
     if len(labels) == 0:
         raise InputError(f"{where} holds no labels: there must be one an image.")
@@ -57,6 +104,20 @@ def int32_labels(labels: np.ndarray, *, where: str) -> np.ndarray:
             "... or mend the file."
         )
     return labels.astype(np.int32)
+
+
+def _texts(labels: np.ndarray) -> list[str]:
+    return [text.decode() if isinstance(text, bytes) else text for text in labels.tolist()]
+
+
+def _are_one_hot(labels: np.ndarray) -> bool:
+    ones = labels == 1
+    return bool((ones | (labels == 0)).all() and (ones.sum(axis=1) == 1).all())
+
+
+def _are_whole(labels: np.ndarray) -> bool:
+    return bool(np.isfinite(labels).all() and (labels == np.rint(labels)).all()
+                and (np.abs(labels) < _LARGEST_WHOLE).all())  # fmt: skip
 
 
 def renumbered(

@@ -1,30 +1,43 @@
-"""Arrays of images: an .npz file, a .npy file, or a folder of .npy files.
+"""Arrays of images as a dataset: an .npz file, a .npy file, or a folder of .npy files.
 
-A .npy file, alone or in a folder, can be larger than memory: it is then memory-mapped.
+A .npy file, alone or in a folder, can be larger than memory: it is then memory-mapped. So can an
+.npz file that is not packed.
 """
 
 from __future__ import annotations
 
 import functools
-import pathlib
-import zipfile
-import zlib
 from typing import NamedTuple
 
 import numpy as np
-import tqdm
 
-from gan_jax.data.arrays import as_image_array, pixel_range, row_keys
+from gan_jax.data.array_files import ArrayFile
+from gan_jax.data.arrays import as_image_array, find_scale, row_keys
 from gan_jax.data.dataset import Dataset
-from gan_jax.data.labels import check_count, int32_labels
+from gan_jax.data.known_sets import known_class_names
+from gan_jax.data.labels import check_count, class_labels
+from gan_jax.data.notices import notice
 from gan_jax.data.options import SourceOptions
-from gan_jax.data.progress import progress_bar
 from gan_jax.data.sources import ArraySource, JoinedSource, make_dataset
 from gan_jax.data.split import split_indices
 from gan_jax.errors import InputError
+from gan_jax.names import printable
 
-_DIVIDED_KEYS = (("x_{}", "y_{}"), ("{}_images", "{}_labels"))
-_WHOLE_KEYS = (("images", "labels"), ("x", "y"), ("arr_0", "arr_1"))
+# The images' name and the labels', of a part and of a whole set; the first that fit are taken.
+_DIVIDED_KEYS = (("x_{}", "y_{}"), ("X_{}", "y_{}"), ("{}_images", "{}_labels"))
+_WHOLE_KEYS = (
+    ("images", "labels"),
+    ("image", "label"),
+    ("x", "y"),
+    ("X", "y"),
+    ("data", "labels"),
+    ("data", "targets"),
+    ("arr_0", "arr_1"),
+)
+_CLASS_NAMES = "class_names"
+_VALIDATION = ("val", "valid", "validation")
+_CIFAR_ROW = (3, 32, 32)
+_MOST_NAMES = 100_000
 _EXPECTED = "'images' and 'labels', or 'x_train', 'y_train', 'x_test' and 'y_test'"
 
 
@@ -33,107 +46,53 @@ class _Keys(NamedTuple):
     labels: str | None
 
 
-class ArrayFile:
-    """The arrays stored under a path, by key; each is read when asked for. Never unpickles.
-
-    Args:
-        path: an .npz file, a .npy file (key 'images'), or a folder of .npy files.
-        memory_limit: bytes; what takes more is not read whole.
-
-    Raises:
-        InputError: not such a file, or damaged.
-    """
-
-    def __init__(self, path: pathlib.Path, memory_limit: int) -> None:
-        self.path, self._limit = path, memory_limit
-        self._members: dict[str, zipfile.ZipInfo] = {}
-        self._files: dict[str, pathlib.Path] = {}
-        if path.is_dir():
-            self._files = {file.stem: file for file in sorted(path.glob("*.npy"))}
-        elif path.suffix == ".npy":
-            self._files = {"images": path}
-        else:
-            try:
-                with zipfile.ZipFile(path) as archive:
-                    for member in archive.infolist():
-                        self._members[member.filename.removesuffix(".npy")] = member
-            except (OSError, zipfile.BadZipFile) as error:
-                raise InputError(
-                    f"'{path}' is no .npz file, or a damaged one ({error}): write it with "
-                    "numpy.savez_compressed."
-                ) from error
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The names of the arrays."""
-        return tuple(self._files or self._members)
-
-    def where(self, key: str) -> str:
-        """The array's place, for messages."""
-        return f"array '{key}' of '{self.path}'" if self._members else f"'{self._files[key]}'"
-
-    def read(self, key: str) -> np.ndarray:
-        """The array: memory-mapped from a .npy file, in memory from an .npz file.
-
-        Raises:
-            InputError: pickled objects, damaged, or packed and over the memory limit.
-        """
-        try:
-            if self._files:
-                return np.load(self._files[key], mmap_mode="r", allow_pickle=False)
-            return self._unpacked(key)
-        except (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(
-                f"{self.where(key)} cannot be read ({error}): it must be a plain array of "
-                "numbers, not pickled objects, in an undamaged file; write it again."
-            ) from error
-
-    def _unpacked(self, key: str) -> np.ndarray:
-        member = self._members[key]
-        if member.file_size > self._limit:
-            raise InputError(
-                f"{self.where(key)} takes {member.file_size / 2**20:.0f} MiB, over "
-                "dataset.memory_limit_mb, and an .npz file cannot be streamed: save it as a .npy "
-                "file (several in one folder, named by key), or raise the limit."
-            )
-        bar = progress_bar(f"reading {self.path.name}", member.file_size, "B")
-        with bar, zipfile.ZipFile(self.path) as archive, archive.open(member) as file:
-            return np.lib.format.read_array(
-                tqdm.utils.CallbackIOWrapper(bar.update, file, "read"), allow_pickle=False
-            )
-
-
 def _find_keys(file: ArrayFile) -> dict[str, _Keys]:
     """The keys of each part: {'train': ..., 'test': ...} or, undivided, {'all': ...}."""
     keys = file.keys
     for image_key, label_key in _DIVIDED_KEYS:
         found = {}
-        for part in ("train", "test"):
+        for part in ("train", "test", *_VALIDATION):
             images, labels = image_key.format(part), label_key.format(part)
             if images in keys:
                 found[part] = _Keys(images, labels if labels in keys else None)
-        if len(found) == 2:
-            return found
         if found:
-            return {"all": next(iter(found.values()))}
+            return _two_parts(file, found)
     for images, labels in _WHOLE_KEYS:
         if images in keys:
             return {"all": _Keys(images, labels if labels in keys else None)}
     if len(keys) == 1:
         return {"all": _Keys(keys[0], None)}
     raise InputError(
-        f"'{file.path}' holds {', '.join(keys) or 'no arrays'}: expected arrays named {_EXPECTED}."
+        f"'{printable(file.path)}' holds {printable(', '.join(keys[:8])) or 'no arrays'}: expected "
+        f"arrays named {_EXPECTED}."
     )
+
+
+def _two_parts(file: ArrayFile, found: dict[str, _Keys]) -> dict[str, _Keys]:
+    """Training and test part of those found; a validation part is the test part if none is."""
+    validation = [part for part in _VALIDATION if part in found]
+    if "train" in found and "test" not in found and validation:
+        found["test"] = found.pop(validation.pop(0))
+    if "train" in found and "test" in found:
+        if validation:
+            unused = ", ".join(f"'{found[part].images}'" for part in validation)
+            notice(f"'{printable(file.path)}': passed over {unused}, beside a test part.")
+        return {"train": found["train"], "test": found["test"]}
+    if len(found) > 1:
+        raise InputError(
+            f"'{printable(file.path)}' has the parts {', '.join(found)}, and none for training: "
+            f"expected arrays named {_EXPECTED}."
+        )
+    return {"all": next(iter(found.values()))}
 
 
 def load_npz(options: SourceOptions, split: str) -> Dataset:
     """Arrays as a dataset.
 
-    Images are uint8 [n, h, w] or [n, h, w, c], or floats clearly in [0, 1] or [-1, 1]; labels are
-    integers [n]; 'class_names', if there, is an array of strings. Without a test part,
-    `options.test_fraction` of each class is held out, see `split_indices`.
+    Images are uint8 [n, h, w] or [n, h, w, c], floats clearly in [0, 1] or [-1, 1], or any numbers
+    from 0 to `options.white`; 'data' may also be CIFAR's rows [n, 3072]. Labels are class numbers,
+    names or one-hot rows, see `class_labels`; 'class_names', if there, is an array of strings.
+    Without a test part, `options.test_fraction` of each class is held out, see `split_indices`.
 
     Raises:
         InputError: missing or damaged files; arrays of another layout, dtype or range; NaN;
@@ -142,20 +101,14 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
     path = options.existing_path("an .npz file, a .npy file or a folder of .npy files")
     file = ArrayFile(path, options.memory_limit)
     keys = _find_keys(file)
-    labels = {
-        part: int32_labels(file.read(key), where=file.where(key))
-        for part, (_, key) in keys.items()
-        if key
-    }
+    labels, class_names = _labels(file, keys)
     own_parts = "all" not in keys
     if not (own_parts or options.divide):
         split = "all"
     parts, part_labels = [], []
     for part in (split,) if own_parts and split != "all" else keys:
         where = file.where(keys[part].images)
-        array = as_image_array(file.read(keys[part].images), where)
-        if part in labels:
-            check_count(labels[part], len(array), file.where(keys[part].labels))
+        array = as_image_array(_images(file, keys[part].images), where)
         hashed = functools.cache(functools.partial(row_keys, array))
         indices = split_indices(
             hashed,
@@ -167,7 +120,7 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
         parts.append(
             ArraySource(
                 array,
-                pixel_range=pixel_range(array, where),
+                scale=find_scale(array, where, white=options.white),
                 indices=indices,
                 preprocess=options.preprocess,
                 keys=hashed,
@@ -177,24 +130,58 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
             part_labels.append(labels[part][indices])
     if len({part.image_shape for part in parts}) > 1:
         raise InputError(
-            f"training and test images of '{path}' differ in size: "
+            f"training and test images of '{printable(path)}' differ in size: "
             f"{' and '.join(str(part.image_shape) for part in parts)}; give dataset.image_size."
         )
+    name = path.resolve().stem
     return make_dataset(
         parts[0] if len(parts) == 1 else JoinedSource(parts),
-        name=f"npz:{path.resolve().stem}",
+        name=f"npz:{printable(name)}",
         split=split,
         labels=np.concatenate(part_labels) if len(part_labels) == len(parts) else None,
-        class_names=_class_names(file, list(labels.values())),
+        class_names=known_class_names(name, class_names),
         options=options,
         own_parts=own_parts,
     )
 
 
-def _class_names(file: ArrayFile, labels: list[np.ndarray]) -> tuple[str, ...] | None:
-    """The names stored, or else the numbers up to the greatest label of any part."""
-    if "class_names" in file.keys:
-        return tuple(str(name) for name in file.read("class_names"))
-    if not labels:
-        return None
-    return tuple(str(number) for number in range(max(part.max() for part in labels) + 1))
+def _images(file: ArrayFile, key: str) -> np.ndarray:
+    """The array as stored; CIFAR's rows [n, 3072] as [n, 32, 32, 3]."""
+    array = file.read(key)
+    if key == "data" and array.ndim == 2 and array.shape[1] == np.prod(_CIFAR_ROW):
+        return array.reshape(-1, *_CIFAR_ROW).transpose(0, 2, 3, 1)
+    return array
+
+
+def _labels(
+    file: ArrayFile, keys: dict[str, _Keys]
+) -> tuple[dict[str, np.ndarray], tuple[str, ...] | None]:
+    """int32 [n] by part, and the names of the classes; ({}, None) without labels."""
+    stored = {}
+    for part, (images, key) in keys.items():
+        if key:  # checked before either is read
+            check_count(_rows(file, key), len(_rows(file, images)), file.where(key))
+            stored[part] = file.read(key)
+    labels, names = class_labels(stored, {part: file.where(keys[part].labels) for part in stored})
+    if _CLASS_NAMES in file.keys and labels:
+        names = _stored_names(file)
+    return labels, names
+
+
+def _rows(file: ArrayFile, key: str) -> range:
+    """As many as the array has rows."""
+    return range((file.header(key).shape or (0,))[0])
+
+
+def _stored_names(file: ArrayFile) -> tuple[str, ...]:
+    where = file.where(_CLASS_NAMES)
+    shape = file.header(_CLASS_NAMES).shape
+    if len(shape) != 1 or shape[0] > _MOST_NAMES:
+        raise InputError(f"{where} has shape {list(shape)}: expected one name a class, [classes].")
+    try:
+        return tuple(
+            printable(name.decode() if isinstance(name, bytes) else str(name))
+            for name in file.read(_CLASS_NAMES).tolist()
+        )
+    except ValueError as error:  # no valid text
+        raise InputError(f"{where} holds no valid texts: write it again.") from error

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from gan_jax import machine
 from gan_jax.data.preprocess import RESIZE_METHODS, Preprocess
 from gan_jax.errors import InputError, nearest
+from gan_jax.files import path_of
+from gan_jax.names import printable
 
 CROP_MODES = ("random", "grid")
 _STACKED_SETS = ("mnist5k", "idx", "tfds:mnist")
@@ -124,7 +128,10 @@ class SourceOptions:
         test_fraction: the part of each class held out where a set has no test split, in [0, 1).
         divide: whether a set without parts of its own is divided into 'train' and 'test'; False
             gives all of it, whatever part is asked for.
-        memory_limit_mb: a set whose uint8 images take more MiB than this is streamed.
+        memory_limit_mb: a set whose uint8 images take more MiB than this is streamed, and nothing
+            packed or decoded may take more; 0 for a quarter of the machine's memory, at most 2048.
+        white: the stored value that is white, such as 4095 for 12 bits in 16-bit files or 1 for
+            masks of 0 and 1; 0 for what the type of the pixels says. Of 'folder', 'npz' and 'idx'.
         photographs: of 'textures': names with commas between them, '' for all.
         cut: how crops are cut out of photographs.
         procedural: what 'procedural' draws.
@@ -141,7 +148,8 @@ class SourceOptions:
     channels: int = 0
     test_fraction: float = 0.1
     divide: bool = True
-    memory_limit_mb: float = 2048.0
+    memory_limit_mb: float = 0.0
+    white: float = 0.0
     photographs: str = ""
     cut: CropOptions = CropOptions()
     procedural: ProceduralOptions = ProceduralOptions()
@@ -171,10 +179,15 @@ class SourceOptions:
                 f"dataset.test_fraction is {self.test_fraction!r}: give the part held out for "
                 "testing, at least 0 and below 1, such as 0.1."
             )
-        if not self.memory_limit_mb > 0:
+        if not 0 <= self.memory_limit_mb < math.inf:
             raise InputError(
                 f"dataset.memory_limit_mb is {self.memory_limit_mb!r}: give a positive number of "
-                "MiB; sets above it are streamed."
+                "MiB, above which sets are streamed, or 0 for the machine's own limit."
+            )
+        if not 0 <= self.white < math.inf:
+            raise InputError(
+                f"dataset.white is {self.white!r}: give the stored value that is white, such as "
+                "4095 or 1, or 0 for what the type of the pixels says."
             )
 
     @classmethod
@@ -195,7 +208,14 @@ class SourceOptions:
     @property
     def memory_limit(self) -> int:
         """The memory limit in bytes."""
-        return int(self.memory_limit_mb * 2**20)
+        if not self.memory_limit_mb:
+            return machine.default_limit()
+        return max(int(self.memory_limit_mb * 2**20), 1)
+
+    @property
+    def decoding_limit(self) -> int:
+        """Bytes that decoding one picture may take; a set may be streamed at far less."""
+        return max(self.memory_limit, machine.default_limit())
 
     def existing_path(self, kind: str) -> pathlib.Path:
         """The path with '~' expanded.
@@ -204,9 +224,16 @@ class SourceOptions:
             InputError: it is empty or there is nothing there.
         """
         path = self.expanded_path(kind)
-        if not path.exists():
+        try:
+            there = path.exists()
+        except (OSError, ValueError) as error:  # too long, forbidden, or with a null in it
             raise InputError(
-                f"dataset.path '{self.path}' does not exist: give {kind} that is there."
+                f"dataset.path '{printable(self.path)}' cannot be looked at ({error}): give {kind} "
+                "that can be read."
+            ) from error
+        if not there:
+            raise InputError(
+                f"dataset.path '{printable(self.path)}' does not exist: give {kind} that is there."
             )
         return path
 
@@ -214,7 +241,7 @@ class SourceOptions:
         """The path with '~' expanded, whether or not it exists; InputError if it is empty."""
         if not self.path:
             raise InputError(f"dataset.path is empty: give {kind}.")
-        return pathlib.Path(self.path).expanduser()
+        return path_of(self.path)
 
 
 def _known(options: type, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,14 +13,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gan_jax.data.arrays import PixelRange, row_keys
+from gan_jax.data.arrays import AS_STORED, SYMMETRIC, UNIT, Scale, row_keys
 from gan_jax.data.dataset import Dataset
+from gan_jax.data.notices import notice
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import Preprocess
 from gan_jax.data.progress import progress_bar
 
 _MOST_THREADS = 8  # beyond it, threads wait for Python's lock more than they decode
 _SMALL_IMAGE = 128 * 128  # pixels; work on smaller arrays is mostly Python, which threads slow down
+_BRIGHT = 64  # of 255: no set of photographs or digits stays below
+_LOOKED_AT = 16  # images of a streamed set
 
 
 class Source(abc.ABC):
@@ -98,8 +101,8 @@ class ArraySource(Source):
     """Rows of an array, in memory or memory-mapped.
 
     Args:
-        array: [n, h, w, c], uint8 or float as `pixel_range` says.
-        pixel_range: how its values become uint8.
+        array: [n, h, w, c], numbers.
+        scale: how its values become uint8.
         indices: the rows of this split, int [k], increasing.
         preprocess: applied to each image.
         keys: gives the `row_keys` of the array, where they serve others too.
@@ -109,18 +112,21 @@ class ArraySource(Source):
         self,
         array: np.ndarray,
         *,
-        pixel_range: PixelRange = PixelRange.UINT8,
+        scale: Scale = AS_STORED,
         indices: np.ndarray,
         preprocess: Preprocess,
         keys: Callable[[], np.ndarray] | None = None,
     ) -> None:
         self.image_shape = preprocess.output_shape(array.shape[1:])
-        self._array, self._pixel_range, self._indices = array, pixel_range, indices
+        self._array, self._scale, self._indices = array, scale, indices
         self._preprocess = preprocess
         self._row_keys = keys or functools.partial(row_keys, array)
-        self._as_stored = pixel_range is PixelRange.UINT8 and self.image_shape == array.shape[1:]
+        as_numbers = scale == AS_STORED and array.dtype == np.uint8
+        self._as_stored = as_numbers and self.image_shape == array.shape[1:]
         if not self._as_stored:
             self.treatment = f"{array.dtype} {array.shape[1:]}, {preprocess}"
+            if scale not in (AS_STORED, UNIT, SYMMETRIC):  # these follow from the values
+                self.treatment += f", {scale}"
         if array.shape[1] * array.shape[2] < _SMALL_IMAGE:
             self.threads = 1
 
@@ -129,7 +135,7 @@ class ArraySource(Source):
 
     def __getitem__(self, index: int) -> np.ndarray:
         row = self._array[self._indices[index]]
-        return self._preprocess(self._pixel_range.to_uint8(row))
+        return self._preprocess(self._scale.to_uint8(row))
 
     def keys(self) -> np.ndarray:
         return self._row_keys()[self._indices]
@@ -184,5 +190,22 @@ def make_dataset(
         "own_parts": own_parts,
     }
     if len(source) * math.prod(source.image_shape) > options.memory_limit:
-        return Dataset(source=source, **content)
-    return Dataset(images=source.read_all(f"reading {name} ({split})"), **content)
+        dataset = Dataset(source=source, **content)
+        if not options.cut.crops:  # of which each would decode a whole photograph
+            rows = np.unique(np.linspace(0, len(source) - 1, _LOOKED_AT).astype(int))
+            _notice_darkness(name, source.take(rows.tolist()))
+    else:
+        dataset = Dataset(images=source.read_all(f"reading {name} ({split})"), **content)
+        _notice_darkness(name, dataset.images)
+    return dataset
+
+
+def _notice_darkness(name: str, images: np.ndarray) -> None:
+    """Tells of a set in which nothing is bright: its white was probably stored as another value."""
+    brightest = int(images.max(initial=0))
+    if len(images) and brightest < _BRIGHT:
+        notice(
+            f"{name}: the brightest pixel of {len(images):,} images is {brightest} of 255, "
+            "so they are nearly black. If their white is stored as another value, such as 1 in "
+            "masks or 4095 for 12 bits in 16-bit files, give config.dataset.white=VALUE."
+        )

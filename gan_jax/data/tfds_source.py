@@ -9,13 +9,11 @@ import dataclasses
 import difflib
 import functools
 import importlib.util
-import io
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from gan_jax.content import bytes_key
 from gan_jax.data.crops import Part, Photographs, crop_dataset
@@ -25,6 +23,7 @@ from gan_jax.data.preprocess import Preprocess, convert_channels
 from gan_jax.data.sources import Source, make_dataset, map_blocks
 from gan_jax.data.split import split_indices
 from gan_jax.errors import InputError
+from gan_jax.opening import open_picture
 
 _BLOCK = 512  # records read together; larger ones hardly gain
 _UNLABELLED = -1  # what TFDS gives where the labels were never published
@@ -238,7 +237,7 @@ def _sizes(builder: Any, chosen: _Chosen) -> list[tuple[int, int]]:
         for row, example in enumerate(
             records.__getitems__(chosen.indices[start:stop].tolist()), start
         ):
-            with Image.open(io.BytesIO(example["image"])) as picture:
+            with open_picture(example["image"]) as picture:
                 sizes[row] = picture.size[::-1]  # TFDS does not look at EXIF orientation
 
     map_blocks(fill, len(sizes), "reading image headers", block=_BLOCK)

@@ -1,0 +1,258 @@
+"""The one reader of .npz and .npy files: what they declare is checked before memory is taken.
+
+It never unpickles, and reads an array only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import math
+import pathlib
+import struct
+import warnings
+import zipfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+import tqdm
+
+from gan_jax import machine
+from gan_jax.data.progress import progress_bar
+from gan_jax.data.zips import first_line, open_member, open_zip
+from gan_jax.errors import InputError
+from gan_jax.names import printable
+from gan_jax.opening import open_regular
+
+_MOST_HEADER = 10_000  # bytes, NumPy's own limit
+_MOST_DIMENSIONS = 32
+_MOST_SIDE = 2**48  # of an empty array
+_KINDS = "biufcUS"  # plain numbers and texts
+_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+_CHUNK = 2**22
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a file in a zip: the lengths of its name and extras
+_LOCAL_MAGIC = b"PK\x03\x04"
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What an array says of itself, found to fit the bytes that are there.
+
+    Attributes:
+        shape: of the array.
+        dtype: of its values; numbers or texts.
+        fortran: whether the first axis varies fastest in the file.
+        offset: bytes before the values.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    fortran: bool
+    offset: int
+
+    @property
+    def nbytes(self) -> int:
+        """What the values take."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class ArrayFile:
+    """The arrays stored under a path, by key.
+
+    Args:
+        path: an .npz file, a .npy file (key 'images'), or a folder of .npy files.
+        memory_limit: bytes; what takes more is memory-mapped, or refused where it is packed. None
+            for `machine.default_limit`.
+
+    Raises:
+        InputError: not such a file, or damaged.
+    """
+
+    def __init__(self, path: pathlib.Path, memory_limit: int | None = None) -> None:
+        self.path = path
+        self._limit = machine.default_limit() if memory_limit is None else memory_limit
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        self._files: dict[str, pathlib.Path] = {}
+        if path.is_dir():
+            files = array_files(path)
+            self._files = {file.stem: file for file in files}
+        elif path.suffix.lower() == ".npy":
+            self._files = {"images": path}
+        else:
+            with open_zip(path) as archive:
+                self._members = {
+                    member.filename.removesuffix(".npy"): member
+                    for member in archive.infolist()
+                    if member.filename.endswith(".npy")
+                }
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of the arrays."""
+        return tuple(self._files or self._members)
+
+    def where(self, key: str) -> str:
+        """The array's place, for messages."""
+        if self._members:
+            return f"array '{printable(key)}' of '{printable(self.path)}'"
+        return f"'{printable(self._files[key])}'"
+
+    def header(self, key: str) -> Header:
+        """Shape and type of an array.
+
+        Raises:
+            InputError: damaged, pickled objects, more declared than there is, or encrypted.
+        """
+        where = self.where(key)
+        if self._files:
+            with _opened(self._files[key], where) as file:
+                file.seek(0, io.SEEK_END)
+                held = file.tell()
+                file.seek(0)
+                return _header_of(file.read(_MOST_HEADER + 16), held, where)
+        member = self._members[key]
+        with self._member(key) as file:
+            return _header_of(file.read(_MOST_HEADER + 16), member.file_size, where)
+
+    def read(self, key: str) -> np.ndarray:
+        """The array: from a .npy file memory-mapped, from an .npz file in memory if it fits.
+
+        What is over the limit in an .npz file is memory-mapped where it is not packed.
+
+        Raises:
+            InputError: as `header`; packed and over the memory limit.
+        """
+        where = self.where(key)
+        if self._files:
+            with _opened(self._files[key], where) as file:
+                return _mapped(file, self.header(key), where)
+        member = self._members[key]
+        stored = member.compress_type == zipfile.ZIP_STORED
+        if member.file_size <= self._limit:
+            return self._unpacked(key)
+        if stored:
+            return self._mapped_member(key)
+        raise InputError(
+            f"{where} takes {member.file_size / 2**20:,.1f} MiB, over dataset.memory_limit_mb "
+            f"({self._limit / 2**20:,.1f} MiB), and a packed .npz file cannot be streamed: save it "
+            "with numpy.savez, or as a .npy file (several in one folder, named by key), or raise "
+            "the limit."
+        )
+
+    def _unpacked(self, key: str) -> np.ndarray:
+        member, where = self._members[key], self.where(key)
+        bar = progress_bar(f"reading {printable(self.path.name)}", member.file_size, "B")
+        with bar, self._member(key) as packed:
+            file = tqdm.utils.CallbackIOWrapper(bar.update, packed, "read")
+            start = file.read(_MOST_HEADER + 16)
+            header = _header_of(start, member.file_size, where)
+            values = np.empty(header.nbytes, np.uint8)
+            filled = min(len(start) - header.offset, len(values))
+            values[:filled] = np.frombuffer(start, np.uint8, filled, header.offset)
+            while block := file.read(_CHUNK):  # to the end, where the checksum is compared
+                kept = min(len(block), len(values) - filled)
+                values[filled : filled + kept] = np.frombuffer(block, np.uint8, kept)
+                filled += kept
+        if filled < len(values):
+            raise InputError(f"{where} is cut short: copy or write it again.")
+        return _shaped(values, header)
+
+    @contextlib.contextmanager
+    def _member(self, key: str) -> Iterator[BinaryIO]:
+        member = self._members[key]
+        with open_zip(self.path) as archive:
+            with open_member(archive, member, self.where(key), member.file_size) as file:
+                yield file
+
+    def _mapped_member(self, key: str) -> np.ndarray:
+        member, where = self._members[key], self.where(key)
+        header = self.header(key)
+        with _opened(self.path, where) as file:
+            file.seek(member.header_offset)
+            local = file.read(_LOCAL_HEADER.size)
+            if len(local) < _LOCAL_HEADER.size or not local.startswith(_LOCAL_MAGIC):
+                raise InputError(f"{where} is damaged: copy or write it again.")
+            _, name, extra = _LOCAL_HEADER.unpack(local)
+            start = member.header_offset + len(local) + name + extra
+            return _mapped(file, dataclasses.replace(header, offset=header.offset + start), where)
+
+
+def array_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The .npy files right in a folder, sorted; InputError if it cannot be read."""
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix.lower() == ".npy")
+    except OSError as error:
+        raise InputError(
+            f"folder '{printable(folder)}' cannot be read: {error.strerror}."
+        ) from error
+
+
+def _opened(path: pathlib.Path, where: str) -> BinaryIO:
+    try:
+        return open_regular(path)
+    except OSError as error:
+        raise InputError(
+            f"{where} cannot be read: {error.strerror}: mend that, or give another file."
+        ) from error
+
+
+def _header_of(start: bytes, held: int, where: str) -> Header:
+    """Reads a header from the first bytes of a file of `held` bytes."""
+    stream = io.BytesIO(start)
+    try:
+        version = np.lib.format.read_magic(stream)
+        if version not in _READERS:
+            raise ValueError(f"its format is version {version}, for tables")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shape, fortran, dtype = _READERS[version](stream, max_header_size=_MOST_HEADER)
+    except Exception as error:  # every way in which a header can be damaged
+        raise InputError(
+            f"{where} cannot be read ({first_line(error)}): it must be a plain array of numbers, "
+            "not pickled objects, in an undamaged file; write it again."
+        ) from error
+    if dtype.hasobject or dtype.kind not in _KINDS:
+        raise InputError(
+            f"{where} holds {printable(str(dtype))}: it must be a plain array of numbers, not "
+            "pickled objects or a table; write it again."
+        )
+    header = Header(tuple(shape), dtype, fortran, stream.tell())
+    there = held - header.offset
+    if len(shape) > _MOST_DIMENSIONS or not all(0 <= side <= _MOST_SIDE for side in shape):
+        declared = "which no array has"
+    elif header.nbytes > there or (not dtype.itemsize and 0 not in shape):
+        declared = f"{header.nbytes:,} bytes, and holds {there:,}"
+    else:
+        return header
+    raise InputError(
+        f"{where} declares shape {str(list(shape))[:100]} of {dtype}, {declared}: it is damaged or "
+        "cut short; copy or write it again."
+    )
+
+
+def _mapped(file: BinaryIO, header: Header, where: str) -> np.ndarray:
+    """The values where they lie in a file that is not packed."""
+    if not header.nbytes:
+        return np.empty(header.shape, header.dtype)
+    order = "F" if header.fortran else "C"
+    try:
+        return np.memmap(file, header.dtype, "r", header.offset, header.shape, order)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{where} cannot be read ({first_line(error)}): copy or write it again."
+        ) from error
+
+
+def _shaped(values: np.ndarray, header: Header) -> np.ndarray:
+    """Bytes uint8 [n] as the array that the header declares."""
+    if not header.nbytes:
+        return np.empty(header.shape, header.dtype)
+    array = values.view(header.dtype)
+    if header.fortran:
+        return array.reshape(header.shape[::-1]).T
+    return array.reshape(header.shape)

@@ -1,0 +1,187 @@
+"""Which images of a folder belong to which part and class, by the names of its subfolders."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+
+from gan_jax.data.decode import EXTENSIONS
+from gan_jax.data.notices import notice
+from gan_jax.data.trees import Root, image_files, subfolders
+from gan_jax.errors import InputError
+from gan_jax.names import printable
+
+_TRAINING, _TEST, _VALIDATION = "training", "test", "validation"
+_PART_NAME = re.compile(
+    r"(?P<training>train|training)|(?P<test>test|testing)|(?P<validation>val|valid|validation|dev)"
+)
+_AFTER_PART = re.compile(r"[-_. ]?(set|data|images|imgs|split)?$")
+_DOMAIN = re.compile(r"(train|test|val)[-_. ]?([ab])", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """The subfolders of a folder that is divided: their names as they are spelled."""
+
+    train: str
+    test: str
+
+    @classmethod
+    def of(cls, root: Root) -> Parts | None:
+        """Finds the parts by the usual names in any spelling: Train, training, test_set, val.
+
+        What is called 'val' is the test part where there is no other.
+
+        Returns:
+            None of a folder that is not divided.
+
+        Raises:
+            InputError: one part without the other, two names for one part, or the parts of two
+                domains ('trainA' and 'trainB').
+        """
+        folders = subfolders(root)
+        _refuse_domains(root, folders)
+        named = {_TRAINING: [], _TEST: [], _VALIDATION: []}
+        others = []
+        for folder in folders:
+            named.get(_part(folder), others).append(folder)
+        train, test, validation = named.values()
+        if not (train or test or (validation and not others)):
+            return None
+        for names in (train, test, [] if test else validation):
+            if len(names) > 1:
+                raise InputError(
+                    f"folder '{printable(str(root))}' has {_quoted(names)}, two names for one "
+                    "part: keep one of them."
+                )
+        if not train or not (test or validation):
+            raise _half(root, train, test or validation)
+        held_out = test or validation
+        passed = others + (validation if test else [])
+        if passed:
+            notice(
+                f"'{printable(str(root))}': {_quoted(train)} is for training and "
+                f"{_quoted(held_out)} is held out; passed over {_quoted(passed)} beside them."
+            )
+        return cls(train[0], held_out[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """The image files of a folder in sorted order.
+
+    Attributes:
+        files: paths relative to the folder, with '/'.
+        labels: int32 [n] index into `class_names`, or None.
+        class_names: the names of the subfolders that hold images, sorted; or None.
+    """
+
+    files: list[str]
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, root: Root) -> Listing:
+        """Lists a folder.
+
+        Raises:
+            InputError: no image in it, or images beside class folders; a folder in it that cannot
+                be read.
+        """
+        files = image_files(root)
+        if not files:
+            raise InputError(_no_images(root))
+        loose = next((file for file in files if "/" not in file), None)
+        nested = next((file for file in files if "/" in file), None)
+        if loose and nested:
+            raise InputError(
+                f"folder '{printable(str(root))}' holds both images ('{printable(loose)}') and "
+                f"folders of images ('{printable(nested)}'): move the images into a class folder, "
+                "or the folders elsewhere."
+            )
+        if loose:
+            return cls(files)
+        classes = [file.split("/")[0] for file in files]
+        names = sorted(set(classes))
+        empty = [folder for folder in subfolders(root) if folder not in set(names)]
+        if empty:
+            notice(
+                f"'{printable(str(root))}': {_quoted(empty)} hold{'s' * (len(empty) == 1)} no "
+                "images, and so no class is made of it."
+            )
+        number = {name: label for label, name in enumerate(names)}
+        labels = np.array([number[name] for name in classes], np.int32)
+        return cls(files, labels, tuple(printable(name) for name in names))
+
+    @classmethod
+    def divided(cls, root: Root, parts: Parts) -> tuple[Listing, np.ndarray]:
+        """The files of both parts together, relative to the root, and bool [n] is_test.
+
+        Raises:
+            InputError: as `of`; a class in the test part that is in the training part not.
+        """
+        train, test = cls.of(root / parts.train), cls.of(root / parts.test)
+        is_test = np.arange(len(train.files) + len(test.files)) >= len(train.files)
+        files = [f"{parts.train}/{file}" for file in train.files]
+        files += [f"{parts.test}/{file}" for file in test.files]
+        if train.class_names is None and test.class_names is None:
+            return cls(files), is_test
+        extra = sorted(set(test.class_names or ()) - set(train.class_names or ()))
+        if extra or test.class_names is None:
+            raise InputError(
+                f"'{printable(str(root / parts.test))}' and "
+                f"'{printable(str(root / parts.train))}' have different classes "
+                f"({', '.join(extra) or 'one has class folders, the other none'}): give both the "
+                "same class folders."
+            )
+        number = {name: label for label, name in enumerate(train.class_names)}
+        test_labels = [number[test.class_names[label]] for label in test.labels]
+        labels = np.concatenate([train.labels, np.array(test_labels, np.int32)])
+        return cls(files, labels, train.class_names), is_test
+
+
+def _part(folder: str) -> str | None:
+    """The part that a folder's name tells of, or None."""
+    match = _PART_NAME.fullmatch(_AFTER_PART.sub("", folder.lower()))
+    return match and match.lastgroup
+
+
+def _refuse_domains(root: Root, folders: list[str]) -> None:
+    """Raises InputError for the parts of two domains, as unpaired image translation has them."""
+    found = [folder for folder in folders if _DOMAIN.fullmatch(folder)]
+    if len({_DOMAIN.fullmatch(folder)[2].lower() for folder in found}) == 2:
+        letter = _DOMAIN.fullmatch(found[0])[2]
+        raise InputError(
+            f"folder '{printable(str(root))}' has {_quoted(found)}, the parts of two domains: give "
+            f"one of these folders itself, or a folder with links 'train' and 'test' to the parts "
+            f"of domain {letter}."
+        )
+
+
+def _half(root: Root, train: list[str], test: list[str]) -> InputError:
+    there, absent = (train[0], "test") if train else (test[0], "train")
+    return InputError(
+        f"folder '{printable(str(root))}' has a subfolder '{printable(there)}' but no '{absent}': "
+        f"add it, or give '{printable(str(root / there))}' itself: all of it is then a reference, "
+        "and of a run's dataset.path the dataset.test_fraction is held out. If it is a class, "
+        f"call it '{printable(there)}_class'."
+    )
+
+
+def _no_images(root: Root) -> str:
+    if isinstance(getattr(root, "suffix", None), str) and any(root.glob("data_batch*")):
+        return (
+            f"folder '{root}' holds CIFAR's pickles, which are not read, as a pickle can run "
+            "programs: give tfds:cifar10, or the images as PNG files, or as an .npz with x_train, "
+            "y_train, x_test and y_test."
+        )
+    return (
+        f"folder '{printable(str(root))}' holds no images: expected files ending in "
+        f"{', '.join(sorted(EXTENSIONS))}, or subfolders of them."
+    )
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f"'{printable(name)}'" for name in names)

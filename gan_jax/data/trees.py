@@ -1,0 +1,155 @@
+"""The image files below a folder or in a zip, whichever it is, and what is passed over."""
+
+from __future__ import annotations
+
+import collections
+import os
+import pathlib
+import re
+from collections.abc import Iterator
+
+from gan_jax.data.decode import EXTENSIONS, is_image
+from gan_jax.data.notices import notice
+from gan_jax.data.zips import ZippedFiles
+from gan_jax.errors import InputError
+from gan_jax.names import printable
+from gan_jax.opening import open_regular
+
+_NO_ENDING = re.compile(r"|\.[0-9]+")  # 'scan' and 'scan.0001'; other endings name other things
+_MOST_LINKS = 1000  # to one folder: links in linked folders multiply
+_MOST_TOLD = 8
+
+Root = pathlib.Path | ZippedFiles
+
+
+def open_root(path: pathlib.Path) -> Root:
+    """A folder as it is, a zip as a folder.
+
+    Raises:
+        InputError: another file.
+    """
+    if path.is_dir():
+        return path
+    if path.suffix.lower() == ".zip":
+        return ZippedFiles.open(path)
+    raise InputError(f"'{printable(path)}' is a file: give the folder that holds the images.")
+
+
+def subfolders(root: Root) -> list[str]:
+    """The names of the folders right below, sorted; hidden ones are left out.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    if isinstance(root, ZippedFiles):
+        return sorted({name.split("/")[0] for name in root.names() if "/" in name})
+    return sorted(entry.name for entry in _entries(root) if _is_folder(entry))
+
+
+def image_files(root: Root) -> list[str]:
+    """The images below, relative to the root with '/', sorted; hidden ones are left out.
+
+    An image is what has an ending of EXTENSIONS, or none and an image's content. A link counts as
+    what it leads to, so what two links lead to is there twice. How many files were passed over is
+    logged, by their endings.
+
+    Raises:
+        InputError: a folder that cannot be read; a pipe, socket or device among them.
+    """
+    found, passed = [], collections.Counter()
+    for name in root.names() if isinstance(root, ZippedFiles) else _walk(root, "", ()):
+        ending = os.path.splitext(name)[1].lower()
+        if ending in EXTENSIONS or (_NO_ENDING.fullmatch(ending) and is_image(root / name)):
+            found.append(name)
+        else:
+            passed[ending] += 1
+    if passed and found:
+        notice(f"'{printable(str(root))}': passed over {_counts(passed)}, which are no images.")
+    return sorted(found)
+
+
+def holds_images(root: pathlib.Path) -> bool:
+    """Whether there is an image file anywhere below, by its ending."""
+    return any(os.path.splitext(name)[1].lower() in EXTENSIONS for name in _walk(root, "", ()))
+
+
+def _counts(passed: collections.Counter[str]) -> str:
+    """'5 files (3 .txt, 2 without an ending)'."""
+    told = [f"{count:,} {printable(ending) or 'without an ending'}"
+            for ending, count in passed.most_common(_MOST_TOLD)]  # fmt: skip
+    if len(passed) > _MOST_TOLD:
+        told.append("others")
+    total = sum(passed.values())
+    return f"{total:,} file{'s' if total > 1 else ''} ({', '.join(told)})"
+
+
+def _walk(folder: pathlib.Path, below: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    """The files below a folder, each with `below` before its path."""
+    visits: collections.Counter[tuple[int, int]] = collections.Counter()
+    stack = [(folder, below, above)]
+    while stack:
+        folder, below, above = stack.pop()
+        place = _place(folder)
+        if place in above:  # a link back up would never end
+            continue
+        visits[place] += 1
+        if visits[place] > _MOST_LINKS:
+            raise InputError(
+                f"folder '{printable(folder)}' is reached by more than {_MOST_LINKS:,} links: "
+                "remove the links."
+            )
+        for entry in _entries(folder):
+            if _is_folder(entry):
+                stack.append((folder / entry.name, f"{below}{entry.name}/", (*above, place)))
+            else:
+                _check_kind(entry)
+                yield below + entry.name
+
+
+def _place(folder: pathlib.Path) -> tuple[int, int]:
+    try:
+        status = os.stat(folder)
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return status.st_dev, status.st_ino
+
+
+def _entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not _hidden(entry.name)]
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        raise _unreadable(pathlib.Path(entry.path), error) from error
+
+
+def _check_kind(entry: os.DirEntry[str]) -> None:
+    """Raises InputError for what no image can be; a link to nothing too, if it is named as one."""
+    if entry.is_file():
+        return
+    try:
+        open_regular(entry.path).close()
+    except OSError as error:
+        if os.path.splitext(entry.name)[1].lower() not in EXTENSIONS:
+            return
+        raise InputError(
+            f"image '{printable(entry.path)}' cannot be read: {error.strerror}: mend the link, or "
+            "remove it."
+        ) from error
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
+def _unreadable(folder: pathlib.Path, error: OSError) -> InputError:
+    return InputError(
+        f"folder '{printable(folder)}' cannot be read: {error.strerror}. Its images would be "
+        "missing: mend that, or move it elsewhere."
+    )

@@ -1,0 +1,38 @@
+"""The memory of this machine, and the default of every limit on what is read into it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+
+_UNKNOWN = 4 << 30
+_SHARE = 4
+_MOST = 2 << 30  # so that on all but small machines the same sets are streamed
+_CONTAINER_LIMITS = (
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
+
+
+def memory() -> int:
+    """Bytes of memory that this process may use: the machine's, or what it was given of it."""
+    try:
+        found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    except (ValueError, OSError, AttributeError):  # not every system tells
+        found = [_UNKNOWN]
+    for path in _CONTAINER_LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # 'max' is no limit
+            found.append(int(pathlib.Path(path).read_text()))
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        address_space = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if address_space != resource.RLIM_INFINITY:
+            found.append(address_space)
+    return max(min(found), 1)
+
+
+def default_limit() -> int:
+    """Bytes that one set or one file may take in memory where nobody says: a quarter, or 2 GiB."""
+    return min(memory() // _SHARE, _MOST)
