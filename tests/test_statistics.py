@@ -140,16 +140,16 @@ def test_damaged_files(path):
     flipped[len(content) // 2] ^= 1
     for damaged in (content[: len(content) // 2], b"", b"no zip file at all", bytes(flipped)):
         path.write_bytes(damaged)
-        with pytest.raises(InputError, match="cannot be read: it is cut short, damaged"):
+        with pytest.raises(InputError, match="reference.npz.*(damaged|is cut short)"):
             load_statistics(path)
 
 
 def test_nothing_is_unpickled(tmp_path):
     np.savez(tmp_path / "objects.npz", mu=np.array([{}], object), sigma=np.eye(1))
-    with pytest.raises(InputError, match="no npz of plain arrays"):
+    with pytest.raises(InputError, match="objects.npz.*plain array of numbers, not pickled"):
         load_statistics(tmp_path / "objects.npz")
     np.save(tmp_path / "single.npy", np.eye(2))
-    with pytest.raises(InputError, match="is a single array"):
+    with pytest.raises(InputError, match="holds images; a file of statistics has"):
         load_statistics(tmp_path / "single.npy")
 
 

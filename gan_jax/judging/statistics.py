@@ -20,14 +20,17 @@ import numpy as np
 
 import gan_jax
 from gan_jax import parallel
+from gan_jax.data.array_files import ArrayFile
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import digest_of
-from gan_jax.files import new_file
+from gan_jax.files import new_file, open_file, path_of
 from gan_jax.metrics import Moments
+from gan_jax.names import printable
 
 _log = logging.getLogger(__name__)
 
 _TOLD = ("extractor", "layer", "preprocessing", "reference")
+_READ = ("mu", "sigma", "n", "seed", "gan_jax", *_TOLD, "sha256")  # others are passed over
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +84,7 @@ def save_statistics(
     Raises:
         InputError: fewer than two images, or another ending.
     """
-    path = pathlib.Path(path).expanduser()
-    if path.suffix != ".npz":
-        raise InputError(f"statistics are written to '{path}'; expected a name ending in .npz.")
+    path = _named_npz(path)
     arrays: dict[str, Any] = {
         "mu": np.asarray(moments.mean, np.float64),
         "sigma": moments.covariance(),
@@ -96,6 +97,22 @@ def save_statistics(
     path.parent.mkdir(parents=True, exist_ok=True)
     with new_file(path) as file:
         np.savez(file, **arrays)
+
+
+def open_statistics(path: str | pathlib.Path) -> pathlib.Path:
+    """The file that statistics are to be written to; its folder is made.
+
+    Raises:
+        InputError: another ending than '.npz', or a place that cannot be written to.
+    """
+    return open_file(_named_npz(path), "--save_statistics")
+
+
+def _named_npz(path: str | pathlib.Path) -> pathlib.Path:
+    path = path_of(path)
+    if path.suffix != ".npz":
+        raise InputError(f"statistics are written to '{path}'; expected a name ending in .npz.")
+    return path
 
 
 def load_statistics(
@@ -211,24 +228,14 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
         raise InputError(
             f"there is no statistics file '{path}': give an npz file with 'mu' and 'sigma'."
         )
-    try:
-        file = np.load(path, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            raise ValueError("it is a single array")
-        with file:
-            if not {"mu", "sigma"} <= set(file.files):
-                raise InputError(
-                    f"'{path}' holds {', '.join(sorted(file.files)[:8]) or 'nothing'}; a file of "
-                    "statistics has 'mu' and 'sigma'. A file of images is given as samples."
-                )
-            return {name: file[name] for name in file.files}
-    except InputError:
-        raise
-    except Exception as error:  # every way in which a file can be cut or overwritten
+    file = ArrayFile(path)
+    if not {"mu", "sigma"} <= set(file.keys):
+        held = printable(", ".join(sorted(file.keys)[:8])) or "nothing"
         raise InputError(
-            f"the statistics file '{path}' cannot be read: it is cut short, damaged, or no npz of "
-            f"plain arrays ({type(error).__name__}: {error}). Make it again."
-        ) from error
+            f"'{printable(path)}' holds {held}; a file of statistics has 'mu' and 'sigma'. A file "
+            "of images is given as samples."
+        )
+    return {name: file.read(name) for name in _READ if name in file.keys}
 
 
 def _checked_moments(
