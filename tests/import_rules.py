@@ -209,7 +209,7 @@ CLOSED = {
     },
     "recognition.figures": {"reports.figures"},
     "reports.curves": {"reports.figures", "reports.webpage"},
-    "reports.stopped": {"reports.curves", "logs", "reports.webpage", "workdir"},
+    "reports.stopped": {"data", "reports.curves", "logs", "reports.webpage", "workdir"},
     "textures.crops": {"data", "errors"},
     "textures.figures": {"reports.figures"},
     "textures.report": {

@@ -8,11 +8,12 @@ difference, `gan_jax.metrics.paired`) without any image or feature.
 from __future__ import annotations
 
 import pathlib
-import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 
+from gan_jax.data.array_files import ArrayFile
+from gan_jax.errors import InputError
 from gan_jax.files import new_file
 
 INFLUENCES = "influences.npz"
@@ -44,9 +45,9 @@ def load_influences(folder: str | pathlib.Path, extractor_sha256: str) -> dict[s
     path = pathlib.Path(folder) / INFLUENCES
     prefix = _key(extractor_sha256, "")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {k.removeprefix(prefix): arrays[k] for k in arrays if k.startswith(prefix)}
-    except (OSError, ValueError, zipfile.BadZipFile):  # a comparison without them is less sharp
+        file = ArrayFile(path)
+        return {k.removeprefix(prefix): file.read(k) for k in file.keys if k.startswith(prefix)}
+    except InputError:  # a comparison without them is less sharp
         return {}
 
 

@@ -11,10 +11,8 @@ import pathlib
 import re
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from gan_jax import workdir as folder
+from gan_jax.data.decode import decode_image
 from gan_jax.logs import read_history
 from gan_jax.reports import webpage
 from gan_jax.reports.curves import training_section, variety_section
@@ -90,20 +88,14 @@ def _samples(pictures: dict[int, pathlib.Path], best: int | None) -> str:
             shown.append((best, f"Step {best:,}, the best"))
         shown.append((last, f"Step {last:,}, the last"))
     grids = [
-        webpage.grid(_image(pictures[step])[None], caption, columns=1) for step, caption in shown
+        webpage.grid(decode_image(pictures[step])[None], caption, columns=1)
+        for step, caption in shown
     ]
     return webpage.section(
         "Samples",
         "What the generator drew from the same latents, by its averaged weights.",
         webpage.columns(*grids),
     )
-
-
-def _image(path: pathlib.Path) -> np.ndarray:
-    """A picture as uint8 [h, w, c]."""
-    with Image.open(path) as picture:
-        pixels = np.asarray(picture)
-    return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
 def _last_numbers(history: list[dict]) -> str:

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
-from PIL import Image
 
 from gan_jax import parallel
 from gan_jax import workdir as folder
+from gan_jax.data.decode import decode_image
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.factory import build_gan, build_recogniser
@@ -287,8 +287,6 @@ def _pictures(workdir: pathlib.Path, groups: Sequence[Group], seed: int) -> list
         for added, name in PICTURES.items():
             path = workdir / folder.GANS / group.name / folder.SAMPLES / name
             if group.seed == seed and path.exists():
-                with Image.open(path) as image:
-                    array = np.asarray(image.convert("RGB" if image.mode != "L" else "L"))
-                array = array[..., None] if array.ndim == 2 else array
-                found.append(Picture(f"{group.size:,} real images: {added.value}", array))
+                caption = f"{group.size:,} real images: {added.value}"
+                found.append(Picture(caption, decode_image(path)))
     return found
