@@ -132,6 +132,8 @@ class Checkpoints:
     def _write(self, step: int, state: Any, score: float | None, notes: Any) -> None:
         check = {"crc32": checksum(state), "score": score, "notes": notes}
         try:
+            if not self._folder.is_dir():
+                raise FileNotFoundError(errno.ENOENT, "the folder was removed", str(self._folder))
             with new_folder(self._folder / str(step)) as made:
                 with _quiet(), _checkpointer(_ONLY_HERE) as orbax:
                     orbax.save(made / _STATE, args=ocp.args.StandardSave(state))

@@ -42,6 +42,8 @@ def held(folder: pathlib.Path, *, waiting: Callable[[str], None] | None = None) 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         while (descriptor := _locked(folder)) is None:
+            if _self()["process"] == _content(folder).get("process") and waiting is not None:
+                raise InputError(f"'{folder}' is this run's own folder: give another one.")
             if waiting is None:
                 raise InputError(
                     f"'{folder}' is in use by {_holder(folder)}. Wait for it or stop it, or give "
@@ -107,10 +109,17 @@ def _self() -> dict[str, object]:
     }
 
 
+def _content(folder: pathlib.Path) -> dict[str, object]:
+    try:
+        content = json.loads((folder / _NAME).read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def _holder(folder: pathlib.Path) -> str:
     """Who has it, in words."""
-    try:
-        of = json.loads((folder / _NAME).read_text())
-        return f"process {of['process']} on {of['host']} since {of['since']} ({of['command']})"
-    except (OSError, ValueError, KeyError, TypeError):
+    of = _content(folder)
+    if not {"process", "host", "since", "command"} <= set(of):
         return "another process"
+    return f"process {of['process']} on {of['host']} since {of['since']} ({of['command']})"

@@ -6,7 +6,9 @@ import contextlib
 import dataclasses
 import functools
 import math
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,30 +20,63 @@ from jax import Array
 
 from gan_jax import parallel
 from gan_jax.checkpoint import Checkpoints
-from gan_jax.errors import Interrupted, TrainingDiverged
+from gan_jax.errors import InputError, Interrupted, TrainingDiverged
 from gan_jax.feed import Feed
+from gan_jax.files import in_words
 from gan_jax.logs import ProgressLine, RunLogger
+
+_PENDING = "pending"  # in a checkpoint's notes: numbers that wait for their line of the log
 
 
 class StopSignal:
-    """Remembers SIGTERM or Ctrl-C until the loop can save; a second Ctrl-C ends at once.
+    """SIGTERM, SIGHUP and Ctrl-C: each is answered by a line at once.
 
-    A context manager; outside the main thread it does nothing.
+    While a loop defers them it saves first; at all other times they end the run where it is, as
+    everything in its folder is whole at any moment. A third one ends the process without saving. A
+    context manager; outside the main thread it does nothing.
     """
 
     def __init__(self) -> None:
         self.number = 0
+        self._deferred = False
+        self._count = 0
         self._before: dict[int, Any] = {}
+        self._pipe: tuple[int, int] | None = None
+        self._wakeup = -1
 
     def __enter__(self) -> StopSignal:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._before[number] = signal.signal(number, self._handle)
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # under nohup the run outlives its terminal
+            self._before[number] = signal.signal(number, self._handle)
+        # Python's handlers wait for the main thread, which may compile for a minute: a thread of
+        # its own answers.
+        self._pipe = os.pipe()
+        os.set_blocking(self._pipe[1], False)
+        self._wakeup = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
+        threading.Thread(target=self._answer, args=(self._pipe[0],), daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._pipe is not None:
+            signal.set_wakeup_fd(self._wakeup)
+            os.close(self._pipe[1])  # the thread closes its own end
+        self._before, self._pipe = {}, None
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Leaves it to the block to look at `agreed` or `number`."""
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
+        if self.number and parallel.process_count() == 1:
+            raise _stopped(self.number)
 
     def agreed(self, meeting: bool) -> int:
         """The signal to stop for now, or 0: the same in all processes.
@@ -56,9 +91,31 @@ class StopSignal:
         return 0
 
     def _handle(self, number: int, frame: object) -> None:
-        if self.number == signal.SIGINT == number:
-            raise KeyboardInterrupt
         self.number = number
+        if not self._deferred:
+            raise _stopped(number)
+
+    def _answer(self, pipe: int) -> None:
+        with os.fdopen(pipe, "rb", buffering=0) as numbers:
+            while byte := numbers.read(1):
+                if byte[0] not in self._before:
+                    continue
+                self._count += 1
+                name = signal.Signals(byte[0]).name
+                if self._count > 2:
+                    print(f"\n{name}: ended without saving.", file=sys.stderr, flush=True)
+                    os._exit(128 + byte[0])
+                does = "saving, and then stopping" if self._deferred else "stopping"
+                more = "" if self._count == 1 else " (a third signal ends it without saving)"
+                print(f"\n{name}: {does} ...{more}", file=sys.stderr, flush=True)
+
+
+def _stopped(number: int) -> Interrupted:
+    return Interrupted(
+        f"{signal.Signals(number).name}: stopped. What was saved is whole; the same command goes "
+        "on from there.",
+        number,
+    )
 
 
 class Stopwatch:
@@ -143,8 +200,8 @@ def fit(
 
     Args:
         evaluate: of (step, state).
-        recorder: makes what records the numbers of each call, of start, schedule, logger, progress
-            and watch; None for the one that checks the numbers of a single network.
+        recorder: makes what records the numbers of each call, of start, schedule, logger, progress,
+            watch and what was pending; None for that of a single network.
 
     Raises:
         TrainingDiverged: a loss is not finite.
@@ -153,51 +210,86 @@ def fit(
     """
     make_recorder = recorder or functools.partial(_Recorder, checkpoints=checkpoints)
     recorder = make_recorder(
-        start=start, schedule=schedule, logger=logger, progress=progress, watch=watch
+        start=start,
+        schedule=schedule,
+        logger=logger,
+        progress=progress,
+        watch=watch,
+        pending=checkpoints.notes(start).get(_PENDING, {}),
     )
+
+    def save(step: int, state: Any, score: float | None = None) -> None:
+        with watch.measure("save"):
+            checkpoints.save(step, state, score=score, notes={_PENDING: recorder.pending()})
+
+    @contextlib.contextmanager
+    def saved_on_error(step: int, state: Any) -> Iterator[None]:
+        """Saves a good state before an error in reading, judging or writing ends the run."""
+        try:
+            yield
+        except (TrainingDiverged, Interrupted):
+            raise
+        except Exception as error:
+            if parallel.process_count() > 1:  # the others are not here to save with
+                raise
+            save(step, state)
+            checkpoints.wait()
+            reason = in_words(error) if isinstance(error, OSError) else str(error)
+            if isinstance(error, (InputError, OSError)):
+                raise InputError(
+                    f"{reason.rstrip('. ')}. The state of step {step:,} was saved: mend that, and "
+                    "the same command goes on from there."
+                ) from error
+            raise
+
     pending: tuple[int, dict[str, Array]] | None = None
     step = start
     calls = feed.calls(start, schedule.num_steps)
-    while step < schedule.num_steps:
-        with watch.measure("input"):
-            rows = next(calls)
-        before, first = step, step == start
-        with watch.measure("compile") if first else contextlib.nullcontext():
-            state, metrics = compiled(state, key, feed.data, rows)
-            if first:
-                jax.block_until_ready(metrics)
-        step += len(jax.tree.leaves(rows)[0])
-        if pending is not None:
+    with stop.deferred():
+        while step < schedule.num_steps:
+            with watch.measure("input"), saved_on_error(step, state):
+                try:
+                    rows = next(calls)
+                except Exception:
+                    if pending is not None:
+                        recorder.record(*pending)
+                    raise
+            before, first = step, step == start
+            with watch.measure("compile") if first else contextlib.nullcontext():
+                state, metrics = compiled(state, key, feed.data, rows)
+                if first:
+                    jax.block_until_ready(metrics)
+            step += len(jax.tree.leaves(rows)[0])
+            if pending is not None:
+                recorder.record(*pending)
+            pending = (step, metrics)
+            done = step == schedule.num_steps
+            at_log = crossed(schedule.log_every, before, step)
+            stopping = stop.agreed(at_log or done)
+            evaluating = done or crossed(schedule.evaluate_every, before, step)
+            if not (evaluating or stopping or crossed(schedule.checkpoint_every, before, step)):
+                continue
             recorder.record(*pending)
-        pending = (step, metrics)
-        done = step == schedule.num_steps
-        at_log = crossed(schedule.log_every, before, step)
-        stopping = stop.agreed(at_log or done)
-        evaluating = done or crossed(schedule.evaluate_every, before, step)
-        if not (evaluating or stopping or crossed(schedule.checkpoint_every, before, step)):
-            continue
-        recorder.record(*pending)
-        pending = None
-        found = Evaluation({})
-        if evaluating:
-            with watch.measure("evaluate"):
-                found = evaluate(step, state)
-            logger.scalars(step, found.numbers)
-        with watch.measure("save"):
-            checkpoints.save(step, state, score=found.score)
-        if found.end is not None:
-            with watch.measure("save"):
-                checkpoints.wait()
-            raise found.end
-        if stopping and not done:
-            with watch.measure("save"):
-                checkpoints.wait()
-            name = signal.Signals(stopping).name
-            raise Interrupted(
-                f"{name}: stopped and saved at step {step:,} of {schedule.num_steps:,}; the same "
-                "command goes on from there.",
-                stopping,
-            )
+            pending = None
+            found = Evaluation({})
+            if evaluating:
+                with watch.measure("evaluate"), saved_on_error(step, state):
+                    found = evaluate(step, state)
+                    logger.scalars(step, found.numbers)
+            save(step, state, found.score)
+            stopping = stopping or (stop.agreed(True) if done else 0)
+            if found.end is not None or stopping:
+                with watch.measure("save"):
+                    checkpoints.wait()
+            if found.end is not None:
+                raise found.end
+            if stopping:
+                name = signal.Signals(stopping).name
+                raise Interrupted(
+                    f"{name}: stopped and saved at step {step:,} of {schedule.num_steps:,}; the "
+                    "same command goes on from there.",
+                    stopping,
+                )
     return state
 
 
@@ -210,17 +302,34 @@ class IntervalMeans:
     """Means of the metrics over the steps from one line of the log to the next, and their speed.
 
     Args:
-        start: the step that the first interval begins at.
+        start: the step to begin at.
         schedule: says how long an interval is.
         watch: for the speed.
+        pending: from `pending` at that step, when the run was left within an interval.
     """
 
-    def __init__(self, start: int, schedule: Schedule, watch: Stopwatch) -> None:
+    def __init__(
+        self,
+        start: int,
+        schedule: Schedule,
+        watch: Stopwatch,
+        pending: dict[str, Any] | None = None,
+    ) -> None:
         self._schedule, self._watch = schedule, watch
-        self._logged = self.seen = start
+        self.seen = start
+        self._logged = pending["since"] if pending else start
         self._logged_at = watch.training()
         self._timed: int | None = None
-        self._sums: dict[str, Any] = {}
+        sums = pending["sums"] if pending else {}
+        self._sums: dict[str, Any] = {
+            name: np.array(total) if isinstance(total, list) else total
+            for name, total in sums.items()
+        }
+
+    def pending(self) -> dict[str, Any]:
+        """What is not yet logged, as JSON values; {} if all is."""
+        sums = {name: np.asarray(total).tolist() for name, total in self._sums.items()}
+        return {"since": self._logged, "sums": sums} if sums else {}
 
     def add(self, step: int, values: dict[str, Any]) -> bool:
         """Takes the means (floats or arrays) of a call that ended at `step`.
@@ -267,9 +376,11 @@ class _Recorder:
         progress: ProgressLine,
         checkpoints: Checkpoints,
         watch: Stopwatch,
+        pending: dict[str, Any],
     ) -> None:
         self._logger, self._progress, self._checkpoints = logger, progress, checkpoints
-        self._means = IntervalMeans(start, schedule, watch)
+        self._means = IntervalMeans(start, schedule, watch, pending)
+        self.pending = self._means.pending
 
     def record(self, step: int, metrics: dict[str, Array]) -> None:
         values = {

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import os
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -134,6 +136,30 @@ def is_main_process() -> bool:
 def process_count() -> int:
     """How many processes train together."""
     return jax.process_count()
+
+
+def process_index() -> int:
+    """The number of this process, from 0."""
+    return jax.process_index()
+
+
+def check_same(content: Any, name: str) -> None:
+    """Raises InputError unless all processes have the same JSON content; all must call it together.
+
+    Args:
+        content: to compare.
+        name: what it is, for the message.
+    """
+    if jax.process_count() == 1:
+        return
+    own = zlib.crc32(json.dumps(content, sort_keys=True, default=str).encode())
+    found = multihost_utils.process_allgather(np.array(own, np.uint32))
+    others = np.flatnonzero(found != found[0])
+    if len(others):
+        raise InputError(
+            f"process {others[0]} was given another {name} than process 0: start all with the same "
+            "command but for --process_id."
+        )
 
 
 def any_process(flag: bool) -> bool:

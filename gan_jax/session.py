@@ -69,10 +69,15 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.progress.close()
-        self.logger.close()
-        self._checkpoints.close()
+    def __exit__(self, kind: type | None, *error: object) -> None:
+        first: Exception | None = None
+        for close in (self.progress.close, self.logger.close, self._checkpoints.close):
+            try:
+                close()
+            except Exception as failure:  # the others are closed all the same
+                first = first or failure
+        if first is not None and kind is None:
+            raise first
 
     def resume_guard(self, guard: CollapseGuard) -> None:
         """Gives the guard the run's readings so far.

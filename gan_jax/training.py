@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -31,12 +31,13 @@ from gan_jax.extractors.channels import reading_channels
 from gan_jax.extractors.layer_statistics import layer_statistics, low_rank_warning
 from gan_jax.extractors.pack import Extractor, assemble, load_pack, make_record, save_pack
 from gan_jax.factory import build_gan, build_recogniser, count_steps, gan_step_function
-from gan_jax.files import read_json
+from gan_jax.files import path_of, read_json
 from gan_jax.frozen import check_alone, check_frozen, with_frozen_losses
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.gate import gate_new_pack
 from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.judging.suite import QUICK
+from gan_jax.lock import held
 from gan_jax.logs import read_history
 from gan_jax.members.plan import has_members
 from gan_jax.members.table import members_table
@@ -75,15 +76,36 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
         Interrupted: SIGTERM or Ctrl-C, after saving.
     """
     check_config(config)
-    workdir = pathlib.Path(workdir)
+    workdir = path_of(workdir)
+    parallel.check_same(plain(config), "config")
     parallel.enable_compilation_cache(config.compilation_cache)
-    with loop.StopSignal() as stop:
+    with loop.StopSignal() as stop, _held(workdir):
         if config.kind == "study":
             run_study(config, workdir, stop, train_gan=_train_gan)
         elif config.kind == "gan":
             _train_gan(config, workdir, stop)
         else:
             _train_recogniser(config, workdir, stop)
+
+
+@contextlib.contextmanager
+def _held(workdir: pathlib.Path, *, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    """The folder, held by the first process for all of them; they must see the same one."""
+    with contextlib.ExitStack() as stack:
+        error: InputError | None = None
+        if parallel.is_main_process():
+            try:
+                stack.enter_context(held(workdir, waiting=waiting))
+            except InputError as refusal:
+                error = refusal
+        parallel.raise_together(error)
+        if not workdir.is_dir():
+            error = InputError(
+                f"'{workdir}' is not there in process {parallel.process_index()}: give a --workdir "
+                "on a disk that all processes share."
+            )
+        parallel.raise_together(error)
+        yield
 
 
 def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal) -> None:
@@ -101,11 +123,12 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     extractor = _check_judge(config, train)
     check_frozen(config, train, extractor)
     folder.open_workdir(workdir, config, write=parallel.is_main_process())
+    folder.check_data(workdir, train, test, write=parallel.is_main_process())
     if _is_finished(workdir, num_steps):
         return
     judge = _obtain_judge(config, extractor, test, stop)
     extractor = judge.extractor if judge else None
-    recogniser = functools.partial(_train_recogniser, stop=stop)
+    recogniser = functools.partial(_train_shared_recogniser, stop=stop)
     gan = with_frozen_losses(gan, config, workdir, train, extractor, recogniser)
     say(f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in {workdir}")
     if config.super_resolution.factor:
@@ -201,6 +224,7 @@ def _train_members(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSig
     crew = make_crew(config, train, num_steps)
     extractor = _check_judge(config, train)
     folder.open_workdir(workdir, config, write=parallel.is_main_process())
+    folder.check_data(workdir, train, test, write=parallel.is_main_process())
     if _is_finished(workdir, num_steps):
         return
     judge = _obtain_judge(config, extractor, test, stop)
@@ -281,7 +305,7 @@ def _obtain_judge(
     if extractor is None:
         pack = pathlib.Path(config.judge.pack).expanduser()
         say(f"The judge is trained first: there is no pack in {pack} yet.")
-        _train_recogniser(config.judge.train, pack.parent, stop)
+        _train_shared_recogniser(config.judge.train, pack.parent, stop)
         extractor = reading_channels(load_pack(pack), reference)
     judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
     say(
@@ -291,6 +315,22 @@ def _obtain_judge(
     if judge.trained_on_reference:
         _log.warning("The judge was trained on the reference images: its numbers are too good.")
     return judge
+
+
+def _train_shared_recogniser(
+    config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal
+) -> None:
+    """Trains a recogniser that other runs may want too: waits while one of them trains it."""
+    told = False
+
+    def waiting(holder: str) -> None:
+        nonlocal told
+        if not told:
+            say(f"Waiting: {workdir} is in use by {holder}.")
+        told = True
+
+    with _held(workdir, waiting=waiting):
+        _train_recogniser(config, workdir, stop)
 
 
 def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal) -> None:
@@ -304,7 +344,8 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
     recogniser = build_recogniser(config, num_classes, num_steps)
     _check_layers(config)
     folder.open_workdir(workdir, config, write=parallel.is_main_process())
-    if _is_finished(workdir, num_steps) and (workdir / folder.PACK).exists():
+    folder.check_data(workdir, train, test, write=parallel.is_main_process())
+    if (workdir / folder.PACK).exists() and _is_finished(workdir, num_steps):
         return
     say(f"Training the recogniser '{config.name}' on {train} for {num_steps:,} steps in {workdir}")
 
@@ -383,7 +424,12 @@ def _is_finished(workdir: pathlib.Path, num_steps: int) -> bool:
     path = workdir / folder.EVALUATION
     if not (path.exists() and (workdir / folder.REPORT).exists()):
         return False
-    if read_json(path).get("protocol", {}).get("step") != num_steps:
+    try:
+        protocol = read_json(path).get("protocol", {})
+    except InputError as error:
+        _log.warning("%s It is made again.", error)
+        return False
+    if not isinstance(protocol, dict) or protocol.get("step") != num_steps:
         return False
     say(
         f"{workdir} is finished at step {num_steps:,}: nothing to do. See {workdir / folder.REPORT}"

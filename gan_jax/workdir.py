@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import pathlib
 from typing import Any
 
 from ml_collections import ConfigDict
 
+from gan_jax.data import Dataset
 from gan_jax.errors import InputError
-from gan_jax.files import read_json, write_json
+from gan_jax.files import clear_leftovers, in_words, read_json, write_json
 from gan_jax.saved_config import differences, plain, with_defaults
 
+_log = logging.getLogger(__name__)
+
 CONFIG = "config.json"
+DATA = "data.json"  # which images a run was begun with
 EVALUATION = "eval.json"
 REPORT = "report.html"
 SAMPLES = "samples"
@@ -29,8 +34,10 @@ def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = Tru
             cannot be written.
     """
     path = workdir / CONFIG
-    if path.exists():
-        found = differences(with_defaults(read_json(path)), plain(config))
+    clear_leftovers(workdir, workdir / SAMPLES)
+    saved = _saved_config(workdir)
+    if saved is not None:
+        found = differences(with_defaults(saved), plain(config))
         if found:
             listed = "; ".join(found[:6]) + ("; ..." if len(found) > 6 else "")
             raise InputError(
@@ -48,9 +55,62 @@ def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = Tru
             write_json(path, plain(config))
         except OSError as error:
             raise InputError(
-                f"--workdir '{workdir}' cannot be written ({error.strerror}): give another one, or "
-                "free some space."
+                f"--workdir '{workdir}' cannot be written ({in_words(error)}): give another one, "
+                "or free some space."
             ) from error
+
+
+def _saved_config(workdir: pathlib.Path) -> dict[str, Any] | None:
+    """The config that the folder was begun with; None for a folder without a run."""
+    path = workdir / CONFIG
+    try:
+        return read_json(path) if path.exists() else None
+    except InputError as error:
+        if (workdir / CHECKPOINTS).exists():
+            raise InputError(
+                f"{error} It belongs to the checkpoints beside it: if you know that this config is "
+                "theirs, remove the file."
+            ) from error
+        _log.warning("%s It is written anew: the folder holds no checkpoints.", error)
+        return None
+
+
+def check_data(workdir: pathlib.Path, train: Dataset, test: Dataset, *, write: bool = True) -> None:
+    """Checks that the images are those that the folder's run was begun with; then keeps which.
+
+    Raises:
+        InputError: they are others.
+    """
+    path = workdir / DATA
+    found = {name: _identity(part) for name, part in (("train", train), ("test", test))}
+    begun = read_json(path) if path.exists() else found
+    for name, part in (("training", "train"), ("held-out", "test")):
+        if begun.get(part) != found[part]:
+            raise InputError(
+                f"the {name} images are not those that '{workdir}' was begun with: "
+                f"{_told(begun.get(part))} then, {_told(found[part])} now. Bring them back, or "
+                f"give another --workdir; if the change is meant, remove {path}."
+            )
+    if write and not path.exists():
+        write_json(path, found)
+
+
+def _identity(part: Dataset) -> dict[str, Any]:
+    return {
+        "images": len(part),
+        "shape": list(part.image_shape),
+        "classes": part.num_classes,
+        "fingerprint": part.fingerprint,
+    }
+
+
+def _told(identity: Any) -> str:
+    if not isinstance(identity, dict):
+        return "unknown ones"
+    size = "x".join(map(str, identity.get("shape", [])))
+    classes = f", {identity['classes']} classes" if identity.get("classes") else ""
+    which = str(identity.get("fingerprint", ""))[:8]
+    return f"{identity.get('images')} of {size}{classes} (fingerprint {which})"
 
 
 def read_config(workdir: pathlib.Path) -> ConfigDict:

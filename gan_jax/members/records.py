@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,7 @@ class MembersRecorder:
         logs: of the members.
         logger, progress: of the run.
         watch: for the speed.
+        pending: see `loop.IntervalMeans`.
     """
 
     def __init__(
@@ -71,10 +73,12 @@ class MembersRecorder:
         logger: RunLogger,
         progress: ProgressLine,
         watch: loop.Stopwatch,
+        pending: dict[str, Any],
     ) -> None:
         self._members, self._running = members, np.asarray(diverged) < 0
         self._logs, self._logger, self._progress = logs, logger, progress
-        self._means = loop.IntervalMeans(start, schedule, watch)
+        self._means = loop.IntervalMeans(start, schedule, watch, pending)
+        self.pending = self._means.pending
 
     def record(self, step: int, metrics: dict) -> None:
         """Takes the metrics [members] of a call that ended at `step`.
@@ -82,7 +86,7 @@ class MembersRecorder:
         Raises:
             TrainingDiverged: no member is left.
         """
-        values = on_host(metrics)
+        values = {name: np.float64(value) for name, value in on_host(metrics).items()}
         finite = np.all([np.isfinite(value) for value in values.values()], axis=0)
         self._announce(self._running & ~finite, step)
         self._running &= finite

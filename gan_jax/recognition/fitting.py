@@ -171,8 +171,12 @@ def _initial(recogniser: Recogniser, shape: tuple[int, int, int]) -> Callable[[A
 class _NoCheckpoints:
     """Stands in for a run's checkpoints where nothing is kept."""
 
-    def save(self, step: int, state: Any, score: float | None = None) -> None:
+    def save(self, step: int, state: Any, *, score: float | None, notes: dict[str, Any]) -> None:
         """Keeps nothing."""
+
+    def notes(self, step: int) -> dict[str, Any]:
+        """None are there."""
+        return {}
 
     def wait(self) -> None:
         """There is nothing to wait for."""
