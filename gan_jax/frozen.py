@@ -21,7 +21,7 @@ from gan_jax.extractors.pack import Extractor, load_pack
 from gan_jax.files import read_json, write_json
 from gan_jax.generator_losses import FeatureMatching, FrozenFeatures, Perceptual
 from gan_jax.parallel import is_main_process
-from gan_jax.saved_config import differences, plain, with_defaults
+from gan_jax.saved_config import differences, plain, portable, with_defaults
 from gan_jax.state import GAN
 
 RECORD = "frozen.json"
@@ -70,7 +70,7 @@ class Identity:
             return f"both have the SHA-256 {self.digest[:8]}..."
         if self.training and other.training:
             sides = [
-                {k: v for k, v in with_defaults(side).items() if k not in _NAMES}
+                {k: v for k, v in with_defaults(portable(side)).items() if k not in _NAMES}
                 for side in (self.training, other.training)
             ]
             if not differences(*sides):

@@ -24,6 +24,7 @@ def test_it_is_the_training_of_a_run(tiny_run):
     """The run's own judge again, from the config that its pack keeps."""
     pack = load_pack(tiny_run[1])
     config = restore_config(pack.record["training"])
+    config.num_devices = 1  # as the run: that is the machine's own, and not kept
     train, test = load(config.dataset, "train"), load(config.dataset, "test")
     fitted = fit(config, train, num_steps=config.num_steps, seed=config.seed, test=test)
     wanted = pack.features(test.images).probabilities

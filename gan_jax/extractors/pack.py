@@ -1,10 +1,11 @@
 """The judge: a trained CNN, its preprocessing and layer names, saved as a hashed pack.
 
-A pack is a folder: `weights.safetensors` and `pack.json`. Its identity is a SHA-256 over both, so a
-number stamped `cnn-mnist5k@1a2b3c4d` says exactly which network gave it. The hash is over all that
-`pack.json` says, what was measured once included: the accuracy, the features of golden images, and
-the statistics of the layers, which packs made before there were any do not have. What may be found
-out later, such as the verdict of the degradation gate, lies beside them and is not part of it.
+A pack is a folder: `weights.safetensors` and `pack.json`, see `gan_jax.extractors.record`. Its
+identity is a SHA-256 over both, so a number stamped `cnn-mnist5k@1a2b3c4d` says exactly which
+network gave it. The hash is over all that `pack.json` says, what was measured once included: the
+accuracy, the features of golden images, and the statistics of the layers, which packs made before
+there were any do not have. What may be found out later, such as the verdict of the degradation
+gate, lies beside them and is not part of it.
 """
 
 from __future__ import annotations
@@ -12,28 +13,53 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.traverse_util
 import jax
 import jax.numpy as jnp
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
+from gan_jax.data.array_files import ArrayFile
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import checked_images, digest_of, shape_text
+from gan_jax.extractors.record import (
+    FORMAT,
+    GOLDEN_IMAGES,
+    check_gate,
+    check_record,
+    check_tensors,
+    network_of,
+    tensor_shapes,
+)
+from gan_jax.files import (
+    in_words,
+    new_file,
+    new_folder,
+    path_of,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from gan_jax.machine import memory
 from gan_jax.models.cnn import CNN
 from gan_jax.parallel import map_batches
 from gan_jax.pixels import PREPROCESSING, to_float
+from gan_jax.saved_config import portable
+from gan_jax.schema import Unfit, read_checked
 
 _WEIGHTS = "weights.safetensors"
 _RECORD = "pack.json"
 _TRAINING_KEYS = "training_keys.npy"
 GATE_RECORD = "gate.json"
-_FORMAT = 1
-_GOLDEN_IMAGES = 3
 _GOLDEN_TOLERANCE = 1e-4
+_LARGEST_HEADER = 1 << 20  # bytes; of the deepest network it has a few thousand
+_ADVICE = "copy the pack again, or train it again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,12 +226,13 @@ def make_record(
         layers: {'semantic': layer name, 'texture': layer name}.
         class_names: one a class.
         accuracy: on `num_test` images that it was not trained on; None if it was not trained.
-        training: the config it was trained with.
+        training: the plain config it was trained with; what names places of this machine in it is
+            left out.
         splits: fingerprints of the training and test images.
         versions: of the libraries.
     """
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "name": name,
         "architecture": {
             "name": "cnn",
@@ -220,7 +247,7 @@ def make_record(
         "class_names": list(class_names),
         "accuracy": accuracy,
         "num_test": num_test,
-        "training": training,
+        "training": portable(training),
         "splits": splits,
         "versions": versions,
     }
@@ -233,7 +260,7 @@ def assemble(variables: Any, record: dict[str, Any]) -> Extractor:
         variables: as `save_pack` takes them.
         record: from `make_record`.
     """
-    return Extractor(_network(record), variables, record, "")
+    return Extractor(network_of(record), variables, record, "")
 
 
 def save_pack(
@@ -242,62 +269,91 @@ def save_pack(
     record: dict[str, Any],
     *,
     training_keys: np.ndarray | None = None,
+    gate: Callable[[Extractor], dict[str, Any] | None] = lambda extractor: None,
 ) -> Extractor:
     """Writes a pack, with a golden vector of its own features, and returns it.
 
+    The folder appears whole or not at all, and replaces a pack that is there.
+
     Args:
-        folder: made if it is not there.
+        folder: of the pack alone; its parents are made.
         variables: {'params': ..., 'batch_stats': ...}, on one device or the host.
         record: from `make_record`; its 'layer_statistics' may have been added.
         training_keys: `content_keys` of the training images, uint64 [n], by which a judge sees that
             a reference holds them; None where they are too many to be in memory.
+        gate: tests the extractor before it is written, such as
+            `gan_jax.judging.gate.brief_gate`; gives what `gate.json` holds, or None for no such
+            file.
+
+    Raises:
+        InputError: a record or weights that could not be read again, or a folder with other files.
     """
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = path_of(folder)
+    _check_own_folder(folder)
+    try:
+        check_record(record)
+    except Unfit as error:
+        raise InputError(f"a pack cannot be made: {error}.") from error
     variables = jax.tree.map(np.asarray, variables)
     extractor = assemble(variables, record)
     record = record | {"golden": _golden(extractor)}
     flat = flax.traverse_util.flatten_dict(variables, sep="/")
-    temporary = folder / (_WEIGHTS + ".new")
-    save_file({name: np.ascontiguousarray(value) for name, value in flat.items()}, temporary)
-    temporary.replace(folder / _WEIGHTS)
-    if training_keys is not None:
-        np.save(folder / _TRAINING_KEYS, np.unique(training_keys), allow_pickle=False)
     digest = digest_of(record, flat)
-    temporary = folder / (_RECORD + ".new")
-    temporary.write_text(json.dumps(record | {"sha256": digest}, indent=1, sort_keys=True) + "\n")
-    temporary.replace(folder / _RECORD)
-    return dataclasses.replace(extractor, record=record, digest=digest, training_keys=training_keys)
+    extractor = dataclasses.replace(
+        extractor, record=record, digest=digest, training_keys=training_keys
+    )
+    verdict = gate(extractor)
+    with new_folder(folder) as made:
+        weights = {name: np.ascontiguousarray(value) for name, value in flat.items()}
+        write_bytes(made / _WEIGHTS, save(weights), sync=False)
+        if training_keys is not None:
+            with new_file(made / _TRAINING_KEYS, sync=False) as file:
+                np.save(file, np.unique(training_keys), allow_pickle=False)
+        if verdict is not None:
+            write_json(made / GATE_RECORD, verdict)
+        text = json.dumps(record | {"sha256": digest}, indent=1, sort_keys=True)
+        write_text(made / _RECORD, text + "\n", sync=False)
+    return dataclasses.replace(extractor, gate=_gate(folder / GATE_RECORD, digest))
+
+
+def _check_own_folder(folder: pathlib.Path) -> None:
+    """Raises InputError if a pack would replace other files."""
+    own = {_WEIGHTS, _RECORD, _TRAINING_KEYS, GATE_RECORD}
+    if not folder.exists():
+        return
+    others = [] if not folder.is_dir() else sorted(path.name for path in folder.iterdir())
+    others = [name for name in others if name not in own and not name.endswith(".new")]
+    if others or not folder.is_dir():
+        found = f"holds other files ({others[0]})" if others else "is a file"
+        raise InputError(f"a pack is a folder of its own, and '{folder}' {found}: give another.")
 
 
 def load_pack(folder: str | pathlib.Path) -> Extractor:
-    """Reads a pack and checks it: its hash, and that this machine gives its golden features.
+    """Reads a pack and checks it: its record and tensors, its hash, and its golden features.
+
+    Nothing of a size that the pack declares is allocated before its files are found to have it.
 
     Raises:
-        InputError: no pack there, one of a newer format, one that was changed, or a machine on
-            which the network computes something else.
+        InputError: no pack there, one that may not be read, one of a newer format, one that is
+            damaged or was changed, or a machine on which the network computes something else.
     """
-    folder = pathlib.Path(folder).expanduser()
-    if not (folder / _RECORD).is_file() or not (folder / _WEIGHTS).is_file():
+    folder = path_of(folder)
+    try:
+        there = all((folder / name).is_file() for name in (_RECORD, _WEIGHTS))
+    except OSError as error:
+        raise InputError(
+            f"the extractor pack in '{folder}' cannot be read: {in_words(error)}."
+        ) from error
+    if not there:
         raise InputError(
             f"there is no extractor pack in '{folder}' ({_RECORD} and {_WEIGHTS} are expected): "
             "train one with python train.py --config configs/cnn_mnist5k.py, or give the folder of "
             "another."
         )
-    try:
-        record = json.loads((folder / _RECORD).read_text())
-        digest = record.pop("sha256")
-        flat = load_file(folder / _WEIGHTS)
-    except Exception as error:  # every way in which a file can be cut or overwritten
-        raise InputError(
-            f"the extractor pack in '{folder}' is damaged ({error}): copy it again, or train it "
-            "again."
-        ) from error
-    if record.get("format") != _FORMAT:
-        raise InputError(
-            f"the extractor pack in '{folder}' has format {record.get('format')!r}, this version "
-            f"of gan_jax reads format {_FORMAT}: update gan_jax or train the pack again."
-        )
+    record = read_checked(folder / _RECORD, _check_saved, _ADVICE)
+    digest = record.pop("sha256")
+    network, shape = network_of(record), tuple(record["image_shape"])
+    flat = _weights(folder / _WEIGHTS, tensor_shapes(network, shape))
     if digest_of(record, flat) != digest:
         raise InputError(
             f"the extractor pack in '{folder}' was changed after it was made: its contents do not "
@@ -305,7 +361,7 @@ def load_pack(folder: str | pathlib.Path) -> Extractor:
             "train it again."
         )
     variables = flax.traverse_util.unflatten_dict(flat, sep="/")
-    extractor = Extractor(_network(record), variables, record, digest)
+    extractor = Extractor(network, variables, record, digest)
     golden, wanted = _golden(extractor), record["golden"]
     for name, value in golden.items():
         error = float(np.max(np.abs(np.array(value) - np.array(wanted[name]))))
@@ -322,40 +378,84 @@ def load_pack(folder: str | pathlib.Path) -> Extractor:
     )
 
 
+def _check_saved(record: Any, name: str) -> None:
+    """Raises `Unfit` unless this is what pack.json holds."""
+    found = record.get("format") if isinstance(record, dict) else None
+    if isinstance(found, int) and found > FORMAT:
+        raise Unfit(f"format is {found}, and this version of gan_jax reads {FORMAT}: update it")
+    check_record(record, name)
+    for field in ("golden", "sha256"):
+        if field not in record:
+            raise Unfit(f"it has no {field}")
+
+
+def _weights(path: pathlib.Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """The tensors of a file by name, if they have these shapes; read once they are known to."""
+    try:
+        with open(path, "rb") as file:
+            header = int.from_bytes(file.read(8), "little")
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read: {in_words(error)}.") from error
+    try:
+        if header > _LARGEST_HEADER:
+            raise Unfit(f"its header has {header:,} bytes; expected {_LARGEST_HEADER:,} at most")
+        with safe_open(path, framework="numpy") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}
+            found = {name: (one.get_dtype(), one.get_shape()) for name, one in slices.items()}
+            check_tensors(found, shapes)
+            _check_fits(path, shapes)
+            flat = {name: file.get_tensor(name) for name in found}
+    except (SafetensorError, OSError, ValueError) as error:
+        if isinstance(error, InputError) and not isinstance(error, Unfit):
+            raise
+        raise InputError(f"'{path}' is damaged ({error}): {_ADVICE}.") from error
+    for name, value in flat.items():
+        if not np.isfinite(value).all():
+            raise InputError(
+                f"'{path}' is damaged (tensor '{name}' holds numbers that are not finite): "
+                f"{_ADVICE}."
+            )
+    return flat
+
+
+def _check_fits(path: pathlib.Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    needed = 2 * 4 * sum(math.prod(shape) for shape in shapes.values())  # a copy is hashed
+    if needed > memory():
+        raise InputError(
+            f"'{path}' takes {needed / 2**30:.1f} GiB to read, and this machine has "
+            f"{memory() / 2**30:.1f} GiB: take a pack of a smaller network."
+        )
+
+
 def _training_keys(path: pathlib.Path) -> np.ndarray | None:
     """Those of a pack; None of one that keeps none, as older ones do."""
-    try:
-        keys = np.load(path, allow_pickle=False)
-    except (OSError, ValueError):
+    if not path.exists():
         return None
-    return keys if keys.dtype == np.uint64 and keys.ndim == 1 else None
+    keys = np.array(ArrayFile(path).read("images"))
+    if keys.dtype != np.uint64 or keys.ndim != 1:
+        raise InputError(
+            f"'{path}' is damaged ({keys.dtype} {list(keys.shape)}; expected uint64 [n]): "
+            f"{_ADVICE}."
+        )
+    return keys
 
 
 def _gate(path: pathlib.Path, digest: str) -> str:
     """The verdict that `gan_jax.judging.gate` left in a pack, if it is of this network."""
     try:
-        found = json.loads(path.read_text())
-        fits = found["protocol"]["extractor_sha256"] == digest
-        return str(found["verdict"]) if fits else "not run"
-    except FileNotFoundError:
-        return "not run"
-    except (OSError, ValueError, KeyError, TypeError):
+        if not path.exists():
+            return "not run"
+        found = read_checked(path, check_gate, "run the gate again")
+    except (InputError, OSError):
         return f"not known: {path.name} is damaged, run the gate again"
-
-
-def _network(record: dict[str, Any]) -> CNN:
-    fields = dict(record["architecture"])
-    name = fields.pop("name")
-    if name != "cnn":
-        raise InputError(f"the pack's architecture {name!r} is not known; expected 'cnn'.")
-    return CNN(**{**fields, "widths": tuple(fields["widths"])})
+    return found["verdict"] if found["protocol"]["extractor_sha256"] == digest else "not run"
 
 
 def _golden(extractor: Extractor) -> dict[str, list[list[float]]]:
     """Features of fixed images, which any machine can make again."""
-    shape = (_GOLDEN_IMAGES, *extractor.image_shape)
-    index = np.arange(np.prod(shape), dtype=np.int64)
-    images = ((index * 2654435761 % 2**32) >> 24).astype(np.uint8).reshape(shape)
+    shape = (GOLDEN_IMAGES, *extractor.image_shape)
+    index = np.arange(math.prod(shape), dtype=np.uint32)
+    images = (index * np.uint32(2654435761) >> np.uint32(24)).astype(np.uint8).reshape(shape)
     features = extractor.features(images)
     return {
         "semantic": np.float64(features.semantic).round(7).tolist(),

@@ -22,7 +22,7 @@ from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import shape_text
 from gan_jax.extractors.pack import GATE_RECORD, Extractor, load_pack
-from gan_jax.files import write_json
+from gan_jax.files import in_words, path_of, write_json
 from gan_jax.judging.degradations import DEGRADATIONS, Degradation, Pool, random_halves, rises
 from gan_jax.judging.suite import LAYERS, standardise
 
@@ -136,7 +136,7 @@ def gate_pack(
         InputError: a pack or images that cannot be read or do not fit together, or a pack that
             cannot be written to.
     """
-    pack = pathlib.Path(pack).expanduser()
+    pack = path_of(pack)
     extractor = load_pack(pack)
     if not os.access(pack, os.W_OK):
         raise _unwritable(pack, "it is read-only")
@@ -156,21 +156,29 @@ def gate_pack(
     return gate
 
 
-def gate_new_pack(pack: str | pathlib.Path, held_out: Dataset) -> str:
-    """Runs the brief gate on a pack that was just trained, and returns its verdict.
+def brief_gate(extractor: Extractor, held_out: Dataset) -> dict[str, Any]:
+    """What `gate.json` is to hold of an extractor that was just trained: the brief gate's findings.
 
     Args:
-        pack: its folder.
+        extractor: not saved yet; see the argument `gate` of `save_pack`.
         held_out: images it was not trained on. Where they are too few or of one class the verdict
             is 'not run: ...', with the reason.
     """
-    extractor = load_pack(pack)
     try:
         gate = _with_progress(extractor, held_out, held_out.take(np.arange(1)), BRIEF)
     except InputError as error:
-        return f"not run: {error}"
-    save_gate(pack, gate)
-    return gate.verdict
+        protocol = {"extractor": extractor.stamp, "extractor_sha256": extractor.digest}
+        reason = " ".join(str(error).split())
+        return {"rows": [], "protocol": protocol, "verdict": f"not run: {reason}"}
+    return _content(gate)
+
+
+def gate_new_pack(pack: str | pathlib.Path, held_out: Dataset) -> str:
+    """Runs the brief gate on a pack that lies in its folder, and returns the verdict."""
+    extractor = load_pack(pack)
+    content = brief_gate(extractor, held_out)
+    _write(pack, content)
+    return content["verdict"]
 
 
 def _with_progress(
@@ -366,15 +374,22 @@ def save_gate(pack: str | pathlib.Path, gate: Gate) -> None:
     Raises:
         InputError: a pack that cannot be written to.
     """
-    content = {
+    _write(pack, _content(gate))
+
+
+def _content(gate: Gate) -> dict[str, Any]:
+    return {
         "rows": [dataclasses.asdict(row) for row in gate.rows],
         "protocol": gate.protocol,
         "verdict": gate.verdict,
     }
+
+
+def _write(pack: str | pathlib.Path, content: dict[str, Any]) -> None:
     try:
-        write_json(pathlib.Path(pack).expanduser() / GATE_RECORD, content)
+        write_json(path_of(pack) / GATE_RECORD, content)
     except OSError as error:
-        raise _unwritable(pack, error.strerror) from error
+        raise _unwritable(pack, in_words(error)) from error
 
 
 def _unwritable(pack: str | pathlib.Path, why: str) -> InputError:

@@ -1,0 +1,191 @@
+"""What a pack may say of its network, and the tensors that this network has.
+
+A hash is no guard: who edits a pack can make its hash. So a record is checked field by field, with
+limits, and the weights against the network's own shapes, before anything is read or computed.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import flax.traverse_util
+import jax
+import jax.numpy as jnp
+
+from gan_jax.models.cnn import CNN
+from gan_jax.pixels import PREPROCESSING
+from gan_jax.saved_config import checked
+from gan_jax.schema import (
+    Unfit,
+    fields,
+    list_of,
+    map_of,
+    number,
+    one_of,
+    or_null,
+    text,
+    whole,
+)
+
+FORMAT = 1
+GOLDEN_IMAGES = 3
+_LARGEST_LAYER = 256 << 20  # bytes that a layer may have of one image, float32
+
+_ARCHITECTURE = fields(
+    {
+        "name": one_of("cnn"),
+        "num_classes": whole(2, 100_000),
+        "widths": list_of(whole(1, 1 << 14), 1, 16),
+        "dense": whole(1, 1 << 17),
+        "dropout_rate": number(0, 0.999),
+    },
+    closed=True,
+)
+_STATISTICS = fields(
+    {
+        "features": whole(1),
+        "effective_rank": number(0),
+        "floor": number(0),
+        "n": whole(),
+        "images": whole(),
+    }
+)
+_LAYERS = fields({"semantic": text(100), "texture": text(100)}, closed=True)
+_VECTORS = list_of(list_of(number()), GOLDEN_IMAGES, GOLDEN_IMAGES)
+_RECORD = {
+    "format": one_of(FORMAT),
+    "name": text(200),
+    "architecture": _ARCHITECTURE,
+    "image_shape": list_of(whole(1, 1 << 14), 3, 3),
+    "preprocessing": one_of(PREPROCESSING),
+    "layers": _LAYERS,
+    "class_names": list_of(text(1000), 2, 100_000),
+    "accuracy": or_null(number(0, 1)),
+    "num_test": whole(),
+    "training": fields({}),
+    "splits": map_of(text(200), 100),
+    "versions": map_of(text(200), 100),
+}
+_OTHERS = {
+    "layer_statistics": fields({}, {"semantic": _STATISTICS, "texture": _STATISTICS}, closed=True),
+    "golden": fields(
+        {"semantic": _VECTORS, "texture": _VECTORS, "probabilities": _VECTORS}, closed=True
+    ),
+}
+
+_GATE = fields({"protocol": fields({"extractor_sha256": text(64)}), "verdict": text()})
+
+
+def check_gate(content: Any, name: str) -> None:
+    """Raises `gan_jax.schema.Unfit` unless this is what the gate leaves in a pack, `gate.json`."""
+    _GATE(content, name)
+    verdict = content["verdict"]
+    if not verdict.isprintable() or not verdict.startswith(("passed", "failed: ", "not run")):
+        raise Unfit("verdict is none that the gate gives")
+
+
+def check_record(record: Any, name: str = "") -> None:
+    """Raises `gan_jax.schema.Unfit` unless this is the record of a network that can be made.
+
+    Args:
+        record: from `gan_jax.extractors.pack.make_record`, or read from a file; 'golden' and
+            'layer_statistics' may be missing.
+        name: of it, for the message.
+    """
+    fields(_RECORD, _OTHERS | {"sha256": text(64)})(record, name)
+    if not record["name"].isprintable() or not record["name"]:
+        raise Unfit("name is empty, or holds what cannot be printed")
+    network, shape = network_of(record), tuple(record["image_shape"])
+    if len(record["class_names"]) != network.num_classes:
+        raise Unfit(
+            f"class_names has {len(record['class_names'])} names; expected "
+            f"architecture.num_classes, which is {network.num_classes}"
+        )
+    check_size(network, shape)
+    blocks = [f"block{number}" for number in range(1, len(network.widths) + 1)]
+    one_of("penultimate", "logits")(record["layers"]["semantic"], "layers.semantic")
+    one_of(*blocks)(record["layers"]["texture"], "layers.texture")
+    if record["training"]:
+        one_of("cnn")(checked(record["training"], "training")["kind"], "training.kind")
+    if "golden" in record:
+        _check_golden(record, network)
+
+
+def check_size(network: CNN, image_shape: tuple[int, int, int]) -> None:
+    """Raises `gan_jax.schema.Unfit` for images or layers of a size that no pack can have.
+
+    Args:
+        network: of a recogniser.
+        image_shape: (h, w, c) of its images.
+    """
+    height, width, channels = image_shape
+    if min(height, width) < 4:
+        raise Unfit(f"image_shape is {height}x{width}; expected at least 4x4 pixels")
+    numbers = height * width * channels
+    for block, filters in enumerate(network.widths):
+        sides = (max(side >> block, 1) for side in (height, width))
+        numbers = max(numbers, math.prod(sides) * filters)
+    if 4 * numbers > _LARGEST_LAYER:
+        raise Unfit(
+            f"image_shape is {height}x{width}x{channels}, of which a layer takes "
+            f"{4 * numbers / 2**20:,.0f} MiB an image; expected {_LARGEST_LAYER >> 20} MiB at most"
+        )
+
+
+def network_of(record: Mapping[str, Any]) -> CNN:
+    """The module that a checked record describes."""
+    sizes = {name: value for name, value in record["architecture"].items() if name != "name"}
+    return CNN(**{**sizes, "widths": tuple(sizes["widths"])})
+
+
+@functools.lru_cache(maxsize=16)
+def tensor_shapes(network: CNN, image_shape: tuple[int, int, int]) -> Mapping[str, tuple[int, ...]]:
+    """The shape of each variable by its path, such as 'params/Dense_0/kernel'; all are float32."""
+    images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
+    create = functools.partial(network.init, train=False)
+    tree = jax.eval_shape(create, jax.random.key(0), images)
+    flat = flax.traverse_util.flatten_dict(tree, sep="/")
+    return {name: leaf.shape for name, leaf in flat.items()}
+
+
+def check_tensors(
+    found: Mapping[str, tuple[str, tuple[int, ...]]], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raises `gan_jax.schema.Unfit` unless a file's tensors are those of the network.
+
+    Args:
+        found: by name, the dtype as safetensors writes it ('F32'), and the shape.
+        shapes: from `tensor_shapes`.
+    """
+    missing, further = sorted(shapes.keys() - found.keys()), sorted(found.keys() - shapes.keys())
+    if missing or further:
+        told = [f"no tensor '{missing[0]}' ({len(missing)} missing)"] if missing else []
+        told += [f"an unknown tensor {further[0][:100]!r} ({len(further)} such)"] if further else []
+        raise Unfit(" and ".join(told))
+    for name, shape in shapes.items():
+        dtype, own = found[name]
+        if (dtype, tuple(own)) != ("F32", shape):
+            raise Unfit(
+                f"tensor '{name}' is {dtype} {list(own)}; by the architecture it is F32 "
+                f"{list(shape)}"
+            )
+
+
+def _check_golden(record: Mapping[str, Any], network: CNN) -> None:
+    """Raises `Unfit` unless the golden features are as many as the layers have."""
+    semantic = network.dense
+    if record["layers"]["semantic"] == "logits":
+        semantic = network.num_classes
+    block = int(record["layers"]["texture"].removeprefix("block"))
+    wanted = {
+        "semantic": semantic,
+        "texture": 2 * network.widths[block - 1],
+        "probabilities": network.num_classes,
+    }
+    for name, length in wanted.items():
+        for row in record["golden"][name]:
+            if len(row) != length:
+                raise Unfit(f"golden.{name} has {len(row)} numbers; expected {length}")
