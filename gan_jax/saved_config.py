@@ -145,6 +145,9 @@ def _check_section(part: Any, default: dict[str, Any], name: str) -> None:
     fields({})(part, name)
     for field, value in part.items():
         place = f"{name}.{field}"
+        # What a ConfigDict cannot hold, or holds as something else.
+        if not field.isidentifier() or hasattr(ConfigDict, field):
+            raise Unfit(f"{name} has a field {field[:100]!r}, which no config can have")
         if isinstance(default.get(field), dict):
             _check_section(value, default[field], place)
         else:
@@ -159,7 +162,7 @@ def _check_of(field: str, default: Any, section: str, known: bool) -> Check:
     if isinstance(default, bool):
         return flag
     if isinstance(default, int):
-        return whole(-most, most)
+        return whole(0, most)
     if isinstance(default, float):
         return number()
     if isinstance(default, str):
@@ -171,8 +174,9 @@ def _check_of(field: str, default: Any, section: str, known: bool) -> Check:
 
 def _check_sweep(config: dict[str, Any], name: str) -> None:
     def lengths(section: dict[str, Any]) -> int:
-        values = section.values()
-        return math.prod(lengths(v) if isinstance(v, dict) else max(len(v), 1) for v in values)
+        found = section.values()
+        listed = math.prod(max(len(value), 1) for value in found if isinstance(value, list))
+        return listed * math.prod(lengths(value) for value in found if isinstance(value, dict))
 
     count = lengths(config["sweep"]) * max(config["num_seeds"], 1)
     if count > _MOST_MEMBERS:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import logging
+import math
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -17,7 +21,9 @@ from gan_jax import workdir as folder
 from gan_jax.checkpoint import Checkpoints
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError
-from gan_jax.factory import build_gan, count_steps
+from gan_jax.factory import Shape, build_gan, count_steps
+from gan_jax.files import path_of
+from gan_jax.machine import memory
 from gan_jax.members.plan import Member, build_members, has_members, member_config, members_of
 from gan_jax.members.steps import MembersState, member_state
 from gan_jax.state import GAN, GANState, create_gan_state
@@ -62,7 +68,7 @@ def read_gan(
     Raises:
         InputError: no such run, checkpoint or member, or the run of a recogniser.
     """
-    workdir = pathlib.Path(workdir)
+    workdir = path_of(workdir)
     config = folder.read_config(workdir)
     if config.kind == "study":
         raise InputError(
@@ -79,13 +85,15 @@ def read_gan(
     train = load(config.dataset, "train")
     num_steps = count_steps(config, len(train))
     kind = {"num_steps": num_steps, "num_classes": train.num_classes or 0}
-    if chosen is None:
-        gan = build_gan(config, train.image_shape, **kind)
-    else:
-        gan = build_members(config, members_of(config), train.image_shape, **kind).gan
-    template = create_gan_state(gan, jax.random.key(config.seed), train.image_shape)
+    with _as_described(workdir):
+        if chosen is None:
+            gan = build_gan(config, train.image_shape, **kind)
+        else:
+            gan = build_members(config, members_of(config), train.image_shape, **kind).gan
+        members = () if chosen is None else (len(members_of(config)),)
+        template = _template(gan, train.image_shape, members, workdir)
     if chosen is not None:
-        template = _members_template(template, len(members_of(config)))
+        template = MembersState(template, jnp.zeros(members, jnp.int32))
     if not (workdir / folder.CHECKPOINTS).is_dir():
         raise InputError(f"'{workdir}' has no checkpoints yet: train it first.")
     with Checkpoints(workdir / folder.CHECKPOINTS, read_only=True) as checkpoints:
@@ -109,7 +117,7 @@ def read_gan(
 
 def result_folder(workdir: str | pathlib.Path, member: int | None = None) -> pathlib.Path:
     """Where the log and the results of a run lie, or of one member of it; errors as `read_gan`."""
-    workdir = pathlib.Path(workdir)
+    workdir = path_of(workdir)
     return _place(workdir, choose_member(folder.read_config(workdir), member, workdir))
 
 
@@ -142,10 +150,42 @@ def choose_member(config: ConfigDict, member: int | None, workdir: pathlib.Path)
     return members[member]
 
 
-def _members_template(template: GANState, count: int) -> MembersState:
-    """A state of many members from that of one."""
-    stacked = jax.tree.map(lambda x: jnp.zeros((count, *x.shape), x.dtype), template)
-    return MembersState(stacked.replace(step=template.step), jnp.zeros(count, jnp.int32))
+@contextlib.contextmanager
+def _as_described(workdir: pathlib.Path) -> Iterator[None]:
+    """Turns what networks of impossible sizes raise into an InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise InputError(
+            f"'{workdir / folder.CONFIG}' describes no networks that can be made ({reason}): give "
+            "the folder of another run, or mend the file."
+        ) from error
+
+
+def _template(
+    gan: GAN, image_shape: Shape, members: tuple[int, ...], workdir: pathlib.Path
+) -> GANState:
+    """A state of zeros, if it fits into memory.
+
+    Args:
+        members: () for one GAN; (n,) for n of them, along a first axis.
+    """
+    create = functools.partial(create_gan_state, gan, image_shape=image_shape)
+    shapes = jax.eval_shape(create, jax.random.key(0))
+    needed = math.prod(members) * sum(
+        math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes)
+    )
+    if needed > memory():
+        raise InputError(
+            f"the networks that '{workdir / folder.CONFIG}' describes take {needed / 2**30:,.1f} "
+            f"GiB with their optimisers, and this machine has {memory() / 2**30:.1f} GiB: take a "
+            "larger one, or give the folder of another run."
+        )
+    zeros = jax.tree.map(lambda leaf: jnp.zeros((*members, *leaf.shape), leaf.dtype), shapes)
+    return zeros.replace(step=jnp.zeros((), jnp.int32))
 
 
 def _chosen_step(checkpoints: Checkpoints, name: str) -> int | None:
