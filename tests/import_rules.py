@@ -14,6 +14,7 @@ LAYERS = (
         "environment",
         "reports.figures",
         "reports.numbers_first",
+        "exports.place",
         "members.hyperparameters",
         "images",
         "jobs",
@@ -166,6 +167,7 @@ LAYERS = (
         "exports.program",
         "judging.samples",
         "exports.samples",
+        "exports.texture",
         "study.cells",
     },
     {
@@ -275,6 +277,7 @@ CLOSED = {
         "comparison.table",
         "errors",
         "reports.figures",
+        "reports.numbers_first",
         "comparison.judge_result",
         "comparison.protocol",
         "comparison.results",

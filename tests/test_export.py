@@ -22,8 +22,12 @@ from gan_jax.exports.generation import Drawing, Source
 from gan_jax.exports.program import PLATFORMS, export_program, exported_generator
 from gan_jax.exports.samples import export_samples
 from gan_jax.exports.truncation import truncated_latents
+from gan_jax.models.article import ArticleGenerator
 from gan_jax.models.dcgan import DCGANGenerator
 from gan_jax.models.platform import platform, traced_for
+from gan_jax.models.r3gan import R3GANGenerator
+from gan_jax.models.resnet import ResnetGenerator
+from gan_jax.models.texture import TextureGenerator
 from gan_jax.pixels import to_uint8
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.state import GAN
@@ -253,6 +257,45 @@ def test_a_conditional_program_takes_labels(conditional, tmp_path):
     expected = _Conditional().apply(conditional.ema, latents, labels, train=False)
     np.testing.assert_allclose(images, expected, atol=1e-5)
     assert "labels int32 [n] in [0, 3)" in record["takes"]
+
+
+_SMALL = {"image_shape": (16, 16, 1), "width": 4}
+_GENERATORS = {
+    "article": (ArticleGenerator((16, 16, 3)), 6),
+    "dcgan": (DCGANGenerator((16, 16, 3), width=4), 6),
+    "dcgan of classes": (DCGANGenerator((16, 16, 1), width=4, num_classes=3), 6),
+    "dcgan, bfloat16": (DCGANGenerator((16, 16, 1), width=4, dtype=jnp.bfloat16), 6),
+    "resnet": (ResnetGenerator((16, 16, 1), width=4), 6),
+    "resnet of classes": (ResnetGenerator((16, 16, 1), width=4, num_classes=3), 6),
+    "r3gan": (R3GANGenerator((16, 16, 1), width=8, blocks=1), 6),
+    "textures": (TEXTURE, TEXTURE.latent_dim),
+    **{
+        f"texture, {name}": (generator, generator.latent_dim)
+        for name, generator in {
+            "one": TextureGenerator(**_SMALL, levels=2, local_dim=3),
+            "refined": TextureGenerator(**_SMALL, levels=2, local_dim=3, refined=True),
+            "of classes": TextureGenerator(
+                **_SMALL, levels=2, local_dim=3, num_textures=3, num_classes=3
+            ),
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", _GENERATORS)
+def test_every_generator_is_a_program_for_every_platform(name):
+    generator, dim = _GENERATORS[name]
+    num_classes = getattr(generator, "num_classes", 0)
+    labels = np.arange(7, dtype=np.int32) % 3 if num_classes else None
+    inputs = [] if labels is None else [labels[:1]]
+    trained = _trained(generator, generator.image_shape, dim, *inputs, num_classes=num_classes)
+    program = exported_generator(Drawing(Source("run"), trained))
+    assert program.platforms == PLATFORMS
+    given = [part for part in (sample_latents(0, 7, dim), labels) if part is not None]
+    images = jax.jit(program.call)(*given)
+    expected = jax.jit(lambda *given: generator.apply(trained.ema, *given, train=False))(*given)
+    assert images.dtype == np.float32
+    np.testing.assert_allclose(images, expected, atol=2e-2 if "bfloat16" in name else 1e-5)
 
 
 def test_each_platform_has_the_forms_that_suit_it():

@@ -1,4 +1,4 @@
-"""Frames as an animation: GIF by Pillow, MP4 by imageio where its ffmpeg is installed."""
+"""Frames as an animation: GIF by Pillow, MP4 by the ffmpeg of imageio where it is installed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import itertools
 import os
 import pathlib
 from collections.abc import Iterable
+from typing import BinaryIO
 
 import numpy as np
 
 from gan_jax.errors import InputError
+from gan_jax.files import new_file
 from gan_jax.images import displayable, to_pil
 
 FORMATS = (".gif", ".mp4")
@@ -62,30 +64,52 @@ def save_animation(path: str | pathlib.Path, frames: Iterable[np.ndarray], fps: 
     if first is None:
         raise InputError(f"'{path}': an animation needs at least one frame.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.stem}.new{path.suffix}")
     frames = itertools.chain([first], frames)
-    if path.suffix == ".gif":
-        _write_gif(temporary, frames, fps)
-    else:
-        _write_mp4(temporary, frames, fps)
-    os.replace(temporary, path)
+    with new_file(path) as file:
+        (_write_gif if path.suffix == ".gif" else _write_mp4)(file, frames, fps)
 
 
-def _write_gif(path: pathlib.Path, frames: Iterable[np.ndarray], fps: float) -> None:
+def _write_gif(file: BinaryIO, frames: Iterable[np.ndarray], fps: float) -> None:
     pictures = [to_pil(frame) for frame in frames]
     ends = [round(100 * number / fps) for number in range(len(pictures) + 1)]
     delays = [10 * (end - start) for start, end in itertools.pairwise(ends)]
     pictures[0].save(
-        path, save_all=True, append_images=pictures[1:], duration=delays, loop=0, optimize=False
+        file,
+        format="GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=delays,
+        loop=0,
+        optimize=False,
     )
 
 
-def _write_mp4(path: pathlib.Path, frames: Iterable[np.ndarray], fps: float) -> None:
-    import imageio.v2
+def _write_mp4(file: BinaryIO, frames: Iterable[np.ndarray], fps: float) -> None:
+    import imageio_ffmpeg
 
-    with imageio.v2.get_writer(path, fps=fps, codec="libx264", macro_block_size=1) as writer:
-        for frame in frames:
-            frame = displayable(frame)
-            odd = [(0, side % 2) for side in frame.shape[:2]]
-            frame = np.pad(frame, (*odd, (0, 0)), constant_values=255)
-            writer.append_data(np.broadcast_to(frame, (*frame.shape[:2], 3)))
+    # By default ffmpeg is started by fork, of which JAX warns, so that it does not see Ctrl-C.
+    os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
+    frames = (_even_rgb(frame) for frame in frames)
+    first = next(frames)
+    writer = imageio_ffmpeg.write_frames(
+        file.name,
+        first.shape[1::-1],
+        fps=fps,
+        codec="libx264",
+        macro_block_size=1,
+        output_params=["-f", "mp4"],
+    )
+    writer.send(None)
+    try:
+        for frame in itertools.chain([first], frames):
+            writer.send(frame)
+    finally:
+        writer.close()
+
+
+def _even_rgb(frame: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 3] with even sides."""
+    frame = displayable(frame)
+    odd = [(0, side % 2) for side in frame.shape[:2]]
+    frame = np.pad(frame, (*odd, (0, 0)), constant_values=255)
+    return np.ascontiguousarray(np.broadcast_to(frame, (*frame.shape[:2], 3)))

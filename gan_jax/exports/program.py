@@ -12,7 +12,8 @@ from jax import Array, export, lax
 
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import Drawing, Source
-from gan_jax.files import write_bytes, write_json
+from gan_jax.exports.place import recorded_file
+from gan_jax.files import open_file, path_of
 from gan_jax.models.platform import traced_for
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -46,18 +47,12 @@ def export_program(source: Source, out: str | pathlib.Path) -> dict[str, Any]:
             f"--truncation is {source.truncation}, and a program takes latents as they are given: "
             "leave it out, and truncate them where it is called."
         )
-    out = pathlib.Path(out).expanduser()
+    out = path_of(out)
     if out.is_dir() or out.suffix == ".json":
         raise InputError(f"--export_program '{out}': give the name of a file, such as digits.jax.")
     drawing = source.open()
+    open_file(out, "--export_program")
     program = exported_generator(drawing)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(out, program.serialize())
-    except OSError as error:
-        raise InputError(
-            f"--export_program '{out}' cannot be written ({error.strerror}): give another place."
-        ) from error
     dim, conditional = drawing.trained.gan.latent_dim, bool(drawing.num_classes)
     labels = f", labels int32 [n] in [0, {drawing.num_classes})" if conditional else ""
     record = drawing.record()
@@ -72,7 +67,8 @@ def export_program(source: Source, out: str | pathlib.Path) -> dict[str, Any]:
         "platforms": list(program.platforms),
         "calling_convention_version": program.calling_convention_version,
     }
-    write_json(out.with_suffix(".json"), record)
+    with recorded_file(out, record) as file:
+        file.write(program.serialize())
     return record
 
 

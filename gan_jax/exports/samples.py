@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ import numpy as np
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import Drawing, Source, images_digest
-from gan_jax.exports.selection import RECORD, Selection, draw_selected, open_selection
-from gan_jax.files import new_file, write_json
+from gan_jax.exports.place import check_new, open_new, recorded_file
+from gan_jax.exports.selection import RECORD, Drawn, Selection, draw_selected, open_selection
+from gan_jax.files import new_folder, open_file, path_of, write_json
 from gan_jax.images import save_png
 
 _BLOCK = 1000
@@ -23,7 +23,8 @@ def export_samples(
 ) -> dict[str, Any]:
     """Writes `count` images, and a JSON record of what made them; returns the record.
 
-    The same source and count give the same bytes. Image i depends on (seed, i) and the weights
+    A folder appears whole or not at all, and an archive never without its record. The same source
+    and count give the same bytes. Image i depends on (seed, i) and the weights
     alone; of a conditional GAN the classes are drawn in the mix of the training set. A texture
     GAN's images are crops of the size that it was trained on.
 
@@ -41,9 +42,14 @@ def export_samples(
     """
     if count < 1:
         raise InputError(f"--export is {count}; expected a number of images, 1 or more.")
-    out = pathlib.Path(out).expanduser()
+    out = path_of(out)
     packed = out.suffix == ".npz"
-    _check_place(out, packed)
+    if not packed and out.suffix:
+        raise InputError(f"--out '{out}' is neither a folder nor NAME.npz: give one of these.")
+    if packed and out.is_dir():
+        raise InputError(f"--out '{out}' is a folder: give the name of a file.")
+    if not packed:
+        check_new(out)
     drawing = source.open()
     channels = drawing.image_shape[2]
     if not packed and channels not in (1, 3):
@@ -53,84 +59,52 @@ def export_samples(
         )
     if selection is not None:
         open_selection(selection, drawing)
-    _make_folder(out.parent if packed else out, out)
-    selected: dict[str, Any] = {}
+    out = open_file(out, "--out") if packed else open_new(out)
     if selection is None:
-        labels = drawing.labels(count)
-        write = None if packed else _png_writer(out, drawing.num_classes, labels, count)
-        images = _draw(drawing, count, write)
+        drawn = _draw(drawing, count)
     else:
-        kept = draw_selected(drawing, selection, count)
-        images, labels, selected = kept.images, kept.labels, {"selection": kept.record}
-        if not packed:
-            _png_writer(out, drawing.num_classes, labels, count)(0, images)
+        drawn = draw_selected(drawing, selection, count)
     record = {
         "images": count,
         "format": "npz" if packed else "png",
-        "labels": None if labels is None else "drawn in the mix of the training set",
+        "labels": None if drawn.labels is None else "drawn in the mix of the training set",
         **drawing.record(),
-        **selected,
-        "images_sha256": images_digest(images),
+        **({} if selection is None else {"selection": drawn.record}),
+        "images_sha256": images_digest(drawn.images),
     }
     if packed:
-        _write_npz(out, images, labels)
-    write_json(out.with_suffix(".json") if packed else out / RECORD, record)
+        _write_npz(out, drawn, record)
+    else:
+        with new_folder(out) as folder:
+            _write_pngs(folder, drawn, drawing.num_classes)
+            write_json(folder / RECORD, record)
     return record
 
 
-def _check_place(out: pathlib.Path, packed: bool) -> None:
-    """Raises InputError unless there is room for an archive or a folder."""
-    if not packed and out.suffix:
-        raise InputError(f"--out '{out}' is neither a folder nor NAME.npz: give one of these.")
-    if packed and out.is_dir():
-        raise InputError(f"--out '{out}' is a folder: give the name of a file that may be written.")
-    if not packed and out.exists() and (out.is_file() or any(out.iterdir())):
-        raise InputError(
-            f"--out '{out}' holds files already, which would be taken for samples: give a new "
-            "folder, or empty it."
-        )
-
-
-def _make_folder(folder: pathlib.Path, out: pathlib.Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"--out '{out}' cannot be written ({error.strerror}): give another place."
-        ) from error
-
-
-def _draw(
-    drawing: Drawing, count: int, write: Callable[[int, np.ndarray], None] | None
-) -> np.ndarray:
-    """uint8 [count, h, w, c]; each block goes to `write` with the number of its first image."""
+def _draw(drawing: Drawing, count: int) -> Drawn:
     latents, labels = drawing.latents(count), drawing.labels(count)
     images = np.empty((count, *drawing.image_shape), np.uint8)
     with progress_bar("exporting", count, " images") as bar:
         for start in range(0, count, _BLOCK):
             rows = slice(start, start + _BLOCK)
             images[rows] = drawing.images(latents[rows], None if labels is None else labels[rows])
-            if write is not None:
-                write(start, images[rows])
             bar.update(len(images[rows]))
-    return images
+    return Drawn(images, labels, {})
 
 
-def _png_writer(
-    out: pathlib.Path, num_classes: int, labels: np.ndarray | None, count: int
-) -> Callable[[int, np.ndarray], None]:
-    digits, width = max(6, len(str(count - 1))), len(str(max(num_classes - 1, 0)))
-
-    def write(start: int, images: np.ndarray) -> None:
-        for number, image in enumerate(images, start):
+def _write_pngs(folder: pathlib.Path, drawn: Drawn, num_classes: int) -> None:
+    digits, width = max(6, len(str(len(drawn.images) - 1))), len(str(max(num_classes - 1, 0)))
+    with progress_bar("writing", len(drawn.images), " images") as bar:
+        for number, image in enumerate(drawn.images):
             # Names of one length, so that their order is that of the numbers.
-            folder = out if labels is None else out / f"{labels[number]:0{width}d}"
-            save_png(folder / f"{number:0{digits}d}.png", image)
+            label = "" if drawn.labels is None else f"{drawn.labels[number]:0{width}d}"
+            save_png(folder / label / f"{number:0{digits}d}.png", image)
+            bar.update(1)
 
-    return write
 
-
-def _write_npz(path: pathlib.Path, images: np.ndarray, labels: np.ndarray | None) -> None:
-    arrays = {"images": images} | ({} if labels is None else {"labels": labels})
-    with new_file(path) as file:
+def _write_npz(path: pathlib.Path, drawn: Drawn, record: dict[str, Any]) -> None:
+    arrays = {"images": drawn.images}
+    if drawn.labels is not None:
+        arrays["labels"] = drawn.labels
+    with recorded_file(path, record) as file:
         np.savez_compressed(file, **arrays)

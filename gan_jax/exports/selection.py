@@ -36,13 +36,13 @@ class Selection:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Selected:
-    """Samples that were kept.
+class Drawn:
+    """Samples that were drawn, or those of them that were kept.
 
     Attributes:
         images: uint8 [n, h, w, c].
         labels: int32 [n], those that were asked for, or None.
-        record: of the selection, all JSON values.
+        record: of the selection, all JSON values; {} without one.
     """
 
     images: np.ndarray
@@ -83,7 +83,7 @@ def open_selection(selection: Selection, drawing: Drawing) -> Extractor:
     return extractor
 
 
-def draw_selected(drawing: Drawing, selection: Selection, count: int) -> Selected:
+def draw_selected(drawing: Drawing, selection: Selection, count: int) -> Drawn:
     """The first `count` samples of a generator that a recogniser accepts, in the order drawn.
 
     What is accepted depends on the seed alone. The mix of classes changes with it: the record
@@ -138,7 +138,7 @@ def draw_selected(drawing: Drawing, selection: Selection, count: int) -> Selecte
         "class_names": list(extractor.class_names),
     }
     asked = None if labels[0] is None else np.concatenate(labels)
-    return Selected(np.concatenate(images), asked, record)
+    return Drawn(np.concatenate(images), asked, record)
 
 
 def selecting_recogniser(samples: str | pathlib.Path) -> Identity | None:

@@ -10,6 +10,7 @@ import numpy as np
 from gan_jax.errors import InputError
 from gan_jax.exports.animation import check_animation, save_animation
 from gan_jax.exports.generation import Source
+from gan_jax.files import open_file, path_of
 from gan_jax.images import image_grid
 
 _SIDE = 512  # pixels that a grid of small images is enlarged to, by whole factors
@@ -75,13 +76,16 @@ def write_walk(
         points: latents of a walk, 2 or more.
 
     Raises:
-        InputError: a number out of range, see `check_animation` and `Source.open`.
+        InputError: a number out of range, a place that cannot be written to, see `check_animation`
+            and `Source.open`.
     """
+    out = path_of(out)
     check_animation(out, fps)
     for name, value, least in (("frames", frames, 2), ("walks", walks, 1), ("points", points, 2)):
         if value < least:
             raise InputError(f"--{name} is {value}; expected {least} or more.")
     drawing = source.open()
+    open_file(out, "--walk")
     corners = drawing.latents(walks * points).reshape(walks, points, -1)
     ways = np.stack([closed_walk(corner, frames) for corner in corners])
     labels = np.arange(walks) % drawing.num_classes if drawing.num_classes else None

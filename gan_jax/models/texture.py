@@ -149,6 +149,7 @@ class TextureGenerator(nn.Module):
     def noise(self, latents: Array, labels: Array | None = None) -> Noise:
         """The parts of latents float [n, latent_dim], and the textures that labels [n] choose."""
         check_texture(self)
+        count = latents.shape[0]  # which `len` cannot give of an exported program's open batch
         if latents.shape[-1] != self.latent_dim:
             height, width = self.image_shape[:2]
             raise InputError(
@@ -161,13 +162,11 @@ class TextureGenerator(nn.Module):
         if self.num_classes:
             chosen = labels
         else:
-            chosen = jnp.argmax(choice, -1) if self._choice_dim else jnp.zeros(len(latents), int)
+            chosen = jnp.argmax(choice, -1) if self._choice_dim else jnp.zeros(count, int)
         textures = jax.nn.one_hot(chosen, self.num_textures)[:, None, None]
         phases = 2 * math.pi * jax.scipy.stats.norm.cdf(phases)
-        phases = jnp.broadcast_to(
-            phases[:, None], (len(latents), self.num_textures, self.num_waves)
-        )
-        local = tuple(x.reshape(len(latents), *grid) for x, grid in zip(local, self.grids))
+        phases = jnp.broadcast_to(phases[:, None], (count, self.num_textures, self.num_waves))
+        local = tuple(x.reshape(count, *grid) for x, grid in zip(local, self.grids))
         return Noise(local, (textures,) * self.levels, phases)
 
     @nn.compact
@@ -193,7 +192,7 @@ class TextureGenerator(nn.Module):
             """What a level is told besides the level below: texture, waves, noise, [n, h, w, *]."""
             size = rows[level + 1].length, columns[level + 1].length
             shares = noise.textures[level]
-            shares = jnp.broadcast_to(shares, (len(shares), *size, self.num_textures))
+            shares = jnp.broadcast_to(shares, (shares.shape[0], *size, self.num_textures))
             found = [shares] if self.num_textures > 1 else []
             if self.num_waves:
                 places = (

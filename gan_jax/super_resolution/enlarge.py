@@ -12,7 +12,8 @@ from gan_jax.data.progress import progress_bar
 from gan_jax.environment import library_versions
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import weights_digest
-from gan_jax.files import write_json
+from gan_jax.exports.place import check_new, open_new
+from gan_jax.files import new_folder, path_of, write_json
 from gan_jax.images import save_png
 from gan_jax.models.super_resolution import SuperResolutionGenerator
 from gan_jax.pixels import to_float
@@ -35,23 +36,22 @@ def enlarge_files(
     Args:
         workdir: of a run of super-resolution.
         source: an image file, or a folder of them; sizes may differ.
-        out: a folder, made if it is not there; nothing in it is overwritten.
+        out: a new or empty folder, which is there with all images or not at all.
         checkpoint: 'latest', 'best' or a step.
 
     Raises:
         InputError: no such run, one that does not enlarge, images that cannot be read, or a place
             that cannot be written to.
     """
-    files = _files(pathlib.Path(source).expanduser())
-    out = pathlib.Path(out).expanduser()
-    places = [out / f"{file.stem}.png" for file in files]
-    for file, place in zip(files, places):
-        if place.exists() or places.count(place) > 1:
+    files = _files(path_of(source))
+    names = [f"{file.stem}.png" for file in files]
+    for file, name in zip(files, names):
+        if names.count(name) > 1:
             raise InputError(
-                f"--enlarge: '{file}' would be written to '{place}', which "
-                f"{'is there already' if place.exists() else 'another image needs too'}: give "
-                "another --out, or other names."
+                f"--enlarge: '{file}' would be written to '{name}', which another image needs too: "
+                "give them other names."
             )
+    check_new(out)
     trained = read_gan(workdir, checkpoint)
     generator, channels = trained.gan.generator, trained.train.image_shape[2]
     if not isinstance(generator, SuperResolutionGenerator):
@@ -63,16 +63,7 @@ def enlarge_files(
         raise InputError(
             f"'{workdir}' enlarges images of {channels} channels, and image files have 1 or 3."
         )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with progress_bar("enlarging", len(files), " images") as bar:
-            for file, place in zip(files, places):
-                save_png(place, enlarge(generator, trained.ema, decode_image(file), channels))
-                bar.update(1)
-    except OSError as error:
-        raise InputError(
-            f"--out '{out}' cannot be written ({error.strerror}): give another place."
-        ) from error
+    out = open_new(out)
     record = {
         "run": str(workdir),
         "checkpoint": trained.step,
@@ -81,7 +72,11 @@ def enlarge_files(
         "images": len(files),
         "versions": library_versions(),
     }
-    write_json(out / RECORD, record)
+    with new_folder(out) as made, progress_bar("enlarging", len(files), " images") as bar:
+        for file, name in zip(files, names):
+            save_png(made / name, enlarge(generator, trained.ema, decode_image(file), channels))
+            bar.update(1)
+        write_json(made / RECORD, record)
     return record
 
 

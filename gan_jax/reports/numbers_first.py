@@ -1,0 +1,78 @@
+"""Numbers first: what was found is written and told before any picture or page is made of it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import pathlib
+import shlex
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gan_jax.errors import InputError
+from gan_jax.files import in_words, write_json
+
+Tell = Callable[[dict[str, Any]], None]
+"""Takes the content of eval.json or the like as soon as it is known, to print its table."""
+
+SAME_COMMAND = "the same command"
+_log = logging.getLogger(__name__)
+
+
+def quietly(content: dict[str, Any]) -> None:
+    """A `Tell` that tells nothing."""
+
+
+def judging(run: pathlib.Path) -> str:
+    """The command that judges a run again and makes its pages."""
+    return f"python eval.py --workdir {shlex.quote(str(run))}"
+
+
+def publish(
+    path: pathlib.Path, content: dict[str, Any], *pages: pathlib.Path, tell: Tell = quietly
+) -> None:
+    """Writes what was found as JSON and tells it, also where the disk does not take it.
+
+    Args:
+        path: of the JSON file.
+        content: of it.
+        pages: files that are to be made of it; those there are of other numbers, and go.
+        tell: see `Tell`.
+
+    Raises:
+        OSError: it cannot be written; it has been told.
+    """
+    try:
+        for page in pages:
+            page.unlink(missing_ok=True)
+        write_json(path, content)
+    finally:
+        tell(content)
+
+
+@contextlib.contextmanager
+def expendable(what: str, again: str = SAME_COMMAND) -> Iterator[None]:
+    """A block that makes pictures or a page: if it fails, a warning says so and all goes on.
+
+    Args:
+        what: it makes.
+        again: the command that makes it again.
+    """
+    try:
+        yield
+    except Exception as error:  # whatever it is, the numbers are there already
+        _log.debug("%s", what, exc_info=True)
+        _log.warning(
+            "%s: this could not be made (%s). The numbers are safe; %s makes it again.",
+            what,
+            _reason(error),
+            again,
+        )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return in_words(error)
+    first = " ".join((str(error).splitlines() or [""])[0].split())
+    kind = "" if isinstance(error, InputError) else type(error).__name__
+    return ": ".join(part for part in (kind, first) if part)
