@@ -9,6 +9,7 @@ python eval.py --gate runs/cnn_mnist5k/pack --reference mnist5k
 python eval.py --compare runs/* [--out DIR]
 python eval.py --workdir runs/quickstart --export 10000 --out DIR_OR_FILE.npz
 python eval.py --workdir runs/quickstart --walk walk.gif
+python eval.py --workdir runs/texture_brick --draw 512x768 --out wall.png
 python eval.py --workdir runs/super_resolution --enlarge DIR_OR_FILE --out DIR
 python eval.py --workdir runs/quickstart --export_program digits.jax
 """
@@ -16,7 +17,10 @@ python eval.py --workdir runs/quickstart --export_program digits.jax
 import json
 import logging
 import pathlib
+import re
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from absl import app, flags
 
@@ -89,8 +93,8 @@ _GREY = flags.DEFINE_bool("grey", False, "With --texture: turn both sides to gre
 _SEED = flags.DEFINE_integer(
     "seed",
     0,
-    "With --texture: of random crops and halves. With --export and --walk: of the latents; if not "
-    "given, the run's own.",
+    "With --texture: of random crops and halves. With --export, --walk and --draw: of the latents; "
+    "if not given, the run's own.",
 )
 _COMPARE = flags.DEFINE_bool(
     "compare", False, "Compare the runs whose folders follow: eval.py --compare runs/*."
@@ -153,6 +157,20 @@ _ENLARGE = flags.DEFINE_string(
     "With --workdir of a run of super-resolution: an image, or a folder of images of any size, to "
     "enlarge into the folder --out.",
 )
+_DRAW = flags.DEFINE_string(
+    "draw",
+    "",
+    "With --workdir of a texture GAN: draw a picture of HEIGHTxWIDTH pixels, such as 512x768, into "
+    "--out=NAME.png.",
+)
+_TEXTURE_NUMBER = flags.DEFINE_integer(
+    "texture_number", None, "With --draw: which texture of several, from 0; else the seed chooses."
+)
+_SEAMLESS = flags.DEFINE_bool(
+    "seamless",
+    False,
+    "With --draw: opposite edges meet, so that the picture can be laid beside itself.",
+)
 _WALK = flags.DEFINE_string(
     "walk", "", "With --workdir: write walks through latent space as NAME.gif or NAME.mp4."
 )
@@ -176,30 +194,53 @@ def main(arguments: list[str]) -> None:
     from gan_jax.errors import InputError
     from gan_jax.jobs import choose
 
+    _expand_paths()
     own = flags.FLAGS.get_key_flags_for_module(__name__)
     job = choose({flag.name: flag.value for flag in own if flag.present})
     if arguments[1:] and job.source != "compare":
         raise InputError(f"'{arguments[1]}' is not understood; see python eval.py --help.")
     if job.source == "compare":
-        text = _compare(arguments[1:])
-    elif job.source == "gate":
-        text = _test_pack()
-    elif job.action:
-        text = _ACTIONS[job.action]()
+        _compare(arguments[1:])
     else:
-        text = _judge()
-    print(text)
+        _ACTIONS[job.action or job.source]()
 
 
-def _judge() -> str:
-    from gan_jax import cli
-    from gan_jax.textures.report import texture_verdict
+def _expand_paths() -> None:
+    """`~` as the home folder in every flag that may name a path; without a home, no cache."""
+    from gan_jax.errors import InputError
+    from gan_jax.files import path_of
+
+    def expanded(found: re.Match[str]) -> str:
+        return str(path_of(found[0]))
+
+    if not _CACHE.present:
+        try:
+            path_of(_CACHE.value)
+        except InputError:
+            flags.FLAGS.cache = ""
+    for flag in _PATHS:
+        flags.FLAGS[flag.name].value = re.sub("^~.*", expanded, flag.value, flags=re.S)
+    # Packs with commas, and inception:WEIGHTS.
+    flags.FLAGS.extractor = re.sub(r"(?:^|(?<=[,:]))~[^,]*", expanded, _EXTRACTOR.value)
+
+
+def _telling(text: Callable[[Any], str]) -> Callable[[Any], None]:
+    """What prints numbers as soon as they are known, as a table or as they are in the JSON file."""
+
+    def tell(content: Any) -> None:
+        plain = content if isinstance(content, dict) else content.to_dict()
+        print(json.dumps(plain, indent=1) if _JSON.value else text(content), flush=True)
+
+    return tell
+
+
+def _judge() -> None:
     from gan_jax.trained import result_folder
 
     if _WORKDIR.value:
         from gan_jax.evaluation import evaluate_run
 
-        result = evaluate_run(
+        evaluate_run(
             _WORKDIR.value,
             checkpoint=_CHECKPOINT.value,
             member=_MEMBER.value,
@@ -210,11 +251,12 @@ def _judge() -> str:
             batch_size=_BATCH_SIZE.value,
             cache=_CACHE.value,
             textures=_TEXTURE.value,
+            tell=_telling(_judgement_text),
         )
     else:
         from gan_jax.judging.samples import evaluate_samples
 
-        result = evaluate_samples(
+        evaluate_samples(
             _SAMPLES.value,
             _REFERENCE.value,
             _EXTRACTOR.value,
@@ -228,10 +270,15 @@ def _judge() -> str:
             batch_size=_BATCH_SIZE.value or 500,
             cache=_CACHE.value,
             statistics=_STATISTICS.value,
+            tell=_telling(_judgement_text),
         )
     _announce_report(_OUT.value or result_folder(_WORKDIR.value, _MEMBER.value))
-    if _JSON.value:
-        return json.dumps(result, indent=1)
+
+
+def _judgement_text(result: dict[str, Any]) -> str:
+    from gan_jax import cli
+    from gan_jax.textures.report import texture_verdict
+
     text = cli.metric_table(result)
     if result["protocol"].get("task") == "super-resolution":
         from gan_jax.super_resolution.report import super_resolution_text
@@ -248,7 +295,9 @@ def _announce(line: str) -> None:
 
 
 def _announce_report(folder: str | pathlib.Path) -> None:
-    _announce(f"Report: {pathlib.Path(folder) / 'report.html'}")
+    page = pathlib.Path(folder) / "report.html"
+    if page.exists():  # else a warning has said why not
+        _announce(f"Report: {page}")
 
 
 def _source():  # annotated it would be imported at once
@@ -264,7 +313,7 @@ def _source():  # annotated it would be imported at once
     )
 
 
-def _export() -> str:
+def _export() -> None:
     from gan_jax.exports.samples import export_samples
 
     selection = None
@@ -275,41 +324,52 @@ def _export() -> str:
     record = export_samples(_source(), _EXPORT.value, _OUT.value, selection)
     rate = record.get("selection", {}).get("acceptance_rate")
     accepted = "" if rate is None else f", {rate:.1%} of those drawn"
-    return f"{_EXPORT.value:,} samples{accepted}: {_OUT.value}"
+    print(f"{_EXPORT.value:,} samples{accepted}: {_OUT.value}")
 
 
-def _walk() -> str:
+def _draw() -> None:
+    from gan_jax.exports.texture import draw_texture
+
+    options = {"number": _TEXTURE_NUMBER.value, "seamless": _SEAMLESS.value}
+    print(draw_texture(_source(), _DRAW.value, _OUT.value, **options))
+
+
+def _walk() -> None:
     from gan_jax.exports.walk import write_walk
 
     options = {flag.name: flag.value for flag in (_FRAMES, _FPS, _WALKS, _POINTS)}
     write_walk(_source(), _WALK.value, **options)
-    return f"Walk: {_WALK.value}"
+    print(f"Walk: {_WALK.value}")
 
 
-def _export_program() -> str:
+def _export_program() -> None:
     from gan_jax.exports.program import export_program
 
     record = export_program(_source(), _PROGRAM.value)
-    return f"Program: {_PROGRAM.value}\n{record['read']}\n{record['call']}\n{record['takes']}"
+    print(f"Program: {_PROGRAM.value}", record["read"], record["call"], record["takes"], sep="\n")
 
 
-def _enlarge() -> str:
+def _enlarge() -> None:
     from gan_jax.super_resolution.enlarge import enlarge_files
 
     record = enlarge_files(_WORKDIR.value, _ENLARGE.value, _OUT.value, checkpoint=_CHECKPOINT.value)
-    return f"{record['images']:,} images enlarged x{record['factor']}: {_OUT.value}"
+    print(f"{record['images']:,} images enlarged x{record['factor']}: {_OUT.value}")
 
 
-def _recognise() -> str:
+def _recognise() -> None:
     from gan_jax.errors import InputError
     from gan_jax.recognition.recognise import recognise_run, recognise_samples
     from gan_jax.recognition.results import recognition_table
 
     if _KEEP.present and _KEEP.value < 1:
         raise InputError(f"--keep is {_KEEP.value}; expected a number of images, 1 or more.")
-    options = {"select": _KEEP.value, "batch_size": _BATCH_SIZE.value}
+    options = {
+        "select": _KEEP.value,
+        "batch_size": _BATCH_SIZE.value,
+        "tell": _telling(recognition_table),
+    }
     if _WORKDIR.value:
-        content = recognise_run(
+        recognise_run(
             _WORKDIR.value,
             _EXTRACTOR.value,
             _OUT.value,
@@ -319,7 +379,7 @@ def _recognise() -> str:
             **options,
         )
     else:
-        content = recognise_samples(
+        recognise_samples(
             _SAMPLES.value,
             _EXTRACTOR.value,
             _OUT.value,
@@ -330,10 +390,9 @@ def _recognise() -> str:
             **options,
         )
     _announce_report(_OUT.value)
-    return json.dumps(content, indent=1) if _JSON.value else recognition_table(content)
 
 
-def _gan_train_test() -> str:
+def _gan_train_test() -> None:
     from gan_jax.recognition.gan_train_test import run_gan_train_test, table_text
     from gan_jax.recognition.labelled import samples_of_files, samples_of_run
 
@@ -349,23 +408,26 @@ def _gan_train_test() -> str:
         experiment = samples_of_files(
             _SAMPLES.value, _EXTRACTOR.value, _REFERENCE.value, resize=_RESIZE.value
         )
-    content = run_gan_train_test(
+    run_gan_train_test(
         experiment,
         _OUT.value,
         num_seeds=_SEEDS.value,
         num_images=_NUM_SAMPLES.value,
         num_steps=_NUM_STEPS.value,
+        tell=_telling(table_text),
     )
     _announce_report(_OUT.value)
-    return json.dumps(content, indent=1) if _JSON.value else table_text(content)
 
 
-def _compare_textures() -> str:
+def _compare_textures() -> None:
     from gan_jax import cli
     from gan_jax.textures.crops import Cutting
     from gan_jax.textures.evaluation import evaluate_textures, evaluation_text
 
-    result = evaluate_textures(
+    def text(content: dict[str, Any]) -> str:
+        return f"{cli.metric_table(content)}\n{evaluation_text(content)}"
+
+    evaluate_textures(
         _SAMPLES.value,
         _REFERENCE.value,
         _OUT.value,
@@ -373,25 +435,22 @@ def _compare_textures() -> str:
         extractor=_EXTRACTOR.value,
         families=_METRICS.value or None,
         cutting=Cutting(_CROP.value, _NUM_CROPS.value, _GREY.value, _SEED.value),
+        tell=_telling(text),
     )
     _announce_report(_OUT.value)
-    if _JSON.value:
-        return json.dumps(result, indent=1)
-    return f"{cli.metric_table(result)}\n{evaluation_text(result)}"
 
 
-def _compare(folders: list[str]) -> str:
+def _compare(folders: list[str]) -> None:
     from gan_jax.comparison.report import compare_runs, comparison_table
+    from gan_jax.files import path_of
 
-    comparison = compare_runs(folders, _OUT.value or None)
+    folders = [str(path_of(folder)) for folder in folders]
+    compare_runs(folders, _OUT.value or None, tell=_telling(comparison_table))
     if _OUT.value:
-        print(f"Page: {pathlib.Path(_OUT.value) / 'comparison.html'}", file=sys.stderr)
-    return (
-        json.dumps(comparison.to_dict(), indent=1) if _JSON.value else comparison_table(comparison)
-    )
+        _announce_report(_OUT.value)
 
 
-def _test_pack() -> str:
+def _test_pack() -> None:
     from gan_jax.judging.gate import gate_pack, gate_table
 
     gate = gate_pack(
@@ -401,21 +460,39 @@ def _test_pack() -> str:
         divide=bool(_REFERENCE_SPLIT.present),
         announce=_announce,
     )
-    return gate_table(gate)
+    print(gate_table(gate))
 
 
+_PATHS = (
+    _WORKDIR,
+    _SAMPLES,
+    _REFERENCE,
+    _TRAINING,
+    _STATISTICS,
+    _CACHE,
+    _GATE,
+    _SELECT,
+    _ENLARGE,
+    _WALK,
+    _PROGRAM,
+    _OUT,
+)
 _ACTIONS = {
+    "draw": _draw,
     "enlarge": _enlarge,
     "export": _export,
     "export_program": _export_program,
     "gan_train_test": _gan_train_test,
+    "gate": _test_pack,
     "recognise": _recognise,
+    "samples": _judge,
     "texture": _compare_textures,
     "walk": _walk,
+    "workdir": _judge,
 }
 
 
 if __name__ == "__main__":
     from gan_jax.cli import run_main
 
-    sys.exit(run_main(app, main))
+    sys.exit(run_main(app, main, smaller="--batch_size or the number of images"))

@@ -30,13 +30,15 @@ def main(_: list[str]) -> None:
     # Imported late, so that --help and a mistyped flag answer at once.
     from gan_jax import parallel, training
     from gan_jax.errors import InputError
+    from gan_jax.files import path_of
 
     if _CONFIG.value is None:
         raise InputError("--config is missing: give an experiment, such as configs/quickstart.py.")
-    workdir = _WORKDIR.value
-    if workdir is None:
+    if _WORKDIR.value is None:
         name = pathlib.Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
         workdir = pathlib.Path("runs") / name
+    else:
+        workdir = path_of(_WORKDIR.value)
     parallel.initialise_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     training.run(_CONFIG.value, workdir)
 
@@ -44,4 +46,5 @@ def main(_: list[str]) -> None:
 if __name__ == "__main__":
     from gan_jax.cli import run_main
 
-    sys.exit(run_main(app, main))
+    smaller = "--config.batch_size, or --config.evaluation.batch_size if it was judging"
+    sys.exit(run_main(app, main, smaller=smaller))

@@ -15,7 +15,10 @@ class InputError(ValueError):
 
 
 class TrainingDiverged(RuntimeError):
-    """A loss became NaN or infinite; the message says when, and what to try. Exit status 3."""
+    """A loss became NaN or infinite; the message says when, and what to try. Exit status 3.
+
+    An ordinary exception: who trains with many settings catches it, and goes on with the next.
+    """
 
 
 class ModeCollapse(TrainingDiverged):
@@ -25,8 +28,11 @@ class ModeCollapse(TrainingDiverged):
     """
 
 
-class Interrupted(RuntimeError):
-    """A signal ended the run after its state was saved. Exit status 128 + `signal_number`."""
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the run after its state was saved. Exit status 128 + `signal_number`.
+
+    Like Ctrl-C it is no `Exception`: code that goes on after errors must not go on after it.
+    """
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)

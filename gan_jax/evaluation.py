@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,11 @@ from gan_jax.environment import describe_environment
 from gan_jax.extractors.choice import open_extractors
 from gan_jax.extractors.layer_statistics import low_rank_warning
 from gan_jax.extractors.pack import Extractor
-from gan_jax.files import read_json, write_json
+from gan_jax.files import open_folder, read_json
 from gan_jax.frozen import in_the_loop, refuse_judges
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.flags import chosen_flags
-from gan_jax.judging.influences import save_influences
+from gan_jax.judging.influences import INFLUENCES, save_influences
 from gan_jax.judging.judge import Judge, Judgement, make_judge
 from gan_jax.judging.protocol import make_protocol
 from gan_jax.judging.unlabelled import judge_unlabelled
@@ -32,6 +32,14 @@ from gan_jax.logs import read_history
 from gan_jax.metrics import class_histogram, nearest_neighbours
 from gan_jax.recognition.classification import Recognition
 from gan_jax.reports.gan import GANReport, write_gan_report
+from gan_jax.reports.numbers_first import (
+    SAME_COMMAND,
+    Tell,
+    expendable,
+    judging,
+    publish,
+    quietly,
+)
 from gan_jax.reports.recogniser import RecogniserReport, write_recogniser_report
 from gan_jax.sampling import generate_images, interpolate, sample_latents
 from gan_jax.state import GAN
@@ -53,6 +61,7 @@ _QUERIES = 8
 _NEIGHBOURS = 4
 _NEIGHBOUR_POOL = 20_000
 _INTERPOLATION = 12
+_BESIDE_TEXTURES = "recogniser.html"
 
 
 def write_recogniser_results(
@@ -66,25 +75,8 @@ def write_recogniser_results(
     environment: dict[str, str],
 ) -> None:
     """Writes eval.json and report.html of a recogniser's run."""
-    wrong = np.flatnonzero(result.predictions != test.labels)
-    write_recogniser_report(
-        workdir / folder.REPORT,
-        RecogniserReport(
-            title=f"{extractor.stamp} on {test.name}",
-            config=config,
-            history=history,
-            accuracy=result.accuracy,
-            confusion=result.confusion,
-            class_names=extractor.class_names,
-            mistakes=test.take(wrong) if len(wrong) else None,
-            mistake_labels=test.labels[wrong],
-            mistake_predictions=result.predictions[wrong],
-            layers=extractor.layer_statistics,
-            layer_warning=low_rank_warning(extractor.layer_statistics),
-            environment=environment,
-        ),
-    )
-    write_json(
+    page = workdir / folder.REPORT
+    publish(
         workdir / folder.EVALUATION,
         {
             "metrics": {
@@ -103,7 +95,27 @@ def write_recogniser_results(
                 reference=test,
             ),
         },
+        page,
     )
+    with expendable(folder.REPORT):
+        wrong = np.flatnonzero(result.predictions != test.labels)
+        write_recogniser_report(
+            page,
+            RecogniserReport(
+                title=f"{extractor.stamp} on {test.name}",
+                config=config,
+                history=history,
+                accuracy=result.accuracy,
+                confusion=result.confusion,
+                class_names=extractor.class_names,
+                mistakes=test.take(wrong) if len(wrong) else None,
+                mistake_labels=test.labels[wrong],
+                mistake_predictions=result.predictions[wrong],
+                layers=extractor.layer_statistics,
+                layer_warning=low_rank_warning(extractor.layer_statistics),
+                environment=environment,
+            ),
+        )
 
 
 def evaluate_gan(
@@ -124,8 +136,10 @@ def evaluate_gan(
     held_out: Dataset,
     textures: bool = False,
     chosen: bool = False,
+    tell: Tell = quietly,
+    again: str = "",
 ) -> None:
-    """Writes eval.json, report.html and the last pictures of a GAN into `out`.
+    """Writes eval.json, report.html and the last pictures of a GAN into `out`, in this order.
 
     Args:
         config: of the run, plain.
@@ -144,6 +158,8 @@ def evaluate_gan(
         held_out: real images that it was not trained on.
         textures: whether to compare with these as textures too.
         chosen: whether `step` was chosen as the best by the same held-out images.
+        tell: takes what eval.json holds before pictures and page are made.
+        again: the command that makes these again; '' for that which judges `out`.
     """
     own_families, texture_families = divide_families(families)
     images = generate_images(gan.generator, ema, latents, labels=labels, batch_size=batch_size)
@@ -158,29 +174,8 @@ def evaluate_gan(
         rows = read_history(history_of or out)
         told = chosen_flags(sum("eval/fd_semantic" in row for row in rows))
         judgements = [dataclasses.replace(one, flags=(*told, *one.flags)) for one in judgements]
-    strip = classes = None
-    if labels is None:
-        walk = interpolate(latents[0], latents[1], _INTERPOLATION)
-        strip = generate_images(gan.generator, ema, walk, batch_size=batch_size)
-        pictures = {
-            "final": image_grid(images[:_SHOWN_SAMPLES]),
-            "interpolation": image_grid(strip, columns=_INTERPOLATION),
-        }
-    else:
-        classes = class_pictures(gan, ema, train, latents, batch_size=batch_size)
-        if judge is not None:
-            classes = with_farthest(classes, judgements[0], judge, images, labels, train)
-        pictures = {
-            "final": picture(classes.generated),
-            "interpolation": picture(classes.within),
-        }
-        if classes.between is not None:
-            pictures["between_classes"] = picture(classes.between)
     if not parallel.is_main_process():
         return
-    samples = out / folder.SAMPLES
-    for name, shown in pictures.items():
-        save_png(samples / f"{name}.png", shown)
     as_textures = None
     if textures and texture_families != []:
         as_textures = judge_run(
@@ -192,8 +187,24 @@ def evaluate_gan(
             families=texture_families,
             extractor=judge.extractor if judge else None,
         )
-        for index, image in enumerate(as_textures.large):
-            save_png(samples / f"large_{index}.png", image)
+
+    def draw() -> Drawn:
+        if labels is None:
+            walk = interpolate(latents[0], latents[1], _INTERPOLATION)
+            strip = generate_images(gan.generator, ema, walk, batch_size=batch_size)
+            shown = {
+                "final": image_grid(images[:_SHOWN_SAMPLES]),
+                "interpolation": image_grid(strip, columns=_INTERPOLATION),
+            }
+            return Drawn(shown, interpolation=strip)
+        classes = class_pictures(gan, ema, train, latents, batch_size=batch_size)
+        if judge is not None:
+            classes = with_farthest(classes, judgements[0], judge, images, labels, train)
+        shown = {"final": picture(classes.generated), "interpolation": picture(classes.within)}
+        if classes.between is not None:
+            shown["between_classes"] = picture(classes.between)
+        return Drawn(shown, classes=classes)
+
     write_results(
         out,
         images=images,
@@ -204,10 +215,26 @@ def evaluate_gan(
         train=train,
         config=config,
         history=read_history(history_of or out),
-        interpolation=strip,
-        classes=classes,
+        draw=draw,
         textures=as_textures,
+        tell=tell,
+        again=again or judging(out),
     )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Drawn:
+    """What a GAN draws to be looked at.
+
+    Attributes:
+        pictures: uint8 [h, w, c] by the names of their files.
+        interpolation: images uint8 [n, h, w, c] from one latent to another.
+        classes: pictures of each class.
+    """
+
+    pictures: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    interpolation: np.ndarray | None = None
+    classes: ClassPictures | None = None
 
 
 def _unlabelled(
@@ -231,81 +258,115 @@ def write_results(
     train: Dataset | None,
     config: dict[str, Any],
     history: list[dict],
-    interpolation: np.ndarray | None = None,
-    classes: ClassPictures | None = None,
+    draw: Callable[[], Drawn] = Drawn,
     textures: RunTextures | None = None,
+    tell: Tell = quietly,
+    again: str = SAME_COMMAND,
 ) -> None:
-    """The report, then eval.json: who finds the latter finds all.
+    """Writes eval.json, then the pictures, then the report; the latter two may fail.
 
     The first of `judgements` is that of `judge`, for the headline. With `textures` the report is
     the page about these, and the judge's, if there is one, goes to recogniser.html.
+
+    Args:
+        draw: gives the pictures that are not of `images`.
+        tell: takes what eval.json holds before the rest is made.
+        again: the command that makes the rest again.
+
+    Raises:
+        OSError: eval.json cannot be written; its content has been told.
     """
     content: dict[str, Any] = {"metrics": {}, "protocol": protocol | {"images": len(images)}}
     if judgements:
         parts = [one.content() for one in judgements]
         parts = [part | {"protocol": part["protocol"] | protocol} for part in parts]
         content = parts[0] | ({"judges": parts[1:]} if parts[1:] else {})
-        influences = {
-            one.protocol.get("extractor_sha256", ""): one.influences for one in judgements
-        }
-        save_influences(out, influences)
-    real = _real_images(judge, train)
-    if real is not None and real.shape[1:] == images.shape[1:]:
-        pair = [
-            image_grid(side[:_SHOWN_SAMPLES], columns=_PICTURE_COLUMNS) for side in (images, real)
-        ]
-        gap = np.full((pair[0].shape[0], 12, pair[0].shape[2]), 255, np.uint8)
-        if pair[0].shape == pair[1].shape:
-            picture = np.concatenate([pair[0], gap, pair[1]], axis=1)
-            save_png(out / folder.SAMPLES / "beside_real.png", picture)
-    report = GANReport(
-        title=title,
-        config=config,
-        history=history,
-        evaluation=content,
-        samples=images,
-        real=real,
-        interpolation=interpolation,
-        class_pictures=classes,
-        environment=describe_environment(),
-    )
-    if judge is not None and judge.knows_classes:
-        probabilities = judgements[0].features.probabilities
-        report.predictions = np.argmax(probabilities, -1)
-        report.confidences = np.max(probabilities, -1)
-        report.class_names = judge.extractor.class_names
-        report.reference_counts = judge.reference_counts
-        report.class_counts = class_histogram(report.predictions, len(report.class_names))
-    if train is not None:
-        pool = train.take(train.draw(_NEIGHBOUR_POOL, seed=0))
-        if pool.shape[1:] == images.shape[1:]:
-            queries = images[:_QUERIES]
-            rows, distances = nearest_neighbours(
-                queries.reshape(len(queries), -1) / 255.0,
-                pool.reshape(len(pool), -1) / 255.0,
-                k=min(_NEIGHBOURS, len(pool)),
-            )
-            report.neighbour_queries = queries
-            report.neighbours = pool[rows]
-            report.neighbour_distances = distances
-    if textures is None:
-        write_gan_report(out / folder.REPORT, report)
-    else:
-        if judge is not None:
-            write_gan_report(out / "recogniser.html", report)
-        content = textures.added_to(content)
-        page = make_report(
-            title,
-            content,
-            textures.judgement,
-            textures.real,
-            textures.samples,
-            large=textures.large,
-            history=history,
-            config=config,
+    result = content if textures is None else textures.added_to(content)
+    page, other_page = out / folder.REPORT, out / _BESIDE_TEXTURES
+    made = (page, out / INFLUENCES, *([] if textures is None else [other_page]))
+    publish(out / folder.EVALUATION, result, *made, tell=tell)
+    with expendable(INFLUENCES, again):
+        save_influences(
+            out, {one.protocol.get("extractor_sha256", ""): one.influences for one in judgements}
         )
-        write_texture_report(out / folder.REPORT, page)
-    write_json(out / folder.EVALUATION, content)
+    real, drawn = _real_images(judge, train), Drawn()
+    with expendable(f"The pictures in {folder.SAMPLES}", again):
+        drawn = draw()
+        for name, shown in drawn.pictures.items():
+            save_png(out / folder.SAMPLES / f"{name}.png", shown)
+        for index, image in enumerate([] if textures is None else textures.large):
+            save_png(out / folder.SAMPLES / f"large_{index}.png", image)
+        _save_beside_real(out / folder.SAMPLES / "beside_real.png", images, real)
+    if textures is None or judge is not None:
+        place = page if textures is None else other_page
+        with expendable(place.name, again):
+            report = GANReport(
+                title=title,
+                config=config,
+                history=history,
+                evaluation=content,
+                samples=images,
+                real=real,
+                interpolation=drawn.interpolation,
+                class_pictures=drawn.classes,
+                environment=describe_environment(),
+            )
+            _add_classes(report, judge, judgements)
+            _add_neighbours(report, images, train)
+            write_gan_report(place, report)
+    if textures is not None:
+        with expendable(page.name, again):
+            texture_report = make_report(
+                title,
+                result,
+                textures.judgement,
+                textures.real,
+                textures.samples,
+                large=textures.large,
+                history=history,
+                config=config,
+            )
+            write_texture_report(page, texture_report)
+
+
+def _save_beside_real(path: pathlib.Path, images: np.ndarray, real: np.ndarray | None) -> None:
+    """Generated images at the left, real ones at the right, where both are of one shape."""
+    if real is None or real.shape[1:] != images.shape[1:]:
+        return
+    pair = [image_grid(side[:_SHOWN_SAMPLES], columns=_PICTURE_COLUMNS) for side in (images, real)]
+    gap = np.full((pair[0].shape[0], 12, pair[0].shape[2]), 255, np.uint8)
+    if pair[0].shape == pair[1].shape:
+        save_png(path, np.concatenate([pair[0], gap, pair[1]], axis=1))
+
+
+def _add_classes(report: GANReport, judge: Judge | None, judgements: Sequence[Judgement]) -> None:
+    """What the judge reads in the images."""
+    if judge is None or not judge.knows_classes:
+        return
+    probabilities = judgements[0].features.probabilities
+    report.predictions = np.argmax(probabilities, -1)
+    report.confidences = np.max(probabilities, -1)
+    report.class_names = judge.extractor.class_names
+    report.reference_counts = judge.reference_counts
+    report.class_counts = class_histogram(report.predictions, len(report.class_names))
+
+
+def _add_neighbours(report: GANReport, images: np.ndarray, train: Dataset | None) -> None:
+    """The training images that are nearest to the first of `images`, by their pixels."""
+    if train is None:
+        return
+    pool = train.take(train.draw(_NEIGHBOUR_POOL, seed=0))
+    if pool.shape[1:] != images.shape[1:]:
+        return
+    queries = images[:_QUERIES]
+    rows, distances = nearest_neighbours(
+        queries.reshape(len(queries), -1) / 255.0,
+        pool.reshape(len(pool), -1) / 255.0,
+        k=min(_NEIGHBOURS, len(pool)),
+    )
+    report.neighbour_queries = queries
+    report.neighbours = pool[rows]
+    report.neighbour_distances = distances
 
 
 def _real_images(judge: Judge | None, train: Dataset | None) -> np.ndarray | None:
@@ -329,6 +390,7 @@ def evaluate_run(
     batch_size: int = 0,
     cache: str = "",
     textures: bool = False,
+    tell: Tell = quietly,
 ) -> dict[str, Any]:
     """Judges a GAN's run again, and returns what eval.json then holds.
 
@@ -344,14 +406,17 @@ def evaluate_run(
         batch_size: images a call; 0 for as many as the config says.
         cache: folder for statistics of references; '' for none.
         textures: whether to judge them as textures too, whatever the config says.
+        tell: takes what eval.json holds before pictures and page are made.
 
     Raises:
-        InputError: no such run, checkpoint or pack.
+        InputError: no such run, checkpoint or pack, or a folder that cannot be written to.
     """
     texture_families = divide_families(families)[1]
     trained = read_gan(workdir, checkpoint, member)
     config, gan = trained.config, trained.gan
     batch_size = batch_size or config.evaluation.batch_size
+    home = trained.folder
+    out = open_folder(out or home, "--out" if out else "--workdir")
     choices = extractors or config.judge.pack
     judges: list[Judge] = []
     textures = textures or config.evaluation.textures or bool(texture_families)
@@ -364,12 +429,9 @@ def evaluate_run(
             for extractor in open_extractors(choices, reference)
         ]
     count = num_samples or num_final_samples(config)
-    home = trained.folder
     refuse_judges(home, [judge.extractor for judge in judges])
-    out = pathlib.Path(out or home)
-    out.mkdir(parents=True, exist_ok=True)
     if gan.conditioning is not None:
-        return evaluate_again(out, trained, judges[:1], count, batch_size, textures)
+        return evaluate_again(out, trained, judges[:1], count, batch_size, textures, tell)
     evaluate_gan(
         out,
         config=config.to_dict(),
@@ -387,5 +449,7 @@ def evaluate_run(
         held_out=reference,
         textures=textures,
         chosen=checkpoint == "best",
+        tell=tell,
+        again=SAME_COMMAND,
     )
     return read_json(out / folder.EVALUATION)

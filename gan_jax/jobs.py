@@ -61,6 +61,7 @@ JOBS = (
     ),
     _job("workdir", "walk", takes=f"{_OF_RUN} seed truncation frames fps walks points"),
     _job("workdir", "export_program", takes="checkpoint member"),
+    _job("workdir", "draw", needs="out", takes="checkpoint member seed texture_number seamless"),
     _job("workdir", "enlarge", needs="out", takes="checkpoint"),
     _job("workdir", "recognise", needs="out", takes=f"{_OF_RUN} extractor num_samples {_READING}"),
     _job("workdir", "gan_train_test", needs="out", takes=f"{_OF_RUN} extractor {_TESTING}"),

@@ -46,7 +46,7 @@ def test_copies_stand_last_and_flagged_in_the_terminal(tmp_path):
 
 def test_copies_stand_last_and_flagged_on_the_page_and_in_the_json(tmp_path):
     compare_runs(_with_copies(tmp_path / "runs"), tmp_path / "out")
-    page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert COPIED["text"] in page[: page.index("</header>")]
     heads = re.findall("<th>(.*?)</th>", page)
     assert heads[:5] == ["", "real", "a", "b", "copies (no rank: copied)"]
@@ -134,7 +134,7 @@ def test_verdict_and_size_are_the_first_rows(tmp_path):
         few=headline(0.3, verdict="too few images", p=0.2, error=0.2, n=20),
     )
     comparison = compare_runs(folders, tmp_path / "out")
-    page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     table = page[page.index("<tbody>") :]
     first, second, third = (
         re.findall("<td.*?>(?:<b>)?(.*?)<", row) for row in table.split("</tr>")[:3]
@@ -188,6 +188,6 @@ def test_results_without_a_headline_are_compared_by_what_they_have(tmp_path):
 
 def test_the_page_says_what_intervals_cover(tmp_path):
     compare_runs(_sized(tmp_path / "runs", a=headline(1.0), b=headline(2.0)), tmp_path / "out")
-    page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     told = "Intervals cover the images of this one training; another seed can differ by more."
     assert told in page and told in comparison_table(compare(sorted((tmp_path / "runs").iterdir())))

@@ -182,7 +182,7 @@ def test_a_failed_gate_marks_the_judge_wherever_it_speaks(tmp_path):
     assert ranks.split() == ["run", "cnn-made@01234567", "cnn@11111111", "(gate", "failed)"]
     told = f"The judge did not pass its degradation gate ({verdict})."
     assert f"Judge cnn@11111111, reference made (test). {told}" in text
-    page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert told in page and "<th>cnn@11111111 (gate failed)</th>" in page
     (group,) = json.loads((tmp_path / "out" / "comparison.json").read_text())["groups"]
     assert [judge["gate"] for judge in group["judges"]] == ["passed", verdict]
@@ -206,7 +206,7 @@ def test_what_to_be_wary_of_in_the_judge_stands_at_the_head(tmp_path, changes, t
         for n, v in (("a", 5.0), ("b", 9.0))
     ]
     assert told in _top(comparison_table(compare_runs(folders, tmp_path / "out")))
-    page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert told in page[: page.index("</header>")]
     (group,) = json.loads((tmp_path / "out" / "comparison.json").read_text())["groups"]
     assert told in group["judges"][0]["flags"][0]
@@ -235,7 +235,7 @@ def test_the_page_stands_alone(tmp_path):
     content["protocol"]["gan_jax"] = "<b>9"
     (odd / "eval.json").write_text(json.dumps(content))
     compare_runs(folders, tmp_path / "out")
-    page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert all(address.startswith(("#", "data:")) for address in addresses)
     assert "http" not in page and "@import" not in page and "url(" not in page.replace("url(#", "")
@@ -254,8 +254,8 @@ def test_the_command_line(tmp_path):
         done.stdout == comparison_table(compare([tmp_path / "runs/a", tmp_path / "runs/b"])) + "\n"
     )
     assert "(gate failed)" in done.stdout
-    assert "Page: out/comparison.html" in done.stderr
-    assert (tmp_path / "out" / "comparison.html").is_file()
+    assert "Report: out/report.html" in done.stderr
+    assert (tmp_path / "out" / "report.html").is_file()
 
     told = eval_py(tmp_path, "--compare", "--json", "runs/a", "runs/b", "out")
     assert told.returncode == 0, told.stderr

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gan_jax.comparison.comparison import Comparison, Group, compare
 from gan_jax.comparison.judge_result import JUDGED_BY_ALL
@@ -33,37 +32,45 @@ from gan_jax.comparison.table import (
 )
 from gan_jax.comparison.table import comparison_table as comparison_table
 from gan_jax.errors import InputError
-from gan_jax.files import write_json
+from gan_jax.files import open_folder
 from gan_jax.reports import webpage
 from gan_jax.reports.figures import interval_chart
+from gan_jax.reports.numbers_first import expendable, publish
+from gan_jax.workdir import EVALUATION, REPORT
 
-PAGE = "comparison.html"
 _LONGEST_CELL = 24
 
 
 def compare_runs(
-    folders: Sequence[str | os.PathLike], out: str | os.PathLike | None = None
+    folders: Sequence[str | os.PathLike],
+    out: str | os.PathLike | None = None,
+    *,
+    tell: Callable[[Comparison], None] = lambda comparison: None,
 ) -> Comparison:
-    """Compares the eval.json of several folders; writes comparison.json and comparison.html.
+    """Compares the eval.json of several folders; writes comparison.json, then report.html.
 
     Args:
         folders: of runs, as `gan_jax.comparison.comparison.compare` takes them.
         out: the folder to write into, made if it is not there; None to write nothing.
+        tell: takes the comparison before the page is made.
 
     Raises:
         InputError: no two results that measure the same, or a folder that cannot be written.
     """
     comparison = compare(folders)
-    if out is not None:
-        folder = pathlib.Path(out)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_json(folder / COMPARISON, comparison.to_dict())
-            write_comparison(folder / PAGE, comparison)
-        except OSError as error:
-            raise InputError(
-                f"--out '{out}' cannot be written ({error.strerror}): give another folder."
-            ) from error
+    if out is None:
+        tell(comparison)
+        return comparison
+    folder = open_folder(out, "--out")
+    if (folder / EVALUATION).exists():
+        raise InputError(
+            f"--out '{folder}' holds the {EVALUATION} and {REPORT} of something else: give another "
+            "folder."
+        )
+    content = comparison.to_dict()
+    publish(folder / COMPARISON, content, folder / REPORT, tell=lambda _: tell(comparison))
+    with expendable(REPORT):
+        write_comparison(folder / REPORT, comparison)
     return comparison
 
 

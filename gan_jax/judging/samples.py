@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,17 +11,25 @@ import numpy as np
 import gan_jax
 from gan_jax import workdir as folder
 from gan_jax.data import Dataset, read_images
+from gan_jax.data.array_files import ArrayFile
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.evaluation import write_results
 from gan_jax.exports.selection import selecting_recogniser
 from gan_jax.extractors.choice import open_extractors
-from gan_jax.files import read_json, write_json
+from gan_jax.files import open_folder, path_of, read_json
 from gan_jax.frozen import refuse_selector
 from gan_jax.judging.judge import make_judge
-from gan_jax.judging.statistics import Origin, Statistics, load_statistics, save_statistics
+from gan_jax.judging.statistics import (
+    Origin,
+    Statistics,
+    load_statistics,
+    open_statistics,
+    save_statistics,
+)
 from gan_jax.judging.suite import check_families
 from gan_jax.metrics import Moments, frechet_distance_from_moments
+from gan_jax.reports.numbers_first import Tell, publish, quietly
 
 
 def evaluate_samples(
@@ -40,6 +47,7 @@ def evaluate_samples(
     cache: str = "",
     statistics: str = "",
     announce: Callable[[str], None] = lambda line: None,
+    tell: Tell = quietly,
 ) -> dict[str, Any]:
     """Judges anybody's samples, and returns what eval.json then holds.
 
@@ -62,12 +70,13 @@ def evaluate_samples(
         cache: folder for statistics of references; '' for none.
         statistics: file to write the reference's statistics to; '' for none.
         announce: told, before any work, which images are the reference and the training images.
+        tell: takes what eval.json holds before the page is made.
 
     Raises:
-        InputError: images, a reference or a pack that cannot be read or do not fit together.
+        InputError: images, a reference or a pack that cannot be read or do not fit together, or
+            places that cannot be written to.
     """
     check_families(families or ())
-    out = pathlib.Path(out)
     if _is_statistics(reference) or _is_statistics(samples):
         return _compare_statistics(
             samples,
@@ -77,6 +86,7 @@ def evaluate_samples(
             part={"split": reference_split, "divide": divide},
             batch_size=batch_size,
             announce=announce,
+            tell=tell,
         )
     real = read_images(reference, split=reference_split, divide=divide)
     options: dict[str, Any] = {}
@@ -95,6 +105,9 @@ def evaluate_samples(
     for extractor in opened:
         extractor.check_shape(judged.image_shape)
     refuse_selector(selecting_recogniser(samples), opened)
+    out = open_folder(out, "--out")
+    if statistics:
+        open_statistics(statistics)
     images = judged.take(np.arange(len(judged)))
     with progress_bar("features", 0, " images") as bar:
         done = _counting(bar)
@@ -106,12 +119,6 @@ def evaluate_samples(
             judge.judge(images, families=families, training=known, complete=True)
             for judge in judges
         ]
-    if statistics:
-        judge = judges[0]
-        save_statistics(
-            statistics, Moments.of(judge.features.semantic), judge.origin, seed=judge.seed
-        )
-    out.mkdir(parents=True, exist_ok=True)
     write_results(
         out,
         images=images,
@@ -122,7 +129,13 @@ def evaluate_samples(
         train=known,
         config={},
         history=[],
+        tell=tell,
     )
+    if statistics:
+        judge = judges[0]
+        save_statistics(
+            statistics, Moments.of(judge.features.semantic), judge.origin, seed=judge.seed
+        )
     return read_json(out / folder.EVALUATION)
 
 
@@ -154,22 +167,22 @@ def _counting(bar: Any) -> Any:
 
 def _is_statistics(path: str) -> bool:
     """Whether this is an npz file with 'mu' and 'sigma', which images are not stored under."""
-    file = pathlib.Path(path).expanduser()
-    if file.suffix != ".npz" or not zipfile.is_zipfile(file):
+    file = path_of(path)
+    if file.suffix.lower() != ".npz" or not file.is_file():
         return False
-    with zipfile.ZipFile(file) as archive:
-        return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+    return {"mu", "sigma"} <= set(ArrayFile(file).keys)
 
 
 def _compare_statistics(
     samples: str,
     reference: str,
     extractors: str,
-    out: pathlib.Path,
+    out: str | pathlib.Path,
     *,
     part: dict[str, Any],
     batch_size: int,
     announce: Callable[[str], None],
+    tell: Tell,
 ) -> dict[str, Any]:
     """The Frechet distance where one side, or both, are statistics."""
     real_images = None if _is_statistics(reference) else read_images(reference, **part)
@@ -180,6 +193,7 @@ def _compare_statistics(
             f"--extractor={extractors}: statistics are of one extractor; give the one of theirs."
         )
     extractor = open_extractors(extractors, real_images)[0]
+    out = open_folder(out, "--out")
     record = extractor.record
     expected = Origin(extractor.digest, record["layers"]["semantic"], record["preprocessing"])
 
@@ -211,7 +225,6 @@ def _compare_statistics(
         "samples": samples,
         "gan_jax": gan_jax.__version__,
     }
-    out.mkdir(parents=True, exist_ok=True)
     content = {"metrics": {"fd_all": entry}, "protocol": protocol}
-    write_json(out / folder.EVALUATION, content)
+    publish(out / folder.EVALUATION, content, tell=tell)
     return content

@@ -18,14 +18,14 @@ from gan_jax.classes.sampling import asked_labels
 from gan_jax.config import num_final_samples
 from gan_jax.data import Dataset
 from gan_jax.environment import describe_environment
-from gan_jax.files import write_json
 from gan_jax.images import image_grid, save_png
-from gan_jax.judging.influences import save_influences
+from gan_jax.judging.influences import INFLUENCES, save_influences
 from gan_jax.judging.judge import Judge
 from gan_jax.logs import read_history
 from gan_jax.members.plan import Member
 from gan_jax.members.report import MembersReport, write_members_report
 from gan_jax.members.results import MemberResult, members_content
+from gan_jax.reports.numbers_first import expendable, publish
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.saved_config import plain
 from gan_jax.state import GAN
@@ -92,7 +92,7 @@ def evaluate_members(
     judge: Judge | None,
     train: Dataset,
 ) -> None:
-    """Writes eval.json of each member and of all, the last pictures, and report.html.
+    """Writes eval.json of each member with its last pictures, eval.json of all, and report.html.
 
     The numbers of a member are those of a single run of its seed.
 
@@ -117,6 +117,7 @@ def evaluate_members(
             continue
         drawn = draw_member(config, gan, ema, member, train, count)
         metrics, protocol, content = {}, {}, {"metrics": {}, "protocol": {}}
+        influences: dict[str, Any] = {}
         if judge is not None:
             judgement = judge_asked(
                 judge,
@@ -129,19 +130,20 @@ def evaluate_members(
             )
             content = judgement.content()
             metrics, protocol = judgement.metrics, judgement.protocol
-            if parallel.is_main_process():
-                save_influences(place, {protocol["extractor_sha256"]: judgement.influences})
+            influences = {protocol["extractor_sha256"]: judgement.influences}
         collapsed = [row["eval/collapsed"] for row in history if "eval/collapsed" in row]
         result = MemberResult(member, None, bool(collapsed and collapsed[-1] == 1), metrics)
         looks.append(_Look(result, drawn.images[:_REPORTED_SAMPLES], protocol))
         if parallel.is_main_process():
-            save_png(
-                place / folder.SAMPLES / "final.png", image_grid(drawn.images[:_SHOWN_SAMPLES])
-            )
-            write_json(
+            publish(
                 place / folder.EVALUATION,
                 content | {"protocol": protocol | {"step": step}},
+                place / INFLUENCES,
             )
+            with expendable(f"What lies beside {place / folder.EVALUATION}"):
+                save_influences(place, influences)
+                grid = image_grid(drawn.images[:_SHOWN_SAMPLES])
+                save_png(place / folder.SAMPLES / "final.png", grid)
     if not parallel.is_main_process():
         return
     protocol = next((look.protocol for look in looks if look.protocol), {})
@@ -149,17 +151,19 @@ def evaluate_members(
         [look.result for look in looks],
         protocol | {"step": step, "images": count},
     )
-    write_members_report(
-        workdir / folder.REPORT,
-        MembersReport(
-            title=f"{config.model.name} on {train.name}",
-            config=plain(config),
-            content=content,
-            histories=[
-                read_history(workdir / folder.MEMBERS / member.folder) for member in members
-            ],
-            samples=[look.samples for look in looks],
-            environment=describe_environment(),
-        ),
-    )
-    write_json(workdir / folder.EVALUATION, content)
+    page = workdir / folder.REPORT
+    publish(workdir / folder.EVALUATION, content, page)
+    with expendable(page.name):
+        write_members_report(
+            page,
+            MembersReport(
+                title=f"{config.model.name} on {train.name}",
+                config=plain(config),
+                content=content,
+                histories=[
+                    read_history(workdir / folder.MEMBERS / member.folder) for member in members
+                ],
+                samples=[look.samples for look in looks],
+                environment=describe_environment(),
+            ),
+        )

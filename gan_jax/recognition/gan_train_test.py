@@ -25,7 +25,7 @@ from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.environment import describe_environment
 from gan_jax.errors import InputError
 from gan_jax.factory import count_steps
-from gan_jax.files import read_json, write_json
+from gan_jax.files import open_folder, read_json, write_json
 from gan_jax.judging.protocol import make_protocol
 from gan_jax.loop import StopSignal
 from gan_jax.pixels import PREPROCESSING
@@ -34,6 +34,7 @@ from gan_jax.recognition.gan_train_test_report import write_gan_train_test_repor
 from gan_jax.recognition.gan_train_test_results import SeedResult, summarise_seeds
 from gan_jax.recognition.labelled import Experiment, Labelled
 from gan_jax.recognition.leakage import check_held_out
+from gan_jax.reports.numbers_first import Tell, expendable, publish, quietly
 from gan_jax.saved_config import plain
 from gan_jax.session import say
 
@@ -49,6 +50,7 @@ def run_gan_train_test(
     num_seeds: int = 3,
     num_images: int = 0,
     num_steps: int = 0,
+    tell: Tell = quietly,
 ) -> dict[str, Any]:
     """Trains two recognisers a seed, and returns what gan_train_test.json then holds.
 
@@ -62,18 +64,19 @@ def run_gan_train_test(
         num_images: to train on, of either kind; 0 for as many as there are real ones, or generated
             ones if these are fewer.
         num_steps: of each training; 0 for as many as the config asks for with so many images.
+        tell: takes what gan_train_test.json holds before the page is made.
 
     Raises:
         InputError: numbers out of range, images that do not fit together, a test set that is not
             held out, or a folder with other results.
         Interrupted: SIGTERM or Ctrl-C; the seeds that were finished are kept.
     """
-    out = pathlib.Path(out)
     if num_seeds < 1 or num_steps < 0:
         raise InputError(
             f"--seeds is {num_seeds} and --num_steps {num_steps}: expected 1 or more seeds, and "
             "steps above 0, or 0 for as many as the config asks for."
         )
+    out = open_folder(out, "--out")
     train, test = experiment.train, experiment.test
     _check_real(train, test)
     count = _count(experiment, num_images)
@@ -99,16 +102,18 @@ def run_gan_train_test(
     content["seeds"] = [result.to_dict() for result in ordered]
     content["notes"] = _notes(experiment, ordered, count, shared)
     content["protocol"] = protocol | {"seeds": list(range(num_seeds))}
-    pictures = pictures or experiment.draw(0, count)
-    write_gan_train_test_report(
-        out / folder.REPORT,
-        content,
-        title=experiment.title,
-        generated=_rows(pictures, experiment.class_names),
-        real=_rows(Labelled(train_images, train.labels), experiment.class_names),
-        environment=describe_environment(),
-    )
-    write_json(out / RESULT, content)
+    page = out / folder.REPORT
+    publish(out / RESULT, content, page, tell=tell)
+    with expendable(page.name):
+        pictures = pictures or experiment.draw(0, count)
+        write_gan_train_test_report(
+            page,
+            content,
+            title=experiment.title,
+            generated=_rows(pictures, experiment.class_names),
+            real=_rows(Labelled(train_images, train.labels), experiment.class_names),
+            environment=describe_environment(),
+        )
     return content
 
 
@@ -195,14 +200,9 @@ def _finished(out: pathlib.Path, num_seeds: int, protocol: dict[str, Any]) -> di
     """The seeds that are done in a folder, by seed; the folder is made.
 
     Raises:
-        InputError: they are of another experiment, or the folder cannot be written.
+        InputError: they are of another experiment.
     """
-    try:
-        (out / SEEDS).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"--out '{out}' cannot be written ({error.strerror}): give another place."
-        ) from error
+    (out / SEEDS).mkdir(exist_ok=True)
     found = {}
     for seed in range(num_seeds):
         path = _seed_file(out, seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -106,15 +107,18 @@ def held_out(recogniser: Extractor, fingerprint: str) -> str:
 
 
 def command_for_another(recognisers: Sequence[Extractor]) -> str:
-    """The command that trains a recogniser like the first with a seed that none of them has."""
+    """How to train a recogniser like the first with a seed that none of them has."""
     record = recognisers[0].record
     seeds = {pack.record.get("training", {}).get("seed") for pack in recognisers}
     seed = next(number for number in range(len(seeds) + 1) if number not in seeds)
     name = record["name"].replace("-", "_")
-    return (
-        f"python train.py --config configs/{name}.py --config.seed={seed} "
-        f"--workdir runs/{name}_{seed}"
-    )
+    config, workdir = pathlib.Path("configs", f"{name}.py"), f"runs/{name}_{seed}"
+    if not config.is_file():
+        return (
+            f"the config that {recognisers[0].stamp} was trained with, as its pack.json tells, "
+            f"with --config.seed={seed} --workdir {workdir}"
+        )
+    return f"python train.py --config {config} --config.seed={seed} --workdir {workdir}"
 
 
 def difference(first: Extractor, other: Extractor) -> str:

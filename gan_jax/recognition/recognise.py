@@ -17,7 +17,7 @@ from gan_jax.environment import describe_environment
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import Source
 from gan_jax.extractors.pack import Extractor
-from gan_jax.files import write_json
+from gan_jax.files import open_folder
 from gan_jax.judging.samples import resizing_options
 from gan_jax.recognition.files import SELECTED, TABLE, write_pictures, write_selected, write_table
 from gan_jax.recognition.reading import (
@@ -35,6 +35,7 @@ from gan_jax.recognition.results import (
     selection_entry,
 )
 from gan_jax.recognition.selection import select_surest
+from gan_jax.reports.numbers_first import Tell, expendable, publish, quietly
 
 RESULT = "recognition.json"
 _WANTED = 3
@@ -72,6 +73,7 @@ def recognise_run(
     num_samples: int = 0,
     select: int = 0,
     batch_size: int = 0,
+    tell: Tell = quietly,
 ) -> dict[str, Any]:
     """Reads the images of a GAN's run, and returns what recognition.json then holds.
 
@@ -83,9 +85,11 @@ def recognise_run(
         num_samples: how many images; 0 for as many as the run's config judges.
         select: how many images to keep that the first recogniser is surest of; 0 for none.
         batch_size: images a call; 0 for as many as the config says.
+        tell: takes what recognition.json holds before the other files are made.
 
     Raises:
-        InputError: no such run, checkpoint or pack, or images that a pack does not take.
+        InputError: no such run, checkpoint or pack, images that a pack does not take, or a folder
+            that cannot be written to.
     """
     drawing = Source(workdir, checkpoint=checkpoint, member=member, batch_size=batch_size).open()
     config, train = drawing.trained.config, drawing.trained.train
@@ -107,6 +111,7 @@ def recognise_run(
         out,
         select=select,
         batch_size=batch_size or config.evaluation.batch_size,
+        tell=tell,
     )
 
 
@@ -121,6 +126,7 @@ def recognise_samples(
     resize: str = "",
     select: int = 0,
     batch_size: int = 500,
+    tell: Tell = quietly,
 ) -> dict[str, Any]:
     """Reads anybody's images, and returns what recognition.json then holds.
 
@@ -134,10 +140,11 @@ def recognise_samples(
         reference_split: which part of them.
         divide: whether a set without parts is divided, as a run divides its data set.
         resize: how to bring images to the recognisers' size; '' refuses other sizes.
-        select, batch_size: as in `recognise_run`.
+        select, batch_size, tell: as in `recognise_run`.
 
     Raises:
-        InputError: images or packs that cannot be read, or do not fit together.
+        InputError: images or packs that cannot be read, or do not fit together, or a folder that
+            cannot be written to.
     """
     recognisers = open_recognisers(extractors)
     options = resizing_options(recognisers[0], resize) if resize else {}
@@ -160,7 +167,7 @@ def recognise_samples(
         own_names=() if given.labels is None else given.label_names,
     )
     return recognise_images(
-        subject, recognisers, real, out, select=select, batch_size=batch_size or 500
+        subject, recognisers, real, out, select=select, batch_size=batch_size or 500, tell=tell
     )
 
 
@@ -172,9 +179,10 @@ def recognise_images(
     *,
     select: int = 0,
     batch_size: int = 500,
+    tell: Tell = quietly,
 ) -> dict[str, Any]:
     """Reads images that are at hand; arguments as in `recognise_run`, and held-out real images."""
-    out, names = pathlib.Path(out), recognisers[0].class_names
+    names = recognisers[0].class_names
     if select and not 1 <= select <= len(subject.images):
         raise InputError(
             f"--keep is {select}; expected 1 to {len(subject.images)}, the number of images."
@@ -182,12 +190,7 @@ def recognise_images(
     missing = _missing_recognisers(recognisers, bool(select))
     real, real_labels = _reference(recognisers, reference, missing)
     labels = _given_labels(subject, names, missing)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"--out '{out}' cannot be written ({error.strerror}): give another folder."
-        ) from error
+    out = open_folder(out, "--out")
     readings = read(recognisers, subject.images, batch_size=batch_size)
     real_readings = None if real is None else read(recognisers, real, batch_size=batch_size)
     content: dict[str, Any] = {
@@ -215,25 +218,28 @@ def recognise_images(
     content["protocol"] = recognition_protocol(
         subject.protocol, recognisers, images=len(subject.images), reference=reference
     )
+    page = out / folder.REPORT
+    publish(out / RESULT, content, page, out / TABLE, out / SELECTED, tell=tell)
     write_table(out / TABLE, recognisers, readings, files=subject.files, labels=labels)
-    write_pictures(out / folder.SAMPLES, subject.images, readings)
     if selection is not None:
         write_selected(out / SELECTED, subject.images, selection, names)
-    write_recognition_report(
-        out / folder.REPORT,
-        RecognitionReport(
-            title=subject.title,
-            content=content,
-            class_names=names,
-            images=subject.images,
-            readings=readings,
-            real_confidences=None if real_readings is None else real_readings.confidences,
-            labels=labels,
-            selected=None if selection is None else selection.rows,
-            environment=describe_environment(),
-        ),
-    )
-    write_json(out / RESULT, content)
+    with expendable(f"The pictures in {folder.SAMPLES}"):
+        write_pictures(out / folder.SAMPLES, subject.images, readings)
+    with expendable(page.name):
+        write_recognition_report(
+            page,
+            RecognitionReport(
+                title=subject.title,
+                content=content,
+                class_names=names,
+                images=subject.images,
+                readings=readings,
+                real_confidences=None if real_readings is None else real_readings.confidences,
+                labels=labels,
+                selected=None if selection is None else selection.rows,
+                environment=describe_environment(),
+            ),
+        )
     return content
 
 

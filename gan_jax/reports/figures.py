@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import html
+import importlib
 import io
+import logging
 import math
+import os
 import re
+import sys
 import warnings
 from collections.abc import Sequence
 
 import numpy as np
+
+from gan_jax.names import printable
 
 BLUE, ORANGE, GREY = "#3d85c6", "#dd7a2f", "#8b9099"
 
@@ -60,7 +67,7 @@ def line_chart(title: str, series: Sequence[Series], *, ylabel: str, percent=Fal
     axes.set_xlabel("training step", parse_math=False)
     axes.set_ylabel(ylabel, parse_math=False)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.locator_params(axis="x", nbins=6)
+    axes.locator_params(axis="x", nbins=6, integer=True)
     if len(series) > 1:
         add_legend(axes, len(series))
     return svg(figure, title)
@@ -75,6 +82,7 @@ def class_chart(title: str, names: Sequence[str], generated, real=None) -> str:
       generated: counts [k].
       real: counts [k], or None.
     """
+    names = [printable(name) for name in names]
     count = len(names)
     longest = max(map(len, names))
     turned = count * longest > 60
@@ -145,6 +153,7 @@ def interval_chart(
         logarithmic(axes.xaxis, axes.set_xscale, (1.0,) if wide else (1.0, 2.0, 5.0))
     else:
         axes.locator_params(axis="x", nbins=6)
+    names = [printable(name) for name in names]
     short = [name if len(name) <= 28 else "…" + name[-27:] for name in names]
     axes.set_yticks(np.arange(len(names)), short)
     for label in axes.get_yticklabels():
@@ -180,8 +189,10 @@ def _percent(counts) -> np.ndarray:
 
 def new_figure(title: str, width: float, height: float):
     """A figure of its own, outside pyplot's global state; matplotlib loads on first use."""
+    _load_matplotlib()
     from matplotlib.figure import Figure
 
+    title = printable(title)
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot()
@@ -197,6 +208,23 @@ def new_figure(title: str, width: float, height: float):
     axes.grid(axis="y", color=GREY, alpha=0.25, lw=0.6)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def _load_matplotlib() -> None:
+    """Imports matplotlib, which refuses to be where MPLBACKEND names a backend that is not there.
+
+    That is a notebook's or a window's; what is drawn here needs none.
+    """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # of folders and fonts it cannot keep
+    if "matplotlib" in sys.modules or "MPLBACKEND" not in os.environ:
+        return
+    chosen = os.environ.pop("MPLBACKEND")
+    try:
+        matplotlib = importlib.import_module("matplotlib")
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = chosen
+    finally:
+        os.environ["MPLBACKEND"] = chosen
 
 
 def logarithmic(axis, set_scale, subs=(1.0, 2.0, 5.0)) -> None:

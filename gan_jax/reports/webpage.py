@@ -18,6 +18,7 @@ from PIL import Image
 
 from gan_jax.files import write_text
 from gan_jax.images import displayable, grid_columns, image_grid, png_bytes, to_pil
+from gan_jax.names import printable
 
 _GRID_BYTES = 420_000
 _TILE_BYTES = 7_000
@@ -102,8 +103,8 @@ dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
 
 
 def escape(text) -> str:
-    """Any value as text that is safe inside HTML."""
-    return html.escape(str(text))
+    """Any value as text that is safe inside HTML, whatever bytes a name came from."""
+    return html.escape("\n".join(map(printable, str(text).split("\n"))))
 
 
 def number(value, digits: int = 3) -> str:

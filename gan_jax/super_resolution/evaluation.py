@@ -17,7 +17,6 @@ from gan_jax.data import Dataset, load
 from gan_jax.environment import describe_environment
 from gan_jax.errors import InputError
 from gan_jax.factory import count_steps
-from gan_jax.files import write_json
 from gan_jax.frozen import in_the_loop
 from gan_jax.images import image_grid, save_png
 from gan_jax.judging.judge import Judge, Judgement, make_judge
@@ -27,6 +26,14 @@ from gan_jax.logs import read_history
 from gan_jax.metrics.texture.headline import HEADLINE
 from gan_jax.parallel import is_main_process
 from gan_jax.pixels import to_float, to_uint8
+from gan_jax.reports.numbers_first import (
+    SAME_COMMAND,
+    Tell,
+    expendable,
+    judging,
+    publish,
+    quietly,
+)
 from gan_jax.sampling import generate_images
 from gan_jax.saved_config import plain
 from gan_jax.state import GAN, create_gan_state
@@ -235,8 +242,10 @@ def evaluate_super_resolution(
     pixel: tuple[GAN, Any],
     held_out: HeldOut,
     train: Dataset,
+    tell: Tell = quietly,
+    again: str = "",
 ) -> dict[str, Any]:
-    """Writes eval.json, report.html and a picture into `out`; returns what eval.json holds.
+    """Writes eval.json, a picture and report.html into `out`; returns what eval.json holds.
 
     Headline, flags and metrics are the adversarial network's. Under 'contenders' stand the metrics
     of all, under 'headlines' their headlines, with those of the originals themselves, which is what
@@ -252,6 +261,11 @@ def evaluate_super_resolution(
         pixel: the same network with the pixel loss alone, and its averaged variables.
         held_out: images to enlarge.
         train: what it was trained on.
+        tell: takes what eval.json holds before picture and page are made.
+        again: the command that makes these again; '' for that which judges the run.
+
+    Raises:
+        OSError: eval.json cannot be written; its content has been told.
     """
     images = {
         BICUBIC: held_out.interpolated(),
@@ -276,23 +290,25 @@ def evaluate_super_resolution(
     }
     if not is_main_process():
         return content
-    shown = [images[name] for name in (BICUBIC, PIXEL_LOSS, ADVERSARIAL)]
-    save_png(out / folder.SAMPLES / "final.png", side_by_side(held_out, shown))
-    small = np.asarray(to_uint8(held_out.small[:_SHOWN]))
-    rows = [repeat_pixels(small, held_out.factor), *(found[:_SHOWN] for found in images.values())]
-    write_super_resolution_report(
-        out / folder.REPORT,
-        SuperResolutionReport(
-            title=f"x{held_out.factor} on {train.name}",
-            content=content,
-            pictures=np.stack(rows),
-            names=(f"given (1/{held_out.factor})", *images),
-            config=plain(config),
-            history=read_history(run),
-            environment=describe_environment(),
-        ),
-    )
-    write_json(out / folder.EVALUATION, content)
+    page, again = out / folder.REPORT, again or judging(run)
+    publish(out / folder.EVALUATION, content, page, tell=tell)
+    with expendable(f"The picture in {folder.SAMPLES}", again):
+        shown = [images[name] for name in (BICUBIC, PIXEL_LOSS, ADVERSARIAL)]
+        save_png(out / folder.SAMPLES / "final.png", side_by_side(held_out, shown))
+    with expendable(page.name, again):
+        small = repeat_pixels(np.asarray(to_uint8(held_out.small[:_SHOWN])), held_out.factor)
+        write_super_resolution_report(
+            page,
+            SuperResolutionReport(
+                title=f"x{held_out.factor} on {train.name}",
+                content=content,
+                pictures=np.stack([small, *(found[:_SHOWN] for found in images.values())]),
+                names=(f"given (1/{held_out.factor})", *images),
+                config=plain(config),
+                history=read_history(run),
+                environment=describe_environment(),
+            ),
+        )
     return content
 
 
@@ -341,6 +357,7 @@ def evaluate_again(
     count: int,
     batch_size: int,
     textures: bool,
+    tell: Tell = quietly,
 ) -> dict[str, Any]:
     """`evaluate_super_resolution` of a run that was read back.
 
@@ -351,6 +368,7 @@ def evaluate_again(
         count: images to enlarge.
         batch_size: images a call.
         textures: whether to judge as textures.
+        tell: takes what eval.json holds before picture and page are made.
     """
     config, gan, train = trained.config, trained.gan, trained.train
     test = load(config.dataset, "test")
@@ -366,4 +384,6 @@ def evaluate_again(
         pixel=read_pixel(trained.folder, config, gan, train),
         held_out=hold_out(test, gan, extractor, **options),
         train=train,
+        tell=tell,
+        again=SAME_COMMAND,
     )

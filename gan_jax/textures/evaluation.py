@@ -19,11 +19,12 @@ from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError, nearest
 from gan_jax.extractors.choice import open_extractors
 from gan_jax.extractors.pack import Extractor
-from gan_jax.files import write_json
+from gan_jax.files import open_folder
 from gan_jax.judging import suite
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser
 from gan_jax.metrics.texture.spectrum import radial_spectrum
 from gan_jax.models.texture import TextureGenerator
+from gan_jax.reports.numbers_first import Tell, expendable, publish, quietly
 from gan_jax.textures.crops import (
     MOST_CROPS,
     Cutting,
@@ -72,6 +73,7 @@ def evaluate_textures(
     extractor: str = "",
     families: Sequence[str] | None = None,
     cutting: Cutting = _AS_THEY_ARE,
+    tell: Tell = quietly,
 ) -> dict[str, Any]:
     """Compares one texture, or set of textures, with another; returns what eval.json then holds.
 
@@ -85,12 +87,13 @@ def evaluate_textures(
         extractor: see `gan_jax.extractors.choice`; '' for none, which leaves out what needs one.
         families: of texture metrics, see `gan_jax.textures.suite`; None for all.
         cutting: how both sides are cut into crops.
+        tell: takes what eval.json holds before the page is made.
 
     Raises:
-        InputError: images that cannot be read, do not fit together or are too few or too small.
+        InputError: images that cannot be read, do not fit together or are too few or too small, or
+            a folder that cannot be written to.
     """
     check_texture_families(families or ())
-    out = pathlib.Path(out)
     sides = (
         open_side(samples, "all", cutting),
         open_side(reference, reference_split or usual_split(reference), cutting),
@@ -98,6 +101,7 @@ def evaluate_textures(
     check_channels(sides)
     size = crop_size(sides, cutting)
     images, real = (cut_crops(side, size, cutting) for side in sides)
+    out = open_folder(out, "--out")
     judge = _open_cnn(extractor, Dataset(sides[1].name, sides[1].split, images=real))
     cut = [_is_cut(side, crops) for side, crops in zip(sides, (images, real))]
     judgement = _judge(real, images, judge, families, cutting.seed, crops=cut[0])
@@ -114,12 +118,11 @@ def evaluate_textures(
         "versions": library_versions(),
     }
     content = judgement.content() | {"protocol": protocol}
-    out.mkdir(parents=True, exist_ok=True)
-    report = make_report(
-        f"{sides[0].name} against {sides[1].name}", content, judgement, real, images
-    )
-    write_texture_report(out / folder.REPORT, report)
-    write_json(out / folder.EVALUATION, content)
+    page = out / folder.REPORT
+    publish(out / folder.EVALUATION, content, page, tell=tell)
+    with expendable(page.name):
+        title = f"{sides[0].name} against {sides[1].name}"
+        write_texture_report(page, make_report(title, content, judgement, real, images))
     return content
 
 
