@@ -1,4 +1,4 @@
-"""Names of files and folders as text that can be printed, written and shown."""
+"""Names of files, and what errors say of them, as text that can be printed, written and shown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import unicodedata
 
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control, surrogate, line and paragraph separator
+_MOST_TOLD = 200  # characters of an error: some repeat what they found in the file
 _FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF  # how Python keeps a byte that is not UTF-8
 
 
@@ -27,3 +28,10 @@ def _escaped(character: str) -> str:
     if _FIRST_BYTE <= ord(character) <= _LAST_BYTE:
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, with its kind, in one short line."""
+    text = (str(error).splitlines() or [""])[0]
+    told = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return printable(told if len(told) <= _MOST_TOLD else f"{told[:_MOST_TOLD]}...")

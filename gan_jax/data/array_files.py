@@ -21,13 +21,14 @@ import tqdm
 
 from gan_jax import machine
 from gan_jax.data.progress import progress_bar
-from gan_jax.data.zips import first_line, open_member, open_zip
+from gan_jax.data.zips import open_member, open_zip
 from gan_jax.errors import InputError
-from gan_jax.names import printable
+from gan_jax.names import first_line, printable
 from gan_jax.opening import open_regular
 
 _MOST_HEADER = 10_000  # bytes, NumPy's own limit
 _MOST_DIMENSIONS = 32
+_LAST_LETTER = 0x10FFFF
 _MOST_SIDE = 2**48  # of an empty array
 _KINDS = "biufcUS"  # plain numbers and texts
 _READERS = {
@@ -125,8 +126,16 @@ class ArrayFile:
         What is over the limit in an .npz file is memory-mapped where it is not packed.
 
         Raises:
-            InputError: as `header`; packed and over the memory limit.
+            InputError: as `header`; packed and over the memory limit; texts that are none.
         """
+        array = self._read(key)
+        if array.dtype.kind == "U" and array.size:  # NumPy itself fails on others
+            letters = np.ascontiguousarray(array).view(array.dtype.str[0] + "u4")
+            if letters.max() > _LAST_LETTER:
+                raise InputError(f"{self.where(key)} holds no valid texts: write it again.")
+        return array
+
+    def _read(self, key: str) -> np.ndarray:
         where = self.where(key)
         if self._files:
             with _opened(self._files[key], where) as file:
@@ -221,7 +230,7 @@ def _header_of(start: bytes, held: int, where: str) -> Header:
             f"{where} holds {printable(str(dtype))}: it must be a plain array of numbers, not "
             "pickled objects or a table; write it again."
         )
-    header = Header(tuple(shape), dtype, fortran, stream.tell())
+    header = Header(tuple(int(side) for side in shape), dtype, bool(fortran), stream.tell())
     there = held - header.offset
     if len(shape) > _MOST_DIMENSIONS or not all(0 <= side <= _MOST_SIDE for side in shape):
         declared = "which no array has"

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from gan_jax import machine
 from gan_jax.errors import InputError
-from gan_jax.names import printable
+from gan_jax.names import first_line, printable
 from gan_jax.opening import decoded_bytes, open_picture
 
 EXTENSIONS = frozenset(
@@ -172,8 +172,7 @@ def _unreadable(path: pathlib.Path | ImageFile, error: Exception) -> InputError:
             f"image '{printable(str(path))}' cannot be read: {error.strerror}: mend that, or "
             "remove the image."
         )
-    reason = (str(error).splitlines() or [""])[0].split(" <_io.")[0].replace(repr(str(path)), "it")
+    reason = first_line(error).split(" <_io.")[0].replace(repr(str(path)), "it")
     return InputError(
-        f"image '{printable(str(path))}' cannot be read ({type(error).__name__}: "
-        f"{printable(reason)}): replace or remove it."
+        f"image '{printable(str(path))}' cannot be read ({reason}): replace or remove it."
     )

@@ -23,9 +23,8 @@ from gan_jax.data.labels import check_count, int32_labels
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.progress import progress_bar
 from gan_jax.data.sources import ArraySource, JoinedSource, make_dataset
-from gan_jax.data.zips import first_line
 from gan_jax.errors import InputError
-from gan_jax.names import printable
+from gan_jax.names import first_line, printable
 from gan_jax.opening import open_regular
 
 _FILE_NAME = re.compile(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gan_jax import machine
 from gan_jax.errors import InputError
-from gan_jax.names import printable
+from gan_jax.names import first_line, printable
 from gan_jax.opening import open_regular
 
 _SKIPPED = "__MACOSX"  # what macOS adds to a zip
@@ -132,12 +132,6 @@ class ZippedFiles:
         """
         with open_member(self.archive, self.archive.getinfo(self.inner), str(self)) as file:
             return file.read()
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, with its kind, in one line."""
-    text = (str(error).splitlines() or [""])[0]
-    return printable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 def _hidden(name: str) -> bool:
