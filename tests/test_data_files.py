@@ -379,7 +379,7 @@ def test_ambiguous_and_empty_folders(tmp_path):
     fails("both images .'b.png'. and folders", config)
     fails("is a file", {**config, "path": f"{tmp_path}/b.png"})
     (tmp_path / "b.png").unlink()
-    fails("leaves no image of 1 for the 'test' split", {**config, "test_fraction": 0.0}, "test")
+    fails("test_fraction 0 holds no image out", {**config, "test_fraction": 0.0}, "test")
 
 
 def test_test_classes_must_be_training_classes(tmp_path):

@@ -176,7 +176,7 @@ def read_idx(path: pathlib.Path, header: _Header, memory_limit: int) -> np.ndarr
         if not header.gzipped:
             return np.memmap(path, header.dtype, "r", header.offset, header.shape)
         raise InputError(
-            f"'{printable(path)}' unpacks to {header.nbytes / 2**20:,.0f} MiB, over "
+            f"'{printable(path)}' unpacks to {header.nbytes / 2**20:,.1f} MiB, over "
             "dataset.memory_limit_mb, and a gzipped file cannot be streamed: gunzip it, or raise "
             "the limit."
         )

@@ -7,6 +7,7 @@ A .npy file, alone or in a folder, can be larger than memory: it is then memory-
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,16 +24,15 @@ from gan_jax.data.split import split_indices
 from gan_jax.errors import InputError
 from gan_jax.names import printable
 
-# The images' name and the labels', of a part and of a whole set; the first that fit are taken.
-_DIVIDED_KEYS = (("x_{}", "y_{}"), ("X_{}", "y_{}"), ("{}_images", "{}_labels"))
+# The images' name, and the labels' of which the first that is there is taken.
+_DIVIDED_KEYS = (("x_{}", ("y_{}",)), ("X_{}", ("y_{}",)), ("{}_images", ("{}_labels",)))
 _WHOLE_KEYS = (
-    ("images", "labels"),
-    ("image", "label"),
-    ("x", "y"),
-    ("X", "y"),
-    ("data", "labels"),
-    ("data", "targets"),
-    ("arr_0", "arr_1"),
+    ("images", ("labels",)),
+    ("image", ("label",)),
+    ("x", ("y",)),
+    ("X", ("y",)),
+    ("data", ("labels", "targets")),
+    ("arr_0", ("arr_1",)),
 )
 _CLASS_NAMES = "class_names"
 _VALIDATION = ("val", "valid", "validation")
@@ -49,23 +49,27 @@ class _Keys(NamedTuple):
 def _find_keys(file: ArrayFile) -> dict[str, _Keys]:
     """The keys of each part: {'train': ..., 'test': ...} or, undivided, {'all': ...}."""
     keys = file.keys
-    for image_key, label_key in _DIVIDED_KEYS:
-        found = {}
-        for part in ("train", "test", *_VALIDATION):
-            images, labels = image_key.format(part), label_key.format(part)
-            if images in keys:
-                found[part] = _Keys(images, labels if labels in keys else None)
+    for images, labels in _DIVIDED_KEYS:
+        found = {
+            part: _Keys(images.format(part), _first([name.format(part) for name in labels], keys))
+            for part in ("train", "test", *_VALIDATION)
+            if images.format(part) in keys
+        }
         if found:
             return _two_parts(file, found)
     for images, labels in _WHOLE_KEYS:
         if images in keys:
-            return {"all": _Keys(images, labels if labels in keys else None)}
+            return {"all": _Keys(images, _first(labels, keys))}
     if len(keys) == 1:
         return {"all": _Keys(keys[0], None)}
     raise InputError(
         f"'{printable(file.path)}' holds {printable(', '.join(keys[:8])) or 'no arrays'}: expected "
         f"arrays named {_EXPECTED}."
     )
+
+
+def _first(names: Sequence[str], keys: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in keys), None)
 
 
 def _two_parts(file: ArrayFile, found: dict[str, _Keys]) -> dict[str, _Keys]:

@@ -47,11 +47,29 @@ def split_indices(
         held_out = _held_out(keys(), labels, test_fraction)
     indices = np.flatnonzero(held_out if split == "test" else ~held_out)
     if len(indices) == 0:
-        raise InputError(
-            f"dataset.test_fraction {test_fraction} leaves no image of {num_examples} for the "
-            f"'{split}' split: give another fraction, or more images that are not all the same."
-        )
+        raise InputError(_nothing_left(keys, num_examples, split, test_fraction))
     return indices
+
+
+def _nothing_left(
+    keys: Callable[[], np.ndarray], num_examples: int, split: str, test_fraction: float
+) -> str:
+    """Why a split is empty, and what helps."""
+    if test_fraction == 0:
+        return (
+            "dataset.test_fraction 0 holds no image out for testing: give a larger one, such as "
+            "0.1."
+        )
+    if num_examples == 1:
+        reason = "there is 1 image only"
+    elif len(np.unique(keys())) == 1:
+        reason = f"all {num_examples} images are the same"
+    else:
+        reason = f"no class of the {num_examples} images has two that differ"
+    return (
+        f"dataset.test_fraction {test_fraction} leaves no image for the '{split}' split, as "
+        f"{reason}: no fraction helps; give more images."
+    )
 
 
 def _held_out(keys: np.ndarray, labels: np.ndarray | None, test_fraction: float) -> np.ndarray:
