@@ -247,7 +247,7 @@ CLOSED = {
         "study.plan",
         "study.verdict",
     },
-    "comparison.results": {"errors", "judging.words", "workdir"},
+    "comparison.results": {"errors", "judging.words", "schema", "workdir"},
     "comparison.protocol": {"comparison.results"},
     "comparison.judge_result": {
         "comparison.protocol",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
@@ -10,7 +11,15 @@ from gan_jax.comparison.comparison import compare
 from gan_jax.comparison.report import compare_runs, comparison_table
 from gan_jax.comparison.results import read_results
 from gan_jax.errors import InputError
-from tests.results import REMOVED, distances, headline, other_judge, protocol, write_result
+from tests.results import (
+    COPIED,
+    REMOVED,
+    distances,
+    headline,
+    other_judge,
+    protocol,
+    write_result,
+)
 
 # What may be compared
 
@@ -214,8 +223,11 @@ def test_folders_without_a_result_are_left_out_with_a_note(two_good, tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("{", "damaged eval.json (it is no JSON)"),
-        ("[]", "damaged"),
+        ("{", "eval.json' is damaged (Expecting"),
+        ("[]", "eval.json' holds a JSON list"),
+        ("5", "eval.json' holds a JSON int"),
+        ('{"metrics": 5, "protocol": {}}', "damaged eval.json (metrics is 5; expected an object)"),
+        ('{"metrics": {}, "protocol": {}, "judges": 5}', "judges is 5; expected a list"),
         ('{"metrics": {"fd_semantic": {}}, "protocol": {}}', "was evaluated without a judge"),
         ('{"metrics": {}, "protocol": {"extractor_sha256": "a"}}', "its reference_fingerprint"),
     ],
@@ -231,12 +243,14 @@ def test_damaged_files_are_left_out_with_a_note(two_good, tmp_path, text, messag
 @pytest.mark.parametrize(
     "entry, message",
     [
-        (3.0, 'fd_semantic has no "value"'),
-        ({"value": float("nan")}, "value of fd_semantic is nan"),
-        ({"value": True}, "value of fd_semantic is True"),
-        ({"value": 3.0, "floor": float("inf")}, "floor of fd_semantic is inf"),
-        ({"value": 3.0, "ci": [2.0]}, "ci of fd_semantic"),
-        ({"value": 3.0, "ci": [4.0, 2.0]}, "ci of fd_semantic"),
+        (3.0, "fd_semantic is 3.0; expected an object"),
+        ({}, "it has no metrics.fd_semantic.value"),
+        ({"value": float("nan")}, "fd_semantic.value is nan"),
+        ({"value": True}, "fd_semantic.value is True"),
+        ({"value": 3.0, "floor": float("inf")}, "fd_semantic.floor is inf"),
+        ({"value": 3.0, "ci": [2.0]}, "fd_semantic.ci is a list of 1"),
+        ({"value": 3.0, "ci": [4.0, 2.0]}, r"fd_semantic.ci is [4.0, 2.0]; expected [low, high]"),
+        ({"value": 3.0, "n": [5]}, "fd_semantic.n is a list of 1"),
     ],
 )
 def test_damaged_numbers_are_left_out_with_a_note(two_good, tmp_path, entry, message):
@@ -245,13 +259,56 @@ def test_damaged_numbers_are_left_out_with_a_note(two_good, tmp_path, entry, mes
     assert f"'{bad}' has a damaged eval.json" in note and message in note
 
 
+def _headline(**changes):
+    return {"headline": headline(1.0) | changes}
+
+
 @pytest.mark.parametrize(
-    "part", [{"judges": {"a": 1}}, {"headline": {"verdict": "told apart"}}, {"flags": ["copied"]}]
+    "part",
+    [
+        {"judges": {"a": 1}},
+        {"headline": {"verdict": "told apart"}},
+        {"headline": 5},
+        _headline(verdict="excellent"),
+        _headline(test={"p": None}),
+        _headline(size={"strength": "large"}),
+        _headline(distance={}),
+        {"headline": {k: v for k, v in headline(1.0).items() if k != "distance"}},
+        {"flags": ["copied"]},
+        {"flags": 5},
+    ],
 )
 def test_damaged_parts_are_left_out_with_a_note(two_good, tmp_path, part):
     bad = write_result(tmp_path, "bad", distances(5.0), parts=part)
     note = _note_of([*two_good, bad])
     assert f"'{bad}' has a damaged eval.json" in note and next(iter(part)) in note
+
+
+def test_no_field_of_any_shape_stops_a_comparison(two_good, tmp_path):
+    """What a field of eval.json holds, one after another; the two others are still compared."""
+    parts = {"headline": headline(2.0), "flags": [COPIED]}
+    bad = write_result(tmp_path, "bad", distances(5.0), parts=parts) / "eval.json"
+    whole = json.loads(bad.read_text())
+
+    def places(value, path=()):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value[:1]):
+            yield (*path, key)
+            if isinstance(inner, dict | list):
+                yield from places(inner, (*path, key))
+
+    left_out = 0
+    for path in places(whole):
+        for wrong in (None, 5, "x", [], {}, [{}], 10**400):
+            content = copy.deepcopy(whole)
+            inner = content
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = wrong
+            bad.write_text(json.dumps(content))
+            comparison = compare([*two_good, tmp_path / "bad"])
+            comparison_table(comparison)
+            left_out += any("Left out" in note for note in comparison.notes)
+    assert left_out > 100
 
 
 def test_what_is_no_result_of_a_gan_is_left_out_with_a_note(two_good, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import pathlib
 from collections.abc import Sequence
@@ -11,7 +10,21 @@ from typing import Any
 
 from gan_jax import workdir
 from gan_jax.errors import InputError
-from gan_jax.files import read_json
+from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW
+from gan_jax.schema import (
+    Unfit,
+    anything,
+    fields,
+    flag,
+    list_of,
+    map_of,
+    number,
+    one_of,
+    or_null,
+    read_checked,
+    text,
+    whole,
+)
 
 COMPARISON = "comparison.json"
 
@@ -26,7 +39,6 @@ _NEEDED = {
     "extractor_sha256": "was evaluated without a judge",
     "reference_fingerprint": "does not say its reference_fingerprint",
 }
-_FORM = '{"metrics": {...}, "protocol": {...}}'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,30 +131,26 @@ def _read(folder: pathlib.Path) -> list[dict[str, Any]]:
         other = next((what for name, what in _OTHERS.items() if (folder / name).is_file()), None)
         raise InputError(other or f"has no {path.name}: python eval.py --workdir {folder}")
     try:
-        content = read_json(path)
+        content = read_checked(path, fields({}), "judge it again")
     except InputError as error:
-        raise _damaged("it is no JSON") from error
-    if not _well_formed(content):
-        raise _damaged(f"it is not {_FORM}")
+        raise InputError(f"has no result to compare: {str(error).rstrip('.')}") from error
+    try:
+        _EVALUATION(content, "")
+    except Unfit as error:
+        raise _damaged(error) from error
     if "accuracy" in content["metrics"] and "fd_semantic" not in content["metrics"]:
         raise InputError("is the run of a recogniser")
-    others = content.get("judges", [])
-    if not isinstance(others, list) or not all(map(_well_formed, others)):
-        raise _damaged(f'"judges" is not a list of {_FORM}')
-    for part in (content, *others):
+    parts = [content, *content.get("judges", [])]
+    for part in parts:
         for field, why in _NEEDED.items():
             if not part["protocol"].get(field):
                 raise InputError(f"{why}: python eval.py --workdir {folder} --extractor PACK")
-        _check_headline(part)
-        for metric, entry in part["metrics"].items():
-            _check_entry(metric, entry)
-    return [content, *others]
-
-
-def _well_formed(content: Any) -> bool:
-    return isinstance(content, dict) and all(
-        isinstance(content.get(part), dict) for part in ("metrics", "protocol")
-    )
+    try:
+        for number, part in enumerate(parts):
+            _check_part(part, f"judges[{number - 1}]" if number else "")
+    except Unfit as error:
+        raise _damaged(error) from error
+    return parts
 
 
 def _result(name: str, folder: pathlib.Path, parts: Sequence[dict[str, Any]]) -> Result:
@@ -159,50 +167,35 @@ def _result(name: str, folder: pathlib.Path, parts: Sequence[dict[str, Any]]) ->
         judged = Judgement(name, metrics, protocol, part.get("headline", {}), flags)
         judgements.setdefault(protocol["extractor_sha256"], judged)
     # Of the headline judge alone: to a control the images of a good GAN can look all alike.
-    apart = tuple(flag for flag in parts[0].get("flags", []) if flag["apart"])
+    apart = tuple(one for one in parts[0].get("flags", []) if one["apart"])
     return Result(name, str(folder), judgements, apart)
 
 
-def _check_headline(part: dict[str, Any]) -> None:
-    headline = part.get("headline") or {}
-    size = headline.get("size")
-    try:
-        needed = [(flag, ("name", "text", "apart")) for flag in part.get("flags", ())]
-        if headline:
-            needed += [(headline, ("verdict", "test")), (headline["test"], ("p",))]
-        if size:
-            needed += [(size, ("damage", "strength", "low", "high", "beyond"))]
-            needed += [(headline["distance"], ("value", "ci", "n"))]
-        for found, names in needed:
-            for name in names:
-                found[name]
-    except (KeyError, TypeError) as error:
-        raise _damaged(f"headline or flags: {error!r}") from error
+def _check_part(part: Any, name: str) -> None:
+    """Raises `Unfit` unless the numbers and the headline of a judgement can be compared."""
+    _PART(part, name)
+    if "size" in part.get("headline", {}) and "distance" not in part["headline"]:
+        raise Unfit("headline has a size and no distance")
 
 
-def _check_entry(metric: str, entry: Any) -> None:
-    if not isinstance(entry, dict) or "value" not in entry:
-        raise _damaged(f'{metric} has no "value"')
-    if isinstance(entry["value"], (list, dict, str)):
-        return
-    for key in ("value", "floor", "real", "standard_error"):
-        if entry.get(key) is not None and not _is_number(entry[key]):
-            raise _damaged(f"{key} of {metric} is {entry[key]!r}, not a finite number")
-    interval = entry.get("ci")
-    if interval is not None and not (
-        isinstance(interval, list)
-        and len(interval) == 2
-        and all(map(_is_number, interval))
-        and interval[0] <= interval[1]
-    ):
-        raise _damaged(f"ci of {metric} is {interval!r}, not [low, high]")
+def _check_metric(entry: Any, name: str) -> None:
+    fields({"value": anything})(entry, name)
+    if not isinstance(entry["value"], list | dict | str):  # such as a histogram, which is not read
+        _METRIC(entry, name)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def _check_interval(value: Any, name: str) -> None:
+    list_of(number(), 2, 2)(value, name)
+    if value[0] > value[1]:
+        raise Unfit(f"{name} is {value}; expected [low, high]")
 
 
-def _damaged(why: str) -> InputError:
+def _check_headline(value: Any, name: str) -> None:
+    if value != {}:
+        _HEADLINE(value, name)
+
+
+def _damaged(why: Unfit) -> InputError:
     return InputError(f"has a damaged {workdir.EVALUATION} ({why}): judge it again")
 
 
@@ -216,3 +209,43 @@ def _names(folders: Sequence[pathlib.Path]) -> list[str]:
         os.path.basename(place) if place == common else os.path.relpath(place, common)
         for place in places
     ]
+
+
+_METRIC = fields(
+    {"value": or_null(number())},
+    {
+        "floor": or_null(number()),
+        "real": or_null(number()),
+        "standard_error": or_null(number()),
+        "ci": or_null(_check_interval),
+        "n": or_null(whole()),
+    },
+)
+_SIZE = fields(
+    {"damage": text(), "strength": number(), "low": number(), "high": number(), "beyond": flag},
+    {"broken": or_null(fields({"share": number(), "high": number()}))},
+)
+_HEADLINE = fields(
+    {"verdict": one_of(TOLD, NOT_TOLD, TOO_FEW), "test": fields({"p": number(0, 1)})},
+    {"size": _SIZE, "distance": fields({"value": number(), "ci": _check_interval, "n": whole()})},
+)
+_PROTOCOL = fields(
+    {},
+    {
+        "extractor": text(),
+        "extractor_sha256": text(),
+        "extractor_accuracy": or_null(number(0, 1)),
+        "extractor_trained_on_reference": flag,
+        "reference_fingerprint": text(),
+    },
+)
+_PART = fields(
+    {"metrics": map_of(_check_metric), "protocol": _PROTOCOL},
+    {
+        "headline": _check_headline,
+        "flags": list_of(fields({"name": text(), "text": text(), "apart": flag})),
+    },
+)
+# Enough to say whether it is of a judge; what it says in numbers is looked at then.
+_SHAPE = {"metrics": map_of(anything), "protocol": map_of(anything)}
+_EVALUATION = fields(_SHAPE, {"judges": list_of(fields(_SHAPE), most=1000)})
