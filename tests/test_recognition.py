@@ -3,6 +3,7 @@
 import csv
 import html
 import json
+import types
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from gan_jax.data import image_files, read_images
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
 from gan_jax.images import save_png
+from gan_jax.recognition.files import write_table
 from gan_jax.recognition.reading import Readings, difference, held_out, open_recognisers, read
 from gan_jax.recognition.recognise import recognise_run, recognise_samples
 from gan_jax.recognition.results import recognition_table
@@ -297,3 +299,20 @@ def test_the_images_of_a_run(tiny_run, tmp_path):
     assert content["recognisers"][0]["held_out"].startswith("yes")
     assert "class_agreement" not in content["metrics"]  # nothing was asked of it
     assert (tmp_path / "o" / "samples" / "most_certain.png").exists()
+
+
+def test_names_in_the_table_are_no_formulas(tmp_path):
+    """A spreadsheet that opens the table computes nothing and calls nothing."""
+    files = ["=cmd|'/c calc'!A1", "+1", "-1", "@x", "\t=1", "a\n=1", "good.png", "caf\udce9.png"]
+    names = ("=1+1", "two")
+    readings = Readings(np.full((1, len(files), 2), (0.75, 0.25), np.float32))
+    pack = types.SimpleNamespace(class_names=names, stamp="cnn@12345678")
+    labels = np.zeros(len(files), int)
+    write_table(tmp_path / "t.csv", [pack], readings, files=files, labels=labels)
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    assert head[1:4] == ["file", "asked", "label"]
+    assert [row[1] for row in rows] == [
+        "'=cmd|'/c calc'!A1", "'+1", "'-1", "'@x", "\\t=1", "a\\n=1", "good.png", "caf\\xe9.png"
+    ]  # fmt: skip
+    assert {row[2] for row in rows} == {row[3] for row in rows} == {"'=1+1"}

@@ -13,12 +13,14 @@ from gan_jax.content import content_keys
 from gan_jax.extractors.pack import Extractor
 from gan_jax.files import new_file
 from gan_jax.images import image_grid, save_png
+from gan_jax.names import printable
 from gan_jax.recognition.reading import Readings
 from gan_jax.recognition.selection import Selection
 
 TABLE = "recognition.csv"
 SELECTED = "selected.npz"
 _SHOWN = 64
+_FORMULA = ("=", "+", "-", "@")  # what spreadsheets take for one; a tab is written as \t
 
 
 def write_table(
@@ -31,6 +33,8 @@ def write_table(
 ) -> None:
     """Writes a CSV file with a row an image: its label, how sure, and what each recogniser says.
 
+    Names that a spreadsheet would compute, such as '=1+1', have an apostrophe in front.
+
     Args:
         path: of the file.
         recognisers: in the order of the readings.
@@ -38,7 +42,7 @@ def write_table(
         files: their names, or None.
         labels: the classes that they were asked to be, int [n], or None.
     """
-    names = recognisers[0].class_names
+    names = [_as_text(name) for name in recognisers[0].class_names]
     head = ["index"] + ["file"] * (files is not None) + ["asked"] * (labels is not None)
     head += ["label", "confidence", "agreement"]
     for pack in recognisers:
@@ -49,13 +53,19 @@ def write_table(
         writer.writerow(head)
         for i in range(len(readings.labels)):
             row: list[Any] = [i]
-            row += [files[i]] if files is not None else []
+            row += [_as_text(files[i])] if files is not None else []
             row += [names[labels[i]]] if labels is not None else []
             row += [names[readings.labels[i]], f"{readings.confidences[i]:.6f}"]
             row += [f"{readings.agreement[i]:.4f}"]
             for index in range(len(recognisers)):
                 row += [names[readings.each[i, index]], f"{largest[index, i]:.6f}"]
             writer.writerow(row)
+
+
+def _as_text(name: str) -> str:
+    """A name in one line that spreadsheets show as it is."""
+    name = printable(name)
+    return f"'{name}" if name.startswith(_FORMULA) else name
 
 
 def write_pictures(place: pathlib.Path, images: np.ndarray, readings: Readings) -> None:
