@@ -274,7 +274,7 @@ def write_results(
         again: the command that makes the rest again.
 
     Raises:
-        OSError: eval.json cannot be written; its content has been told.
+        InputError: eval.json cannot be written; its content has been told.
     """
     content: dict[str, Any] = {"metrics": {}, "protocol": protocol | {"images": len(images)}}
     if judgements:

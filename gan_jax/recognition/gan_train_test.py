@@ -76,7 +76,6 @@ def run_gan_train_test(
             f"--seeds is {num_seeds} and --num_steps {num_steps}: expected 1 or more seeds, and "
             "steps above 0, or 0 for as many as the config asks for."
         )
-    out = open_folder(out, "--out")
     train, test = experiment.train, experiment.test
     _check_real(train, test)
     count = _count(experiment, num_images)
@@ -84,6 +83,7 @@ def run_gan_train_test(
     train_images, test_images = (part.take(np.arange(len(part))) for part in (train, test))
     shared = check_held_out(test_images, train_images, test.name, "the real training images")
     protocol = _protocol(experiment, count, steps, shared)
+    out = open_folder(out, "--out")
     results = _finished(out, num_seeds, protocol)
     parallel.enable_compilation_cache(experiment.config.compilation_cache)
     left = [seed for seed in range(num_seeds) if seed not in results]

@@ -257,6 +257,7 @@ def svg(figure, title: str) -> str:
     """The figure as an <svg> element that scales with the page and holds text as text."""
     import matplotlib
 
+    title = printable(title)
     buffer = io.StringIO()
     settings = {"svg.fonttype": "none", "svg.hashsalt": f"chart: {title}"}
     with matplotlib.rc_context(settings), warnings.catch_warnings():
@@ -270,7 +271,9 @@ def svg(figure, title: str) -> str:
     svg = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 system-ui, sans-serif", svg)
     svg = svg.replace(INK, "currentColor")
     head = f'<svg role="img" aria-label="{html.escape(title)}" class="chart"'
-    return re.sub(r'<svg[^>]*?(viewBox="[^"]*")[^>]*>', rf"{head} \1>", svg, count=1)
+    return re.sub(
+        r'<svg[^>]*?(viewBox="[^"]*")[^>]*>', lambda found: f"{head} {found[1]}>", svg, count=1
+    )
 
 
 def finite_points(history: Sequence[dict], name: str) -> Series | None:

@@ -40,12 +40,17 @@ def publish(
         tell: see `Tell`.
 
     Raises:
-        OSError: it cannot be written; it has been told.
+        InputError: it cannot be written; it has been told.
     """
     try:
         for page in pages:
             page.unlink(missing_ok=True)
         write_json(path, content)
+    except OSError as error:
+        raise InputError(
+            f"'{path}' cannot be written: {in_words(error)}. Its numbers have been told; free some "
+            "space for the file."
+        ) from error
     finally:
         tell(content)
 

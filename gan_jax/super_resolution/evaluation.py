@@ -265,7 +265,7 @@ def evaluate_super_resolution(
         again: the command that makes these again; '' for that which judges the run.
 
     Raises:
-        OSError: eval.json cannot be written; its content has been told.
+        InputError: eval.json cannot be written; its content has been told.
     """
     images = {
         BICUBIC: held_out.interpolated(),

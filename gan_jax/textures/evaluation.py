@@ -101,8 +101,8 @@ def evaluate_textures(
     check_channels(sides)
     size = crop_size(sides, cutting)
     images, real = (cut_crops(side, size, cutting) for side in sides)
-    out = open_folder(out, "--out")
     judge = _open_cnn(extractor, Dataset(sides[1].name, sides[1].split, images=real))
+    out = open_folder(out, "--out")
     cut = [_is_cut(side, crops) for side, crops in zip(sides, (images, real))]
     judgement = _judge(real, images, judge, families, cutting.seed, crops=cut[0])
     if cut[1]:
