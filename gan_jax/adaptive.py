@@ -43,12 +43,15 @@ class AdaptiveProbability:
         'p', float32 []; 'mean_sign', float32 [], over the 'updates', int32 [], since the last
         adjustment.
         """
-        return {"p": jnp.zeros(()), "mean_sign": jnp.zeros(()), "updates": jnp.zeros((), jnp.int32)}
+        zero = jnp.zeros((), jnp.float32)
+        return {"p": zero, "mean_sign": jnp.copy(zero), "updates": jnp.zeros((), jnp.int32)}
 
     def update(self, followed: dict[str, Any], mean_sign: Array) -> dict[str, Array]:
         """What is followed after an update whose real logits had this mean sign, in [-1, 1]."""
         updates = followed["updates"] + 1
-        mean = followed["mean_sign"] + (mean_sign - followed["mean_sign"]) / updates
+        mean = followed["mean_sign"] + (mean_sign - followed["mean_sign"]) / updates.astype(
+            mean_sign.dtype
+        )
         change = jnp.sign(mean - self.target) * (self.interval * self.batch_size / self.images)
         due = updates == self.interval
         return {

@@ -42,7 +42,7 @@ class Affine:
 def _warp(affine: Affine, image: Array, key: Array) -> Array:
     height, width, _ = image.shape
     shift_y, shift_x, rotation, scale, shear, mirror = jax.random.uniform(
-        key, (6,), minval=-1.0, maxval=1.0
+        key, (6,), jnp.float32, minval=-1.0, maxval=1.0
     )
     angle = jnp.deg2rad(affine.rotation * rotation)
     slant = jnp.tan(jnp.deg2rad(affine.shear * shear))
@@ -64,7 +64,7 @@ def _warp(affine: Affine, image: Array, key: Array) -> Array:
         mode="constant",
         cval=affine.fill,
     )
-    return jax.vmap(sample, in_axes=-1, out_axes=-1)(image)
+    return jax.vmap(sample, in_axes=-1, out_axes=-1)(image).astype(image.dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +183,7 @@ class Cutout:
 
     def __call__(self, images: Array, keys: Array) -> Array:
         # One draw for both sides: drawing is what a cutout costs.
-        where = jax.vmap(lambda key: jax.random.uniform(key, (2,)))(keys)
+        where = jax.vmap(lambda key: jax.random.uniform(key, (2,), jnp.float32))(keys)
         rows, columns = (self._covered(where[:, axis], images.shape[1 + axis]) for axis in (0, 1))
         covered = rows[:, :, None, None] & columns[:, None, :, None]
         return jnp.where(covered, jnp.asarray(self.fill, images.dtype), images)
@@ -218,7 +218,9 @@ class Sequence:
         always = not isinstance(probability, Array) and probability >= 1
         if not always:
             shape = (len(self.augmentations), 1, 1, 1)
-            draw = jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, _LOT), shape))
+            draw = jax.vmap(
+                lambda key: jax.random.uniform(jax.random.fold_in(key, _LOT), shape, jnp.float32)
+            )
             applied = draw(keys) < probability
         for number, augmentation in enumerate(self.augmentations):
             own = jax.vmap(lambda key, number=number: jax.random.fold_in(key, number))(keys)

@@ -38,7 +38,7 @@ def global_count(local_count: int, axis_name: str | None) -> int:
 
 def example_index(count: int, axis_name: str | None) -> Array:
     """Global indices int32 [count] of the examples on this device."""
-    index = jnp.arange(count)
+    index = jnp.arange(count, dtype=jnp.int32)
     return index if axis_name is None else index + lax.axis_index(axis_name) * count
 
 

@@ -277,7 +277,7 @@ def _one_step(step: Callable[..., Any], fetch: Fetch, plan: Plan) -> Callable[..
         batch = fetch(data, rows)
         if plan.mode == "jit":
             # Without it, what is drawn and generated would be computed in full on every device.
-            index = jnp.arange(len(batch["images"]))
+            index = jnp.arange(len(batch["images"]), dtype=jnp.int32)
             sharding = NamedSharding(plan.mesh, PartitionSpec(AXIS))
             batch |= {"index": jax.lax.with_sharding_constraint(index, sharding)}
         return step(state, batch, key, axis_name=axis_name)

@@ -41,7 +41,7 @@ class Verdict(NamedTuple):
 
 def draw_latents(key: Array, index: Array, dim: int) -> Array:
     """Standard normal latents float32 [n, dim], each from its global example index, int32 [n]."""
-    return jax.vmap(lambda k: jax.random.normal(k, (dim,)))(example_keys(key, index))
+    return jax.vmap(lambda k: jax.random.normal(k, (dim,), jnp.float32))(example_keys(key, index))
 
 
 def global_index(batch: Batch, axis_name: str | None) -> Array:
@@ -232,7 +232,7 @@ def total_penalty(
     else:
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(compute))
         values = lax.cond(step % gan.penalty_interval == 0, compute, lambda: zeros)
-    return sum(values.values(), jnp.zeros(())), values
+    return sum(values.values(), jnp.zeros((), jnp.float32)), values
 
 
 def discriminator_loss(
@@ -270,7 +270,7 @@ def generator_loss(
     find the classes that were asked for (Odena et al. 2017, section 3).
     """
     if fake is None:
-        return jnp.zeros(()), {}
+        return jnp.zeros((), jnp.float32), {}
     pair = (real.logits, fake.logits) if gan.loss.relativistic else (fake.logits,)
     loss = jnp.mean(gan.loss.generator(*pair))
     metrics = {"loss/generator": loss}
@@ -301,7 +301,9 @@ def with_further_pulls(
     if not gan.generator_losses:
         return pull, {}
     further, metrics = jax.grad(
-        lambda fake: with_further_losses(gan, (jnp.zeros(()), {}), fake, batch, axis_name),
+        lambda fake: with_further_losses(
+            gan, (jnp.zeros((), jnp.float32), {}), fake, batch, axis_name
+        ),
         has_aux=True,
     )(fake)
     return pull + further, metrics

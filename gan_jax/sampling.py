@@ -22,7 +22,7 @@ from gan_jax.pixels import to_uint8
 def sample_latents(seed: int, count: int, dim: int) -> np.ndarray:
     """Standard normal latents float32 [count, dim]; row i depends on (seed, i) alone."""
     key = named_key(jax.random.key(seed), "samples")
-    return np.asarray(draw_latents(key, jnp.arange(count), dim))
+    return np.asarray(draw_latents(key, jnp.arange(count, dtype=jnp.int32), dim))
 
 
 def sample_labels(
@@ -48,7 +48,9 @@ def sample_labels(
             f"frequencies are {shares.tolist()}; expected {num_classes} numbers, 0 or more and not "
             "all 0, one a class."
         )
-    keys = example_keys(named_key(jax.random.key(seed), "labels"), jnp.arange(count))
+    keys = example_keys(
+        named_key(jax.random.key(seed), "labels"), jnp.arange(count, dtype=jnp.int32)
+    )
     places = np.asarray(jax.vmap(jax.random.uniform)(keys), np.float64)  # in [0, 1)
     borders = np.cumsum(shares)
     # `right`: a class of no share has no place of its own.

@@ -171,9 +171,9 @@ def create_net_state(
 def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) -> GANState:
     """The state before the first step, for images of shape (h, w, c)."""
     labels = (jnp.zeros((1,), jnp.int32),) if gan.num_classes else ()
-    inputs = jnp.zeros((1, gan.latent_dim))
+    inputs = jnp.zeros((1, gan.latent_dim), jnp.float32)
     if gan.conditioning is not None:
-        inputs = gan.conditioning(jnp.zeros((1, *image_shape)))
+        inputs = gan.conditioning(jnp.zeros((1, *image_shape), jnp.float32))
     generator = create_net_state(
         gan.generator,
         gan.generator_optimizer,
@@ -185,14 +185,14 @@ def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) ->
         gan.discriminator,
         gan.discriminator_optimizer,
         named_key(key, "discriminator"),
-        jnp.zeros((1, *image_shape)),
+        jnp.zeros((1, *image_shape), jnp.float32),
         *labels,
     )
     ema = jax.tree.map(jnp.copy, generator.variables())
     parts = (jnp.zeros((), jnp.int32), generator, discriminator, ema)
     averages = {}
     if gan.lecam is not None:
-        averages["lecam"] = {"real": jnp.zeros(()), "fake": jnp.zeros(())}
+        averages["lecam"] = {"real": jnp.zeros((), jnp.float32), "fake": jnp.zeros((), jnp.float32)}
     if isinstance(gan.augment_probability, AdaptiveProbability):
         averages["augment"] = gan.augment_probability.start()
     return FollowingGANState(*parts, averages) if averages else GANState(*parts)
@@ -203,7 +203,7 @@ def create_cnn_state(
 ) -> CNNState:
     """The state before the first step, for images of shape (h, w, c)."""
     network = create_net_state(
-        recogniser.network, recogniser.optimizer, key, jnp.zeros((1, *image_shape))
+        recogniser.network, recogniser.optimizer, key, jnp.zeros((1, *image_shape), jnp.float32)
     )
     return CNNState(jnp.zeros((), jnp.int32), network, jax.tree.map(jnp.copy, network.variables()))
 

@@ -229,7 +229,7 @@ def cnn_update(
         )
         logits = outputs["logits"]
         targets = optax.smooth_labels(
-            jax.nn.one_hot(labels, logits.shape[-1]), recogniser.label_smoothing
+            jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype), recogniser.label_smoothing
         )
         loss = jnp.mean(optax.softmax_cross_entropy(logits, targets))
         return loss, (jnp.mean(jnp.argmax(logits, -1) == labels), collections)

@@ -162,8 +162,8 @@ class TextureGenerator(nn.Module):
         if self.num_classes:
             chosen = labels
         else:
-            chosen = jnp.argmax(choice, -1) if self._choice_dim else jnp.zeros(count, int)
-        textures = jax.nn.one_hot(chosen, self.num_textures)[:, None, None]
+            chosen = jnp.argmax(choice, -1) if self._choice_dim else jnp.zeros(count, jnp.int32)
+        textures = jax.nn.one_hot(chosen, self.num_textures, dtype=latents.dtype)[:, None, None]
         phases = 2 * math.pi * jax.scipy.stats.norm.cdf(phases)
         phases = jnp.broadcast_to(phases[:, None], (count, self.num_textures, self.num_waves))
         local = tuple(x.reshape(count, *grid) for x, grid in zip(local, self.grids))

@@ -66,7 +66,7 @@ class TextureMatching:
 
     def __call__(self, fake: Array, real: Array, axis_name: str | None = None) -> Array:
         rng = np.random.default_rng(self.seed)
-        total = jnp.zeros(())
+        total = jnp.zeros((), jnp.float32)
         for scale in range(self.scales):
             filters = rng.standard_normal((self.size, self.size, real.shape[-1], self.filters))
             filters -= filters.mean((0, 1))

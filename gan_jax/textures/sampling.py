@@ -76,7 +76,7 @@ def sample_texture(
     if wrap:
         steps = 2 * np.pi / np.array(size)
         numbers = np.round(numbers / steps) * steps
-    phases = jax.random.uniform(named_key(key, "phases"), (generator.num_waves,))
+    phases = jax.random.uniform(named_key(key, "phases"), (generator.num_waves,), jnp.float32)
     phases = 2 * np.pi * np.asarray(phases, np.float64)
 
     image = np.empty((*size, generator.image_shape[2]), np.uint8)
@@ -118,7 +118,7 @@ def _painter(generator: TextureGenerator) -> Callable[..., Array]:
 
             def normal(row, column):
                 cell = jax.random.fold_in(jax.random.fold_in(own, row), column)
-                return jax.random.normal(cell, (dim,))
+                return jax.random.normal(cell, (dim,), jnp.float32)
 
             grid = jnp.meshgrid(cells(0, rows[place]), cells(1, columns[place]), indexing="ij")
             return jax.vmap(jax.vmap(normal))(*grid)[None]

@@ -1,0 +1,126 @@
+"""JAX_ENABLE_X64 changes no dtype of a state, and a run under it resumes, exports and is judged."""
+
+import functools
+import json
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_jax.config import cnn_config, gan_config
+from gan_jax.factory import build_gan, build_recogniser, gan_step_function
+from gan_jax.state import create_cnn_state, create_gan_state
+from gan_jax.steps import cnn_update
+from tests.test_runs import ROOT, environment
+
+_SETTINGS = {
+    "plain": {},
+    "accumulation": {"accumulation": 2},
+    "penalties": {
+        "model.discriminator_norm": "none",
+        "loss": "relativistic",
+        "r1_weight": 1.0,
+        "r2_weight": 1.0,
+        "penalty_interval": 1,
+    },
+    "dragan": {"model.discriminator_norm": "none", "dragan_weight": 1.0},
+    "lecam": {"loss": "hinge", "lecam_weight": 0.1},
+    "augment": {
+        "augment.probability": 0.5,
+        "augment.translation": 0.2,
+        "augment.rotation": 10.0,
+        "augment.contrast": 0.5,
+        "augment.cutout": 0.5,
+    },
+    "adaptive": {"augment.adaptive.use": True, "augment.translation": 0.2},
+    "burn_in": {
+        "burn_in.images": 100,
+        "r1_weight": 1.0,
+        "r1_weight_end": 0.1,
+        "ema_half_life_end": 50.0,
+        "model.discriminator_norm": "none",
+    },
+    "simultaneous": {"updates": "simultaneous"},
+    "r3gan": {"model.name": "r3gan"},
+    "resnet": {"model.name": "resnet"},
+    "texture": {"model.name": "texture", "model.latent_dim": 0},
+}
+
+
+def _dtypes(tree):
+    flat = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {jax.tree_util.keystr(path): str(leaf.dtype) for path, leaf in flat}
+
+
+@pytest.mark.parametrize("name", _SETTINGS)
+def test_a_step_keeps_the_dtypes_of_the_state(name):
+    config = gan_config()
+    config.model.width = 8
+    config.model.latent_dim = 4
+    config.update_from_flattened_dict(_SETTINGS[name])
+    gan = build_gan(config, (16, 16, 1), 100)
+    create = functools.partial(create_gan_state, gan, image_shape=(16, 16, 1))
+    plain = _dtypes(jax.eval_shape(create, jax.random.key(0)))
+    with jax.enable_x64(True):
+        state = jax.eval_shape(create, jax.random.key(0))
+        assert _dtypes(state) == plain
+        batch = {
+            "images": jnp.zeros((8, 16, 16, 1), jnp.float32),
+            "index": jnp.arange(8, dtype=jnp.int32),
+        }
+        step = functools.partial(gan_step_function(config.updates), gan=gan)
+        state, _ = jax.eval_shape(step, state, batch, jax.random.key(1))
+    assert _dtypes(state) == plain
+
+
+def test_a_recognisers_step_keeps_them_too():
+    config = cnn_config()
+    config.model.widths, config.model.dense = (4,), 8
+    config.augment.rotation = 10.0
+    recogniser = build_recogniser(config, 3, 100)
+    with jax.enable_x64(True):
+        create = functools.partial(create_cnn_state, recogniser, image_shape=(8, 8, 1))
+        state = jax.eval_shape(create, jax.random.key(0))
+        before = _dtypes(state)
+        batch = {
+            "images": jnp.zeros((8, 8, 8, 1), jnp.float32),
+            "labels": jnp.zeros(8, jnp.int32),
+            "index": jnp.arange(8, dtype=jnp.int32),
+        }
+        step = functools.partial(cnn_update, recogniser=recogniser)
+        after = _dtypes(jax.eval_shape(step, state, batch, jax.random.key(1))[0])
+    assert before == after and "float64" not in before.values()
+
+
+def test_a_run_resumes_exports_and_is_judged_under_it(tiny_run, tmp_path):
+    """One that is begun without it goes on with it, and the other way round."""
+    settings = environment(tmp_path) | {"JAX_PLATFORMS": "cpu"}
+    run = ["--workdir", "run", "--config.judge.pack", str(tiny_run[1])]
+
+    def call(script, *flags, x64):
+        found = subprocess.run(
+            [sys.executable, str(ROOT / script), *flags],
+            cwd=tmp_path,
+            env=settings | {"JAX_ENABLE_X64": str(int(x64))},
+            capture_output=True,
+            text=True,
+        )
+        assert found.returncode == 0, found.stderr
+        return found.stdout
+
+    train = ["--config", str(ROOT / "configs/smoke.py"), *run]
+    call("train.py", *train, "--config.num_steps=20", x64=False)
+    assert "Resuming" in call("train.py", *train, "--config.num_steps=40", x64=True)
+    call("eval.py", "--workdir", "run", "--out", "judged", x64=True)
+    call("eval.py", "--workdir", "run", "--export=8", "--out", "a.npz", x64=True)
+    call("eval.py", "--workdir", "run", "--export=8", "--out", "b.npz", x64=False)
+    one, other = (np.load(tmp_path / name)["images"].astype(int) for name in ("a.npz", "b.npz"))
+    assert np.abs(one - other).max() <= 1
+    own, judged = (
+        json.loads((tmp_path / place / "eval.json").read_text())["metrics"]["fd_semantic"]["value"]
+        for place in ("run", "judged")
+    )
+    assert judged == pytest.approx(own, rel=1e-3)
