@@ -212,7 +212,7 @@ CLOSED = {
     "recognition.figures": {"reports.figures"},
     "reports.curves": {"reports.figures", "reports.webpage"},
     "reports.stopped": {"data", "reports.curves", "logs", "reports.webpage", "workdir"},
-    "textures.crops": {"data", "errors"},
+    "textures.crops": {"data", "errors", "files", "names"},
     "textures.figures": {"reports.figures"},
     "textures.report": {
         "reports.curves",
@@ -235,9 +235,9 @@ CLOSED = {
     "textures.degradations": {"judging.degradations"},
     "study.filters": set(),
     "study.plan": set(),
-    "study.control": set(),
+    "study.control": {"schema"},
     "study.subsets": {"data", "errors", "recognition.leakage"},
-    "study.results": {"members.statistics", "study.plan"},
+    "study.results": {"members.statistics", "schema", "study.plan"},
     "study.verdict": {"members.statistics", "reports.webpage", "study.plan", "study.results"},
     "study.report": {
         "members.figures",

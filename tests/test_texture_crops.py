@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gan_jax.errors import InputError
 from gan_jax.textures.crops import Cutting, crop_size, cut_crops, open_side, usual_split
 
 RNG = np.random.default_rng(0)
@@ -46,3 +47,15 @@ def test_an_array_with_parts_of_its_own_is_a_reference_by_its_test_part(tmp_path
         path = f"{tmp_path}/{name}.npz"
         side = open_side(path, usual_split(path), Cutting())
         assert len(side.pictures.names) == count and side.split == split
+
+
+def test_a_folder_is_divided_by_any_usual_names(tmp_path):
+    for number, part in enumerate(("Training", "val")):
+        (tmp_path / part).mkdir()
+        Image.fromarray(np.full((80, 80), 100 + number, np.uint8)).save(tmp_path / part / "a.png")
+    assert usual_split(str(tmp_path)) == "test"
+    for split, value in (("train", 100), ("test", 101)):
+        side = open_side(str(tmp_path), split, Cutting())
+        assert side.pictures.read(0)[0, 0, 0] == value
+    with pytest.raises(InputError, match="subfolders 'Training' and 'val': give the one"):
+        open_side(str(tmp_path), "all", Cutting())

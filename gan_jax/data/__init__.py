@@ -32,6 +32,7 @@ __all__ = [
     "Dataset",
     "StackedSource",
     "batch_indices",
+    "holds_photographs",
     "image_files",
     "load",
     "load_photographs",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.data import Dataset, read_images
+from gan_jax.data import Dataset, holds_photographs, read_images
 from gan_jax.data.crops import (
     Photographs,
     Region,
@@ -19,11 +19,13 @@ from gan_jax.data.crops import (
 )
 from gan_jax.data.decode import EXTENSIONS, decode_image
 from gan_jax.data.folder import file_keys, folder_parts
-from gan_jax.data.idx import find_idx_sets
+from gan_jax.data.listing import Parts
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import convert_channels
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
+from gan_jax.files import path_of
+from gan_jax.names import printable
 
 CROP = 64  # side of a crop in pixels where both sides are photographs and none is given
 MOST_CROPS = 2000  # a side
@@ -92,7 +94,7 @@ def open_side(path: str, split: str, cutting: Cutting) -> TextureSide:
         size = {"image_size": (cutting.crop, cutting.crop)} if cutting.crop else {}
         options = {_BUILT_IN[name]: part} if part else {}
         return _of_dataset(read_images(name, split=split, **options, **size), path, cutting)
-    file = pathlib.Path(path).expanduser()
+    file = path_of(path)
     if file.suffix.lower() in EXTENSIONS and not file.is_dir():
         if not file.is_file():
             raise InputError(f"there is no file '{path}': give a photograph, a folder or a set.")
@@ -102,14 +104,9 @@ def open_side(path: str, split: str, cutting: Cutting) -> TextureSide:
             [path], [picture.shape[:2]], picture.shape[2], lambda _: picture, keys
         )
         return _made(f"photograph:{file.name}", "all", pictures, cutting)
-    if file.is_dir() and _holds_photographs(file):
+    if file.is_dir() and holds_photographs(file):
         return _of_folder(file, split, cutting)
     return _of_dataset(read_images(path, split=split), None, cutting)
-
-
-def _holds_photographs(folder: pathlib.Path) -> bool:
-    """Whether a folder is of image files, not of arrays or idx files."""
-    return not find_idx_sets(folder) and not any(folder.glob("*.npy"))
 
 
 def crop_size(sides: Sequence[TextureSide], cutting: Cutting) -> tuple[int, int]:
@@ -193,20 +190,25 @@ def _places(pictures: Photographs, size: tuple[int, int], cutting: Cutting) -> n
 
 
 def _of_folder(root: pathlib.Path, split: str, cutting: Cutting) -> TextureSide:
+    divided = Parts.of(root)
     if split != "all":
-        if not (root / split).is_dir():
+        if divided is None:
             raise InputError(
-                f"folder '{root}' has no subfolder '{split}': add it, or give "
+                f"folder '{printable(root)}' has no subfolder '{split}': add it, or give "
                 "--reference_split=all for every image there is."
             )
-        root = root / split
+        root = root / {"train": divided.train, "test": divided.test}[split]
+    elif divided:
+        raise InputError(
+            f"folder '{printable(root)}' has subfolders '{divided.train}' and '{divided.test}': "
+            f"give the one that is meant, such as '{printable(root / divided.test)}'."
+        )
     parts = folder_parts(SourceOptions(path=str(root)), "all")
     if not parts[0].divided:
         raise InputError(
-            f"folder '{root}' has subfolders 'train' and 'test': give the one that is meant, such "
-            f"as '{root / 'test'}'."
+            f"folder '{printable(root)}' is divided once more: give the folder that is meant."
         )
-    return _made(f"folder:{root.resolve().name}", split, parts[0].photographs, cutting)
+    return _made(f"folder:{printable(root.resolve().name)}", split, parts[0].photographs, cutting)
 
 
 def _of_dataset(dataset: Dataset, name: str | None, cutting: Cutting) -> TextureSide:
@@ -249,8 +251,8 @@ def check_channels(sides: Sequence[TextureSide]) -> None:
 
 def usual_split(reference: str) -> str:
     """'test' where a set has parts of its own; 'all' of a folder of photographs that has none."""
-    path = pathlib.Path(reference).expanduser()
-    undivided = path.is_dir() and _holds_photographs(path) and not (path / "test").is_dir()
+    path = path_of(reference)
+    undivided = path.is_dir() and holds_photographs(path) and Parts.of(path) is None
     return "all" if undivided else "test"
 
 
