@@ -18,10 +18,11 @@ from gan_jax import workdir as folder
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import Extractor, load_pack
-from gan_jax.files import read_json, write_json
+from gan_jax.files import write_json
 from gan_jax.generator_losses import FeatureMatching, FrozenFeatures, Perceptual
 from gan_jax.parallel import is_main_process
-from gan_jax.saved_config import differences, plain, portable, with_defaults
+from gan_jax.saved_config import checked, differences, plain, portable, with_defaults
+from gan_jax.schema import fields, map_of, read_checked, text
 from gan_jax.state import GAN
 
 RECORD = "frozen.json"
@@ -76,6 +77,14 @@ class Identity:
             if not differences(*sides):
                 return "both are trained by one config, with one seed"
         return ""
+
+
+def check_identity(value: Any, name: str) -> None:
+    """Raises `gan_jax.schema.Unfit` unless this is an `Identity` as files hold it."""
+    needed = {"stamp": text(300), "digest": text(64), "training": fields({})}
+    fields(needed, {"path": text()}, closed=True)(value, name)
+    if value["training"]:
+        checked(value["training"], f"{name}.training")
 
 
 def sections_of(config: ConfigDict) -> dict[str, ConfigDict]:
@@ -247,4 +256,6 @@ def _read(workdir: pathlib.Path) -> dict[str, Identity]:
     path = pathlib.Path(workdir) / RECORD
     if not path.exists():
         return {}
-    return {name: Identity(**entry) for name, entry in read_json(path).items()}
+    advice = "put a copy of it back, or begin anew in another folder"
+    content = read_checked(path, map_of(check_identity, most=100), advice)
+    return {name: Identity(**entry) for name, entry in content.items()}

@@ -2,8 +2,10 @@
 
 # A module imports from the layers above it only.
 LAYERS = (
-    {"content", "errors", "judging.words", "machine", "members.sweep_section", "names"},
-    {"files", "lock", "opening"},
+    {"names"},
+    {"content", "errors", "judging.words", "machine", "members.sweep_section"},
+    {"files", "lock"},
+    {"opening"},
     {
         "adaptive",
         "augment",
@@ -288,7 +290,7 @@ CLOSED = {
     "state": {"adaptive", "axis", "losses", "penalties", "schedules"},
     "passes": {"adaptive", "axis", "errors", "penalties", "schedules", "state"},
     "steps": {"axis", "passes", "state"},
-    "memory": {"errors"},
+    "memory": {"errors", "machine"},
     "parallel": {"errors", "memory"},
     "checkpoint": {"errors", "parallel"},
 }

@@ -7,15 +7,18 @@ random numbers of the steps after them.
 from __future__ import annotations
 
 import pathlib
+from typing import Any
 
 import jax
 from jax import Array
 
 from gan_jax import parallel
 from gan_jax.checkpoint import Checkpoints
-from gan_jax.files import read_json, write_json
+from gan_jax.files import write_json
+from gan_jax.schema import Unfit, fields, flag, list_of, read_checked, text, whole
 
 RECORD = "collapse.json"
+_ADVICE = "put a copy of it back, or begin anew in another folder: the run's numbers follow from it"
 _TOP = 2**32  # rollback i folds 2**32 - i into the root key; steps fold in small numbers
 
 
@@ -51,9 +54,11 @@ class Rollbacks:
 
     def __init__(self, workdir: pathlib.Path) -> None:
         self._path = workdir / RECORD
-        content = read_json(self._path) if self._path.exists() else {}
-        self._made: list[dict] = content.get("rollbacks", [])
-        self._pending: bool = content.get("pending", False)
+        content = {"rollbacks": [], "pending": False}
+        if self._path.exists():
+            content = read_checked(self._path, _check_record, _ADVICE)
+        self._made: list[dict] = content["rollbacks"]
+        self._pending: bool = content["pending"]
 
     @property
     def count(self) -> int:
@@ -83,7 +88,7 @@ class Rollbacks:
         """
         kept = [entry for entry in self._made if entry["to"] <= step]
         if len(kept) < len(self._made):
-            self._made = kept
+            self._made, self._pending = kept, self._pending and bool(kept)
             self._write()
 
     def key(self, root: Array) -> Array:
@@ -93,3 +98,10 @@ class Rollbacks:
     def _write(self) -> None:
         if parallel.is_main_process():
             write_json(self._path, {"rollbacks": self._made, "pending": self._pending})
+
+
+def _check_record(content: Any, name: str) -> None:
+    entry = fields({"from": whole(), "to": whole(), "reason": text()})
+    fields({"rollbacks": list_of(entry), "pending": flag})(content, name)
+    if content["pending"] and not content["rollbacks"]:
+        raise Unfit("pending is true, and rollbacks is empty")

@@ -11,11 +11,12 @@ import numpy as np
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import Drawing
 from gan_jax.extractors.pack import Extractor, load_pack
-from gan_jax.files import read_json
-from gan_jax.frozen import Identity
+from gan_jax.frozen import Identity, check_identity
 from gan_jax.metrics import class_histogram
+from gan_jax.schema import fields, or_null, read_checked
 
 RECORD = "samples.json"
+_CHECK = fields({}, {"selection": or_null(fields({"recogniser": check_identity}))})
 _BLOCK = 1000
 _RAREST = 1000  # draws for one accepted image after which to give up
 
@@ -142,10 +143,14 @@ def draw_selected(drawing: Drawing, selection: Selection, count: int) -> Drawn:
 
 
 def selecting_recogniser(samples: str | pathlib.Path) -> Identity | None:
-    """Which recogniser chose exported samples, by the record beside them; None if none did."""
+    """Which recogniser chose exported samples, by the record beside them; None if none did.
+
+    Raises:
+        InputError: a record that cannot be read or is damaged.
+    """
     path = pathlib.Path(samples).expanduser()
     record = path / RECORD if path.is_dir() else path.with_suffix(".json")
     if path.suffix == ".json" or not record.is_file():
         return None
-    found = read_json(record).get("selection")
+    found = read_checked(record, _CHECK, "export the samples again").get("selection")
     return Identity(**found["recogniser"]) if found else None

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from gan_jax import metrics
+from gan_jax.errors import InputError
 from gan_jax.members.statistics import Summary, summarise
+from gan_jax.schema import Unfit, fields, list_of, whole
 
 ARMS = ("baseline", "gan_train", "gan_test")
 
@@ -39,9 +41,29 @@ class SeedResult:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> SeedResult:
-        """What `to_dict` gave."""
+        """What `to_dict` gave.
+
+        Raises:
+            gan_jax.errors.InputError: it is something else.
+        """
+        _check_seed(saved)
         counts = {name: np.array(saved[name], np.int64) for name in ARMS}
         return cls(seed=saved["seed"], shared=saved["shared"], **counts)
+
+
+def _check_seed(saved: Any) -> None:
+    table = list_of(list_of(whole(0, 10**12), 1, 10_000), 1, 10_000)
+    try:
+        fields({"seed": whole(), "shared": whole()} | dict.fromkeys(ARMS, table))(saved, "")
+        for name in ARMS:
+            sides = {len(saved[name]), *map(len, saved[name])}
+            if sides != {len(saved[ARMS[0]])}:
+                raise Unfit(f"{name} is no square table like {ARMS[0]}")
+    except Unfit as error:
+        raise InputError(
+            f"the file of a seed's results is damaged ({error}): remove it, and the same command "
+            "makes it again."
+        ) from error
 
 
 def summarise_seeds(results: Sequence[SeedResult], class_names: Sequence[str]) -> dict[str, Any]:

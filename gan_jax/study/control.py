@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from gan_jax.schema import fields, list_of, map_of, number, whole
+
 
 @dataclasses.dataclass(frozen=True)
 class Extra:
@@ -61,6 +63,12 @@ def extra_steps(
 def to_plain(extra: Extra) -> dict[str, Any]:
     """As JSON has it."""
     return dataclasses.asdict(extra) | {"asked": list(extra.asked)}
+
+
+def check_plain(content: Any, name: str) -> None:
+    """Raises `gan_jax.schema.Unfit` unless this is what `to_plain` gives."""
+    needed = {"plain": whole(), "classical": whole(), "asked": list_of(whole(), 2, 2)}
+    fields(needed | {"measured": map_of(number(0), 10)}, closed=True)(content, name)
 
 
 def from_plain(content: dict[str, Any]) -> Extra:

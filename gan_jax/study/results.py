@@ -9,12 +9,24 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gan_jax.members.statistics import crossed_interval, summarise
+from gan_jax.schema import (
+    Check,
+    Unfit,
+    fields,
+    list_of,
+    number,
+    one_of,
+    or_null,
+    text,
+    whole,
+)
 from gan_jax.study.plan import Added, Arm, Pair
 
 # What a cell holds that depends on the clock, or is of use for computing only.
@@ -68,6 +80,34 @@ def _outcome(interval: tuple[float, float] | None) -> Outcome:
     if interval is not None and interval[1] < 0:
         return Outcome.WORSE
     return Outcome.CANNOT_TELL
+
+
+def cell_check(size: int, seed: int, arm: str, *, num_classes: int, num_test: int) -> Check:
+    """What the file of a cell must hold."""
+    digits = 2 * math.ceil(num_test / 8)
+    needed = {
+        "size": one_of(size),
+        "seed": one_of(seed),
+        "arm": one_of(arm),
+        "accuracy": number(0, 1),
+        "recall": list_of(or_null(number(0, 1)), num_classes, num_classes),
+        "correct": text(digits),
+        "real_images": whole(),
+        "generated_images": whole(),
+        "wanted_images": whole(),
+        "steps": whole(1),
+        "subset": text(200),
+        "seconds": number(0),
+        "elapsed": number(0),
+    }
+
+    def check(content: Any, name: str) -> None:
+        fields(needed)(content, name)
+        bits = content["correct"]
+        if len(bits) != digits or not set(bits) <= set("0123456789abcdef"):
+            raise Unfit(f"correct is not the {digits} hex digits of {num_test} images")
+
+    return check
 
 
 class CellResults:

@@ -23,15 +23,16 @@ from gan_jax.data.decode import decode_image
 from gan_jax.environment import describe_environment, library_versions
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.factory import build_gan, build_recogniser
-from gan_jax.files import read_json, write_json
+from gan_jax.files import write_json
 from gan_jax.loop import StopSignal
 from gan_jax.saved_config import plain
+from gan_jax.schema import Check, read_checked
 from gan_jax.session import say
 from gan_jax.study.cells import PICTURES, GroupWork, TrainGAN
-from gan_jax.study.control import Extra, extra_steps, from_plain, to_plain
+from gan_jax.study.control import Extra, check_plain, extra_steps, from_plain, to_plain
 from gan_jax.study.plan import Cell, Group, arms_of, cells_of, groups_of, pairs_of
 from gan_jax.study.report import Picture, StudyReport, write_study_report
-from gan_jax.study.results import study_content
+from gan_jax.study.results import cell_check, study_content
 from gan_jax.study.settings import gan_run_config, recogniser_config
 from gan_jax.study.subsets import Splits, load_splits
 from gan_jax.study.verdict import verdict
@@ -39,6 +40,7 @@ from gan_jax.study.verdict import verdict
 STUDY = "study.json"
 CELLS = "cells"
 CONTROL = "control.json"
+_REMOVE = "remove the file, and the same command makes it again"
 
 
 def run_study(
@@ -104,7 +106,16 @@ class _Study:
         for cell in self._cells:
             path = self._path(cell)
             if path.exists():
-                self._results[cell] = read_json(path)
+                self._results[cell] = read_checked(path, self._check(cell), _REMOVE)
+
+    def _check(self, cell: Cell) -> Check:
+        return cell_check(
+            cell.group.size,
+            cell.group.seed,
+            cell.arm.name,
+            num_classes=self._splits.num_classes,
+            num_test=len(self._splits.test),
+        )
 
     def run(self) -> None:
         config, workdir = self._config, self._workdir
@@ -175,9 +186,9 @@ class _Study:
 
     def _extra(self, work: GroupWork) -> Extra:
         """What the controls take: settled once, when the first of them comes, and written down."""
-        path = self._workdir / CONTROL
-        if path.exists():
-            return from_plain(read_json(path))
+        known = self._known_extra()
+        if known is not None:
+            return known
         seconds = {
             classical: [
                 row["seconds"] / row["steps"]
@@ -187,7 +198,7 @@ class _Study:
             for classical in (False, True)
         }
         extra = extra_steps(self._config, work.gan_step_seconds(), seconds[False], seconds[True])
-        write_json(path, to_plain(extra))
+        write_json(self._workdir / CONTROL, to_plain(extra))
         return extra
 
     def _path(self, cell: Cell) -> pathlib.Path:
@@ -222,12 +233,16 @@ class _Study:
         )
         return content
 
+    def _known_extra(self) -> Extra | None:
+        """What the controls take, if it was settled."""
+        path = self._workdir / CONTROL
+        return from_plain(read_checked(path, check_plain, _REMOVE)) if path.exists() else None
+
     def _protocol(self) -> dict[str, Any]:
         config, splits = self._config, self._splits
-        path = self._workdir / CONTROL
+        extra = self._known_extra()
         control: dict[str, Any] = {}
-        if path.exists():
-            extra = from_plain(read_json(path))
+        if extra is not None:
             control = {
                 "control_steps_real": config.recogniser.num_steps + extra.plain,
                 "control_steps_classical": config.recogniser.num_steps + extra.classical,
@@ -267,9 +282,8 @@ class _Study:
             "all cells, with GANs and filters": _duration(sum(row["elapsed"] for row in rows)),
             "recognisers of all arms": _duration(sum(row["seconds"] for row in rows)),
         }
-        path = self._workdir / CONTROL
-        if path.exists():
-            extra = from_plain(read_json(path))
+        extra = self._known_extra()
+        if extra is not None:
             for name, seconds in extra.measured.items():
                 times[f"{name.replace('_', ' ')}, median"] = f"{1000 * seconds:.1f} ms"
             times["steps that the GAN's time would buy"] = " and ".join(map(str, extra.asked))
