@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 
+import numpy as np
 import pytest
 
 from gan_jax.comparison.comparison import compare
@@ -309,6 +310,15 @@ def test_no_field_of_any_shape_stops_a_comparison(two_good, tmp_path):
             comparison_table(comparison)
             left_out += any("Left out" in note for note in comparison.notes)
     assert left_out > 100
+
+
+@pytest.mark.parametrize("array", [np.array(["x"] * 9), np.ones((3, 3)), np.full(9, np.nan)])
+def test_influences_that_are_none_are_passed_over(two_good, array):
+    """As if the file were not there: another kind of array, and one that is cut."""
+    key = f"{protocol()['extractor_sha256'][:16]}.fd_semantic"
+    for folder in two_good:
+        np.savez(folder / "influences.npz", **{key: array})
+    assert any("Without influences.npz" in note for note in compare(two_good).groups[0].notes)
 
 
 def test_what_is_no_result_of_a_gan_is_left_out_with_a_note(two_good, tmp_path):

@@ -164,6 +164,27 @@ def test_a_missing_file_says_where_to_get_it(tmp_path):
         inception.load_inception(tmp_path / "none.pth")
 
 
+def test_a_file_that_may_not_be_read_or_is_far_too_large(tmp_path, monkeypatch):
+    path = tmp_path / "weights.safetensors"
+    with open(path, "wb") as file:
+        file.truncate(1 << 40)  # a hole: nothing on the disk
+    with pytest.raises(InputError, match="has 1,099,511,627,776 bytes"):
+        inception.load_inception(path)
+    path.unlink()
+    path.symlink_to(path)  # the disk's own words, such as "Permission denied", and no traceback
+    with pytest.raises(InputError, match="weights file"):
+        inception.load_inception(path)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path.unlink()
+    path.write_bytes(b"x")
+    monkeypatch.setattr(pathlib.Path, "open", refuse)
+    with pytest.raises(InputError, match="cannot be read: Permission denied"):
+        inception.load_inception(path)
+
+
 @pytest.mark.parametrize("kept", [0.5, 1e-6, 0.0])
 def test_a_truncated_file(weights_file, tmp_path, kept):
     path = tmp_path / "cut.safetensors"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pathlib
+import os
 from typing import Any
 
 from gan_jax.data import Dataset
@@ -54,7 +54,7 @@ def open_extractor(
     if name in ("inception", "inception-pytorch-fid"):
         preprocessing = "tf1" if name == "inception" else "pytorch-fid"
         return load_inception(argument, preprocessing=preprocessing)
-    if pathlib.Path(choice).expanduser().is_dir() or name not in ("random", "pixels", "pca"):
+    if name not in ("random", "pixels", "pca") or os.path.isdir(choice):
         return reading_channels(load_pack(choice), reference) if choice else _refuse(choice)
     if reference is None:
         raise InputError(
@@ -87,7 +87,7 @@ def open_extractor(
 def _number(choice: str, argument: str, default: int) -> int:
     if not argument:
         return default
-    return int(argument) if argument.isdecimal() else _refuse(choice)
+    return int(argument) if argument.isdecimal() and len(argument) < 19 else _refuse(choice)
 
 
 def _refuse(choice: str) -> Any:

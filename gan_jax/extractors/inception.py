@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import os
 import pathlib
 import sys
 from typing import Any
@@ -30,7 +31,7 @@ from gan_jax.errors import InputError, nearest
 from gan_jax.extractors.common import checked_images, digest_of, shape_text
 from gan_jax.extractors.pack import Features
 from gan_jax.extractors.resize import resize_bilinear
-from gan_jax.files import write_bytes
+from gan_jax.files import in_words, path_of, write_bytes
 from gan_jax.models.inception import IMAGE_SIZE, NUM_OUTPUTS, FIDInception
 from gan_jax.parallel import map_batches
 
@@ -44,6 +45,7 @@ PREPROCESSING = {
 _FORMAT = 1
 _PUBLIC_FILE = "pt_inception-2015-12-05-6726825d.pth"
 _SOURCE = "source_sha256"
+_LARGEST_FILE = 1 << 30  # bytes
 # The widest layers take about 12 MB an image, so a batch of thousands would fill a device.
 _LARGEST_BATCH = 128
 
@@ -128,7 +130,7 @@ def load_inception(path: str | pathlib.Path, *, preprocessing: str = "tf1") -> I
         raise InputError(
             f"preprocessing {preprocessing!r} is not known: {nearest(preprocessing, PREPROCESSING)}"
         )
-    path = pathlib.Path(path).expanduser()
+    path = path_of(path)
     tensors, metadata = _read(path)
     variables = _variables(tensors, path)
     sha256 = _file_sha256(path)
@@ -159,7 +161,7 @@ def convert_inception(source: str | pathlib.Path, target: str | pathlib.Path) ->
     Raises:
         InputError: as `load_inception`, or a target that is not named '.safetensors'.
     """
-    source, target = pathlib.Path(source).expanduser(), pathlib.Path(target).expanduser()
+    source, target = path_of(source), path_of(target)
     if target.suffix != ".safetensors":
         raise InputError(f"the target '{target}' must end in .safetensors.")
     tensors, metadata = _read(source)
@@ -202,13 +204,21 @@ def _network(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array, j
 
 def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Tensors by name, and the metadata of a safetensors file."""
-    if not path.is_file():
+    try:
+        if not path.is_file():
+            raise InputError(
+                f"there is no weights file '{path}': download {_PUBLIC_FILE} from the releases of "
+                "github.com/mseitzer/pytorch-fid (tag fid_weights) and give its path."
+            )
+        with path.open("rb") as file:
+            head, size = file.read(9), os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise InputError(f"the weights file '{path}' cannot be read: {in_words(error)}.") from error
+    if size > _LARGEST_FILE:
         raise InputError(
-            f"there is no weights file '{path}': download {_PUBLIC_FILE} from the releases of "
-            "github.com/mseitzer/pytorch-fid (tag fid_weights) and give its path."
+            f"the weights file '{path}' has {size:,} bytes; {_PUBLIC_FILE} has 95,628,359: give "
+            "that one."
         )
-    with path.open("rb") as file:
-        head = file.read(9)
     try:
         if head[8:] == b"{" or path.suffix == ".safetensors":
             with safe_open(path, framework="numpy") as file:
@@ -218,7 +228,7 @@ def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         raise
     except Exception as error:  # every way in which a file can be cut or overwritten
         raise InputError(
-            f"the weights file '{path}' ({path.stat().st_size} bytes) cannot be read as tensors: "
+            f"the weights file '{path}' ({size} bytes) cannot be read as tensors: "
             f"it is cut short, damaged, or another kind of file "
             f"({type(error).__name__}). Download or convert it again; "
             f"{_PUBLIC_FILE} has 95628359 bytes."

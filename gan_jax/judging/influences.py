@@ -46,9 +46,14 @@ def load_influences(folder: str | pathlib.Path, extractor_sha256: str) -> dict[s
     prefix = _key(extractor_sha256, "")
     try:
         file = ArrayFile(path)
-        return {k.removeprefix(prefix): file.read(k) for k in file.keys if k.startswith(prefix)}
+        found = {k.removeprefix(prefix): file.read(k) for k in file.keys if k.startswith(prefix)}
     except InputError:  # a comparison without them is less sharp
         return {}
+    return {k: v for k, v in found.items() if _is_influence(v)}
+
+
+def _is_influence(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f" and array.ndim == 1 and bool(np.isfinite(array).all())
 
 
 def _key(extractor_sha256: str, metric: str) -> str:
