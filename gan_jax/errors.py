@@ -5,13 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from gan_jax.names import printable
+
 
 class InputError(ValueError):
     """A value given by the user cannot work.
 
     The message names the value, what was expected, and how to mend it. The command line prints it
-    as one line, without a traceback, and exits with status 2.
+    as one line, without a traceback, and exits with status 2. So names in it, which may be of any
+    bytes, are made `printable`.
     """
+
+    def __init__(self, message: object) -> None:
+        super().__init__(printable(str(message)))
 
 
 class TrainingDiverged(RuntimeError):

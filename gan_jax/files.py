@@ -14,12 +14,20 @@ import os
 import pathlib
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from gan_jax.errors import InputError
 
 _ENDING = ".new"
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def path_of(text: str | os.PathLike[str]) -> pathlib.Path:
@@ -164,6 +172,26 @@ def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Opens a regular file for reading; never waits, as opening a pipe does.
+
+    Raises:
+        InputError: a folder, pipe, socket or device.
+        OSError: it cannot be opened.
+    """
+    kind = stat.S_IFMT(os.stat(path).st_mode)
+    if kind == stat.S_IFREG:
+        file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
+        kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)  # it may be another by now
+        if kind == stat.S_IFREG:
+            return file
+        file.close()
+    raise InputError(
+        f"'{path}' is {_KINDS.get(kind, 'something else')} where a file was expected: "
+        "remove it, or put the file there."
+    )
+
+
 def read_json(path: pathlib.Path) -> dict[str, Any]:
     """The object in a JSON file.
 
@@ -171,7 +199,8 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
         InputError: it cannot be read, is damaged, or holds something else than an object.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            content = json.loads(file.read().decode("utf-8"))
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {in_words(error)}.") from error
     except (ValueError, RecursionError) as error:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 
+from gan_jax import machine
 from gan_jax.errors import InputError
 
 # Of a machine's or accelerator's memory; the rest is for weights, other programs, fragmentation.
 _SHARE = 0.25
 # XLA keeps an operation's inputs beside its output, and convolutions need room to rearrange.
 _COPIES = 4
-_UNKNOWN = 4 << 30
 
 
 def fitting_batch_size(
@@ -108,7 +107,4 @@ def _memory(devices: Sequence[Any]) -> float:
     limits = [(device.memory_stats() or {}).get("bytes_limit", 0) for device in devices]
     if all(limits):
         return sum(limits)
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):  # not every system tells
-        return _UNKNOWN
+    return machine.memory()

@@ -1,4 +1,4 @@
-"""Opening files that nobody should trust: regular files only, and pictures of listed formats only.
+"""Opening pictures that nobody should trust: of listed formats only, and of a limited size.
 
 Pillow finds a picture's format by its content, whatever its name, and for some formats starts other
 programs (Ghostscript for EPS). Every picture of the package is opened here.
@@ -10,52 +10,23 @@ import contextlib
 import functools
 import io
 import os
-import stat
 import warnings
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from PIL import Image
 
 from gan_jax import machine
 from gan_jax.errors import InputError
-from gan_jax.names import printable
+from gan_jax.files import open_regular
 
 PICTURE_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """The formats that are read, by Pillow's names; AVIF where this Pillow has it."""
 
 _BYTES_A_PIXEL = 8  # Pillow's own copy and the array made of it, each of up to 4 bytes
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 # The limit of `open_picture` stands for Pillow's, which cannot be set and only warns at first.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged tags; a damaged picture is an error
-
-
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Opens a regular file for reading; never waits, as opening a pipe does.
-
-    Raises:
-        InputError: a folder, pipe, socket or device.
-        OSError: it cannot be opened.
-    """
-    kind = stat.S_IFMT(os.stat(path).st_mode)
-    if kind == stat.S_IFREG:
-        file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
-        kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)  # it may be another by now
-        if kind == stat.S_IFREG:
-            return file
-        file.close()
-    raise InputError(
-        f"'{printable(path)}' is {_KINDS.get(kind, 'something else')} where a file was expected: "
-        "remove it, or put the file there."
-    )
 
 
 @contextlib.contextmanager

@@ -135,6 +135,7 @@ def test_importing_the_steps_loads_no_data_checkpoints_or_flags():
                 "axis",
                 "errors",
                 "losses",
+                "names",
                 "passes",
                 "penalties",
                 "schedules",
@@ -152,7 +153,7 @@ def test_importing_the_steps_loads_no_data_checkpoints_or_flags():
 def test_importing_the_metrics_loads_no_training():
     loaded = _loaded_by("import gan_jax.metrics")
     rooms = {n.split(".")[1] for n in _among(loaded, "gan_jax") if "." in n}
-    assert rooms == {"content", "errors", "metrics"}
+    assert rooms == {"content", "errors", "metrics", "names"}
     assert not _among(loaded, "flax", "optax", "orbax", "tensorflow_datasets", "ml_collections")
 
 

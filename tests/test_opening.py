@@ -12,8 +12,9 @@ from PIL import Image
 from gan_jax import machine
 from gan_jax.data.decode import decode_image, read_header
 from gan_jax.errors import InputError
+from gan_jax.files import open_regular, read_json
 from gan_jax.names import printable
-from gan_jax.opening import PICTURE_FORMATS, open_picture, open_regular
+from gan_jax.opening import PICTURE_FORMATS, open_picture
 
 _PACKAGE = pathlib.Path(machine.__file__).parent
 
@@ -115,6 +116,17 @@ def test_any_name_is_one_line_that_can_be_written(name, expected):
     assert printable(name) == expected
     assert printable(pathlib.PurePath(name)) == expected
     printable(name).encode("utf-8")
+
+
+def test_an_error_is_one_line_whatever_the_names_in_it():
+    error = InputError(f"'{os.fsdecode(bytes([0xE9]))}' is\nno file")
+    assert str(error) == "'\\xe9' is\\nno file"
+
+
+def test_a_pipe_is_no_json_file(tmp_path):
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(InputError, match="is a pipe"):
+        read_json(tmp_path / "config.json")
 
 
 def test_the_default_limit_comes_from_the_machine(monkeypatch):

@@ -24,9 +24,7 @@ from gan_jax.data.tfds_source import load_tfds, tfds_parts
 from gan_jax.data.trees import holds_images
 from gan_jax.data.zips import open_zip
 from gan_jax.errors import InputError, nearest
-from gan_jax.files import path_of
-from gan_jax.names import printable
-from gan_jax.opening import open_regular
+from gan_jax.files import open_regular, path_of
 
 __all__ = [
     "Dataset",
@@ -189,7 +187,7 @@ def _recognised(path_or_name: str) -> str:
     try:
         is_folder, there = path.is_dir(), path.exists()
     except (OSError, ValueError) as error:  # too long, forbidden, or with a null in it
-        raise InputError(f"'{printable(path_or_name)}' cannot be looked at ({error}).") from error
+        raise InputError(f"'{path_or_name}' cannot be looked at ({error}).") from error
     if there and not is_folder:
         return _recognised_file(path)
     if find_idx_sets(path):
@@ -197,7 +195,7 @@ def _recognised(path_or_name: str) -> str:
     if is_folder:
         return "npz" if array_files(path) and not holds_images(path) else "folder"
     raise InputError(
-        f"'{printable(path_or_name)}' is neither a file, a folder nor a known set: "
+        f"'{path_or_name}' is neither a file, a folder nor a known set: "
         f"{nearest(path_or_name, (*_BUILT_IN, 'tfds:NAME'))}"
     )
 
@@ -214,11 +212,10 @@ def _recognised_file(path: pathlib.Path) -> str:
         pickled = file.read(1) == _PICKLE
     if pickled:
         raise InputError(
-            f"'{printable(path)}' looks like a pickle, as CIFAR's data_batch files are, and "
+            f"'{path}' looks like a pickle, as CIFAR's data_batch files are, and "
             "pickles are not read, as one can run programs: give tfds:cifar10, or an .npz file "
             "with x_train, y_train, x_test and y_test."
         )
     raise InputError(
-        f"'{printable(path)}' is a file, and not .npz, .npy or .zip: give one of those, or a "
-        "folder of images."
+        f"'{path}' is a file, and not .npz, .npy or .zip: give one of those, or a folder of images."
     )

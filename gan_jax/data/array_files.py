@@ -23,8 +23,8 @@ from gan_jax import machine
 from gan_jax.data.progress import progress_bar
 from gan_jax.data.zips import open_member, open_zip
 from gan_jax.errors import InputError
+from gan_jax.files import open_regular
 from gan_jax.names import first_line, printable
-from gan_jax.opening import open_regular
 
 _MOST_HEADER = 10_000  # bytes, NumPy's own limit
 _MOST_DIMENSIONS = 32
@@ -100,8 +100,8 @@ class ArrayFile:
     def where(self, key: str) -> str:
         """The array's place, for messages."""
         if self._members:
-            return f"array '{printable(key)}' of '{printable(self.path)}'"
-        return f"'{printable(self._files[key])}'"
+            return f"array '{key}' of '{self.path}'"
+        return f"'{self._files[key]}'"
 
     def header(self, key: str) -> Header:
         """Shape and type of an array.
@@ -196,9 +196,7 @@ def array_files(folder: pathlib.Path) -> list[pathlib.Path]:
     try:
         return sorted(file for file in folder.iterdir() if file.suffix.lower() == ".npy")
     except OSError as error:
-        raise InputError(
-            f"folder '{printable(folder)}' cannot be read: {error.strerror}."
-        ) from error
+        raise InputError(f"folder '{folder}' cannot be read: {error.strerror}.") from error
 
 
 def _opened(path: pathlib.Path, where: str) -> BinaryIO:
@@ -227,7 +225,7 @@ def _header_of(start: bytes, held: int, where: str) -> Header:
         ) from error
     if dtype.hasobject or dtype.kind not in _KINDS:
         raise InputError(
-            f"{where} holds {printable(str(dtype))}: it must be a plain array of numbers, not "
+            f"{where} holds {dtype}: it must be a plain array of numbers, not "
             "pickled objects or a table; write it again."
         )
     header = Header(tuple(int(side) for side in shape), dtype, bool(fortran), stream.tell())

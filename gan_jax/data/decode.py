@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from gan_jax import machine
 from gan_jax.errors import InputError
-from gan_jax.names import first_line, printable
+from gan_jax.names import first_line
 from gan_jax.opening import decoded_bytes, open_picture
 
 EXTENSIONS = frozenset(
@@ -152,12 +152,12 @@ def _eight_bit(pixels: np.ndarray, white: float, path: pathlib.Path | ImageFile)
     most = white or _SIXTEEN_BIT_WHITE
     if white and not (low >= 0 and high <= white):
         raise InputError(
-            f"image '{printable(str(path))}' has values from {low} to {high}, and dataset.white is "
+            f"image '{path}' has values from {low} to {high}, and dataset.white is "
             f"{white:g}: give the largest value that any image may hold."
         )
     if not white and not (pixels.dtype.kind in "iu" and low >= 0 and high <= most):
         raise InputError(
-            f"image '{printable(str(path))}' has {pixels.dtype} values from {low} to {high}, so "
+            f"image '{path}' has {pixels.dtype} values from {low} to {high}, so "
             "what is white cannot be known: give dataset.white, the value of white, or save it "
             "with 8 or 16 bits a channel."
         )
@@ -166,13 +166,10 @@ def _eight_bit(pixels: np.ndarray, white: float, path: pathlib.Path | ImageFile)
 
 def _unreadable(path: pathlib.Path | ImageFile, error: Exception) -> InputError:
     if isinstance(error, InputError):
-        return InputError(f"image '{printable(str(path))}' cannot be read: {error}")
+        return InputError(f"image '{path}' cannot be read: {error}")
     if isinstance(error, OSError) and error.errno:
         return InputError(
-            f"image '{printable(str(path))}' cannot be read: {error.strerror}: mend that, or "
-            "remove the image."
+            f"image '{path}' cannot be read: {error.strerror}: mend that, or remove the image."
         )
     reason = first_line(error).split(" <_io.")[0].replace(repr(str(path)), "it")
-    return InputError(
-        f"image '{printable(str(path))}' cannot be read ({reason}): replace or remove it."
-    )
+    return InputError(f"image '{path}' cannot be read ({reason}): replace or remove it.")

@@ -20,8 +20,8 @@ from gan_jax.data.sources import Source, make_dataset, map_blocks
 from gan_jax.data.split import split_indices
 from gan_jax.data.trees import Root, open_root
 from gan_jax.errors import InputError
+from gan_jax.files import open_regular
 from gan_jax.names import printable
-from gan_jax.opening import open_regular
 
 
 class FolderSource(Source):
@@ -140,7 +140,7 @@ def file_keys(root: Root, files: Sequence[str]) -> np.ndarray:
                 keys[row] = bytes_key(_content(root / file))
             except OSError as error:
                 raise InputError(
-                    f"image '{printable(str(root / file))}' cannot be read ({error.strerror}): "
+                    f"image '{root / file}' cannot be read ({error.strerror}): "
                     "replace or remove it."
                 ) from error
 
@@ -243,8 +243,8 @@ def _common_shape(root: Root, files: list[str], options: SourceOptions) -> tuple
         for file, header in zip(files, headers):
             if header[:2] != size:
                 raise InputError(
-                    f"images differ in size: '{printable(str(root / files[0]))}' is "
-                    f"{size[0]}x{size[1]} and '{printable(str(root / file))}' is "
+                    f"images differ in size: '{root / files[0]}' is "
+                    f"{size[0]}x{size[1]} and '{root / file}' is "
                     f"{header.height}x{header.width} (height x width): give dataset.image_size="
                     "(height, width) (eval.py: --image_size=height,width) to resize them all."
                 )

@@ -24,8 +24,8 @@ from gan_jax.data.options import SourceOptions
 from gan_jax.data.progress import progress_bar
 from gan_jax.data.sources import ArraySource, JoinedSource, make_dataset
 from gan_jax.errors import InputError
+from gan_jax.files import open_regular
 from gan_jax.names import first_line, printable
-from gan_jax.opening import open_regular
 
 _FILE_NAME = re.compile(
     r"(?P<prefix>.*?)[-_.]?(?P<split>train|test|t10k)[-_.](?P<kind>images|labels)"
@@ -78,7 +78,7 @@ def _sets_in(folder: pathlib.Path, prefix: str = "") -> dict[str, dict[str, path
     try:
         there = sorted(folder.iterdir()) if folder.is_dir() else []
     except OSError as error:
-        raise InputError(f"'{printable(folder)}' cannot be read: {error.strerror}.") from error
+        raise InputError(f"'{folder}' cannot be read: {error.strerror}.") from error
     for file in there:
         match = _FILE_NAME.fullmatch(file.name)
         if match and match["prefix"] == (prefix or match["prefix"]):
@@ -97,12 +97,12 @@ def _only_set(path: pathlib.Path) -> tuple[str, dict[str, pathlib.Path]]:
     if len(sets) > 1:
         example = path / min(filter(None, sets))
         raise InputError(
-            f"'{printable(path)}' holds several idx sets ({', '.join(sorted(sets))}): name one as "
-            f"the path, such as '{printable(example)}'."
+            f"'{path}' holds several idx sets ({', '.join(sorted(sets))}): name one as "
+            f"the path, such as '{example}'."
         )
     if not sets:
         raise InputError(
-            f"'{printable(path)}' holds no idx files: expected train-images-idx3-ubyte, "
+            f"'{path}' holds no idx files: expected train-images-idx3-ubyte, "
             "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each "
             "with or without .gz."
         )
@@ -123,9 +123,7 @@ def _naming(path: pathlib.Path):
     except InputError:
         raise
     except Exception as error:  # every way in which gzip can be damaged
-        raise InputError(
-            f"'{printable(path)}' cannot be read ({first_line(error)}): {_AGAIN}"
-        ) from error
+        raise InputError(f"'{path}' cannot be read ({first_line(error)}): {_AGAIN}") from error
 
 
 def read_header(path: pathlib.Path, ranks: tuple[int, ...]) -> _Header:
@@ -139,30 +137,30 @@ def read_header(path: pathlib.Path, ranks: tuple[int, ...]) -> _Header:
         magic = file.read(4)
         if len(magic) < 4 or magic[:2] != bytes(2) or magic[2] not in _TYPES:
             raise InputError(
-                f"'{printable(path)}' begins with {magic.hex(' ') or 'nothing'}: it is no idx file "
+                f"'{path}' begins with {magic.hex(' ') or 'nothing'}: it is no idx file "
                 f"of numbers, which begins with 00 00, a type such as 08, and the number of "
                 f"dimensions; {_AGAIN}"
             )
         if magic[3] not in ranks:
             raise InputError(
-                f"'{printable(path)}' has {magic[3]} dimensions: expected "
+                f"'{path}' has {magic[3]} dimensions: expected "
                 f"{' or '.join(str(rank) for rank in ranks)}, [images, height, width] of images "
                 "and [images] of labels; store it so, or use an .npz file."
             )
         dimensions = file.read(4 * magic[3])
     if len(dimensions) < 4 * magic[3]:
-        raise InputError(f"'{printable(path)}' ends within its header: {_AGAIN}")
+        raise InputError(f"'{path}' ends within its header: {_AGAIN}")
     shape = tuple(int(size) for size in np.frombuffer(dimensions, ">u4"))
     header = _Header(shape, np.dtype(_TYPES[magic[2]]), 4 + len(dimensions), gzipped)
     stored = path.stat().st_size
     claimed = header.offset + header.nbytes
     if claimed > stored * (_GZIP_MOST if gzipped else 1) or (not gzipped and claimed < stored):
         raise InputError(
-            f"'{printable(path)}' claims shape {list(shape)}, {claimed} bytes in all, but has "
+            f"'{path}' claims shape {list(shape)}, {claimed} bytes in all, but has "
             f"{stored}{' gzipped' if gzipped else ''}: it is damaged or cut short; {_AGAIN}"
         )
     if 0 in shape:
-        raise InputError(f"'{printable(path)}' has shape {list(shape)}: it is empty; {_AGAIN}")
+        raise InputError(f"'{path}' has shape {list(shape)}: it is empty; {_AGAIN}")
     return header
 
 
@@ -176,7 +174,7 @@ def read_idx(path: pathlib.Path, header: _Header, memory_limit: int) -> np.ndarr
         if not header.gzipped:
             return np.memmap(path, header.dtype, "r", header.offset, header.shape)
         raise InputError(
-            f"'{printable(path)}' unpacks to {header.nbytes / 2**20:,.1f} MiB, over "
+            f"'{path}' unpacks to {header.nbytes / 2**20:,.1f} MiB, over "
             "dataset.memory_limit_mb, and a gzipped file cannot be streamed: gunzip it, or raise "
             "the limit."
         )
@@ -190,7 +188,7 @@ def read_idx(path: pathlib.Path, header: _Header, memory_limit: int) -> np.ndarr
                 bar.update(count)
         if filled < len(values) or file.read(1):  # the read past the end also checks gzip's CRC
             raise InputError(
-                f"'{printable(path)}' claims shape {list(header.shape)} but holds "
+                f"'{path}' claims shape {list(header.shape)} but holds "
                 f"{'fewer' if filled < len(values) else 'more'} values: it is damaged or cut "
                 f"short; {_AGAIN}"
             )
@@ -225,8 +223,8 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
         if name not in files:
             example = next(iter(files.values()))
             raise InputError(
-                f"'{printable(example.parent)}' has no {part} images beside "
-                f"'{printable(example.name)}': expected {'train' if part == 'train' else 't10k'}"
+                f"'{example.parent}' has no {part} images beside "
+                f"'{example.name}': expected {'train' if part == 'train' else 't10k'}"
                 "-images-idx3-ubyte, with or without .gz."
             )
         array = read_idx(files[name], headers[name], options.memory_limit)
@@ -234,7 +232,7 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
         parts.append(
             ArraySource(
                 array,
-                scale=find_scale(array, f"'{printable(files[name])}'", white=options.white),
+                scale=find_scale(array, f"'{files[name]}'", white=options.white),
                 indices=np.arange(len(array)),
                 preprocess=options.preprocess,
             )
@@ -243,7 +241,7 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
             part_labels.append(labels[part])
     if len({part.image_shape for part in parts}) > 1:
         raise InputError(
-            f"training and test images of '{printable(path)}' differ in size: "
+            f"training and test images of '{path}' differ in size: "
             f"{' and '.join(str(part.image_shape) for part in parts)}; give dataset.image_size."
         )
     return make_dataset(
@@ -266,7 +264,7 @@ def _labels(
         name, images = f"{part} labels", f"{part} images"
         if name not in files:
             continue
-        where = f"'{printable(files[name])}'"
+        where = f"'{files[name]}'"
         if images in files:  # compared before either is read
             check_count(range(headers[name].shape[0]), headers[images].shape[0], where)
         stored = read_idx(files[name], headers[name], memory_limit)
@@ -287,7 +285,7 @@ def _class_numbers(
         if number != expected:
             split = next(split for split, part in labels.items() if number in part)
             raise InputError(
-                f"'{printable(files[f'{split} labels'])}': label {number} of image "
+                f"'{files[f'{split} labels']}': label {number} of image "
                 f"{int(np.argmax(labels[split] == number))} is out of range, as no image has label "
                 f"{expected}: classes must be numbered {first}, {first + 1}, ... without a gap."
             )
@@ -305,7 +303,7 @@ def _names(
         names = tuple(printable(name.strip()) for name in names if name.strip())
         if len(names) != len(numbers):
             raise InputError(
-                f"'{printable(path)}' names {len(names)} classes, and the labels have "
+                f"'{path}' names {len(names)} classes, and the labels have "
                 f"{len(numbers)}: give one name a line, in the order of the numbers."
             )
         return names

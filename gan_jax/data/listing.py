@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import re
 
 import numpy as np
@@ -53,7 +54,7 @@ class Parts:
         for names in (train, test, [] if test else validation):
             if len(names) > 1:
                 raise InputError(
-                    f"folder '{printable(str(root))}' has {_quoted(names)}, two names for one "
+                    f"folder '{root}' has {_quoted(names)}, two names for one "
                     "part: keep one of them."
                 )
         if not train or not (test or validation):
@@ -62,7 +63,7 @@ class Parts:
         passed = others + (validation if test else [])
         if passed:
             notice(
-                f"'{printable(str(root))}': {_quoted(train)} is for training and "
+                f"'{root}': {_quoted(train)} is for training and "
                 f"{_quoted(held_out)} is held out; passed over {_quoted(passed)} beside them."
             )
         return cls(train[0], held_out[0])
@@ -97,8 +98,8 @@ class Listing:
         nested = next((file for file in files if "/" in file), None)
         if loose and nested:
             raise InputError(
-                f"folder '{printable(str(root))}' holds both images ('{printable(loose)}') and "
-                f"folders of images ('{printable(nested)}'): move the images into a class folder, "
+                f"folder '{root}' holds both images ('{loose}') and "
+                f"folders of images ('{nested}'): move the images into a class folder, "
                 "or the folders elsewhere."
             )
         if loose:
@@ -108,7 +109,7 @@ class Listing:
         empty = [folder for folder in subfolders(root) if folder not in set(names)]
         if empty:
             notice(
-                f"'{printable(str(root))}': {_quoted(empty)} hold{'s' * (len(empty) == 1)} no "
+                f"'{root}': {_quoted(empty)} hold{'s' * (len(empty) == 1)} no "
                 "images, and so no class is made of it."
             )
         number = {name: label for label, name in enumerate(names)}
@@ -131,8 +132,8 @@ class Listing:
         extra = sorted(set(test.class_names or ()) - set(train.class_names or ()))
         if extra or test.class_names is None:
             raise InputError(
-                f"'{printable(str(root / parts.test))}' and "
-                f"'{printable(str(root / parts.train))}' have different classes "
+                f"'{root / parts.test}' and "
+                f"'{root / parts.train}' have different classes "
                 f"({', '.join(extra) or 'one has class folders, the other none'}): give both the "
                 "same class folders."
             )
@@ -154,7 +155,7 @@ def _refuse_domains(root: Root, folders: list[str]) -> None:
     if len({_DOMAIN.fullmatch(folder)[2].lower() for folder in found}) == 2:
         letter = _DOMAIN.fullmatch(found[0])[2]
         raise InputError(
-            f"folder '{printable(str(root))}' has {_quoted(found)}, the parts of two domains: give "
+            f"folder '{root}' has {_quoted(found)}, the parts of two domains: give "
             f"one of these folders itself, or a folder with links 'train' and 'test' to the parts "
             f"of domain {letter}."
         )
@@ -163,25 +164,25 @@ def _refuse_domains(root: Root, folders: list[str]) -> None:
 def _half(root: Root, train: list[str], test: list[str]) -> InputError:
     there, absent = (train[0], "test") if train else (test[0], "train")
     return InputError(
-        f"folder '{printable(str(root))}' has a subfolder '{printable(there)}' but no '{absent}': "
-        f"add it, or give '{printable(str(root / there))}' itself: all of it is then a reference, "
+        f"folder '{root}' has a subfolder '{there}' but no '{absent}': "
+        f"add it, or give '{root / there}' itself: all of it is then a reference, "
         "and of a run's dataset.path the dataset.test_fraction is held out. If it is a class, "
-        f"call it '{printable(there)}_class'."
+        f"call it '{there}_class'."
     )
 
 
 def _no_images(root: Root) -> str:
-    if isinstance(getattr(root, "suffix", None), str) and any(root.glob("data_batch*")):
+    if isinstance(root, pathlib.Path) and any(root.glob("data_batch*")):
         return (
             f"folder '{root}' holds CIFAR's pickles, which are not read, as a pickle can run "
             "programs: give tfds:cifar10, or the images as PNG files, or as an .npz with x_train, "
             "y_train, x_test and y_test."
         )
     return (
-        f"folder '{printable(str(root))}' holds no images: expected files ending in "
+        f"folder '{root}' holds no images: expected files ending in "
         f"{', '.join(sorted(EXTENSIONS))}, or subfolders of them."
     )
 
 
 def _quoted(names: list[str]) -> str:
-    return ", ".join(f"'{printable(name)}'" for name in names)
+    return ", ".join(f"'{name}'" for name in names)

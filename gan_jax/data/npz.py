@@ -63,7 +63,7 @@ def _find_keys(file: ArrayFile) -> dict[str, _Keys]:
     if len(keys) == 1:
         return {"all": _Keys(keys[0], None)}
     raise InputError(
-        f"'{printable(file.path)}' holds {printable(', '.join(keys[:8])) or 'no arrays'}: expected "
+        f"'{file.path}' holds {', '.join(keys[:8]) or 'no arrays'}: expected "
         f"arrays named {_EXPECTED}."
     )
 
@@ -80,11 +80,11 @@ def _two_parts(file: ArrayFile, found: dict[str, _Keys]) -> dict[str, _Keys]:
     if "train" in found and "test" in found:
         if validation:
             unused = ", ".join(f"'{found[part].images}'" for part in validation)
-            notice(f"'{printable(file.path)}': passed over {unused}, beside a test part.")
+            notice(f"'{file.path}': passed over {unused}, beside a test part.")
         return {"train": found["train"], "test": found["test"]}
     if len(found) > 1:
         raise InputError(
-            f"'{printable(file.path)}' has the parts {', '.join(found)}, and none for training: "
+            f"'{file.path}' has the parts {', '.join(found)}, and none for training: "
             f"expected arrays named {_EXPECTED}."
         )
     return {"all": next(iter(found.values()))}
@@ -134,7 +134,7 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
             part_labels.append(labels[part][indices])
     if len({part.image_shape for part in parts}) > 1:
         raise InputError(
-            f"training and test images of '{printable(path)}' differ in size: "
+            f"training and test images of '{path}' differ in size: "
             f"{' and '.join(str(part.image_shape) for part in parts)}; give dataset.image_size."
         )
     name = path.resolve().stem

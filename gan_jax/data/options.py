@@ -12,7 +12,6 @@ from gan_jax import machine
 from gan_jax.data.preprocess import RESIZE_METHODS, Preprocess
 from gan_jax.errors import InputError, nearest
 from gan_jax.files import path_of
-from gan_jax.names import printable
 
 CROP_MODES = ("random", "grid")
 _STACKED_SETS = ("mnist5k", "idx", "tfds:mnist")
@@ -228,12 +227,12 @@ class SourceOptions:
             there = path.exists()
         except (OSError, ValueError) as error:  # too long, forbidden, or with a null in it
             raise InputError(
-                f"dataset.path '{printable(self.path)}' cannot be looked at ({error}): give {kind} "
+                f"dataset.path '{self.path}' cannot be looked at ({error}): give {kind} "
                 "that can be read."
             ) from error
         if not there:
             raise InputError(
-                f"dataset.path '{printable(self.path)}' does not exist: give {kind} that is there."
+                f"dataset.path '{self.path}' does not exist: give {kind} that is there."
             )
         return path
 

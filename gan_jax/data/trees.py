@@ -12,8 +12,7 @@ from gan_jax.data.decode import EXTENSIONS, is_image
 from gan_jax.data.notices import notice
 from gan_jax.data.zips import ZippedFiles
 from gan_jax.errors import InputError
-from gan_jax.names import printable
-from gan_jax.opening import open_regular
+from gan_jax.files import open_regular
 
 _NO_ENDING = re.compile(r"|\.[0-9]+")  # 'scan' and 'scan.0001'; other endings name other things
 _MOST_LINKS = 1000  # to one folder: links in linked folders multiply
@@ -32,7 +31,7 @@ def open_root(path: pathlib.Path) -> Root:
         return path
     if path.suffix.lower() == ".zip":
         return ZippedFiles.open(path)
-    raise InputError(f"'{printable(path)}' is a file: give the folder that holds the images.")
+    raise InputError(f"'{path}' is a file: give the folder that holds the images.")
 
 
 def subfolders(root: Root) -> list[str]:
@@ -64,7 +63,7 @@ def image_files(root: Root) -> list[str]:
         else:
             passed[ending] += 1
     if passed and found:
-        notice(f"'{printable(str(root))}': passed over {_counts(passed)}, which are no images.")
+        notice(f"'{root}': passed over {_counts(passed)}, which are no images.")
     return sorted(found)
 
 
@@ -75,7 +74,7 @@ def holds_images(root: pathlib.Path) -> bool:
 
 def _counts(passed: collections.Counter[str]) -> str:
     """'5 files (3 .txt, 2 without an ending)'."""
-    told = [f"{count:,} {printable(ending) or 'without an ending'}"
+    told = [f"{count:,} {ending or 'without an ending'}"
             for ending, count in passed.most_common(_MOST_TOLD)]  # fmt: skip
     if len(passed) > _MOST_TOLD:
         told.append("others")
@@ -95,7 +94,7 @@ def _walk(folder: pathlib.Path, below: str, above: tuple[tuple[int, int], ...]) 
         visits[place] += 1
         if visits[place] > _MOST_LINKS:
             raise InputError(
-                f"folder '{printable(folder)}' is reached by more than {_MOST_LINKS:,} links: "
+                f"folder '{folder}' is reached by more than {_MOST_LINKS:,} links: "
                 "remove the links."
             )
         for entry in _entries(folder):
@@ -139,8 +138,7 @@ def _check_kind(entry: os.DirEntry[str]) -> None:
         if os.path.splitext(entry.name)[1].lower() not in EXTENSIONS:
             return
         raise InputError(
-            f"image '{printable(entry.path)}' cannot be read: {error.strerror}: mend the link, or "
-            "remove it."
+            f"image '{entry.path}' cannot be read: {error.strerror}: mend the link, or remove it."
         ) from error
 
 
@@ -150,6 +148,6 @@ def _hidden(name: str) -> bool:
 
 def _unreadable(folder: pathlib.Path, error: OSError) -> InputError:
     return InputError(
-        f"folder '{printable(folder)}' cannot be read: {error.strerror}. Its images would be "
+        f"folder '{folder}' cannot be read: {error.strerror}. Its images would be "
         "missing: mend that, or move it elsewhere."
     )

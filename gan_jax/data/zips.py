@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from gan_jax import machine
 from gan_jax.errors import InputError
-from gan_jax.names import first_line, printable
-from gan_jax.opening import open_regular
+from gan_jax.files import open_regular
+from gan_jax.names import first_line
 
 _SKIPPED = "__MACOSX"  # what macOS adds to a zip
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -33,7 +33,7 @@ def open_zip(path: pathlib.Path) -> zipfile.ZipFile:
         raise
     except Exception as error:  # every way in which a list of contents can be damaged
         raise InputError(
-            f"'{printable(path)}' is no zip file (.npz is one), or a damaged one "
+            f"'{path}' is no zip file (.npz is one), or a damaged one "
             f"({first_line(error)}): copy or write it again, with numpy.savez if it is of arrays."
         ) from error
 
@@ -53,7 +53,6 @@ def open_member(
             damaged.
     """
     limit = machine.default_limit() if memory_limit is None else memory_limit
-    where = printable(where)
     if member.flag_bits & _ENCRYPTED:
         raise InputError(f"{where} is encrypted: unpack it with its password, and give that.")
     if member.compress_type not in _METHODS:

@@ -25,7 +25,6 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.common import digest_of
 from gan_jax.files import new_file, open_file, path_of
 from gan_jax.metrics import Moments
-from gan_jax.names import printable
 
 _log = logging.getLogger(__name__)
 
@@ -230,9 +229,9 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
         )
     file = ArrayFile(path)
     if not {"mu", "sigma"} <= set(file.keys):
-        held = printable(", ".join(sorted(file.keys)[:8])) or "nothing"
+        held = ", ".join(sorted(file.keys)[:8]) or "nothing"
         raise InputError(
-            f"'{printable(path)}' holds {held}; a file of statistics has 'mu' and 'sigma'. A file "
+            f"'{path}' holds {held}; a file of statistics has 'mu' and 'sigma'. A file "
             "of images is given as samples."
         )
     return {name: file.read(name) for name in _READ if name in file.keys}

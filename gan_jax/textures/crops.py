@@ -194,20 +194,18 @@ def _of_folder(root: pathlib.Path, split: str, cutting: Cutting) -> TextureSide:
     if split != "all":
         if divided is None:
             raise InputError(
-                f"folder '{printable(root)}' has no subfolder '{split}': add it, or give "
+                f"folder '{root}' has no subfolder '{split}': add it, or give "
                 "--reference_split=all for every image there is."
             )
         root = root / {"train": divided.train, "test": divided.test}[split]
     elif divided:
         raise InputError(
-            f"folder '{printable(root)}' has subfolders '{divided.train}' and '{divided.test}': "
-            f"give the one that is meant, such as '{printable(root / divided.test)}'."
+            f"folder '{root}' has subfolders '{divided.train}' and '{divided.test}': "
+            f"give the one that is meant, such as '{root / divided.test}'."
         )
     parts = folder_parts(SourceOptions(path=str(root)), "all")
     if not parts[0].divided:
-        raise InputError(
-            f"folder '{printable(root)}' is divided once more: give the folder that is meant."
-        )
+        raise InputError(f"folder '{root}' is divided once more: give the folder that is meant.")
     return _made(f"folder:{printable(root.resolve().name)}", split, parts[0].photographs, cutting)
 
 
