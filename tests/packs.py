@@ -16,6 +16,7 @@ def untrained_pack(folder, *, seed=7, shape=(16, 16, 1), widths=(3, 4), classes=
     variables = jax.jit(lambda: network.init(jax.random.key(seed), images, train=False))()
     config = cnn_config()
     config.seed = seed
+    config.model.widths, config.model.dense = widths, 8
     record = make_record(
         name="cnn-made",
         network=network,

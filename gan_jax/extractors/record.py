@@ -39,7 +39,7 @@ _ARCHITECTURE = fields(
         "name": one_of("cnn"),
         "num_classes": whole(2, 100_000),
         "widths": list_of(whole(1, 1 << 14), 1, 16),
-        "dense": whole(1, 1 << 17),
+        "dense": whole(1, 1 << 14),
         "dropout_rate": number(0, 0.999),
     },
     closed=True,
@@ -108,10 +108,10 @@ def check_record(record: Any, name: str = "") -> None:
     blocks = [f"block{number}" for number in range(1, len(network.widths) + 1)]
     one_of("penultimate", "logits")(record["layers"]["semantic"], "layers.semantic")
     one_of(*blocks)(record["layers"]["texture"], "layers.texture")
-    if record["training"]:
-        one_of("cnn")(checked(record["training"], "training")["kind"], "training.kind")
     if "golden" in record:
         _check_golden(record, network)
+    if record["training"]:
+        _check_training(record["training"], record["architecture"])
 
 
 def check_size(network: CNN, image_shape: tuple[int, int, int]) -> None:
@@ -171,6 +171,18 @@ def check_tensors(
             raise Unfit(
                 f"tensor '{name}' is {dtype} {list(own)}; by the architecture it is F32 "
                 f"{list(shape)}"
+            )
+
+
+def _check_training(training: Any, architecture: Mapping[str, Any]) -> None:
+    """Raises `Unfit` unless this is a config of that network: others may train it again."""
+    config = checked(training, "training")
+    one_of("cnn")(config["kind"], "training.kind")
+    for name in ("widths", "dense"):
+        if config["model"][name] != architecture[name]:
+            raise Unfit(
+                f"training.model.{name} is {config['model'][name]}, and architecture.{name} "
+                f"{architecture[name]}"
             )
 
 
