@@ -12,9 +12,13 @@ steps.
 from __future__ import annotations
 
 import dataclasses
+import faulthandler
 import functools
 import json
 import os
+import socket
+import sys
+import time
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +35,8 @@ from gan_jax.memory import fitting_batch_size
 
 AXIS = "data"
 MODES = ("pmap", "jit")
+_MEETING_SECONDS = 300  # that processes may start apart
+_HEARTBEAT_SECONDS = 30  # after which a silent process counts as lost
 
 Fetch = Callable[[Any, Any], dict[str, Array]]
 
@@ -68,7 +74,7 @@ def initialise_processes(coordinator: str, num_processes: int, process_id: int) 
         process_id: this one's, from 0.
 
     Raises:
-        InputError: an address or numbers that cannot be.
+        InputError: an address or numbers that cannot be, or process 0 does not answer.
     """
     if not coordinator:
         if num_processes != 1:
@@ -91,7 +97,37 @@ def initialise_processes(coordinator: str, num_processes: int, process_id: int) 
             f"--num_processes={num_processes} --process_id={process_id}: expected at least one "
             "process, and an id from 0 to num_processes - 1."
         )
-    jax.distributed.initialize(coordinator, num_processes, process_id)
+    faulthandler.disable()  # a lost process ends the others by an abort, whose reason is one line
+    if process_id:
+        _wait_for_coordinator(host.strip("[]"), int(port))
+    jax.distributed.initialize(
+        coordinator,
+        num_processes,
+        process_id,
+        initialization_timeout=_MEETING_SECONDS,
+        heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+    )
+
+
+def _wait_for_coordinator(host: str, port: int) -> None:
+    """Returns when process 0 answers; JAX itself would end by an abort where it never does."""
+    begin = told = time.monotonic()
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=5).close()
+            return
+        except OSError as error:
+            now = time.monotonic()
+            if now - begin > _MEETING_SECONDS:
+                raise InputError(
+                    f"--coordinator={host}:{port}: process 0 does not answer there "
+                    f"({error.strerror or error}) after {_MEETING_SECONDS} s: start it, and see to "
+                    "it that this machine can reach it."
+                ) from error
+            if now - told > 10:
+                told = now
+                print(f"Waiting for process 0 at {host}:{port} ...", file=sys.stderr, flush=True)
+            time.sleep(1)
 
 
 def make_plan(mode: str, batch_size: int, num_devices: int = 0) -> Plan:
