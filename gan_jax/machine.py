@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pathlib
 
@@ -15,6 +16,7 @@ _CONTAINER_LIMITS = (
 )
 
 
+@functools.cache
 def memory() -> int:
     """Bytes of memory that this process may use: the machine's, or what it was given of it."""
     try:

@@ -114,7 +114,13 @@ class Listing:
             )
         number = {name: label for label, name in enumerate(names)}
         labels = np.array([number[name] for name in classes], np.int32)
-        return cls(files, labels, tuple(printable(name) for name in names))
+        shown = tuple(printable(name) for name in names)
+        if len(set(shown)) < len(shown):
+            raise InputError(
+                f"folder '{root}' has class folders whose names read the same ({_quoted(names)}): "
+                "rename one."
+            )
+        return cls(files, labels, shown)
 
     @classmethod
     def divided(cls, root: Root, parts: Parts) -> tuple[Listing, np.ndarray]:

@@ -74,7 +74,7 @@ def open_member(
     try:
         with archive.open(member) as file:
             yield file
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # every way in which packed bytes can be damaged
         raise InputError(
