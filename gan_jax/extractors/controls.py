@@ -211,6 +211,10 @@ def pca_extractor(reference: np.ndarray, num_components: int = 64) -> PixelExtra
             f"a PCA of {count} images of {shape_text(shape)} would take too long: give at most "
             f"{MOST_FEATURES} reference images, or images of at most that many numbers."
         )
+    if count < 2:
+        raise InputError(
+            f"a PCA needs at least 2 reference images to vary, and there is {count}: give more."
+        )
     if not 1 <= num_components <= min(count - 1, size):
         raise InputError(
             f"num_components is {num_components}; a PCA of {count} images of {shape_text(shape)} "
