@@ -88,6 +88,9 @@ def test_only_stacks_are_read_channel_by_channel(one_channel, tmp_path):
     assert reading_channels(three, stacks) is three
     control = open_extractor("random:1", stacks, like=extractor)
     assert control.stamp.startswith("random-cnn-s1-x3@")
+    many = CNN(num_classes=90, widths=(3, 4), dense=5)
+    with pytest.raises(InputError, match="90 classes, and 3 channels have 729,000 combinations"):
+        reading_channels(random_extractor((8, 8, 1), network=many, layers=_LAYERS), stacks)
 
 
 # Numbers

@@ -18,6 +18,9 @@ from gan_jax.extractors.common import checked_images, digest_of, shape_text
 from gan_jax.extractors.pack import Extractor, Features
 
 
+_MOST_COMBINATIONS = 100_000
+
+
 @dataclasses.dataclass(frozen=True)
 class ChannelExtractor:
     """A pack of one-channel images as a judge of images of several channels.
@@ -113,12 +116,22 @@ def reading_channels(extractor: Any, dataset: Dataset | None) -> Any:
     """The extractor for the images of a dataset: of one channel, applied to each of a stack's.
 
     Any other extractor, and any other dataset, gets the extractor as it is.
+
+    Raises:
+        InputError: more combinations of classes than 100,000.
     """
     if dataset is None or not isinstance(dataset.source, StackedSource):
         return extractor
     if not isinstance(extractor, Extractor) or extractor.image_shape[2] != 1:
         return extractor
-    return ChannelExtractor(extractor, dataset.image_shape[2])
+    channels, classes = dataset.image_shape[2], len(extractor.class_names)
+    if classes**channels > _MOST_COMBINATIONS:
+        raise InputError(
+            f"the extractor {extractor.stamp} knows {classes:,} classes, and {channels} channels "
+            f"have {classes**channels:,} combinations of them; expected {_MOST_COMBINATIONS:,} at "
+            "most: take a pack of fewer classes."
+        )
+    return ChannelExtractor(extractor, channels)
 
 
 def _distinct(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
