@@ -51,16 +51,11 @@ def read_checked(path: pathlib.Path, check: Check, advice: str) -> dict[str, Any
             f"{advice}."
         )
     content = read_json(path)
-    check_content(path, content, check, advice)
-    return content
-
-
-def check_content(path: pathlib.Path, content: Any, check: Check, advice: str) -> None:
-    """Raises InputError, with the file and what to do, unless its content fits."""
     try:
         check(content, "")
     except Unfit as error:
         raise InputError(f"'{path}' is damaged ({error}): {advice}.") from error
+    return content
 
 
 def anything(value: Any, name: str) -> None:

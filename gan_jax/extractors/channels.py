@@ -17,7 +17,6 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.common import checked_images, digest_of, shape_text
 from gan_jax.extractors.pack import Extractor, Features
 
-
 _MOST_COMBINATIONS = 100_000
 
 
