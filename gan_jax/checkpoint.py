@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 import shutil
+import sys
 import threading
 import zlib
 from collections.abc import Iterator
@@ -331,6 +332,9 @@ def _passing(error: BaseException) -> str:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Orbax and asyncio log an error in full before they raise it."""
+    if sys.unraisablehook is not _without_late_callbacks:
+        _OTHER_HOOKS.append(sys.unraisablehook)
+        sys.unraisablehook = _without_late_callbacks
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -340,6 +344,15 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels):
             logger.setLevel(level)
+
+
+_OTHER_HOOKS: list[Any] = []
+
+
+def _without_late_callbacks(unraisable: Any) -> None:
+    """Drops what TensorStore's threads print once an error has ended Orbax's event loop."""
+    if str(unraisable.exc_value) != "Event loop is closed":
+        _OTHER_HOOKS[-1](unraisable)
 
 
 def _local(leaf: Any) -> Any:

@@ -192,7 +192,14 @@ def _chosen_step(checkpoints: Checkpoints, name: str) -> int | None:
     if name == "latest":
         return None
     if name == "best":
-        return checkpoints.best_step()
+        best = checkpoints.best_step()
+        if best is None and checkpoints.steps():
+            raise InputError(
+                "--checkpoint best: no checkpoint of this run has a score (its evaluations fell on "
+                "none, or it had no judge): give latest or a step, of "
+                f"{', '.join(map(str, checkpoints.steps()))}."
+            )
+        return best
     if not name.isdigit():
         raise InputError(f"--checkpoint is {name!r}; expected 'latest', 'best' or a step.")
     return int(name)

@@ -1,5 +1,8 @@
 """A trained GAN read back from its run's folder."""
 
+import json
+import shutil
+
 import jax
 import numpy as np
 import pytest
@@ -38,3 +41,12 @@ def test_what_cannot_be_read(tiny_run, tmp_path):
         read_gan(pack.parent)
     with pytest.raises(InputError, match="not the folder of a run"):
         read_gan(tmp_path)
+
+
+def test_the_best_checkpoint_of_a_run_without_scores_is_not_guessed(tiny_run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(tiny_run[0], folder)
+    for path in folder.glob("checkpoints/*/check/metadata"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"score": None}))
+    with pytest.raises(InputError, match="no checkpoint of this run has a score.*of 20, 40"):
+        read_gan(folder, "best")
