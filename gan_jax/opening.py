@@ -22,7 +22,9 @@ from gan_jax.files import open_regular
 PICTURE_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """The formats that are read, by Pillow's names; AVIF where this Pillow has it."""
 
-_BYTES_A_PIXEL = 8  # Pillow's own copy and the array made of it, each of up to 4 bytes
+# Bytes a pixel that decoding takes, with the copies for turning and converting it.
+_PLAIN, _COLOUR, _DEEP = 4, 12, 20
+_PLAIN_MODES, _COLOUR_MODES = ("1", "L"), ("P", "RGB", "CMYK", "YCbCr", "RGBX", "LAB", "HSV")
 
 # The limit of `open_picture` stands for Pillow's, which cannot be set and only warns at first.
 Image.MAX_IMAGE_PIXELS = None
@@ -58,7 +60,10 @@ def open_picture(
 
 def decoded_bytes(picture: Image.Image) -> int:
     """About what decoding takes, by the size that the header gives."""
-    return picture.width * picture.height * _BYTES_A_PIXEL
+    each = _PLAIN if picture.mode in _PLAIN_MODES else _COLOUR
+    if picture.mode not in _PLAIN_MODES + _COLOUR_MODES or picture.has_transparency_data:
+        each = _DEEP  # more than 8 bits, or laid over white
+    return picture.width * picture.height * each
 
 
 @functools.cache
