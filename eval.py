@@ -105,6 +105,11 @@ _GATE = flags.DEFINE_string(
 _RESIZE = flags.DEFINE_string(
     "resize", "", "How to bring images to the extractor's size, such as crop_area; '': refuse."
 )
+_IMAGE_SIZE = flags.DEFINE_string(
+    "image_size",
+    "",
+    "HEIGHTxWIDTH to bring images to, by --resize, where their own or the extractor's is not it.",
+)
 _RECOGNISE = flags.DEFINE_bool(
     "recognise",
     False,
@@ -254,6 +259,7 @@ def _judge() -> None:
             tell=_telling(_judgement_text),
         )
     else:
+        from gan_jax.cli import size_of
         from gan_jax.judging.samples import evaluate_samples
 
         evaluate_samples(
@@ -267,6 +273,7 @@ def _judge() -> None:
             training=_TRAINING.value,
             families=_METRICS.value or None,
             resize=_RESIZE.value,
+            image_size=size_of(_IMAGE_SIZE.value, "--image_size") if _IMAGE_SIZE.value else None,
             batch_size=_BATCH_SIZE.value or 500,
             cache=_CACHE.value,
             statistics=_STATISTICS.value,
@@ -328,10 +335,12 @@ def _export() -> None:
 
 
 def _draw() -> None:
+    from gan_jax.cli import size_of
     from gan_jax.exports.texture import draw_texture
 
+    size = size_of(_DRAW.value, "--draw")
     options = {"number": _TEXTURE_NUMBER.value, "seamless": _SEAMLESS.value}
-    print(draw_texture(_source(), _DRAW.value, _OUT.value, **options))
+    print(draw_texture(_source(), size, _OUT.value, **options))
 
 
 def _walk() -> None:
@@ -352,7 +361,8 @@ def _export_program() -> None:
 def _enlarge() -> None:
     from gan_jax.super_resolution.enlarge import enlarge_files
 
-    record = enlarge_files(_WORKDIR.value, _ENLARGE.value, _OUT.value, checkpoint=_CHECKPOINT.value)
+    options = {"checkpoint": _CHECKPOINT.value, "announce": _announce}
+    record = enlarge_files(_WORKDIR.value, _ENLARGE.value, _OUT.value, **options)
     print(f"{record['images']:,} images enlarged x{record['factor']}: {_OUT.value}")
 
 
@@ -458,6 +468,7 @@ def _test_pack() -> None:
         _REFERENCE.value,
         reference_split=_REFERENCE_SPLIT.value,
         divide=bool(_REFERENCE_SPLIT.present),
+        resize=_RESIZE.value,
         announce=_announce,
     )
     print(gate_table(gate))

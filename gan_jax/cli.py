@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import pathlib
+import re
 import runpy
 import signal
 import sys
@@ -173,6 +174,21 @@ def _initials(field: str) -> str:
 def _fail(error: object, status: int) -> int:
     print(f"Error: {error}", file=sys.stderr)
     return status
+
+
+def size_of(text: str, flag: str) -> tuple[int, int]:
+    """(height, width) of 'HEIGHTxWIDTH', or of one number for both.
+
+    Raises:
+        InputError: neither.
+    """
+    sides = re.fullmatch(r"([1-9]\d{0,5})(?:[xX×]([1-9]\d{0,5}))?", text.strip())
+    if sides is None:
+        raise InputError(
+            f"{flag} is '{text}'; expected HEIGHTxWIDTH in pixels, such as 512x768, or one number."
+        )
+    height, width = sides.groups()
+    return int(height), int(width or height)
 
 
 def metric_table(result: dict[str, Any]) -> str:

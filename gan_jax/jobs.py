@@ -68,7 +68,7 @@ JOBS = (
     _job(
         "samples",
         needs="reference extractor out",
-        takes="reference_split training metrics resize batch_size cache save_statistics json",
+        takes="reference_split training metrics resize image_size batch_size cache save_statistics json",
     ),
     _job(
         "samples",
@@ -88,7 +88,7 @@ JOBS = (
         needs="reference out",
         takes="reference_split extractor metrics crop num_crops grey seed json",
     ),
-    _job("gate", needs="reference", takes="reference_split"),
+    _job("gate", needs="reference", takes="reference_split resize"),
     _job("compare", takes="out json"),
 )
 _ACTIONS = frozenset(job.action for job in JOBS) - {""}

@@ -59,8 +59,8 @@ LAYERS = (
         "study.settings",
     },
     {"extractors.record"},
+    {"checkpoint"},
     {
-        "checkpoint",
         "classes.report",
         "members.statistics",
         "recognition.figures",
@@ -245,6 +245,7 @@ CLOSED = {
         "members.figures",
         "metrics",
         "reports.figures",
+        "reports.numbers_first",
         "reports.webpage",
         "study.plan",
         "study.verdict",

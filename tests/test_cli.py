@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from gan_jax.cli import metric_table, run_main
+from gan_jax.cli import metric_table, run_main, size_of
 from gan_jax.errors import InputError, Interrupted, ModeCollapse, TrainingDiverged
 
 
@@ -109,6 +109,14 @@ def test_an_override_that_is_no_field(override, expected, monkeypatch, capsys):
     found = capsys.readouterr().err
     assert found.count("\n") == 1
     assert re.search(expected, found)
+
+
+def test_a_size_is_height_by_width():
+    assert size_of("512x768", "--draw") == (512, 768)
+    assert size_of("64", "--draw") == (64, 64)
+    for text in ("", "0x20", "12x", "-3", "a", "1x2x3", "1e3"):
+        with pytest.raises(InputError, match="--draw is '.*'; expected HEIGHTxWIDTH"):
+            size_of(text, "--draw")
 
 
 def test_memory_that_numpy_cannot_have(capsys):

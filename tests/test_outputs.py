@@ -58,7 +58,7 @@ def made(monkeypatch):
         ("--out", lambda place: export_samples(Source("run"), 3, place / "samples.npz")),
         ("--walk", lambda place: write_walk(Source("run"), place / "walk.gif", frames=3)),
         ("--export_program", lambda place: export_program(Source("run"), place / "made.jax")),
-        ("--out", lambda place: draw_texture(Source("run"), "8x8", place / "wall.png")),
+        ("--out", lambda place: draw_texture(Source("run"), (8, 8), place / "wall.png")),
     ],
 )
 def test_a_place_that_takes_nothing_is_refused_before_the_work(
@@ -188,7 +188,7 @@ def test_a_texture_of_a_given_size_keeps_its_colours(channels, made, tmp_path):
     trained = made(channels, num_textures=2)
     options = {"seed": 5, "texture": 1, "wrap": True}
     said = draw_texture(
-        Source("run", seed=5), "20x36", tmp_path / "a" / "wall.png", number=1, seamless=True
+        Source("run", seed=5), (20, 36), tmp_path / "a" / "wall.png", number=1, seamless=True
     )
     expected = sample_texture(trained.gan.generator, trained.ema, (20, 36), **options)
     with Image.open(tmp_path / "a" / "wall.png") as picture:
@@ -201,11 +201,9 @@ def test_a_texture_of_a_given_size_keeps_its_colours(channels, made, tmp_path):
 @pytest.mark.parametrize(
     ("size", "out", "options", "message"),
     [
-        ("20", "wall.png", {}, "--draw is '20'; expected HEIGHTxWIDTH"),
-        ("0x20", "wall.png", {}, "--draw is '0x20'"),
-        ("20x20", "wall.jpg", {}, "give NAME.png"),
-        ("20x20", "wall.png", {"number": 2}, "holds 2: expected a number from 0 to 1"),
-        ("21x20", "wall.png", {"seamless": True}, "whole cells of 4 pixels"),
+        ((20, 20), "wall.jpg", {}, "give NAME.png"),
+        ((20, 20), "wall.png", {"number": 2}, "holds 2: expected a number from 0 to 1"),
+        ((21, 20), "wall.png", {"seamless": True}, "whole cells of 4 pixels"),
     ],
 )
 def test_textures_that_cannot_be_drawn(size, out, options, message, made, tmp_path):

@@ -1,14 +1,17 @@
 """Anybody's samples: what a user of another library hands over, and what comes back."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan_jax import metrics
 from gan_jax.data import load
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
+from gan_jax.judging.gate import Gate, gate_pack
 from gan_jax.judging.samples import evaluate_samples
 from gan_jax.judging.statistics import load_statistics
 from gan_jax.judging.suite import FAMILIES
@@ -162,3 +165,37 @@ def test_extractors_that_are_none(digits, tmp_path):
 def test_one_clear_error(pack, images, message, tmp_path):
     with pytest.raises(InputError, match=message):
         _judge(_save(tmp_path / "a.npz", images), pack, tmp_path / "out")
+
+
+def test_a_folder_of_mixed_sizes_is_a_reference(pack, digits, tmp_path, monkeypatch):
+    """What a run can be trained on with dataset.image_size, samples can be judged against."""
+    (tmp_path / "mixed").mkdir()
+    for number, digit in enumerate(digits[:90]):
+        side = 16 + number % 3
+        image = Image.fromarray(digit[..., 0]).resize((side, side)).convert("RGB")
+        image.save(tmp_path / "mixed" / f"{number:02d}.png")
+    samples = _save(tmp_path / "a.npz", digits[90:130])
+    with pytest.raises(InputError, match="image_size"):
+        evaluate_samples(samples, str(tmp_path / "mixed"), str(pack), tmp_path / "none")
+    options = {"reference": str(tmp_path / "mixed"), "families": ["frechet"]}
+    found = _judge(samples, pack, tmp_path / "a", **options)
+    assert found["protocol"]["reference_images"] == 90
+    assert found["protocol"]["preprocessing"]
+    # A control has no size of its own, so it is given; without a way to resize it is the usual one.
+    sized = evaluate_samples(
+        samples, options["reference"], "pixels", tmp_path / "b", image_size=(8, 8)
+    )
+    assert sized["protocol"]["resize"] == "crop_area"
+    # So is a gate.
+    copied = tmp_path / "pack"
+    shutil.copytree(pack, copied)
+    with pytest.raises(InputError, match="image_size"):
+        gate_pack(copied, options["reference"])
+    seen = []
+    monkeypatch.setattr(
+        "gan_jax.judging.gate._with_progress", lambda *given: seen.append(given) or Gate((), {})
+    )
+    gate = gate_pack(copied, options["reference"], resize="crop_area")
+    (_, damaged, training, _), shape = seen[0], (45, 16, 16, 1)
+    assert damaged.images.shape == training.shape == shape
+    assert gate.protocol["resize"] == "crop_area"

@@ -329,14 +329,14 @@ def test_a_run_cut_in_each_of_its_parts_is_the_run(packs, enlarging, tmp_path, m
 
     cut, seen = tmp_path / "cut", []
 
-    def second_call(self, meeting):
+    def third_time(self, meeting):  # at the end of a part it is asked twice
         seen.append(meeting)
-        return 15 if len(seen) == 2 else 0
+        return 15 if len(seen) == 3 else 0
 
     messages = []
     for _ in range(2):
         with monkeypatch.context() as patch:
-            patch.setattr(training_loop.StopSignal, "agreed", second_call)
+            patch.setattr(training_loop.StopSignal, "agreed", third_time)
             with pytest.raises(Interrupted) as error:
                 training.run(small_config(*packs), cut)
         messages.append(str(error.value))
@@ -432,7 +432,11 @@ def test_images_of_ones_own(enlarging, tmp_path):
     assert sizes == {"a.png": (62, 40), "b.png": (24, 18)}
     record = json.loads((tmp_path / "big" / "enlarged.json").read_text())
     assert (record["factor"], record["checkpoint"], record["images"]) == (2, STEPS, 2)
-    with pytest.raises(InputError, match="is there already"):
+    assert "grey images of 16x16" in record["learned_from"]
+    assert f"The network learned from {record['learned_from']}" in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("1 of 2 images are in colour, and each channel was enlarged by itself")
+    with pytest.raises(InputError, match="holds files already"):
         enlarge_files(enlarging, source / "a.png", tmp_path / "big")
     with pytest.raises(InputError, match="is not there"):
         enlarge_files(enlarging, tmp_path / "none", tmp_path / "out")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import re
 
 from gan_jax.errors import InputError
 from gan_jax.exports.generation import Source
@@ -15,7 +14,7 @@ from gan_jax.textures.sampling import sample_texture
 
 def draw_texture(
     source: Source,
-    size: str,
+    size: tuple[int, int],
     out: str | pathlib.Path,
     *,
     number: int | None = None,
@@ -25,18 +24,15 @@ def draw_texture(
 
     Args:
         source: a run of a texture GAN, and the seed.
-        size: 'HEIGHTxWIDTH' in pixels.
+        size: (height, width) in pixels.
         out: NAME.png.
         number: which texture of a generator that holds several, from 0; None: the seed chooses.
         seamless: whether opposite edges meet.
 
     Raises:
-        InputError: another name or size, a run of another kind, a texture that it does not hold,
+        InputError: another name, a run of another kind, a texture that it does not hold,
             a place that cannot be written to, or see `Source.open`.
     """
-    sides = re.fullmatch(r"([1-9]\d{0,5})[xX×]([1-9]\d{0,5})", size.strip())
-    if sides is None:
-        raise InputError(f"--draw is '{size}'; expected HEIGHTxWIDTH in pixels, such as 512x768.")
     if path_of(out).suffix.lower() != ".png":
         raise InputError(f"--out '{out}': --draw writes one picture; give NAME.png.")
     drawing = source.open()
@@ -48,10 +44,9 @@ def draw_texture(
             "texture GAN, such as of configs/texture_folder.py. Use --export for others."
         )
     out = open_file(out, "--out")
-    height, width = (int(side) for side in sides.groups())
     options = {"seed": drawing.seed, "texture": number, "wrap": seamless}
-    save_png(out, sample_texture(generator, drawing.trained.ema, (height, width), **options))
+    save_png(out, sample_texture(generator, drawing.trained.ema, size, **options))
     return (
-        f"{height}x{width} pixels (height x width), checkpoint {drawing.trained.step:,}, seed "
+        f"{size[0]}x{size[1]} pixels (height x width), checkpoint {drawing.trained.step:,}, seed "
         f"{drawing.seed}: {out}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,7 +30,9 @@ from gan_jax.judging.statistics import (
 )
 from gan_jax.judging.suite import check_families
 from gan_jax.metrics import Moments, frechet_distance_from_moments
-from gan_jax.reports.numbers_first import Tell, publish, quietly
+from gan_jax.reports.numbers_first import Tell, no_empty_folder, publish, quietly
+
+_USUAL_RESIZE = "crop_area"
 
 
 def evaluate_samples(
@@ -43,6 +46,7 @@ def evaluate_samples(
     training: str = "",
     families: Sequence[str] | None = None,
     resize: str = "",
+    image_size: tuple[int, int] | None = None,
     batch_size: int = 500,
     cache: str = "",
     statistics: str = "",
@@ -66,6 +70,8 @@ def evaluate_samples(
         families: of metrics, see `gan_jax.judging.suite`; None for all that can be computed.
         resize: how to bring images to the extractor's size (a name of the data options); '' refuses
             other sizes.
+        image_size: (height, width) to bring them to in place of the extractor's size; by cropping
+            and averaging if `resize` does not say how.
         batch_size: images a call.
         cache: folder for statistics of references; '' for none.
         statistics: file to write the reference's statistics to; '' for none.
@@ -77,23 +83,26 @@ def evaluate_samples(
             places that cannot be written to.
     """
     check_families(families or ())
+    part = {"split": reference_split, "divide": divide}
+    if image_size is not None:
+        resize = resize or _USUAL_RESIZE
     if _is_statistics(reference) or _is_statistics(samples):
         return _compare_statistics(
             samples,
             reference,
             extractors,
             out,
-            part={"split": reference_split, "divide": divide},
+            part=part,
             batch_size=batch_size,
             announce=announce,
             tell=tell,
         )
-    real = read_images(reference, split=reference_split, divide=divide)
-    options: dict[str, Any] = {}
-    if resize:  # to the size that the headline extractor takes
-        options = resizing_options(open_extractors(extractors.split(",")[0], real)[0], resize)
-    if options:
-        real = read_images(reference, split=reference_split, divide=divide, **options)
+    head = extractors.split(",")[0]  # the others take the size that it takes
+    options = _size_options(head, resize, image_size)
+    real = read_images(reference, **part, **options)
+    if resize:
+        options = resizing_options(open_extractors(head, real)[0], resize) | options
+        real = read_images(reference, **part, **options)
     announce(f"reference: {real.described}")
     opened = open_extractors(extractors, real)
     judged = read_images(samples, split="all", **options)
@@ -109,7 +118,7 @@ def evaluate_samples(
     if statistics:
         open_statistics(statistics)
     images = judged.take(np.arange(len(judged)))
-    with progress_bar("features", 0, " images") as bar:
+    with no_empty_folder(out), progress_bar("features", 0, " images") as bar:
         done = _counting(bar)
         judges = [
             make_judge(extractor, real, batch_size=batch_size, cache=cache, progress=done)
@@ -145,6 +154,18 @@ def _protocol(judged: Dataset, resize: str) -> dict[str, Any]:
         "samples_fingerprint": judged.fingerprint,
         "resize": resize or "none",
     }
+
+
+def _size_options(head: str, resize: str, image_size: tuple[int, int] | None) -> dict[str, Any]:
+    """Data options that bring images to a size that is known before they are read.
+
+    A set of mixed sizes cannot be read without one.
+    """
+    if image_size is None and resize:
+        with contextlib.suppress(InputError):  # a control, which takes the reference's size
+            shape = open_extractors(head, None)[0].image_shape
+            image_size = None if shape is None else shape[:2]
+    return {} if image_size is None else {"image_size": image_size, "resize": resize}
 
 
 def resizing_options(extractor: Any, resize: str) -> dict[str, Any]:

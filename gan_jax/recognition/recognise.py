@@ -35,7 +35,7 @@ from gan_jax.recognition.results import (
     selection_entry,
 )
 from gan_jax.recognition.selection import select_surest
-from gan_jax.reports.numbers_first import Tell, expendable, publish, quietly
+from gan_jax.reports.numbers_first import Tell, expendable, no_empty_folder, publish, quietly
 
 RESULT = "recognition.json"
 _WANTED = 3
@@ -191,8 +191,9 @@ def recognise_images(
     real, real_labels = _reference(recognisers, reference, missing)
     labels = _given_labels(subject, names, missing)
     out = open_folder(out, "--out")
-    readings = read(recognisers, subject.images, batch_size=batch_size)
-    real_readings = None if real is None else read(recognisers, real, batch_size=batch_size)
+    with no_empty_folder(out):
+        readings = read(recognisers, subject.images, batch_size=batch_size)
+        real_readings = None if real is None else read(recognisers, real, batch_size=batch_size)
     content: dict[str, Any] = {
         "metrics": joint_numbers(readings, real_readings, real_labels, labels, names),
         "recognisers": [

@@ -56,6 +56,17 @@ def publish(
 
 
 @contextlib.contextmanager
+def no_empty_folder(folder: pathlib.Path) -> Iterator[None]:
+    """A block that judges for a folder that was opened: if it fails, no empty folder is left."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
 def expendable(what: str, again: str = SAME_COMMAND) -> Iterator[None]:
     """A block that makes pictures or a page: if it fails, a warning says so and all goes on.
 

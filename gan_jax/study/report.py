@@ -13,6 +13,7 @@ from gan_jax.members.figures import SweepLine, sweep_chart
 from gan_jax.metrics import wilson_interval
 from gan_jax.reports import webpage
 from gan_jax.reports.figures import interval_chart
+from gan_jax.reports.numbers_first import expendable
 from gan_jax.study.plan import Question
 from gan_jax.study.verdict import bounds, points
 
@@ -58,9 +59,19 @@ class StudyReport:
 
 
 def write_study_report(path: pathlib.Path, report: StudyReport) -> None:
-    """Writes the page as one HTML file that needs nothing else."""
+    """Writes the page as one HTML file that needs nothing else; if that fails, a warning says so.
+
+    The study's numbers are in study.json, and the same command makes the page of a finished study
+    again.
+    """
+    path.unlink(missing_ok=True)  # it is of fewer cells
+    with expendable(path.name):
+        webpage.write_page(path, report.title, _sections(report))
+
+
+def _sections(report: StudyReport) -> list[str]:
     content = report.content
-    sections = [
+    return [
         _header(report),
         _verdict(content),
         _curves(content),
@@ -77,7 +88,6 @@ def write_study_report(path: pathlib.Path, report: StudyReport) -> None:
             webpage.folded("Full config", report.config),
         ),
     ]
-    webpage.write_page(path, report.title, sections)
 
 
 def _header(report: StudyReport) -> str:

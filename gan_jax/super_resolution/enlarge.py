@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from gan_jax.sampling import generate_images
 from gan_jax.trained import read_gan
 
 RECORD = "enlarged.json"
+_COLOURS = {1: "grey", 3: "colour"}
 _TILE = 192  # pixels of the input that are computed at once, a side
 
 
@@ -30,6 +32,7 @@ def enlarge_files(
     out: str | pathlib.Path,
     *,
     checkpoint: str = "latest",
+    announce: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Writes each image enlarged, as PNG of its name, and a JSON record; returns the record.
 
@@ -38,6 +41,7 @@ def enlarge_files(
         source: an image file, or a folder of them; sizes may differ.
         out: a new or empty folder, which is there with all images or not at all.
         checkpoint: 'latest', 'best' or a step.
+        announce: told what the network learned from, and which images are of another kind.
 
     Raises:
         InputError: no such run, one that does not enlarge, images that cannot be read, or a place
@@ -59,24 +63,41 @@ def enlarge_files(
             f"'{workdir}' is the run of a generator that draws from latents: --enlarge needs one "
             "of super-resolution, such as of configs/super_resolution.py."
         )
-    if channels not in (1, 3):
+    if channels not in _COLOURS:
         raise InputError(
             f"'{workdir}' enlarges images of {channels} channels, and image files have 1 or 3."
         )
     out = open_new(out)
+    height, width = trained.train.image_shape[:2]
+    learned_from = f"{trained.train.name}, {_COLOURS[channels]} images of {height}x{width}"
+    announce(
+        f"The network learned from {learned_from} (height x width): what it adds to other pictures "
+        "is the detail of these."
+    )
     record = {
         "run": str(workdir),
         "checkpoint": trained.step,
         "weights_sha256": weights_digest(trained.ema),
         "factor": generator.factor,
+        "learned_from": learned_from,
         "images": len(files),
         "versions": library_versions(),
     }
+    others = 0
     with new_folder(out) as made, progress_bar("enlarging", len(files), " images") as bar:
         for file, name in zip(files, names):
-            save_png(made / name, enlarge(generator, trained.ema, decode_image(file), channels))
+            image = decode_image(file)
+            others += image.shape[2] != channels
+            save_png(made / name, enlarge(generator, trained.ema, image, channels))
             bar.update(1)
         write_json(made / RECORD, record)
+    if others:
+        how = (
+            "in colour, and each channel was enlarged by itself, which may give false colours"
+            if channels == 1
+            else "grey, and were enlarged as if in colour"
+        )
+        announce(f"{others:,} of {len(files):,} images are {how}.")
     return record
 
 

@@ -24,7 +24,7 @@ from gan_jax.judging import suite
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser
 from gan_jax.metrics.texture.spectrum import radial_spectrum
 from gan_jax.models.texture import TextureGenerator
-from gan_jax.reports.numbers_first import Tell, expendable, publish, quietly
+from gan_jax.reports.numbers_first import Tell, expendable, no_empty_folder, publish, quietly
 from gan_jax.textures.crops import (
     MOST_CROPS,
     Cutting,
@@ -104,7 +104,8 @@ def evaluate_textures(
     judge = _open_cnn(extractor, Dataset(sides[1].name, sides[1].split, images=real))
     out = open_folder(out, "--out")
     cut = [_is_cut(side, crops) for side, crops in zip(sides, (images, real))]
-    judgement = _judge(real, images, judge, families, cutting.seed, crops=cut[0])
+    with no_empty_folder(out):
+        judgement = _judge(real, images, judge, families, cutting.seed, crops=cut[0])
     if cut[1]:
         judgement = _with_pictures_flag(judgement, sides[1], real)
     protocol = {
