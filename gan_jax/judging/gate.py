@@ -120,6 +120,7 @@ def gate_pack(
     *,
     reference_split: str = "test",
     divide: bool = False,
+    resize: str = "",
     announce: Callable[[str], None] = lambda line: None,
 ) -> Gate:
     """Runs the gate on a pack and stores what it found there.
@@ -130,6 +131,8 @@ def gate_pack(
             of its split 'train', or of half of a set that has no parts of its own.
         reference_split: which part of them is damaged.
         divide: whether a set without parts is divided, as a run divides its data set.
+        resize: how to bring images to the pack's size (a name of the data options); '' refuses
+            other sizes.
         announce: told, before any work, which images are the reference.
 
     Raises:
@@ -140,10 +143,14 @@ def gate_pack(
     extractor = load_pack(pack)
     if not os.access(pack, os.W_OK):
         raise _unwritable(pack, "it is read-only")
-    real = read_images(reference, split=reference_split, divide=divide)
+    options: dict[str, Any] = {"divide": divide}
+    if resize:
+        height, width, channels = extractor.image_shape
+        options |= {"image_size": (height, width), "channels": channels, "resize": resize}
+    real = read_images(reference, split=reference_split, **options)
     extractor.check_shape(real.image_shape)
     if real.own_parts or divide:
-        training = read_images(reference, split="train", divide=divide)
+        training = read_images(reference, split="train", **options)
         copied = training.take(training.content_order()[: FULL.most_images])
     else:  # what is copied must be other images than what is damaged
         rows = real.content_order()
@@ -152,6 +159,8 @@ def gate_pack(
         real = dataclasses.replace(real, images=real.take(rows[::2]), source=None, labels=labels)
     announce(f"reference: {real.described}")
     gate = _with_progress(extractor, real, copied, FULL)
+    if resize:
+        gate = dataclasses.replace(gate, protocol=gate.protocol | {"resize": resize})
     save_gate(pack, gate)
     return gate
 
