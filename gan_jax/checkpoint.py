@@ -50,14 +50,21 @@ class Checkpoints:
         folder: made if it is not there.
         keep: how many of the newest to keep; the best by `score` is kept beside them.
         read_only: change nothing in the folder, which a run may be writing to.
+        notes: JSON values to keep beside each state.
 
     Raises:
         CheckpointError: the folder cannot be made.
     """
 
     def __init__(
-        self, folder: str | pathlib.Path, *, keep: int = 2, read_only: bool = False
+        self,
+        folder: str | pathlib.Path,
+        *,
+        keep: int = 2,
+        read_only: bool = False,
+        notes: dict[str, Any] | None = None,
     ) -> None:
+        self._notes = notes or {}
         self._folder = pathlib.Path(folder).absolute()
         self._keep, self._read_only = keep, read_only
         self._writes = not read_only and parallel.is_main_process()
@@ -115,7 +122,7 @@ class Checkpoints:
             step: nothing is done if it is there already.
             state: a tree of arrays, each whole in every process.
             score: of the state.
-            notes: JSON values to keep beside it.
+            notes: JSON values to keep beside it, and those of the folder.
 
         Raises:
             CheckpointError: the one before, which was still being written, could not be.
@@ -131,7 +138,11 @@ class Checkpoints:
         self._writer.start()
 
     def _write(self, step: int, state: Any, score: float | None, notes: Any) -> None:
-        check = {"crc32": checksum(state), "score": score, "notes": notes}
+        check = {
+            "crc32": checksum(state),
+            "score": score,
+            "notes": {**self._notes, **(notes or {})},
+        }
         try:
             if not self._folder.is_dir():
                 raise FileNotFoundError(errno.ENOENT, "the folder was removed", str(self._folder))

@@ -220,6 +220,7 @@ def fit(
 
     def save(step: int, state: Any, score: float | None = None) -> None:
         with watch.measure("save"):
+            logger.flush()  # what is resumed from then has its log
             checkpoints.save(step, state, score=score, notes={_PENDING: recorder.pending()})
 
     @contextlib.contextmanager

@@ -31,6 +31,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from gan_jax.errors import InputError
+from gan_jax.files import path_of
 from gan_jax.memory import fitting_batch_size
 
 AXIS = "data"
@@ -458,10 +459,16 @@ def map_batches(
 
 @functools.cache
 def enable_compilation_cache(folder: str) -> None:
-    """Keeps compiled programs in `folder` ('~' expanded) for the next start; '' does nothing."""
+    """Keeps compiled programs in `folder` ('~' expanded) for the next start; '' does nothing.
+
+    Nothing is kept where it begins with '~' and there is no home.
+    """
     if not folder:
         return
-    path = os.path.abspath(os.path.expanduser(folder))
+    try:
+        path = os.path.abspath(path_of(folder))
+    except InputError:
+        return
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as error:

@@ -17,6 +17,7 @@ from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.feed import Feed, make_feed
 from gan_jax.logs import ProgressLine, RunLogger, read_history
+from gan_jax.saved_config import plain
 
 
 class Session:
@@ -48,7 +49,11 @@ class Session:
     ) -> None:
         self._config, self._num_steps = config, num_steps
         check_space(workdir, state, keep=config.checkpoint.keep)
-        self._checkpoints = Checkpoints(workdir / folder.CHECKPOINTS, keep=config.checkpoint.keep)
+        self._checkpoints = Checkpoints(
+            workdir / folder.CHECKPOINTS,
+            keep=config.checkpoint.keep,
+            notes={folder.CONFIG: plain(config)},
+        )
         self._rollbacks = Rollbacks(workdir)
         self._rollbacks.carry_out(self._checkpoints)
         restored = self._checkpoints.restore(state)

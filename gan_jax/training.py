@@ -34,7 +34,7 @@ from gan_jax.factory import build_gan, build_recogniser, count_steps, gan_step_f
 from gan_jax.files import path_of, read_json
 from gan_jax.frozen import check_alone, check_frozen, with_frozen_losses
 from gan_jax.images import image_grid, save_png
-from gan_jax.judging.gate import gate_new_pack
+from gan_jax.judging.gate import brief_gate
 from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.judging.suite import QUICK
 from gan_jax.lock import held
@@ -308,13 +308,16 @@ def _obtain_judge(
         _train_shared_recogniser(config.judge.train, pack.parent, stop)
         extractor = reading_channels(load_pack(pack), reference)
     judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
-    say(
-        f"Judge: {extractor.stamp}, accuracy {extractor.record['accuracy']:.2%} on "
-        f"{extractor.record['num_test']:,} test images; reference {reference}"
-    )
+    say(f"Judge: {extractor.stamp}, {_accuracy_text(extractor.record)}reference {reference}")
     if judge.trained_on_reference:
         _log.warning("The judge was trained on the reference images: its numbers are too good.")
     return judge
+
+
+def _accuracy_text(record: dict[str, Any]) -> str:
+    if record["accuracy"] is None:
+        return ""
+    return f"accuracy {record['accuracy']:.2%} on {record['num_test']:,} test images; "
 
 
 def _train_shared_recogniser(
@@ -388,8 +391,14 @@ def _train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.Stop
         if warning := low_rank_warning(record["layer_statistics"]):
             _log.warning(warning)
         keys = None if train.images is None else train.content_keys
-        extractor = save_pack(workdir / folder.PACK, variables, record, training_keys=keys)
-        say(f"Gate of {extractor.stamp}: {gate_new_pack(workdir / folder.PACK, test)}")
+        extractor = save_pack(
+            workdir / folder.PACK,
+            variables,
+            record,
+            training_keys=keys,
+            gate=functools.partial(brief_gate, held_out=test),
+        )
+        say(f"Gate of {extractor.stamp}: {extractor.gate}")
         evaluation.write_recogniser_results(
             workdir,
             extractor=extractor,

@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from gan_jax.checkpoint import Checkpoints
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.files import clear_leftovers, in_words, read_json, write_json
@@ -20,6 +21,7 @@ DATA = "data.json"  # which images a run was begun with
 EVALUATION = "eval.json"
 REPORT = "report.html"
 SAMPLES = "samples"
+EVENTS = "tensorboard"
 CHECKPOINTS = "checkpoints"
 PACK = "pack"
 GANS = "gans"  # of a study: a run each
@@ -34,17 +36,22 @@ def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = Tru
             cannot be written.
     """
     path = workdir / CONFIG
+    for place in (workdir / CHECKPOINTS, workdir / SAMPLES, workdir / EVENTS, workdir / MEMBERS):
+        if place.exists() and not place.is_dir():
+            raise InputError(f"'{place}' is a file; a folder is to lie there. Move it away.")
     clear_leftovers(workdir, workdir / SAMPLES)
+    wanted = plain(config)
+    with_defaults(wanted, "the config")  # one that could not be read again is refused now
     saved = _saved_config(workdir)
     if saved is not None:
-        found = differences(with_defaults(saved), plain(config))
+        found = differences(with_defaults(saved, f"'{path}'"), wanted)
         if found:
             listed = "; ".join(found[:6]) + ("; ..." if len(found) > 6 else "")
             raise InputError(
                 f"'{workdir}' holds a run of another config: {listed}. Give another --workdir, or "
                 "the config it was begun with, or remove the folder to begin anew."
             )
-    elif (workdir / CHECKPOINTS).exists():
+    elif any((workdir / CHECKPOINTS).glob("[0-9]*")):
         raise InputError(
             f"'{workdir}' holds checkpoints but no {CONFIG}: it is not known which config they "
             "belong to. Give another --workdir."
@@ -52,7 +59,7 @@ def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = Tru
     if write:
         try:
             workdir.mkdir(parents=True, exist_ok=True)
-            write_json(path, plain(config))
+            write_json(path, wanted)
         except OSError as error:
             raise InputError(
                 f"--workdir '{workdir}' cannot be written ({in_words(error)}): give another one, "
@@ -61,18 +68,25 @@ def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = Tru
 
 
 def _saved_config(workdir: pathlib.Path) -> dict[str, Any] | None:
-    """The config that the folder was begun with; None for a folder without a run."""
-    path = workdir / CONFIG
+    """The config that the folder was begun with; None for a folder without a run.
+
+    The checkpoints keep a copy, which is taken where the file is lost or damaged.
+    """
+    path, lost = workdir / CONFIG, "is not there."
     try:
-        return read_json(path) if path.exists() else None
+        if path.exists():
+            return read_json(path)
     except InputError as error:
-        if (workdir / CHECKPOINTS).exists():
-            raise InputError(
-                f"{error} It belongs to the checkpoints beside it: if you know that this config is "
-                "theirs, remove the file."
-            ) from error
-        _log.warning("%s It is written anew: the folder holds no checkpoints.", error)
-        return None
+        lost = str(error)
+    with Checkpoints(workdir / CHECKPOINTS, read_only=True) as checkpoints:
+        steps = checkpoints.steps()
+        kept = checkpoints.notes(steps[-1]).get(CONFIG) if steps else None
+    if isinstance(kept, dict):
+        _log.warning("%s: %s That of the checkpoint of step %d is taken.", path, lost, steps[-1])
+        return kept
+    if path.exists():
+        _log.warning("%s It is written anew.", lost)
+    return None
 
 
 def check_data(workdir: pathlib.Path, train: Dataset, test: Dataset, *, write: bool = True) -> None:
@@ -107,7 +121,8 @@ def _identity(part: Dataset) -> dict[str, Any]:
 def _told(identity: Any) -> str:
     if not isinstance(identity, dict):
         return "unknown ones"
-    size = "x".join(map(str, identity.get("shape", [])))
+    shape = identity.get("shape")
+    size = "x".join(map(str, shape)) if isinstance(shape, list) else "?"
     classes = f", {identity['classes']} classes" if identity.get("classes") else ""
     which = str(identity.get("fingerprint", ""))[:8]
     return f"{identity.get('images')} of {size}{classes} (fingerprint {which})"
@@ -119,13 +134,13 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
     Raises:
         InputError: no run there.
     """
-    path = workdir / CONFIG
-    if not path.exists():
+    saved = _saved_config(workdir)
+    if saved is None:
         raise InputError(
-            f"'{workdir}' is not the folder of a run (there is no {CONFIG} in it): give the "
-            "--workdir that train.py wrote to."
+            f"'{workdir}' is not the folder of a run (there is no {CONFIG} in it that can be "
+            "read): give the --workdir that train.py wrote to."
         )
-    return restore_config(read_json(path))
+    return _with_tuples(with_defaults(saved, f"'{workdir / CONFIG}'"))
 
 
 def restore_config(saved: dict[str, Any]) -> ConfigDict:

@@ -277,3 +277,74 @@ def test_samples_that_cannot_be_judged(tiny_run, samples, tmp_path):
     with pytest.raises(InputError, match="3"):
         judge(tmp_path / "nan.npy", pack, out)
     assert not out.exists()
+
+
+def test_a_folder_with_other_images_is_refused(tiny_run, tmp_path):
+    folder, pack = tiny_run
+    moved = tmp_path / "moved"
+    shutil.copytree(folder, moved)
+    (moved / "eval.json").unlink()
+    record = json.loads((moved / "data.json").read_text())
+    record["train"] |= {"images": 90, "fingerprint": "0" * 16}
+    (moved / "data.json").write_text(json.dumps(record))
+    said = r"training images are not those.*90 of 16x16x1.*4000 of 16x16x1.*remove .*data.json"
+    with pytest.raises(InputError, match=said):
+        training.run(runs.tiny_config(pack), moved)
+    assert not (moved / "eval.json").exists()
+    (moved / "data.json").unlink()
+    training.run(runs.tiny_config(pack), moved)
+    assert runs.evaluation(moved)["metrics"] == runs.evaluation(folder)["metrics"]
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]"])
+def test_a_lost_config_is_taken_from_the_checkpoints(tiny_run, tmp_path, caplog, content):
+    folder, pack = tiny_run
+    hurt = tmp_path / "hurt"
+    shutil.copytree(folder, hurt)
+    (hurt / "config.json").unlink()
+    if content is not None:
+        (hurt / "config.json").write_text(content)
+    with pytest.raises(InputError, match="config.seed was 0 and is now 1"):
+        training.run(runs.tiny_config(pack, seed=1), hurt)
+    training.run(runs.tiny_config(pack), hurt)
+    assert (hurt / "config.json").read_text() == (folder / "config.json").read_text()
+    assert "checkpoint of step 40 is taken" in caplog.text
+
+
+def test_a_damaged_result_is_made_again(tiny_run, tmp_path, caplog):
+    folder, pack = tiny_run
+    hurt = tmp_path / "hurt"
+    shutil.copytree(folder, hurt)
+    (hurt / "eval.json").write_text("")
+    training.run(runs.tiny_config(pack), hurt)
+    assert runs.evaluation(hurt)["metrics"] == runs.evaluation(folder)["metrics"]
+    assert "It is made again" in caplog.text
+
+
+def test_an_error_of_the_feed_saves_the_state(tiny_run, tmp_path, monkeypatch):
+    folder, pack = tiny_run
+    from gan_jax import feed
+
+    real, home = feed._call_bounds, tmp_path / "run"
+
+    def fail_at_the_third(*args):
+        for bounds in real(*args):
+            if bounds[0] == 20:
+                raise OSError(5, "Input/output error", "cat/7.png")
+            yield bounds
+
+    monkeypatch.setattr(feed, "_call_bounds", fail_at_the_third)
+    said = r"Input/output error \(cat/7.png\). The state of step 20 was saved"
+    with pytest.raises(InputError, match=said):
+        training.run(runs.tiny_config(pack, **{"checkpoint.every": 1000}), home)
+    monkeypatch.undo()
+    training.run(runs.tiny_config(pack), home)
+    assert runs.history(home) == runs.history(folder)
+    assert same_state(runs.final_state(home), runs.final_state(folder))
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "samples", "tensorboard"])
+def test_a_file_where_a_folder_is_to_lie(tiny_run, tmp_path, name):
+    (tmp_path / name).write_text("")
+    with pytest.raises(InputError, match=f"{name}' is a file; a folder is to lie there"):
+        training.run(runs.tiny_config(tiny_run[1]), tmp_path)

@@ -182,14 +182,6 @@ def brief_gate(extractor: Extractor, held_out: Dataset) -> dict[str, Any]:
     return _content(gate)
 
 
-def gate_new_pack(pack: str | pathlib.Path, held_out: Dataset) -> str:
-    """Runs the brief gate on a pack that lies in its folder, and returns the verdict."""
-    extractor = load_pack(pack)
-    content = brief_gate(extractor, held_out)
-    _write(pack, content)
-    return content["verdict"]
-
-
 def _with_progress(
     extractor: Extractor, reference: Dataset, training: np.ndarray, effort: Effort
 ) -> Gate:
