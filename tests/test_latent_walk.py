@@ -1,6 +1,7 @@
 """Closed walks through latent space, and animations."""
 
 import importlib.util
+import warnings
 
 import numpy as np
 import pytest
@@ -116,7 +117,10 @@ def test_an_mp4_has_its_frames(tmp_path):
     import imageio.v2
 
     frames = np.repeat(np.linspace(0, 255, 20, dtype=np.uint8), 63 * 64).reshape(20, 63, 64, 1)
-    save_animation(tmp_path / "walk.mp4", frames, 25)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a fork beside JAX's threads
+        save_animation(tmp_path / "walk.mp4", frames, 25)
+    assert [path.name for path in tmp_path.iterdir()] == ["walk.mp4"]
     found = np.stack(list(imageio.v2.get_reader(tmp_path / "walk.mp4").iter_data()))
     assert found.shape == (20, 64, 64, 3)
     assert np.abs(found[:, :60].astype(int) - frames[:, :60]).mean() < 4

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError, Interrupted
+from gan_jax.evaluation import evaluate_run
 from gan_jax.reports import webpage
 from gan_jax.reports.figures import Series, class_chart, interval_chart, line_chart
 from gan_jax.reports.numbers_first import expendable, publish
@@ -45,6 +46,23 @@ def test_a_page_that_fails_takes_no_numbers_with_it(noise, tmp_path, monkeypatch
     (line,) = caplog.messages
     assert line.startswith("report.html: this could not be made (ValueError: no such glyph).")
     assert "the same command makes it again" in line and "\n" not in line
+
+
+def test_a_runs_numbers_stand_before_its_pictures_and_page(tiny_run, tmp_path, monkeypatch, caplog):
+    run, told = tiny_run[0], []
+
+    def fail(*_):
+        assert told and (tmp_path / "eval.json").is_file()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gan_jax.evaluation.save_png", fail)
+    monkeypatch.setattr("gan_jax.evaluation.write_gan_report", fail)
+    found = evaluate_run(run, out=tmp_path, num_samples=8, families=["frechet"], tell=told.append)
+    assert found == json.loads((tmp_path / "eval.json").read_text())
+    assert found["metrics"]["fd_semantic"] == told[0]["metrics"]["fd_semantic"]
+    lines = [line for line in caplog.messages if "could not be made" in line]
+    assert [line.split(": ")[0] for line in lines] == ["The pictures in samples", "report.html"]
+    assert all("(No space left on device)" in line for line in lines)
 
 
 def test_numbers_are_told_where_the_disk_takes_none(tmp_path, monkeypatch):
