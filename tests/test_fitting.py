@@ -79,7 +79,7 @@ def test_augmentation_is_the_configs(digits):
     [
         ({"labels": np.zeros(3, int)}, "3 labels for 20 images"),
         ({"labels": np.full(20, 10)}, "go up to 10 and num_classes is 10"),
-        ({"labels": np.zeros(20)}, "must be integers"),
+        ({"labels": np.full(20, 0.5)}, "must be whole numbers"),
         ({"images": np.zeros((20, 8, 8, 1), np.float32)}, "takes uint8"),
         ({"images": np.zeros((0, 8, 8, 1), np.uint8)}, "none of them 0"),
         ({"num_steps": 0}, "num_steps is 0"),
