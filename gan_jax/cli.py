@@ -93,7 +93,7 @@ def _parse(arguments: list[str]) -> list[str]:
     _check_config_file(arguments)
     try:
         return flags.FLAGS(arguments)
-    except (InputError, BrokenPipeError):
+    except (InputError, OSError):
         raise
     except flags.Error as error:
         raise InputError(f"{' '.join(str(error).split()).rstrip('.')}; see --help.") from error
