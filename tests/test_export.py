@@ -1,5 +1,6 @@
 """Samples as files, truncated latents, and the generator as a program without this package."""
 
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -27,10 +28,12 @@ from gan_jax.models.dcgan import DCGANGenerator
 from gan_jax.models.platform import platform, traced_for
 from gan_jax.models.r3gan import R3GANGenerator
 from gan_jax.models.resnet import ResnetGenerator
+from gan_jax.models.super_resolution import UPSAMPLINGS, SuperResolutionGenerator
 from gan_jax.models.texture import TextureGenerator
 from gan_jax.pixels import to_uint8
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.state import GAN
+from gan_jax.super_resolution.scaling import Downscale
 from gan_jax.trained import TrainedGAN, read_gan
 from tests.networks import TEXTURE
 
@@ -296,6 +299,23 @@ def test_every_generator_is_a_program_for_every_platform(name):
     expected = jax.jit(lambda *given: generator.apply(trained.ema, *given, train=False))(*given)
     assert images.dtype == np.float32
     np.testing.assert_allclose(images, expected, atol=2e-2 if "bfloat16" in name else 1e-5)
+
+
+@pytest.mark.parametrize("upsampling", UPSAMPLINGS)
+def test_a_network_that_enlarges_is_a_program_for_images_of_any_size(upsampling):
+    generator = SuperResolutionGenerator(2, 4, 1, upsampling)
+    small = np.random.default_rng(0).uniform(-1, 1, (2, 9, 13, 3)).astype(np.float32)
+    variables = jax.jit(lambda: generator.init(jax.random.key(0), small, train=False))()
+    trained = _trained(DCGANGenerator((16, 16, 3), width=4), (16, 16, 3), 6)
+    gan = dataclasses.replace(trained.gan, generator=generator, conditioning=Downscale(2))
+    drawing = Drawing(Source("run"), dataclasses.replace(trained, gan=gan, ema=variables))
+    program = exported_generator(drawing)
+    assert program.platforms == PLATFORMS
+    for images in (small, small[:1, :, :9]):
+        expected = generator.apply(variables, images, train=False)
+        found = program.call(images)
+        assert found.shape == (len(images), 18, 2 * images.shape[2], 3)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_each_platform_has_the_forms_that_suit_it():

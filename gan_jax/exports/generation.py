@@ -40,8 +40,11 @@ class Source:
     truncation: float | None = None
     batch_size: int = 0
 
-    def open(self) -> Drawing:
+    def open(self, *, latents: bool = True) -> Drawing:
         """Reads the run.
+
+        Args:
+            latents: whether it must draw from latents, as a network that enlarges does not.
 
         Raises:
             InputError: no such run, member or checkpoint, a seed below 0, or a truncation that
@@ -58,7 +61,7 @@ class Source:
                 "latents hold phases and the choice of a texture, which have no tails to cut. "
                 "Leave it out."
             )
-        if trained.gan.conditioning is not None:
+        if latents and trained.gan.conditioning is not None:
             raise InputError(
                 f"'{self.workdir}' is a run of super-resolution: its generator is given images and "
                 "no latents. Use python eval.py --workdir RUN --enlarge DIR_OR_FILE --out DIR."

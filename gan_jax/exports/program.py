@@ -17,6 +17,7 @@ from gan_jax.files import open_file, path_of
 from gan_jax.models.platform import traced_for
 
 PLATFORMS = ("cpu", "cuda", "tpu")
+_LEAST_SIDE = 9  # of images to enlarge: the CPU's convolutions have another form for fewer pixels
 
 
 def export_program(source: Source, out: str | pathlib.Path) -> dict[str, Any]:
@@ -25,9 +26,10 @@ def export_program(source: Source, out: str | pathlib.Path) -> dict[str, Any]:
     The file is what `jax.export.deserialize(bytes)` reads, and calls as
     `program.call(latents)` or, of a conditional GAN, `program.call(latents, labels)`: latents
     float32 [n, latent_dim], standard normal; labels int32 [n]; images float32 [n, h, w, c] in
-    [-1, 1]. n may differ from call to call. It runs on all of `PLATFORMS`, and holds one program
-    for the CPU and one for the others, as the layers have forms of their own on the CPU; the
-    weights are there once.
+    [-1, 1]. A network that enlarges is called as `program.call(images)`, float32 [n, h, w, c] in
+    [-1, 1], h and w of 9 or more. n, h and w may differ from call to call. It runs on all of
+    `PLATFORMS`, and holds one program for the CPU and one for the others, as the layers have forms
+    of their own on the CPU; the weights are there once.
 
     Args:
         source: the generator; without a truncation, which is the caller's.
@@ -50,26 +52,43 @@ def export_program(source: Source, out: str | pathlib.Path) -> dict[str, Any]:
     out = path_of(out)
     if out.is_dir() or out.suffix == ".json":
         raise InputError(f"--export_program '{out}': give the name of a file, such as digits.jax.")
-    drawing = source.open()
+    drawing = source.open(latents=False)
     open_file(out, "--export_program")
     program = exported_generator(drawing)
-    dim, conditional = drawing.trained.gan.latent_dim, bool(drawing.num_classes)
-    labels = f", labels int32 [n] in [0, {drawing.num_classes})" if conditional else ""
     record = drawing.record()
     for name in ("seed", "truncation"):
         del record[name]
     record |= {
         "needs": "jax and flatbuffers",
         "read": "program = jax.export.deserialize(bytearray(open(FILE, 'rb').read()))",
-        "call": f"images = program.call(latents{', labels' if conditional else ''})",
-        "takes": f"latents float32 [n, {dim}], standard normal{labels}; any n",
-        "gives": f"float32 [n, {', '.join(map(str, drawing.image_shape))}] in [-1, 1]",
+        **_usage(drawing),
         "platforms": list(program.platforms),
         "calling_convention_version": program.calling_convention_version,
     }
     with recorded_file(out, record) as file:
         file.write(program.serialize())
     return record
+
+
+def _usage(drawing: Drawing) -> dict[str, str]:
+    """How the program is called, what it takes, and what it gives."""
+    gan, (height, width, channels) = drawing.trained.gan, drawing.image_shape
+    if gan.conditioning is not None:
+        factor = gan.generator.factor
+        return {
+            "call": "enlarged = program.call(images)",
+            "takes": f"images float32 [n, h, w, {channels}] in [-1, 1]; any n, h and w of "
+            f"{_LEAST_SIDE} or more",
+            "gives": f"float32 [n, {factor} h, {factor} w, {channels}], about in [-1, 1]",
+        }
+    labels, called = "", ""
+    if drawing.num_classes:
+        labels, called = f", labels int32 [n] in [0, {drawing.num_classes})", ", labels"
+    return {
+        "call": f"images = program.call(latents{called})",
+        "takes": f"latents float32 [n, {gan.latent_dim}], standard normal{labels}; any n",
+        "gives": f"float32 [n, {height}, {width}, {channels}] in [-1, 1]",
+    }
 
 
 def exported_generator(drawing: Drawing) -> export.Exported:
@@ -92,8 +111,16 @@ def exported_generator(drawing: Drawing) -> export.Exported:
             default=draw_on("gpu"),
         )
 
+    return export.export(program, platforms=PLATFORMS)(*_open_inputs(drawing))
+
+
+def _open_inputs(drawing: Drawing) -> list[jax.ShapeDtypeStruct]:
+    """What the program takes: of any number, and of an image to enlarge of any size."""
+    if drawing.trained.gan.conditioning is not None:
+        least = [f"{side} >= {_LEAST_SIDE}" for side in ("h", "w")]
+        sides = export.symbolic_shape("n, h, w", constraints=least)
+        return [jax.ShapeDtypeStruct((*sides, drawing.image_shape[2]), jnp.float32)]
     (count,) = export.symbolic_shape("n")
-    shapes = [jax.ShapeDtypeStruct((count, drawing.trained.gan.latent_dim), jnp.float32)]
-    if drawing.num_classes:
-        shapes.append(jax.ShapeDtypeStruct((count,), jnp.int32))
-    return export.export(program, platforms=PLATFORMS)(*shapes)
+    latents = jax.ShapeDtypeStruct((count, drawing.trained.gan.latent_dim), jnp.float32)
+    labels = [jax.ShapeDtypeStruct((count,), jnp.int32)] if drawing.num_classes else []
+    return [latents, *labels]
