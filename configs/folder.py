@@ -1,34 +1,39 @@
-"""A GAN on images of one's own, 28 to 64 pixels: the recipe to begin with.
+"""Images of one's own: a folder, a zip or an .npz, labelled or not, of any sizes.
 
-    python train.py --config configs/folder.py --config.dataset.path=DIR
+    python train.py --config configs/folder.py --config.dataset.path=my_images/
 
-Relativistic loss with R1 and R2 and a DCGAN's networks: stable without a search. Other sizes:
---config.dataset.image_size='(28,28)'. Which gamma suits the data, one command answers:
---config.sweep.gamma=0.25,1,4 --config.num_seeds=2. For a few thousand images or fewer add
---config.augment.translation=0.125 --config.augment.cutout=0.5. A judge, where there are labels:
-see README, "Your own data"; --config.judge.pack=PACK.
+Fields that are left open here are chosen from the data, and said at the start: size and channels,
+the held-out part, batch, width and steps, and, where there are classes, a recogniser that judges
+and classes to ask for. What is given on the command line stands. See `gan_jax.own_data`.
 
-Not measured yet.
+Relativistic loss with R1 and R2 and a DCGAN's networks: stable without a search. Which gamma suits
+the data, one command answers: --config.sweep.gamma=0.25,1,4 --config.num_seeds=2.
 """
 
-from gan_jax.config import gan_config
+from configs import cnn_mnist5k
+from gan_jax.config import gan_config, leave_open
+
+OPEN = ("batch_size", "num_steps", "num_epochs", "evaluation.every", "checkpoint.every")
+OPEN_IN_GAN = ("model.width", "model.conditional", "augment.translation", "augment.cutout")
+OPEN_IN_DATASET = ("name", "image_size", "channels", "test_fraction")
 
 
 def get_config():
     config = gan_config()
-    config.dataset.name = "folder"
-    config.dataset.image_size = (64, 64)
-    config.model.width = 32
     config.model.discriminator_norm = "none"
     config.model.initialization = "xavier"
     config.loss = "relativistic"
     config.r1_weight = config.r2_weight = 1.0
-    config.num_steps = 20_000
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         optimizer.learning_rate = 5e-4
         optimizer.b1 = 0.0
         optimizer.b2 = 0.99
     config.ema_half_life = 20_000.0
-    config.evaluation.every = 2000
-    config.checkpoint.every = 2000
+    config.evaluation.num_samples = 1000
+    config.evaluation.num_final_samples = 2000
+    config.judge.train = cnn_mnist5k.get_config()
+    config.judge.train.name = "own-data"
+    leave_open(config, *OPEN, *OPEN_IN_GAN, "judge.pack")
+    leave_open(config.dataset, *OPEN_IN_DATASET)
+    leave_open(config.judge.train, *OPEN, "dataset")
     return config

@@ -340,6 +340,35 @@ def _part_of_a_study(config: ConfigDict) -> ConfigDict:
     return config
 
 
+def leave_open(config: ConfigDict, *fields: str) -> None:
+    """Makes fields, such as 'dataset.image_size', None, to be chosen by `gan_jax.own_data`.
+
+    A section's name stands for all fields in it. The command line sets them as it does others.
+    """
+    for field in fields:
+        *sections, name = field.split(".")
+        section = config
+        for inner in sections:
+            section = section[inner]
+        value = section[name]
+        if isinstance(value, ConfigDict):
+            leave_open(value, *value)
+        else:
+            del section[name]
+            section[name] = placeholder(type(value))
+
+
+def open_fields(config: ConfigDict) -> list[str]:
+    """The fields that are to be chosen from the data: those of None, whose default is not."""
+    found = []
+    for name, value in config.items():
+        if isinstance(value, ConfigDict):
+            found += [f"{name}.{inner}" for inner in open_fields(value)]
+        elif value is None and not name.endswith("_end"):
+            found.append(name)
+    return found
+
+
 def examples_a_step(config: ConfigDict) -> int:
     """How many training examples a step of the run takes, on all devices together."""
     return config.batch_size * config.get("discriminator_steps", 1)

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax import evaluation, loop, parallel
+from gan_jax import evaluation, loop, own_data, parallel
 from gan_jax import workdir as folder
 from gan_jax.classes.agreement import judge_asked
 from gan_jax.classes.pictures import picture
@@ -75,11 +75,14 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
         ModeCollapse: the generator collapsed, and the config asks to stop then.
         Interrupted: SIGTERM or Ctrl-C, after saving.
     """
-    check_config(config)
     workdir = path_of(workdir)
+    config, chosen = own_data.complete(config, workdir)
+    check_config(config)
     parallel.check_same(plain(config), "config")
     parallel.enable_compilation_cache(config.compilation_cache)
     with loop.StopSignal() as stop, _held(workdir):
+        if chosen:
+            say(chosen)
         if config.kind == "study":
             run_study(config, workdir, stop, train_gan=_train_gan)
         elif config.kind == "gan":

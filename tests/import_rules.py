@@ -161,7 +161,7 @@ LAYERS = (
         "session",
         "study.generated",
     },
-    {"exports.selection", "super_resolution.enlarge"},
+    {"exports.selection", "own_data", "super_resolution.enlarge"},
     {
         "comparison.table",
         "exports.walk",
@@ -323,6 +323,7 @@ OWNERS = {
         "members.plan",
         "networks",
         "optimizers",
+        "own_data",
         "session",
         "members.sweep_section",
         "study.cells",

@@ -35,6 +35,7 @@ __all__ = [
     "load",
     "load_photographs",
     "read_images",
+    "source_at",
     "stream_batches",
 ]
 
@@ -153,7 +154,7 @@ def read_images(
     Raises:
         InputError: as `load`.
     """
-    name = _recognised(path_or_name)
+    name = source_at(path_or_name)
     options["divide"] = divide
     if name == "tfds":
         options["tfds_name"] = path_or_name.removeprefix(_TFDS_PREFIX)
@@ -167,18 +168,22 @@ def image_files(path_or_name: str) -> list[str] | None:
 
     Paths are relative to the folder, with '/', and `printable`.
     """
-    if _recognised(path_or_name) != "folder":
+    if source_at(path_or_name) != "folder":
         return None
     return folder_files(path_of(path_or_name))
 
 
 def holds_photographs(folder: str | pathlib.Path) -> bool:
     """Whether `read_images` takes a folder for one of image files, and not of arrays or idx."""
-    return _recognised(str(folder)) == "folder"
+    return source_at(str(folder)) == "folder"
 
 
-def _recognised(path_or_name: str) -> str:
-    """The loader for what `read_images` was given."""
+def source_at(path_or_name: str) -> str:
+    """Which source reads what `read_images` was given: 'folder', 'npz', 'idx', 'tfds', ...
+
+    Raises:
+        InputError: nothing there, or a file of no kind that is read.
+    """
     if path_or_name in (*_BUILT_IN, ""):
         return path_or_name
     if path_or_name.startswith(_TFDS_PREFIX):

@@ -1,0 +1,118 @@
+"""What a set holds, as far as it can be seen without bringing its images to one shape."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gan_jax.data import load, source_at
+from gan_jax.data.decode import ImageHeader, decode_image, read_header
+from gan_jax.data.listing import Listing, Parts
+from gan_jax.data.options import SourceOptions
+from gan_jax.data.sources import map_blocks
+from gan_jax.data.trees import open_root
+
+_LOOKED_AT = 200  # images whose pixels tell whether a set in colour shows any
+_GREY = 4  # largest difference of channels that a lossy format leaves in a grey picture
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What a set holds.
+
+    Attributes:
+        name: the source that reads it, as `config.dataset.name`.
+        num_images: in all its parts.
+        num_test: of those, in the test part that the set came with; 0 where it has none.
+        size: (height, width) in pixels that all images have; of mixed sizes the median of each.
+        mixed: whether the images differ in size.
+        channels: 1 for grey, also where it is stored as RGB; 3 for colour; others as stored.
+        class_counts: images of each class, those without any left out; None without labels.
+    """
+
+    name: str
+    num_images: int
+    num_test: int
+    size: tuple[int, int]
+    mixed: bool
+    channels: int
+    class_counts: tuple[int, ...] | None
+
+
+def survey(section: Mapping[str, Any]) -> Survey:
+    """Looks at a set: at the headers of a folder's images, at the arrays of others.
+
+    Args:
+        section: as for `gan_jax.data.load`; with no `name`, or '', what lies at its `path` tells.
+
+    Raises:
+        InputError: as `load`.
+    """
+    section = dict(section)
+    if not section.get("name"):
+        path = SourceOptions.of(section).existing_path("a folder or a zip of images, or an .npz")
+        section["name"] = source_at(str(path.resolve()))
+    return _of_files(section) if section["name"] == "folder" else _of_arrays(section)
+
+
+def _of_files(section: Mapping[str, Any]) -> Survey:
+    options = SourceOptions.of(section)
+    root = open_root(options.existing_path("a folder or a zip of images"))
+    parts = Parts.of(root)
+    listing, is_test = Listing.divided(root, parts) if parts else (Listing.of(root), np.array(()))
+    headers: list[ImageHeader | None] = [None] * len(listing.files)
+
+    def fill(start: int, stop: int) -> None:
+        headers[start:stop] = [
+            read_header(root / file, memory_limit=options.decoding_limit)
+            for file in listing.files[start:stop]
+        ]
+
+    map_blocks(fill, len(headers), "reading image headers")
+    sizes = np.array([header[:2] for header in headers])
+    coloured = [file for file, header in zip(listing.files, headers) if header.channels != 1]
+    shown = (
+        decode_image(root / file, white=options.white, memory_limit=options.decoding_limit)
+        for file in coloured[:: max(len(coloured) // _LOOKED_AT, 1)]
+    )
+    return Survey(
+        name="folder",
+        num_images=len(headers),
+        num_test=int(is_test.sum()),
+        size=tuple(int(side) for side in np.median(sizes, axis=0)),
+        mixed=bool((sizes != sizes[0]).any()),
+        channels=1 if all(map(_is_grey, shown)) else 3,
+        class_counts=_counts(listing.labels),
+    )
+
+
+def _of_arrays(section: Mapping[str, Any]) -> Survey:
+    whole = load(section, "all")
+    channels = whole.image_shape[2]
+    rows = range(0, len(whole), max(len(whole) // _LOOKED_AT, 1))
+    if channels == 3 and all(_is_grey(whole.take([row])[0]) for row in rows):
+        channels = 1
+    return Survey(
+        name=section["name"],
+        num_images=len(whole),
+        num_test=len(load(section, "test")) if whole.own_parts else 0,
+        size=whole.image_shape[:2],
+        mixed=False,
+        channels=channels,
+        class_counts=_counts(whole.labels),
+    )
+
+
+def _is_grey(image: np.ndarray) -> bool:
+    """Whether an image uint8 [h, w, c] has no colour."""
+    return bool((image.max(axis=2) - image.min(axis=2)).max() <= _GREY)
+
+
+def _counts(labels: np.ndarray | None) -> tuple[int, ...] | None:
+    if labels is None:
+        return None
+    counts = np.bincount(labels)
+    return tuple(counts[counts > 0].tolist())
