@@ -84,7 +84,7 @@ def _put_data(dataset, root):
         images = rng.integers(256, size=(400, *_SHAPES[name]), dtype=np.uint8)
         np.savez(path, images=images, labels=np.arange(400) % 10)
         dataset.update(name="npz", tfds_name="", path=str(path), test_fraction=0.5)
-    elif name == "folder":
+    elif name in ("folder", None):
         folder = root / "folder" / "one"
         folder.mkdir(parents=True, exist_ok=True)
         for index in range(40):

@@ -5,8 +5,11 @@ import pathlib
 
 import pytest
 
+from gan_jax.config import open_fields
 from gan_jax.config_checks import check_config
+from gan_jax.data.survey import Survey
 from gan_jax.factory import build_gan, build_recogniser
+from gan_jax.own_data import choose
 from gan_jax.study.settings import gan_run_config
 
 _CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
@@ -31,6 +34,9 @@ def _image_shape(config):
 @pytest.mark.parametrize("name", CONFIG_NAMES)
 def test_a_config_is_valid_and_its_networks_fit_its_images(name):
     config = importlib.import_module(f"configs.{name}").get_config()
+    if open_fields(config):
+        found = Survey("folder", 500, 0, (300, 400), True, 3, (300, 200))
+        config = choose(config, found, pathlib.Path("run"))
     check_config(config)
     if config.kind == "study":
         dataset = config.dataset
