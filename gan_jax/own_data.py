@@ -17,6 +17,7 @@ from gan_jax.config import examples_a_step, open_fields
 from gan_jax.data.survey import Survey, survey
 from gan_jax.errors import InputError
 from gan_jax.factory import count_steps
+from gan_jax.files import path_of
 from gan_jax.members.plan import has_members
 from gan_jax.models.sizes import num_stages
 from gan_jax.workdir import PACK, read_config
@@ -50,7 +51,7 @@ def complete(config: ConfigDict, workdir: pathlib.Path) -> tuple[ConfigDict, str
     then.
 
     Args:
-        config: any; see `gan_jax.config.leave_open`.
+        config: any; of a GAN's, `gan_jax.config.leave_open` has left fields open.
         workdir: the run's folder.
 
     Returns:
@@ -60,7 +61,7 @@ def complete(config: ConfigDict, workdir: pathlib.Path) -> tuple[ConfigDict, str
     Raises:
         InputError: data that cannot be read, or that are to be cut into crops.
     """
-    if not open_fields(config):
+    if config.kind != "gan" or not open_fields(config):
         return config, ""
     if config.dataset.crops:
         raise InputError(
@@ -108,7 +109,7 @@ def choose(config: ConfigDict, found: Survey, workdir: pathlib.Path) -> ConfigDi
 
     set_open("dataset.name", found.name)
     set_open("dataset.image_size", _image_size(found))
-    set_open("dataset.channels", 1 if found.channels == 1 else 0)
+    set_open("dataset.channels", found.channels if found.channels in (1, 3) else 0)
     set_open("dataset.test_fraction", _test_fraction(found.num_images))
     num_training = _num_training(config, found)
     num_classes = len(found.class_counts or ())
@@ -119,9 +120,10 @@ def choose(config: ConfigDict, found: Survey, workdir: pathlib.Path) -> ConfigDi
     set_open("augment.translation", 0.125 if few else 0.0)
     set_open("augment.cutout", 0.5 if few else 0.0)
     set_open("batch_size", _batch_size(num_training))
-    pixels = math.prod(config.dataset.image_size)
+    pixels = math.prod(_size(config, found))
     set_open("model.width", 32 if pixels <= _SHRUNK else 24 if pixels <= _KEPT else 16)
-    steps = _MINUTES * 60 / _seconds_a_step(config)
+    _check_given(config)
+    steps = _MINUTES * 60 / _seconds_a_step(config, found)
     _set_steps(config, int(min(max(round(steps, -2), 1000), 5000)), num_training, parts=4)
     if not config.judge.pack:
         config.judge.train = ConfigDict()
@@ -139,6 +141,20 @@ def choose(config: ConfigDict, found: Survey, workdir: pathlib.Path) -> ConfigDi
 def _num_training(config: ConfigDict, found: Survey) -> int:
     held_out = found.num_test or round(config.dataset.test_fraction * found.num_images)
     return max(found.num_images - held_out, 1)
+
+
+def _check_given(config: ConfigDict) -> None:
+    """Raises InputError for what nothing can be chosen beside."""
+    fields = ["batch_size", "discriminator_steps", "model.width"]
+    for field in fields + ["judge.train.batch_size"] * bool(config.judge.train):
+        value = _get(config, field)
+        if value is not None and value < 1:
+            raise InputError(f"config.{field} is {value}; expected a number above 0.")
+
+
+def _size(config: ConfigDict, found: Survey) -> tuple[int, int]:
+    """(height, width) of what is trained on; () in the config is for the size as stored."""
+    return tuple(config.dataset.image_size) or found.size
 
 
 def _image_size(found: Survey) -> tuple[int, int]:
@@ -174,21 +190,27 @@ def _set_steps(config: ConfigDict, num_steps: int, num_training: int, *, parts: 
             section.every = every
 
 
-def _seconds_a_step(config: ConfigDict) -> float:
+def _seconds_a_step(config: ConfigDict, found: Survey) -> float:
     """About how long a step of the GAN takes on two CPU cores."""
-    size, share = config.dataset.image_size, examples_a_step(config) / _BATCH
+    size, share = _size(config, found), examples_a_step(config) / _BATCH
     layers = max(num_stages(*size) - 1, 1)
     width = (config.model.width / 32) ** 1.5
     return _GAN_COST * math.prod(size) * layers * width * share / _TWO_CORES
 
 
-def _minutes(config: ConfigDict, num_training: int) -> int:
+def _minutes(config: ConfigDict, found: Survey) -> int:
     """About how long the run takes on two CPU cores, with compiling and judging."""
-    seconds = _seconds_a_step(config) * count_steps(config, num_training)
-    if judge := config.judge.train:
-        pixels, share = math.prod(judge.dataset.image_size), judge.batch_size / _BATCH
-        seconds += _JUDGE_COST * pixels * share * count_steps(judge, num_training) / _TWO_CORES
+    num_training = _num_training(config, found)
+    seconds = _seconds_a_step(config, found) * count_steps(config, num_training)
+    if _is_judge_to_be_trained(config):
+        judge = config.judge.train
+        step = _JUDGE_COST * math.prod(_size(judge, found)) * judge.batch_size / _BATCH
+        seconds += step * count_steps(judge, num_training) / _TWO_CORES
     return 1 + math.ceil(seconds / 60)
+
+
+def _is_judge_to_be_trained(config: ConfigDict) -> bool:
+    return bool(config.judge.train) and not path_of(config.judge.pack).exists()
 
 
 def _found_text(found: Survey) -> str:
@@ -206,22 +228,28 @@ def _found_text(found: Survey) -> str:
 
 def _chosen_text(config: ConfigDict, found: Survey) -> str:
     num_training = _num_training(config, found)
-    height, width = config.dataset.image_size
-    parts = [f"{height}x{width} pixels{' in grey' * (config.dataset.channels == 1)}"]
+    height, width = _size(config, found)
+    colour = {0: "", 1: " in grey", 3: " in colour"}[config.dataset.channels]
+    parts = [f"{height}x{width} pixels{colour}"]
     if not found.num_test:
-        parts.append(f"{config.dataset.test_fraction:.0%} held out".replace("%", " %"))
-    if config.judge.train:
+        parts.append(f"{100 * config.dataset.test_fraction:.0f} % held out")
+    if _is_judge_to_be_trained(config):
         steps = count_steps(config.judge.train, num_training)
-        parts.append(f"a recogniser, trained for {steps:,} steps, that judges")
-    elif not config.judge.pack:
-        parts.append("no judge (no classes, or too few images of each)")
-    told = ", told the class," if config.model.conditional else ""
+        parts.append(f"a recogniser trained for {steps:,} steps to judge")
+    elif config.judge.pack:
+        parts.append(f"judged by {config.judge.pack}")
+    else:
+        parts.append("no judge")
+    told = ", told the class" if config.model.conditional else ""
     steps = count_steps(config, num_training)
-    gan = f"a GAN of width {config.model.width}{told} trained for {steps:,} steps"
-    parts.append(f"{gan} of {config.batch_size} images")
+    parts.append(
+        f"a GAN of width {config.model.width}{told}, trained for {steps:,} steps of "
+        f"{config.batch_size} images"
+    )
+    text = f"Chosen: {'; '.join(parts)}."
     if config.model.name == "dcgan" and not has_members(config):
-        parts[-1] += f". About {_minutes(config, num_training)} minutes on two CPU cores"
-    return f"Chosen: {', '.join(parts)}."
+        text += f" About {_minutes(config, found)} minutes on two idle CPU cores."
+    return text
 
 
 def _judge_pack(workdir: pathlib.Path) -> str:

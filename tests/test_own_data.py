@@ -186,6 +186,26 @@ def test_what_is_given_on_the_command_line_stands(monkeypatch):
     assert found == _BY_HAND
 
 
+@pytest.mark.parametrize("field", ["batch_size", "model.width", "judge.train.batch_size"])
+def test_what_nothing_can_be_chosen_beside_is_refused(field):
+    with pytest.raises(InputError, match=rf"config\.{field} is 0"):
+        _chosen(_config(**{field: 0}))
+
+
+def test_the_size_as_stored_can_be_asked_for_and_one_too_large_is_refused():
+    config = _chosen(_config(**{"dataset.image_size": ()}), size=(100, 120), mixed=False)
+    assert config.dataset.image_size == () and config.num_steps >= 1000
+    with pytest.raises(InputError, match="512x512"):
+        _chosen(_config(**{"dataset.image_size": (512, 512)}))
+
+
+def test_an_existing_judge_is_told_of(tmp_path):
+    (tmp_path / "pack").mkdir()
+    data = {"dataset.path": str(_labelled(tmp_path / "set"))}
+    config = _config(**data, **{"judge.pack": str(tmp_path / "pack")})
+    assert f"judged by {tmp_path / 'pack'}" in complete(config, tmp_path / "run")[1]
+
+
 def test_epochs_that_are_given_are_what_is_trained():
     config = _chosen(_config(**{"num_epochs": 3.0}))
     assert (config.num_steps, config.num_epochs) == (0, 3.0)
