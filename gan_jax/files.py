@@ -21,6 +21,9 @@ from typing import IO, Any, BinaryIO
 from gan_jax.errors import InputError
 
 _ENDING = ".new"
+_NO_HOME = (
+    "begins with ~, and the home folder is not known here: set HOME, or give a path from the root."
+)
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -36,13 +39,13 @@ def path_of(text: str | os.PathLike[str]) -> pathlib.Path:
     Raises:
         InputError: it begins with `~`, and there is no such home.
     """
+    path = pathlib.Path(text)
+    if path.parts[:1] == ("~",) and os.environ.get("HOME") == "":
+        raise InputError(f"'{text}' {_NO_HOME}")
     try:
-        return pathlib.Path(text).expanduser()
+        return path.expanduser()
     except RuntimeError as error:
-        raise InputError(
-            f"'{text}' begins with ~, and the home folder is not known here: set HOME, or give a "
-            "path from the root."
-        ) from error
+        raise InputError(f"'{text}' {_NO_HOME}") from error
 
 
 def open_folder(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
@@ -56,6 +59,8 @@ def open_folder(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
         InputError: it is a file, or nothing can be written there.
     """
     folder = path_of(text)
+    if folder.is_file():
+        raise InputError(f"{flag} '{folder}' is a file: give the name of a folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(folder)
@@ -249,6 +254,10 @@ def _temporary(path: pathlib.Path, mode: str) -> Iterator[IO[Any]]:
         with file:
             _lock(file.fileno())
             yield file
+    except OSError as error:
+        if error.filename is None:  # of writing, which knows no name
+            error.filename = os.fspath(path)
+        raise
     finally:
         hidden.unlink(missing_ok=True)
 

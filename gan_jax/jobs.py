@@ -68,7 +68,8 @@ JOBS = (
     _job(
         "samples",
         needs="reference extractor out",
-        takes="reference_split training metrics resize image_size batch_size cache save_statistics json",
+        takes="reference_split training metrics resize image_size batch_size cache "
+        "save_statistics json",
     ),
     _job(
         "samples",

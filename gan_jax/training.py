@@ -43,6 +43,7 @@ from gan_jax.members.plan import has_members
 from gan_jax.members.table import members_table
 from gan_jax.members.training import make_crew, train_members
 from gan_jax.recognition.classification import recognise
+from gan_jax.reports.numbers_first import expendable
 from gan_jax.reports.stopped import write_stopped_report
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.saved_config import plain
@@ -136,12 +137,12 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
     say(f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in {workdir}")
     if config.super_resolution.factor:
         with _reported_if_stopped(workdir, config, f"enlarging {train.name}", num_steps):
-            content = train_super_resolution(
+            train_super_resolution(
                 config, workdir, stop, gan, train=train, test=test, extractor=extractor,
-                num_steps=num_steps,
+                num_steps=num_steps, tell=lambda content: say(super_resolution_text(content)),
             )  # fmt: skip
         parallel.wait_for_all("report")
-        say(f"{super_resolution_text(content)}\nReport: {workdir / folder.REPORT}")
+        _say_where(workdir)
         return
     meter = TextureMeter(test) if config.evaluation.textures else None
 
@@ -211,11 +212,10 @@ def _train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal)
         batch_size=config.evaluation.batch_size,
         held_out=test,
         textures=config.evaluation.textures,
+        tell=lambda content: say(metric_table(content)),
     )
     parallel.wait_for_all("report")
-    if parallel.is_main_process():
-        say(metric_table(read_json(workdir / folder.EVALUATION)))
-        say(f"Report: {workdir / folder.REPORT}")
+    _say_where(workdir)
 
 
 def _train_members(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal) -> None:
@@ -233,9 +233,15 @@ def _train_members(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSig
     judge = _obtain_judge(config, extractor, test, stop)
     title = f"{len(crew.members)} GANs {config.model.name} on {train.name}"
     with _reported_if_stopped(workdir, config, title, num_steps):
-        train_members(config, workdir, crew, stop, train=train, judge=judge, num_steps=num_steps)
-    if parallel.is_main_process():
-        say(members_table(read_json(workdir / folder.EVALUATION)))
+        train_members(
+            config, workdir, crew, stop, train=train, judge=judge, num_steps=num_steps,
+            tell=lambda content: say(members_table(content)),
+        )  # fmt: skip
+    _say_where(workdir)
+
+
+def _say_where(workdir: pathlib.Path) -> None:
+    if (workdir / folder.REPORT).exists():
         say(f"Report: {workdir / folder.REPORT}")
 
 
@@ -248,8 +254,8 @@ def _reported_if_stopped(
         yield
     except TrainingDiverged as reason:
         if parallel.is_main_process():
-            try:
-                report = write_stopped_report(
+            with expendable(folder.REPORT):  # why the run was stopped must not be lost for it
+                write_stopped_report(
                     workdir,
                     str(reason),
                     title=title,
@@ -257,9 +263,7 @@ def _reported_if_stopped(
                     config=plain(config),
                     environment=describe_environment(),
                 )
-                say(f"Report: {report}")
-            except OSError as error:  # why the run was stopped must not be lost for it
-                _log.warning("The report cannot be written (%s).", error)
+                _say_where(workdir)
         raise
 
 

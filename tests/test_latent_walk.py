@@ -108,7 +108,7 @@ def test_an_mp4_without_ffmpeg_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if "ffmpeg" in name else find(name)
     )
-    with pytest.raises(InputError, match=r"pip install 'imageio\[ffmpeg\]'.*\.gif"):
+    with pytest.raises(InputError, match=r"pip install imageio-ffmpeg.*\.gif"):
         save_animation(tmp_path / "walk.mp4", _frames(2), 30)
 
 

@@ -37,8 +37,8 @@ def check_animation(path: str | pathlib.Path, fps: float) -> None:
         )
     if path.suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
         raise InputError(
-            f"'{path}' needs imageio with ffmpeg, which is not installed: run pip install "
-            "'imageio[ffmpeg]', or give a name in .gif."
+            f"'{path}' needs imageio-ffmpeg, which is not installed: run pip install "
+            "imageio-ffmpeg, or give a name in .gif."
         )
 
 

@@ -25,7 +25,7 @@ from gan_jax.logs import read_history
 from gan_jax.members.plan import Member
 from gan_jax.members.report import MembersReport, write_members_report
 from gan_jax.members.results import MemberResult, members_content
-from gan_jax.reports.numbers_first import expendable, publish
+from gan_jax.reports.numbers_first import Tell, expendable, publish, quietly
 from gan_jax.sampling import generate_images, sample_latents
 from gan_jax.saved_config import plain
 from gan_jax.state import GAN
@@ -91,6 +91,7 @@ def evaluate_members(
     step: int,
     judge: Judge | None,
     train: Dataset,
+    tell: Tell = quietly,
 ) -> None:
     """Writes eval.json of each member with its last pictures, eval.json of all, and report.html.
 
@@ -106,6 +107,7 @@ def evaluate_members(
         step: that the run ended at.
         judge: or None, and then there are pictures but no numbers.
         train: the images they were trained on.
+        tell: takes what eval.json of all holds before the page is made.
     """
     looks, count = [], num_final_samples(config)
     for member in members:
@@ -152,7 +154,7 @@ def evaluate_members(
         protocol | {"step": step, "images": count},
     )
     page = workdir / folder.REPORT
-    publish(workdir / folder.EVALUATION, content, page)
+    publish(workdir / folder.EVALUATION, content, page, tell=tell)
     with expendable(page.name):
         write_members_report(
             page,

@@ -38,6 +38,7 @@ from gan_jax.members.plan import Member, MemberGANs, build_members, members_of
 from gan_jax.members.records import MemberLogs, MembersRecorder
 from gan_jax.members.steps import MemberInputs, MembersState, create_members_state
 from gan_jax.memory import check_memory
+from gan_jax.reports.numbers_first import Tell, quietly
 from gan_jax.saved_config import plain
 from gan_jax.session import Session, say
 
@@ -115,6 +116,7 @@ def train_members(
     train: Dataset,
     judge: Judge | None,
     num_steps: int,
+    tell: Tell = quietly,
 ) -> None:
     """Trains all members to the end, or goes on where they were left, and reports on them.
 
@@ -126,6 +128,7 @@ def train_members(
         train: images to train on.
         judge: or None.
         num_steps: of the whole run.
+        tell: takes what eval.json holds before the page is made.
 
     Raises:
         InputError: a set that would be streamed, or a folder that cannot be used.
@@ -181,6 +184,7 @@ def train_members(
         step=num_steps,
         judge=judge,
         train=train,
+        tell=tell,
     )
     parallel.wait_for_all("report")
 

@@ -13,7 +13,6 @@ from gan_jax.members.figures import SweepLine, sweep_chart
 from gan_jax.metrics import wilson_interval
 from gan_jax.reports import webpage
 from gan_jax.reports.figures import interval_chart
-from gan_jax.reports.numbers_first import expendable
 from gan_jax.study.plan import Question
 from gan_jax.study.verdict import bounds, points
 
@@ -59,14 +58,12 @@ class StudyReport:
 
 
 def write_study_report(path: pathlib.Path, report: StudyReport) -> None:
-    """Writes the page as one HTML file that needs nothing else; if that fails, a warning says so.
+    """Writes the page as one HTML file that needs nothing else.
 
     The study's numbers are in study.json, and the same command makes the page of a finished study
     again.
     """
-    path.unlink(missing_ok=True)  # it is of fewer cells
-    with expendable(path.name):
-        webpage.write_page(path, report.title, _sections(report))
+    webpage.write_page(path, report.title, _sections(report))
 
 
 def _sections(report: StudyReport) -> list[str]:

@@ -25,6 +25,7 @@ from gan_jax.errors import InputError, Interrupted
 from gan_jax.factory import build_gan, build_recogniser
 from gan_jax.files import write_json
 from gan_jax.loop import StopSignal
+from gan_jax.reports.numbers_first import expendable
 from gan_jax.saved_config import plain
 from gan_jax.schema import Check, read_checked
 from gan_jax.session import say
@@ -219,18 +220,21 @@ class _Study:
         write_json(workdir / STUDY, content)
         train, test = self._splits.train, self._splits.test
         names = train.class_names or test.class_names
-        write_study_report(
-            workdir / folder.REPORT,
-            StudyReport(
-                title=f"Do generated images help recognition? {train.name}",
-                content=content,
-                class_names=names or tuple(map(str, range(self._splits.num_classes))),
-                pictures=_pictures(workdir, groups_of(config), config.seed),
-                times=self._times(),
-                config=plain(config),
-                environment=describe_environment(),
-            ),
-        )
+        page = workdir / folder.REPORT
+        page.unlink(missing_ok=True)  # it is of fewer cells
+        with expendable(page.name):
+            write_study_report(
+                page,
+                StudyReport(
+                    title=f"Do generated images help recognition? {train.name}",
+                    content=content,
+                    class_names=names or tuple(map(str, range(self._splits.num_classes))),
+                    pictures=_pictures(workdir, groups_of(config), config.seed),
+                    times=self._times(),
+                    config=plain(config),
+                    environment=describe_environment(),
+                ),
+            )
         return content
 
     def _known_extra(self) -> Extra | None:

@@ -16,6 +16,7 @@ from gan_jax.config import num_final_samples
 from gan_jax.data import Dataset
 from gan_jax.factory import gan_step_function
 from gan_jax.images import save_png
+from gan_jax.reports.numbers_first import Tell, quietly
 from gan_jax.session import Session, say
 from gan_jax.state import GAN, GANState, create_gan_state
 from gan_jax.steps import generator_update
@@ -42,8 +43,9 @@ def train_super_resolution(
     test: Dataset,
     extractor: Any,
     num_steps: int,
-) -> dict[str, Any]:
-    """Trains and evaluates; returns what eval.json holds.
+    tell: Tell = quietly,
+) -> None:
+    """Trains and evaluates.
 
     `warm_up_steps` with the pixel loss alone (as Ledig et al. 2017, section 3.2, begin) lead to two
     networks of `num_steps` steps each: one that goes on with it, in the folder 'pixel', and one
@@ -58,6 +60,7 @@ def train_super_resolution(
         test: held-out images.
         extractor: the judge's, or None.
         num_steps: of the run in all, the warm-up included.
+        tell: takes what eval.json holds before picture and page are made.
     """
     warm_up = config.super_resolution.warm_up_steps
     hold = functools.partial(
@@ -97,7 +100,7 @@ def train_super_resolution(
     start = begun.replace(generator=begun.generator.replace(opt_state=fresh))
     state = stage(workdir, gan, start, gan_step_function(config.updates), (warm_up, num_steps))
     say("Evaluating, and writing the report ...")
-    return evaluate_super_resolution(
+    evaluate_super_resolution(
         workdir,
         run=workdir,
         config=config,
@@ -107,6 +110,7 @@ def train_super_resolution(
         pixel=(alone, contender.ema),
         held_out=final,
         train=train,
+        tell=tell,
     )
 
 
