@@ -34,7 +34,7 @@ _FEW = 2000  # training images up to which the discriminator would soon know the
 _MINUTES = 15.0  # of the GAN's training, on two CPU cores
 # Seconds of one core of an Intel Xeon (Sapphire Rapids) for a step with a batch of 64: of the GAN,
 # a pixel and a doubling after the first, at width 32; of the recogniser, a pixel.
-_GAN_COST, _JUDGE_COST = 9.5e-5, 1.2e-4
+_GAN_COST, _JUDGE_COST = 9.5e-5, 1.4e-4
 _TWO_CORES = 1.8  # times as fast as one
 _BY_HAND = (
     "By hand: --config.num_steps=N, --config.judge.train.num_steps=N (the recogniser's), "

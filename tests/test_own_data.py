@@ -260,7 +260,7 @@ def test_a_folder_trains_is_judged_and_resumes(labelled, tmp_path):
         "judge.train.num_devices": 1,
         "judge.train.num_steps": 30,
         "judge.train.compilation_cache": "",
-        "judge.train.model.widths": (4, 4, 4),
+        "judge.train.model.widths": (4, 4, 4, 4),
         "judge.train.optimizer.warmup_steps": 2,
     }
     training.run(_config(num_steps=8, **changes), tmp_path / "run")
