@@ -60,7 +60,7 @@ def open_folder(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
     """
     folder = path_of(text)
     if folder.is_file():
-        raise InputError(f"{flag} '{folder}' is a file: give the name of a folder.")
+        raise InputError(f"{flag} '{folder}' cannot be written: it is a file, not a folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(folder)

@@ -84,7 +84,7 @@ def test_what_a_killed_writer_left_is_cleared_and_what_is_being_written_is_not(t
 
 def test_a_place_that_cannot_be_written_to(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="--out '.*file' is a file: give the name of a folder"):
+    with pytest.raises(InputError, match="--out '.*file' cannot be written: it is a file"):
         files.open_folder(tmp_path / "file", "--out")
     with pytest.raises(InputError, match="--walk '.*' is a folder: give the name of a file"):
         files.open_file(tmp_path, "--walk")
