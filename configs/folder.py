@@ -8,6 +8,15 @@ and classes to ask for. What is given on the command line stands. See `gan_jax.o
 
 Relativistic loss with R1 and R2 and a DCGAN's networks: stable without a search. Which gamma suits
 the data, one command answers: --config.sweep.gamma=0.25,1,4 --config.num_seeds=2.
+
+Measured on 2 cores of an Intel Xeon (Sapphire Rapids) that other work kept busy (load 4 to 9), JAX
+0.10.2, seed 0, with fewer steps of the GAN than are chosen. (1) 500 drawn images of 5 shapes in
+colour, of many sizes, 60 to 140 a class; chosen: 48x48 pixels, a quarter held out, 800 and 3,700
+steps. Recogniser: 312 s of training, 99.2 % of 125 test images right, its gate passed. GAN, at 1,300
+steps (about 9 minutes): blobs and rings, fd_semantic 35.7 at n = 62 (3.1 x its floor),
+class_agreement 0.51 (real images: 0.99). (2) 800 grey images of 90x160 without labels; chosen:
+36x64 pixels, 3,700 steps. GAN, at 700 steps (310 s): ground under a sky, told from real images
+(p = 0.002). All the steps that are chosen have not been run yet.
 """
 
 from configs import cnn_mnist5k
