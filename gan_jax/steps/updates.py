@@ -93,8 +93,8 @@ def generator_update(
     """One gradient step of the generator against the discriminator, and of its moving average.
 
     Writes the generator's parameters, collections and optimiser state, `ema` and `step`. The
-    discriminator runs in training mode, but nothing of it is written. What of the batch is used
-X
+    discriminator runs in training mode, but nothing of it is written. `parts.generator_batch`
+    lists the fields of the batch that it reads.
     """
     key = named_key(jax.random.fold_in(key, state.step), "generator")
     discriminator = state.discriminator
