@@ -197,7 +197,7 @@ def main(arguments: list[str]) -> None:
     logging.getLogger().setLevel(logging.WARNING)
     # Imported late here and below, so that --help and a mistyped flag answer at once.
     from gan_jax.errors import InputError
-    from gan_jax.jobs import choose
+    from gan_jax.runtime.jobs import choose
 
     _expand_paths()
     own = flags.FLAGS.get_key_flags_for_module(__name__)
@@ -212,8 +212,8 @@ def main(arguments: list[str]) -> None:
 
 def _expand_paths() -> None:
     """`~` as the home folder in every flag that may name a path; without a home, no cache."""
+    from gan_jax.data.disk import path_of
     from gan_jax.errors import InputError
-    from gan_jax.files import path_of
 
     def expanded(found: re.Match[str]) -> str:
         return str(path_of(found[0]))
@@ -240,10 +240,10 @@ def _telling(text: Callable[[Any], str]) -> Callable[[Any], None]:
 
 
 def _judge() -> None:
-    from gan_jax.trained import result_folder
+    from gan_jax.sampling.trained import result_folder
 
     if _WORKDIR.value:
-        from gan_jax.evaluation import evaluate_run
+        from gan_jax.training.evaluate_gan import evaluate_run
 
         evaluate_run(
             _WORKDIR.value,
@@ -259,8 +259,8 @@ def _judge() -> None:
             tell=_telling(_judgement_text),
         )
     else:
-        from gan_jax.cli import size_of
-        from gan_jax.judging.samples import evaluate_samples
+        from gan_jax.runtime.cli import size_of
+        from gan_jax.training.evaluate_samples import evaluate_samples
 
         evaluate_samples(
             _SAMPLES.value,
@@ -283,12 +283,12 @@ def _judge() -> None:
 
 
 def _judgement_text(result: dict[str, Any]) -> str:
-    from gan_jax import cli
-    from gan_jax.textures.report import texture_verdict
+    from gan_jax.reports.metric_table import metric_table
+    from gan_jax.reports.textures import texture_verdict
 
-    text = cli.metric_table(result)
+    text = metric_table(result)
     if result["protocol"].get("task") == "super-resolution":
-        from gan_jax.super_resolution.report import super_resolution_text
+        from gan_jax.reports.super_resolution import super_resolution_text
 
         text = super_resolution_text(result)
     as_textures = result.get("textures", {}).get("headline")
@@ -308,7 +308,7 @@ def _announce_report(folder: str | pathlib.Path) -> None:
 
 
 def _source():  # annotated it would be imported at once
-    from gan_jax.exports.generation import Source
+    from gan_jax.sampling.generation import Source
 
     return Source(
         _WORKDIR.value,
@@ -321,11 +321,11 @@ def _source():  # annotated it would be imported at once
 
 
 def _export() -> None:
-    from gan_jax.exports.samples import export_samples
+    from gan_jax.sampling.samples import export_samples
 
     selection = None
     if _SELECT.value:
-        from gan_jax.exports.selection import Selection
+        from gan_jax.sampling.selection import Selection
 
         selection = Selection(_SELECT.value, _LEAST_CONFIDENCE.value, _AS_ASKED.value)
     record = export_samples(_source(), _EXPORT.value, _OUT.value, selection)
@@ -335,8 +335,8 @@ def _export() -> None:
 
 
 def _draw() -> None:
-    from gan_jax.cli import size_of
-    from gan_jax.exports.texture import draw_texture
+    from gan_jax.runtime.cli import size_of
+    from gan_jax.sampling.texture_of_size import draw_texture
 
     size = size_of(_DRAW.value, "--draw")
     options = {"number": _TEXTURE_NUMBER.value, "seamless": _SEAMLESS.value}
@@ -344,7 +344,7 @@ def _draw() -> None:
 
 
 def _walk() -> None:
-    from gan_jax.exports.walk import write_walk
+    from gan_jax.sampling.walk import write_walk
 
     options = {flag.name: flag.value for flag in (_FRAMES, _FPS, _WALKS, _POINTS)}
     write_walk(_source(), _WALK.value, **options)
@@ -352,14 +352,14 @@ def _walk() -> None:
 
 
 def _export_program() -> None:
-    from gan_jax.exports.program import export_program
+    from gan_jax.sampling.program import export_program
 
     record = export_program(_source(), _PROGRAM.value)
     print(f"Program: {_PROGRAM.value}", record["read"], record["call"], record["takes"], sep="\n")
 
 
 def _enlarge() -> None:
-    from gan_jax.super_resolution.enlarge import enlarge_files
+    from gan_jax.sampling.enlarge import enlarge_files
 
     options = {"checkpoint": _CHECKPOINT.value, "announce": _announce}
     record = enlarge_files(_WORKDIR.value, _ENLARGE.value, _OUT.value, **options)
@@ -368,8 +368,8 @@ def _enlarge() -> None:
 
 def _recognise() -> None:
     from gan_jax.errors import InputError
-    from gan_jax.recognition.recognise import recognise_run, recognise_samples
-    from gan_jax.recognition.results import recognition_table
+    from gan_jax.studies.recognise import recognise_run, recognise_samples
+    from gan_jax.studies.results import recognition_table
 
     if _KEEP.present and _KEEP.value < 1:
         raise InputError(f"--keep is {_KEEP.value}; expected a number of images, 1 or more.")
@@ -403,8 +403,8 @@ def _recognise() -> None:
 
 
 def _gan_train_test() -> None:
-    from gan_jax.recognition.gan_train_test import run_gan_train_test, table_text
-    from gan_jax.recognition.labelled import samples_of_files, samples_of_run
+    from gan_jax.studies.gan_train_test import run_gan_train_test, table_text
+    from gan_jax.studies.labelled import samples_of_files, samples_of_run
 
     if _WORKDIR.value:
         experiment = samples_of_run(
@@ -430,12 +430,12 @@ def _gan_train_test() -> None:
 
 
 def _compare_textures() -> None:
-    from gan_jax import cli
-    from gan_jax.textures.crops import Cutting
-    from gan_jax.textures.evaluation import evaluate_textures, evaluation_text
+    from gan_jax.judging.textures.crops import Cutting
+    from gan_jax.judging.textures.evaluation import evaluate_textures, evaluation_text
+    from gan_jax.reports.metric_table import metric_table
 
     def text(content: dict[str, Any]) -> str:
-        return f"{cli.metric_table(content)}\n{evaluation_text(content)}"
+        return f"{metric_table(content)}\n{evaluation_text(content)}"
 
     evaluate_textures(
         _SAMPLES.value,
@@ -451,8 +451,8 @@ def _compare_textures() -> None:
 
 
 def _compare(folders: list[str]) -> None:
-    from gan_jax.comparison.report import compare_runs, comparison_table
-    from gan_jax.files import path_of
+    from gan_jax.data.disk import path_of
+    from gan_jax.reports.comparison.report import compare_runs, comparison_table
 
     folders = [str(path_of(folder)) for folder in folders]
     compare_runs(folders, _OUT.value or None, tell=_telling(comparison_table))
@@ -504,6 +504,6 @@ _ACTIONS = {
 
 
 if __name__ == "__main__":
-    from gan_jax.cli import run_main
+    from gan_jax.runtime.cli import run_main
 
     sys.exit(run_main(app, main, smaller="--batch_size or the number of images"))

@@ -28,9 +28,10 @@ _PROCESS_ID = flags.DEFINE_integer("process_id", 0, "With --coordinator: this on
 def main(_: list[str]) -> None:
     logging.getLogger().setLevel(logging.WARNING)
     # Imported late, so that --help and a mistyped flag answer at once.
-    from gan_jax import parallel, training
+    from gan_jax.data.disk import path_of
     from gan_jax.errors import InputError
-    from gan_jax.files import path_of
+    from gan_jax.run import run
+    from gan_jax.runtime import parallel
 
     if _CONFIG.value is None:
         raise InputError("--config is missing: give an experiment, such as configs/quickstart.py.")
@@ -40,11 +41,11 @@ def main(_: list[str]) -> None:
     else:
         workdir = path_of(_WORKDIR.value)
     parallel.initialise_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
-    training.run(_CONFIG.value, workdir)
+    run(_CONFIG.value, workdir)
 
 
 if __name__ == "__main__":
-    from gan_jax.cli import run_main
+    from gan_jax.runtime.cli import run_main
 
     smaller = "--config.batch_size, or --config.evaluation.batch_size if it was judging"
     sys.exit(run_main(app, main, smaller=smaller))

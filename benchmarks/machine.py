@@ -9,7 +9,7 @@ import re
 import time
 from typing import Any
 
-from gan_jax.environment import processor_name
+from gan_jax.runtime.environment import processor_name
 
 _QUIET = 0.1  # share of the cores that other programs may keep busy when a run begins
 _WATCHED = 3.0  # seconds

@@ -19,7 +19,7 @@ import time
 
 import numpy as np
 
-from gan_jax.environment import describe_environment
+from gan_jax.runtime.environment import describe_environment
 
 _RESULTS = pathlib.Path(__file__).parent / "results"
 

@@ -126,11 +126,11 @@ def compile_work(name: str, batch: int) -> Work:
     import numpy as np
     import optax
 
-    from gan_jax import parallel
     from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
     from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
-    from gan_jax.state import GAN, create_gan_state
+    from gan_jax.runtime import parallel
     from gan_jax.steps import gan_step
+    from gan_jax.steps.state import GAN, create_gan_state
 
     shape = (28, 28, 1) if name == "article" else (64, 64, 3)
     networks = (

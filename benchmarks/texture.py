@@ -18,7 +18,6 @@ from collections.abc import Callable
 import numpy as np
 from skimage.feature import graycomatrix, graycoprops
 
-from gan_jax.environment import describe_environment
 from gan_jax.metrics.texture.cooccurrence import (
     ANGLES,
     DISTANCES,
@@ -26,6 +25,7 @@ from gan_jax.metrics.texture.cooccurrence import (
     PROPERTIES,
     cooccurrence_statistics,
 )
+from gan_jax.runtime.environment import describe_environment
 
 _RESULTS = pathlib.Path(__file__).parent / "results"
 

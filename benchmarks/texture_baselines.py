@@ -20,10 +20,10 @@ import numpy as np
 from gan_jax import data
 from gan_jax.data.crops import Region, random_windows
 from gan_jax.errors import InputError
-from gan_jax.exports.generation import Source
+from gan_jax.judging.textures.baselines import BASELINES
+from gan_jax.judging.textures.suite import judge_textures
 from gan_jax.metrics.texture.headline import HEADLINE
-from gan_jax.textures.baselines import BASELINES
-from gan_jax.textures.suite import judge_textures
+from gan_jax.sampling.generation import Source
 
 _CROP = 64
 

@@ -18,7 +18,7 @@ from gan_jax import data
 from gan_jax.data.procedural import KINDS, procedural_textures
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
-from gan_jax.textures.gate import sensitivity_table, texture_sensitivity
+from gan_jax.judging.textures.gate import sensitivity_table, texture_sensitivity
 
 _FAMILIES = "spectrum,cooccurrence,portilla_simoncelli,patterns"
 

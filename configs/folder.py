@@ -4,7 +4,7 @@
 
 Fields that are left open here are chosen from the data, and said at the start: size and channels,
 the held-out part, batch, width and steps, and, where there are classes, a recogniser that judges
-and classes to ask for. What is given on the command line stands. See `gan_jax.own_data`.
+and classes to ask for. What is given on the command line stands. See `gan_jax.training.own_data`.
 
 Relativistic loss with R1 and R2 and a DCGAN's networks: stable without a search. Which gamma suits
 the data, one command answers: --config.sweep.gamma=0.25,1,4 --config.num_seeds=2.

@@ -3,7 +3,7 @@
     python train.py --config configs/texture_all.py
 
 Class-conditional: the label, which photograph a crop is of, chooses the generator's code and the
-discriminator's embedding (`texture=0`, 1, 2 of `gan_jax.textures.sampling.sample_texture` are
+discriminator's embedding (`texture=0`, 1, 2 of `gan_jax.sampling.textures.sample_texture` are
 brick, grass and gravel). Model and hardware are those of configs/texture_brick.py.
 
 Measured on one of 2 cores of an AMD EPYC, JAX 0.10.2, seed 0: 1,265 s of training (3.2 steps/s),

@@ -2,7 +2,7 @@
 
     python train.py --config configs/texture_brick.py
 
-It sees crops of 64 x 64 pixels only. `gan_jax.textures.sampling.sample_texture` draws any size from
+It sees crops of 64 x 64 pixels only. `gan_jax.sampling.textures.sample_texture` draws any size from
 the trained generator, edges that meet included. Needs scikit-image for the photograph; other
 photographs that come with it: --config.dataset.photographs=gravel; grass in texture_grass.py.
 

@@ -3,7 +3,8 @@
     python train.py --config configs/texture_grass.py
 
 Three doublings in place of four, so that a cell of noise has 8 pixels; a discriminator of three
-scales; weaker R1 and R2; no plane waves; and texture matching (`gan_jax/textures/matching.py`). The
+scales; weaker R1 and R2; no plane waves; and texture matching
+(`gan_jax/steps/texture_matching.py`). The
 photograph is built in; others: see configs/texture_folder.py.
 
 Hardware: 2 CPU cores.

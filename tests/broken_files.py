@@ -20,9 +20,9 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from gan_jax import data, machine
-from gan_jax.errors import InputError
-from gan_jax.names import printable
+from gan_jax import data
+from gan_jax.data import machine
+from gan_jax.errors import InputError, printable
 
 LIMIT_MB = 64.0
 SHOW = os.environ.get("SHOW")

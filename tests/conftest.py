@@ -25,7 +25,7 @@ import pytest  # noqa: E402 (after the environment is set)
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
     """A finished tiny run, its judge trained with it: (run's folder, pack's folder)."""
-    from gan_jax import training
+    from gan_jax import run as training
     from tests.runs import tiny_config
 
     root = tmp_path_factory.mktemp("tiny")

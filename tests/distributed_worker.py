@@ -10,15 +10,15 @@ import jax
 import numpy as np
 import optax
 
-from gan_jax import parallel
-from gan_jax.augment import Affine
-from gan_jax.content import content_keys
 from gan_jax.data import Dataset
-from gan_jax.feed import make_feed
+from gan_jax.data.content import content_keys
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan_jax.state import GAN, Recogniser, create_cnn_state, create_gan_state
+from gan_jax.runtime import parallel
+from gan_jax.runtime.feed import make_feed
 from gan_jax.steps import cnn_update, gan_step
+from gan_jax.steps.augment import Affine
+from gan_jax.steps.state import GAN, Recogniser, create_cnn_state, create_gan_state
 
 SHAPE = (8, 8, 1)
 BATCH, STEPS = 8, 3

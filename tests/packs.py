@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.config import cnn_config
+from gan_jax.config.saved import plain
 from gan_jax.extractors.pack import make_record, save_pack
 from gan_jax.models.cnn import CNN
-from gan_jax.saved_config import plain
 
 
 def untrained_pack(folder, *, seed=7, shape=(16, 16, 1), widths=(3, 4), classes=10, training=None):

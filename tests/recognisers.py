@@ -6,11 +6,11 @@ import jax
 import numpy as np
 
 from configs import smoke
+from gan_jax.config.saved import plain
 from gan_jax.data import load
 from gan_jax.extractors.pack import make_record, save_pack
 from gan_jax.models.cnn import CNN
-from gan_jax.recognition.fitting import fit_recogniser
-from gan_jax.saved_config import plain
+from gan_jax.training.fit_recogniser import fit_recogniser
 
 STEPS = 12
 SHAPE = (8, 8, 1)

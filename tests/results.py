@@ -2,7 +2,7 @@
 
 import json
 
-from gan_jax.judging.influences import save_influences
+from gan_jax.reports.influences import save_influences
 
 _SHA = "0123456789abcdef" * 4
 REMOVED = object()

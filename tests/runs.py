@@ -7,10 +7,10 @@ import jax
 import numpy as np
 
 from configs import smoke
-from gan_jax import workdir
-from gan_jax.checkpoint import Checkpoints
-from gan_jax.factory import build_gan, count_steps
-from gan_jax.state import create_gan_state
+from gan_jax.config.build import build_gan, count_steps
+from gan_jax.runtime import workdir
+from gan_jax.runtime.checkpoint import Checkpoints
+from gan_jax.steps.state import create_gan_state
 
 
 def tiny_config(pack, **changes):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from gan_jax import steps
-from gan_jax.adaptive import AdaptiveProbability
-from gan_jax.schedules import Ramp
-from gan_jax.state import FollowingGANState
+from gan_jax.steps.adaptive import AdaptiveProbability
+from gan_jax.steps.schedules import Ramp
+from gan_jax.steps.state import FollowingGANState
 from tests.networks import SHAPE
 from tests.tiny_gan import COUNT, KEY, jitted, make_batch, make_gan, make_state, plain_logits
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from gan_jax.augment import Affine, Sequence, Translation
+from gan_jax.steps.augment import Affine, Sequence, Translation
 
 _NOWHERE = -100.0
 _KEYS = jax.random.split(jax.random.key(7), 64)

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.axis import (
+from gan_jax.models.cnn import CNN
+from gan_jax.steps.axis import (
     bind_axis,
     example_index,
     example_keys,
@@ -15,8 +16,7 @@ from gan_jax.axis import (
     pmean,
     standard_deviation,
 )
-from gan_jax.models.cnn import CNN
-from gan_jax.passes import draw_latents
+from gan_jax.steps.parts import draw_latents
 
 
 def _on_eight(function):

@@ -11,14 +11,15 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from gan_jax import checkpoint, training
-from gan_jax.checkpoint import CheckpointError
+from gan_jax import run as training
 from gan_jax.config import cnn_config, gan_config
-from gan_jax.config_checks import check_config
+from gan_jax.config.build import build_gan
+from gan_jax.config.checks import check_config
 from gan_jax.data import load
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
-from gan_jax.factory import build_gan
+from gan_jax.runtime import checkpoint
+from gan_jax.runtime.checkpoint import CheckpointError
 from tests.runs import tiny_config
 from tests.test_runs import ROOT, environment
 

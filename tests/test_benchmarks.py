@@ -24,7 +24,7 @@ from benchmarks.runner import PeerFailed, Process, take_turns
 from benchmarks.works import WORKS, Task
 from configs import mnist5k_dcgan
 from gan_jax.models.dcgan import DCGANGenerator
-from gan_jax.state import NetState
+from gan_jax.steps.state import NetState
 
 SMALL = dataclasses.replace(WORKS["dcgan28"], width=8, batch_size=8)
 

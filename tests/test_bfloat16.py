@@ -11,9 +11,9 @@ import pytest
 from gan_jax.data import batch_indices, load
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan_jax.penalties import R1
-from gan_jax.state import GAN, create_gan_state
 from gan_jax.steps import gan_step, simultaneous_step
+from gan_jax.steps.penalties import R1
+from gan_jax.steps.state import GAN, create_gan_state
 
 _STEPS = 12
 

@@ -11,7 +11,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from gan_jax.checkpoint import CheckpointError, Checkpoints
+from gan_jax.runtime.checkpoint import CheckpointError, Checkpoints
 
 
 def _state(value=1.0, shape=(3,), dtype=np.float32):
@@ -176,4 +176,4 @@ def test_nothing_is_logged_by_the_library(tmp_path, caplog):
     shutil.rmtree(tmp_path / "20" / "state" / "d")
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.restore(_state())
-    assert {record.name for record in caplog.records} == {"gan_jax.checkpoint"}
+    assert {record.name for record in caplog.records} == {"gan_jax.runtime.checkpoint"}

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from gan_jax.classes.agreement import judge_asked, with_farthest
-from gan_jax.classes.distances import FEWEST, Classed, class_distances
-from gan_jax.classes.pictures import ClassPictures, NamedRows
-from gan_jax.classes.report import agreement_section, farthest_classes, farthest_text
 from gan_jax.data import Dataset
 from gan_jax.extractors.pack import Features
+from gan_jax.judging.class_agreement import judge_asked, with_farthest
+from gan_jax.judging.class_distances import FEWEST, Classed, class_distances
 from gan_jax.judging.judge import make_judge
 from gan_jax.judging.ladder import measure_ladder
 from gan_jax.judging.view import View
+from gan_jax.reports.class_pictures import ClassPictures, NamedRows
+from gan_jax.reports.classes import agreement_section, farthest_classes, farthest_text
 
 NAMES = ("upper left", "upper right", "lower left", "lower right")
 SIDE = 12

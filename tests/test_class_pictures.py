@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gan_jax.classes.agreement import with_agreement
-from gan_jax.classes.pictures import ClassPictures, NamedRows, picture
-from gan_jax.classes.report import agreement_section, samples_section, walks_section
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import Features
+from gan_jax.judging.class_agreement import with_agreement
 from gan_jax.judging.judge import Judge, Judgement
+from gan_jax.reports.class_pictures import ClassPictures, NamedRows, picture
+from gan_jax.reports.classes import agreement_section, samples_section, walks_section
 
 
 def _images(*shape, seed=0):

@@ -8,10 +8,10 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.classes.sampling import asked_labels, class_pictures, draw_classes
 from gan_jax.data import Dataset
-from gan_jax.sampling import generate_images, sample_latents
-from gan_jax.state import GAN
+from gan_jax.sampling.classes import asked_labels, class_pictures, draw_classes
+from gan_jax.sampling.generate import generate_images, sample_latents
+from gan_jax.steps.state import GAN
 from tests.networks import (
     LATENT_DIM,
     SHAPE,

@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from gan_jax.cli import metric_table, run_main, size_of
 from gan_jax.errors import InputError, Interrupted, ModeCollapse, TrainingDiverged
+from gan_jax.reports.metric_table import metric_table
+from gan_jax.runtime.cli import run_main, size_of
 
 
 class _App:
@@ -89,7 +90,10 @@ def test_a_result_without_numbers_has_no_empty_table():
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("lr=3", r"--config.lr is not a field.*_optimizer.learning_rate.*gan_jax/config.py"),
+        (
+            "lr=3",
+            r"--config.lr is not a field.*_optimizer.learning_rate.*gan_jax/config/defaults.py",
+        ),
         ("model.widht=3", r"--config.model.widht is not.*Did you mean config.model.width"),
         ("generator_optimizer.lr=3", "Did you mean .*generator_optimizer.learning_rate"),
         ("batch_size=abc", "--config.batch_size=abc: invalid literal.*see --help"),

@@ -13,15 +13,15 @@ import jax
 import numpy as np
 import pytest
 
-from gan_jax import training
-from gan_jax.collapse.guard import make_watches
-from gan_jax.collapse.meter import CollapseRule, Reading, make_meter
-from gan_jax.collapse.rollback import RollBack, Rollbacks
+from gan_jax import run as training
 from gan_jax.config import gan_config
-from gan_jax.config_checks import check_config
+from gan_jax.config.checks import check_config
 from gan_jax.data import load
 from gan_jax.errors import InputError, ModeCollapse
+from gan_jax.judging.collapse_meter import CollapseRule, Reading, make_meter
 from gan_jax.reports.gan import GANReport, write_gan_report
+from gan_jax.training.collapse_guard import make_watches
+from gan_jax.training.rollback import RollBack, Rollbacks
 from tests import runs
 
 CLASSES, PER_CLASS = 5, 200

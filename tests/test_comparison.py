@@ -8,10 +8,10 @@ import json
 import numpy as np
 import pytest
 
-from gan_jax.comparison.comparison import compare
-from gan_jax.comparison.report import compare_runs, comparison_table
-from gan_jax.comparison.results import read_results
 from gan_jax.errors import InputError
+from gan_jax.reports.comparison.comparison import compare
+from gan_jax.reports.comparison.report import compare_runs, comparison_table
+from gan_jax.reports.comparison.results import read_results
 from tests.results import (
     COPIED,
     REMOVED,

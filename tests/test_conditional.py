@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gan_jax.config import gan_config
+from gan_jax.config.build import build_gan
 from gan_jax.errors import InputError
-from gan_jax.factory import build_gan
 from gan_jax.models.conditional import ConditionalBatchNorm, Embedding, head
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.models.layers import BatchNorm, Dense

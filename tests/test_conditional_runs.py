@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import evaluation, feed, training
+from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted
-from gan_jax.sampling import generate_images, sample_latents
-from gan_jax.trained import read_gan
+from gan_jax.runtime import feed
+from gan_jax.sampling.generate import generate_images, sample_latents
+from gan_jax.sampling.trained import read_gan
+from gan_jax.training import evaluate_gan as evaluation
 from tests import runs
 from tests.test_bad_input import refused
 from tests.test_runs import same_state

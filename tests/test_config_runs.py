@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import training
+from gan_jax import run as training
 from tests.runs import evaluation
 from tests.test_configs import CONFIG_NAMES
 

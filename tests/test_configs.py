@@ -6,11 +6,11 @@ import pathlib
 import pytest
 
 from gan_jax.config import open_fields
-from gan_jax.config_checks import check_config
+from gan_jax.config.build import build_gan, build_recogniser
+from gan_jax.config.checks import check_config
+from gan_jax.config.study_settings import gan_run_config
 from gan_jax.data.survey import Survey
-from gan_jax.factory import build_gan, build_recogniser
-from gan_jax.own_data import choose
-from gan_jax.study.settings import gan_run_config
+from gan_jax.training.own_data import choose
 
 _CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
 CONFIG_NAMES = sorted(path.stem for path in _CONFIGS.glob("*.py") if path.stem != "__init__")

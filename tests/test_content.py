@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gan_jax.content import bytes_key, content_keys, content_order, in_content_order
+from gan_jax.data.content import bytes_key, content_keys, content_order, in_content_order
 
 RNG = np.random.default_rng(0)
 

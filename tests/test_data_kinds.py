@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import data, machine
+from gan_jax import data
+from gan_jax.data import machine
 from gan_jax.data.array_files import ArrayFile
 from gan_jax.data.labels import int32_labels
 from gan_jax.data.notices import notice

@@ -4,11 +4,12 @@ import jax
 import numpy as np
 import pytest
 
-from gan_jax import metrics, parallel
+from gan_jax import metrics
 from gan_jax.data import batch_indices, load, read_images
 from gan_jax.data.stacked import draw_stacks
 from gan_jax.errors import InputError
-from gan_jax.feed import make_feed
+from gan_jax.runtime import parallel
+from gan_jax.runtime.feed import make_feed
 from tests.test_data_files import write_idx
 
 _STACKED = {"name": "stacked_mnist", "num_stacks": 700, "num_test_stacks": 300}

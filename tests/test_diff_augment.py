@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.augment import (
+from gan_jax.steps.augment import (
     Brightness,
     Contrast,
     Cutout,
@@ -14,7 +14,7 @@ from gan_jax.augment import (
     Translation,
     diff_augment,
 )
-from gan_jax.penalties import R1
+from gan_jax.steps.penalties import R1
 
 pytestmark = pytest.mark.usefixtures("precise_and_quickly_compiled")
 

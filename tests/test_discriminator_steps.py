@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from gan_jax import steps
-from gan_jax.axis import named_key
 from gan_jax.config import gan_config
-from gan_jax.config_checks import check_config
+from gan_jax.config.build import count_steps
+from gan_jax.config.checks import check_config
 from gan_jax.errors import InputError
-from gan_jax.factory import count_steps
-from gan_jax.losses import RELATIVISTIC
-from gan_jax.passes import in_turn
+from gan_jax.steps.axis import named_key
+from gan_jax.steps.losses import RELATIVISTIC
+from gan_jax.steps.parts import in_turn
 from tests.networks import SHAPE, TinyGenerator
 from tests.tiny_gan import (
     COUNT,

@@ -19,10 +19,6 @@ from scipy import stats
 
 from gan_jax.data import Dataset, read_images
 from gan_jax.errors import InputError
-from gan_jax.exports.generation import Drawing, Source
-from gan_jax.exports.program import PLATFORMS, export_program, exported_generator
-from gan_jax.exports.samples import export_samples
-from gan_jax.exports.truncation import truncated_latents
 from gan_jax.models.article import ArticleGenerator
 from gan_jax.models.dcgan import DCGANGenerator
 from gan_jax.models.platform import platform, traced_for
@@ -30,11 +26,15 @@ from gan_jax.models.r3gan import R3GANGenerator
 from gan_jax.models.resnet import ResnetGenerator
 from gan_jax.models.super_resolution import UPSAMPLINGS, SuperResolutionGenerator
 from gan_jax.models.texture import TextureGenerator
-from gan_jax.pixels import to_uint8
-from gan_jax.sampling import generate_images, sample_latents
-from gan_jax.state import GAN
-from gan_jax.super_resolution.scaling import Downscale
-from gan_jax.trained import TrainedGAN, read_gan
+from gan_jax.runtime.pixels import to_uint8
+from gan_jax.sampling.generate import generate_images, sample_latents
+from gan_jax.sampling.generation import Drawing, Source
+from gan_jax.sampling.program import PLATFORMS, export_program, exported_generator
+from gan_jax.sampling.samples import export_samples
+from gan_jax.sampling.trained import TrainedGAN, read_gan
+from gan_jax.sampling.truncation import truncated_latents
+from gan_jax.steps.downscale import Downscale
+from gan_jax.steps.state import GAN
 from tests.networks import TEXTURE
 
 _needs_flatbuffers = pytest.mark.skipif(
@@ -67,7 +67,7 @@ def _trained(generator, image_shape, latent_dim, *inputs, **fields):
 @pytest.fixture
 def conditional(monkeypatch):
     trained = _trained(_Conditional(), (4, 3, 2), 5, jnp.zeros((1,), int), num_classes=3)
-    monkeypatch.setattr("gan_jax.exports.generation.read_gan", lambda *_: trained)
+    monkeypatch.setattr("gan_jax.sampling.generation.read_gan", lambda *_: trained)
     return trained
 
 
@@ -157,7 +157,7 @@ def test_conditional_pngs_lie_in_folders_of_their_class(monkeypatch, tmp_path):
             return super().__call__(latents, labels, train=train)[..., :1]
 
     trained = _trained(Grey(), (4, 3, 1), 5, jnp.zeros((1,), int), num_classes=3)
-    monkeypatch.setattr("gan_jax.exports.generation.read_gan", lambda *_: trained)
+    monkeypatch.setattr("gan_jax.sampling.generation.read_gan", lambda *_: trained)
     export_samples(Source("run"), 12, tmp_path / "pngs")
     export_samples(Source("run"), 12, tmp_path / "set.npz")
     packed, found = read_images(str(tmp_path / "set.npz")), read_images(str(tmp_path / "pngs"))
@@ -168,7 +168,7 @@ def test_conditional_pngs_lie_in_folders_of_their_class(monkeypatch, tmp_path):
 
 def test_textures_are_exported_as_crops_and_not_truncated(monkeypatch, tmp_path):
     trained = _trained(TEXTURE, (16, 16, 1), TEXTURE.latent_dim)
-    monkeypatch.setattr("gan_jax.exports.generation.read_gan", lambda *_: trained)
+    monkeypatch.setattr("gan_jax.sampling.generation.read_gan", lambda *_: trained)
     export_samples(Source("run"), 3, tmp_path / "crops")
     assert read_images(str(tmp_path / "crops")).image_shape == (16, 16, 1)
     with pytest.raises(InputError, match="--truncation is 0.5.*textures"):

@@ -7,10 +7,10 @@ import jax
 import numpy as np
 import pytest
 
-from gan_jax import parallel
-from gan_jax.content import content_keys
 from gan_jax.data import Dataset, batch_indices
-from gan_jax.feed import make_feed
+from gan_jax.data.content import content_keys
+from gan_jax.runtime import parallel
+from gan_jax.runtime.feed import make_feed
 
 _COUNT, _BATCH, _STEPS_PER_CALL = 21, 8, 4
 

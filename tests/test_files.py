@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from gan_jax import files
+from gan_jax.data import disk as files
 from gan_jax.errors import InputError
-from gan_jax.lock import held
+from gan_jax.runtime.lock import held
 
 
 def _names(folder):
@@ -104,7 +104,7 @@ def test_json_that_is_no_object(tmp_path, content):
 
 _HOLDER = """
 import pathlib, sys, time
-from gan_jax.lock import held
+from gan_jax.runtime.lock import held
 with held(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -7,14 +7,15 @@ import shutil
 import numpy as np
 import pytest
 
-from gan_jax import evaluation, training
+from gan_jax import run as training
 from gan_jax.config import cnn_config, gan_config
-from gan_jax.config_checks import check_config
+from gan_jax.config.checks import check_config
+from gan_jax.config.saved import plain
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.extractors.pack import load_pack
-from gan_jax.frozen import Identity, check_frozen, sections_of
-from gan_jax.saved_config import plain
+from gan_jax.training import evaluate_gan as evaluation
+from gan_jax.training.frozen import Identity, check_frozen, sections_of
 from tests import runs
 from tests.packs import untrained_pack
 
@@ -104,7 +105,7 @@ def guided_run(tiny_run, loop_pack, tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_run_resumed_is_the_run(tiny_run, loop_pack, guided_run, tmp_path, monkeypatch):
-    from gan_jax import loop as training_loop
+    from gan_jax.training import loop as training_loop
 
     cut, calls = tmp_path / "cut", []
 

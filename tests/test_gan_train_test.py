@@ -15,15 +15,15 @@ from configs import smoke
 from gan_jax import metrics
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError, Interrupted
-from gan_jax.exports.generation import Source
-from gan_jax.recognition import gan_train_test, labelled
-from gan_jax.recognition.gan_train_test import run_gan_train_test, table_text
-from gan_jax.recognition.gan_train_test_results import SeedResult, summarise_seeds, verdict
-from gan_jax.recognition.labelled import Experiment, Labelled, samples_of_files, samples_of_run
-from gan_jax.recognition.leakage import check_held_out, count_shared
-from gan_jax.sampling import generate_images
-from gan_jax.state import GAN
-from gan_jax.trained import TrainedGAN
+from gan_jax.reports.gan_train_test_results import SeedResult, summarise_seeds, verdict
+from gan_jax.sampling.generate import generate_images
+from gan_jax.sampling.generation import Source
+from gan_jax.sampling.trained import TrainedGAN
+from gan_jax.steps.state import GAN
+from gan_jax.studies import gan_train_test, labelled
+from gan_jax.studies.gan_train_test import run_gan_train_test, table_text
+from gan_jax.studies.labelled import Experiment, Labelled, samples_of_files, samples_of_run
+from gan_jax.studies.leakage import check_held_out, count_shared
 from tests import networks
 from tests.recognisers import STEPS, save_tiny_pack, small_digits, tiny_cnn
 
@@ -309,7 +309,7 @@ def test_a_conditional_run_is_asked_for_its_classes(monkeypatch, tmp_path):
     gan = GAN(generator, networks.ConditionalDiscriminator(), sgd, sgd, 3, num_classes=3)
     train = labelled.load(config.dataset, "train")
     trained = TrainedGAN(config, gan, ema, 7, train, tmp_path)
-    monkeypatch.setattr("gan_jax.exports.generation.read_gan", lambda *arguments: trained)
+    monkeypatch.setattr("gan_jax.sampling.generation.read_gan", lambda *arguments: trained)
     found = samples_of_run(tmp_path)
     assert found.labelled_by == labelled.ASKED and found.config.name == "cnn-smoke"
     drawn = found.draw(0, 60)

@@ -10,16 +10,16 @@ import shutil
 import numpy as np
 import pytest
 
-from gan_jax import cli
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError
-from gan_jax.evaluation import write_results
 from gan_jax.extractors.controls import pixel_extractor
 from gan_jax.extractors.pack import Features, load_pack
 from gan_jax.judging import gate
 from gan_jax.judging.degradations import DEGRADATIONS
 from gan_jax.judging.gate import Gate, Row, gate_table, judge_damage, run_gate, save_gate
 from gan_jax.judging.judge import make_judge
+from gan_jax.reports.metric_table import metric_table
+from gan_jax.training.evaluate_gan import write_results
 from tests.command import eval_py
 
 _SHAPE = (8, 8, 1)
@@ -362,7 +362,7 @@ def test_a_failed_gate_marks_every_number(pack, tmp_path):
     content = json.loads((tmp_path / "eval.json").read_text())
     assert content["protocol"]["gate"] == "failed: blur is not seen"
     assert content["judges"][0]["protocol"]["gate"] == "failed: blur is not seen"
-    assert cli.metric_table(content).count("(gate failed: blur is not seen)") == 2
+    assert metric_table(content).count("(gate failed: blur is not seen)") == 2
     # On the page: in its header, beside the judges, and among the facts of how it was measured.
     assert (tmp_path / "report.html").read_text().count("failed: blur is not seen") == 4
 

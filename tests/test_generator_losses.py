@@ -9,12 +9,12 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax import parallel
 from gan_jax.errors import InputError
-from gan_jax.generator_losses import FeatureMatching, FrozenFeatures, Perceptual, Pixel
 from gan_jax.models.cnn import CNN
-from gan_jax.state import GAN, create_gan_state
+from gan_jax.runtime import parallel
 from gan_jax.steps import gan_step, generator_update, simultaneous_step
+from gan_jax.steps.generator_losses import FeatureMatching, FrozenFeatures, Perceptual, Pixel
+from gan_jax.steps.state import GAN, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, TinyCNN, TinyDiscriminator, TinyGenerator
 from tests.packs import untrained_pack
 from tests.tiny_gan import KEY, double, make_batch, make_gan, make_state, same

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from gan_jax.members.hyperparameters import NotTraceable, differing_numbers, with_hyperparameters
-from gan_jax.penalties import R1, R2
+from gan_jax.steps.hyperparameters import NotTraceable, differing_numbers, with_hyperparameters
+from gan_jax.steps.penalties import R1, R2
 from tests.tiny_gan import make_gan
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gan_jax.loop import IntervalMeans, Schedule
+from gan_jax.training.loop import IntervalMeans, Schedule
 
 
 class Clock:

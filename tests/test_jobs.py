@@ -6,7 +6,7 @@ import pytest
 from absl import flags
 
 from gan_jax.errors import InputError
-from gan_jax.jobs import JOBS, choose
+from gan_jax.runtime.jobs import JOBS, choose
 
 
 def given(line):

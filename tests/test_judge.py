@@ -11,9 +11,9 @@ import pytest
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError
 from gan_jax.extractors.controls import random_extractor
-from gan_jax.judging.influences import load_influences, save_influences
 from gan_jax.judging.judge import make_judge
 from gan_jax.models.cnn import CNN
+from gan_jax.reports.influences import load_influences, save_influences
 
 
 @pytest.fixture(scope="module")

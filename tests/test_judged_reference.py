@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan_jax import data
-from gan_jax.judging.samples import evaluate_samples
+from gan_jax.training.evaluate_samples import evaluate_samples
 from tests.packs import untrained_pack
 
 

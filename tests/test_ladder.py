@@ -17,8 +17,8 @@ from gan_jax.judging.ladder import (
     size_of,
 )
 from gan_jax.judging.view import View
-from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW, in_words, round_up
 from gan_jax.metrics import kernel_distance
+from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW, in_words, round_up
 
 
 def _strokes(seed: int, count: int, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from gan_jax.errors import InputError
-from gan_jax.exports.animation import save_animation
-from gan_jax.exports.generation import Source
-from gan_jax.exports.walk import closed_walk, write_walk
-from gan_jax.sampling import generate_images, sample_latents
-from gan_jax.trained import read_gan
+from gan_jax.sampling.animation import save_animation
+from gan_jax.sampling.generate import generate_images, sample_latents
+from gan_jax.sampling.generation import Source
+from gan_jax.sampling.trained import read_gan
+from gan_jax.sampling.walk import closed_walk, write_walk
 
 
 def _angles(walk):

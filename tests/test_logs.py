@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from tensorboardX.proto import event_pb2
 
-from gan_jax import logs
 from gan_jax.errors import InputError
-from gan_jax.logs import ProgressLine, RunLogger, read_history
+from gan_jax.runtime import logs
+from gan_jax.runtime.logs import ProgressLine, RunLogger, read_history
 
 
 def _events(workdir):
@@ -131,7 +131,7 @@ def test_bad_input_is_named(tmp_path):
 def test_a_full_disk_is_an_error_not_a_hang(tmp_path):
     code = f"""
 import resource
-from gan_jax.logs import RunLogger
+from gan_jax.runtime.logs import RunLogger
 logger = RunLogger({str(tmp_path)!r})
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 try:
@@ -150,7 +150,8 @@ import os; os._exit(0)
 
 def test_importing_logs_loads_nothing_slow():
     code = (
-        "import sys, gan_jax.logs; print([m for m in ('jax', 'tensorboardX') if m in sys.modules])"
+        "import sys, gan_jax.runtime.logs; "
+        "print([m for m in ('jax', 'tensorboardX') if m in sys.modules])"
     )
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.losses import (
+from gan_jax.steps.losses import (
     HINGE,
     LEAST_SQUARES,
     LOSSES,

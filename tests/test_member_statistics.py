@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gan_jax.members.statistics import choose, crossed_interval, summarise
-from gan_jax.members.table import members_table, verdict
+from gan_jax.reports.members_table import members_table, verdict
+from gan_jax.reports.seed_statistics import choose, crossed_interval, summarise
 
 
 @pytest.mark.parametrize("count", [2, 3, 8, 40])

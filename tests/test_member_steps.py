@@ -9,30 +9,30 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax import parallel
+from gan_jax.config.build_optimizer import Adam
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
-from gan_jax.feed import make_feed, make_members_feed
-from gan_jax.members.hyperparameters import with_hyperparameters
-from gan_jax.members.parallel import (
-    MembersPlan,
-    compile_members,
-    make_members_plan,
-    on_host,
-    place_members,
-)
-from gan_jax.members.steps import (
+from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_jax.runtime import parallel
+from gan_jax.runtime.feed import make_feed, make_members_feed
+from gan_jax.steps import gan_step, simultaneous_step
+from gan_jax.steps.hyperparameters import with_hyperparameters
+from gan_jax.steps.members import (
     MemberInputs,
     create_members_state,
     member_state,
     member_step,
     stack_members,
 )
-from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan_jax.optimizers import Adam
-from gan_jax.penalties import R1, R2
-from gan_jax.state import GAN, create_gan_state
-from gan_jax.steps import gan_step, simultaneous_step
+from gan_jax.steps.penalties import R1, R2
+from gan_jax.steps.state import GAN, create_gan_state
+from gan_jax.training.members_parallel import (
+    MembersPlan,
+    compile_members,
+    make_members_plan,
+    on_host,
+    place_members,
+)
 from tests.networks import LATENT_DIM, SHAPE, TinyDiscriminator, TinyGenerator
 from tests.tiny_gan import double, make_batch, make_gan, make_state, plain_logits, same
 
@@ -278,7 +278,7 @@ class TestClosedForm:
 
 
 def _as_member(state):
-    from gan_jax.members.steps import MembersState
+    from gan_jax.steps.members import MembersState
 
     return MembersState(state, jnp.int32(-1))
 

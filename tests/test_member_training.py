@@ -7,15 +7,16 @@ import jax
 import numpy as np
 import pytest
 
-from gan_jax import memory, training, workdir
-from gan_jax.checkpoint import Checkpoints
+from gan_jax import run as training
+from gan_jax.config.members import member_config, members_of
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
-from gan_jax.evaluation import evaluate_run
-from gan_jax.members.plan import member_config, members_of
-from gan_jax.members.statistics import summarise
-from gan_jax.members.table import members_table
-from gan_jax.sampling import generate_images, sample_latents
-from gan_jax.trained import read_gan
+from gan_jax.reports.members_table import members_table
+from gan_jax.reports.seed_statistics import summarise
+from gan_jax.runtime import memory, workdir
+from gan_jax.runtime.checkpoint import Checkpoints
+from gan_jax.sampling.generate import generate_images, sample_latents
+from gan_jax.sampling.trained import read_gan
+from gan_jax.training.evaluate_gan import evaluate_run
 from tests import runs
 
 SWEEP = {
@@ -114,7 +115,7 @@ def test_one_member_is_judged_again_into_its_own_folder(sweep, tmp_path):
 
 
 def test_members_can_be_compared_as_runs_are(sweep):
-    from gan_jax.comparison.comparison import compare
+    from gan_jax.reports.comparison.comparison import compare
 
     comparison = compare(sorted((sweep / "members").iterdir()))
     assert [len(group.runs) for group in comparison.groups] == [4]
@@ -132,7 +133,7 @@ def test_a_single_run_has_no_members(tiny_run):
 
 
 def test_a_run_cut_in_two_equals_one_that_was_not(sweep, pack, tmp_path, monkeypatch):
-    from gan_jax import feed
+    from gan_jax.runtime import feed
 
     real, calls = feed._call_bounds, []
 

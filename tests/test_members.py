@@ -4,12 +4,18 @@ import pytest
 
 from configs import smoke
 from gan_jax.config import cnn_config, gan_config
-from gan_jax.config_checks import check_config
+from gan_jax.config.build import build_gan
+from gan_jax.config.checks import check_config
+from gan_jax.config.members import (
+    build_members,
+    has_members,
+    member_config,
+    members_of,
+    settings_of,
+)
 from gan_jax.errors import InputError
-from gan_jax.factory import build_gan
-from gan_jax.members.hyperparameters import with_hyperparameters
-from gan_jax.members.plan import build_members, has_members, member_config, members_of, settings_of
-from gan_jax.members.table import ordered_metrics
+from gan_jax.reports.members_table import ordered_metrics
+from gan_jax.steps.hyperparameters import with_hyperparameters
 
 SHAPE = (16, 16, 1)
 

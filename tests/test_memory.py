@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax import memory, parallel
+from gan_jax.runtime import memory, parallel
 
 
 class Accelerator:

@@ -11,7 +11,7 @@ import scipy.linalg
 import scipy.special
 
 from gan_jax import metrics
-from gan_jax.content import in_content_order
+from gan_jax.data.content import in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics import Moments
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics
-from gan_jax.content import in_content_order
+from gan_jax.data.content import in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics import kernel
 from tests.features import mixed_normal

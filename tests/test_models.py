@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gan_jax.config import gan_config
+from gan_jax.config.build import build_gan
 from gan_jax.errors import InputError
-from gan_jax.factory import build_gan
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator

@@ -9,15 +9,15 @@ import optax
 import pytest
 
 from gan_jax.config import gan_config
+from gan_jax.config.build import build_gan
 from gan_jax.errors import InputError
-from gan_jax.factory import build_gan
-from gan_jax.losses import RELATIVISTIC
 from gan_jax.models.grouped_convolution import GROUPED_FORMS, grouped_conv
 from gan_jax.models.r3gan import InvertedBottleneck, R3GANDiscriminator, R3GANGenerator
-from gan_jax.penalties import R1, R2
-from gan_jax.pixels import to_uint8
-from gan_jax.state import GAN, create_gan_state
+from gan_jax.runtime.pixels import to_uint8
 from gan_jax.steps import discriminator_update
+from gan_jax.steps.losses import RELATIVISTIC
+from gan_jax.steps.penalties import R1, R2
+from gan_jax.steps.state import GAN, create_gan_state
 from tests.test_layers import quantities
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")

@@ -8,15 +8,10 @@ import numpy as np
 import pytest
 
 from gan_jax.config import gan_config
+from gan_jax.config.build import build_gan
 from gan_jax.errors import InputError
-from gan_jax.factory import build_gan
 from gan_jax.models.convolution import conv
-from gan_jax.models.resampling import (
-    double_bilinear,
-    double_nearest,
-    halve_bilinear,
-    halve_mean,
-)
+from gan_jax.models.resampling import double_bilinear, double_nearest, halve_bilinear, halve_mean
 from gan_jax.models.resnet import ResampledConv, ResnetDiscriminator, ResnetGenerator
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")

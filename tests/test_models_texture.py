@@ -12,14 +12,14 @@ import pytest
 from scipy import stats
 
 from gan_jax.config import gan_config
-from gan_jax.config_checks import check_config
+from gan_jax.config.build import build_gan
+from gan_jax.config.checks import check_config
 from gan_jax.errors import InputError
-from gan_jax.factory import build_gan
 from gan_jax.models.spans import spans
 from gan_jax.models.texture import Noise, TextureGenerator
 from gan_jax.models.texture_discriminator import TextureDiscriminator
-from gan_jax.state import GAN, create_gan_state
 from gan_jax.steps import simultaneous_step
+from gan_jax.steps.state import GAN, create_gan_state
 from tests.networks import TEXTURE
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from gan_jax import training
-from gan_jax.checkpoint import Checkpoints
+from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError
 from gan_jax.extractors.channels import ChannelExtractor, reading_channels
@@ -13,6 +12,7 @@ from gan_jax.extractors.controls import random_extractor
 from gan_jax.extractors.pack import Features
 from gan_jax.judging.suite import Sides, run_suite
 from gan_jax.models.cnn import CNN
+from gan_jax.runtime.checkpoint import Checkpoints
 from tests import runs
 
 _NETWORK = CNN(num_classes=4, widths=(3, 4), dense=5)

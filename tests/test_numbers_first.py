@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError, Interrupted
-from gan_jax.evaluation import evaluate_run
+from gan_jax.judging.textures import evaluation
+from gan_jax.judging.textures.evaluation import evaluate_textures
 from gan_jax.reports import webpage
 from gan_jax.reports.figures import Series, class_chart, interval_chart, line_chart
 from gan_jax.reports.numbers_first import expendable, publish
-from gan_jax.textures import evaluation
-from gan_jax.textures.evaluation import evaluate_textures
+from gan_jax.training.evaluate_gan import evaluate_run
 from tests.test_runs import ROOT, environment
 
 _CAFE = b"caf\xe9".decode(errors="surrogateescape")  # as a file system gives it
@@ -55,8 +55,8 @@ def test_a_runs_numbers_stand_before_its_pictures_and_page(tiny_run, tmp_path, m
         assert told and (tmp_path / "eval.json").is_file()
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("gan_jax.evaluation.save_png", fail)
-    monkeypatch.setattr("gan_jax.evaluation.write_gan_report", fail)
+    monkeypatch.setattr("gan_jax.training.evaluate_gan.save_png", fail)
+    monkeypatch.setattr("gan_jax.training.evaluate_gan.write_gan_report", fail)
     found = evaluate_run(run, out=tmp_path, num_samples=8, families=["frechet"], tell=told.append)
     assert found == json.loads((tmp_path / "eval.json").read_text())
     assert found["metrics"]["fd_semantic"] == told[0]["metrics"]["fd_semantic"]

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import machine
+from gan_jax.data import machine
 from gan_jax.data.decode import decode_image, read_header
-from gan_jax.errors import InputError
-from gan_jax.files import open_regular, read_json
-from gan_jax.names import printable
-from gan_jax.opening import PICTURE_FORMATS, open_picture
+from gan_jax.data.disk import open_regular, read_json
+from gan_jax.data.opening import PICTURE_FORMATS, open_picture
+from gan_jax.errors import InputError, printable
 
 _PACKAGE = pathlib.Path(machine.__file__).parent
 

@@ -12,14 +12,14 @@ from PIL import Image
 
 from gan_jax.data import read_images
 from gan_jax.errors import InputError
-from gan_jax.exports.generation import Source
-from gan_jax.exports.program import export_program
-from gan_jax.exports.samples import export_samples
-from gan_jax.exports.texture import draw_texture
-from gan_jax.exports.walk import write_walk
-from gan_jax.judging.samples import evaluate_samples
 from gan_jax.models.texture import TextureGenerator
-from gan_jax.textures.sampling import sample_texture
+from gan_jax.sampling.generation import Source
+from gan_jax.sampling.program import export_program
+from gan_jax.sampling.samples import export_samples
+from gan_jax.sampling.texture_of_size import draw_texture
+from gan_jax.sampling.textures import sample_texture
+from gan_jax.sampling.walk import write_walk
+from gan_jax.training.evaluate_samples import evaluate_samples
 from tests.test_export import _trained
 from tests.test_runs import environment
 
@@ -29,7 +29,7 @@ class _Drawn:
 
     def __init__(self, monkeypatch):
         self.times = 0
-        monkeypatch.setattr("gan_jax.exports.generation.Drawing.images", self._count)
+        monkeypatch.setattr("gan_jax.sampling.generation.Drawing.images", self._count)
 
     def _count(self, *_):
         self.times += 1
@@ -45,7 +45,7 @@ def made(monkeypatch):
             (16, 16, channels), width=4, levels=2, local_dim=3, initialization="xavier", **fields
         )
         trained = _trained(generator, generator.image_shape, generator.latent_dim)
-        monkeypatch.setattr("gan_jax.exports.generation.read_gan", lambda *_: trained)
+        monkeypatch.setattr("gan_jax.sampling.generation.read_gan", lambda *_: trained)
         return trained
 
     return make
@@ -83,7 +83,9 @@ def test_a_place_that_takes_nothing_is_refused_before_the_work(
 def test_samples_are_not_judged_where_nothing_can_be_kept(
     out, statistics, message, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("gan_jax.judging.samples.make_judge", lambda *_, **__: pytest.fail("work"))
+    monkeypatch.setattr(
+        "gan_jax.training.evaluate_samples.make_judge", lambda *_, **__: pytest.fail("work")
+    )
     images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), np.uint8)
     np.savez(tmp_path / "a.npz", images=images)
     (tmp_path / "file").touch()
@@ -101,13 +103,13 @@ def test_samples_are_not_judged_where_nothing_can_be_kept(
 _CUT = """
 import os, signal, sys
 from gan_jax import files
-from gan_jax.exports import place, samples
-from gan_jax.exports.generation import Source
+from gan_jax.sampling import place, samples
+from gan_jax.sampling.generation import Source
 from tests.test_export import _trained
 from tests.networks import TEXTURE
 
 trained = _trained(TEXTURE, TEXTURE.image_shape, TEXTURE.latent_dim)
-from gan_jax.exports import generation
+from gan_jax.sampling import generation
 generation.read_gan = lambda *_: trained
 where, out = sys.argv[1:]
 
@@ -173,7 +175,7 @@ def test_an_export_that_fails_leaves_nothing(made, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gan_jax.exports.samples.save_png", full)
+    monkeypatch.setattr("gan_jax.sampling.samples.save_png", full)
     with pytest.raises(OSError, match="No space"):
         export_samples(Source("run"), 3, tmp_path / "samples")
     assert [path.name for path in tmp_path.iterdir()] == ["samples"]

@@ -11,13 +11,14 @@ from absl import flags
 from ml_collections import config_flags
 from PIL import Image
 
-from gan_jax import training, workdir
+from gan_jax import run as training
 from gan_jax.config import gan_config, open_fields
-from gan_jax.config_checks import check_config
+from gan_jax.config.build import build_gan
+from gan_jax.config.checks import check_config
 from gan_jax.data.survey import Survey, survey
 from gan_jax.errors import InputError
-from gan_jax.factory import build_gan
-from gan_jax.own_data import choose, complete
+from gan_jax.runtime import workdir
+from gan_jax.training.own_data import choose, complete
 
 _CONFIG = pathlib.Path(__file__).resolve().parent.parent / "configs" / "folder.py"
 _SECTION = {"test_fraction": 0.1}

@@ -12,10 +12,10 @@ import pytest
 from safetensors.numpy import load_file, save, save_file
 
 from gan_jax.config import cnn_config
+from gan_jax.config.saved import plain
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import digest_of
 from gan_jax.extractors.pack import load_pack, save_pack
-from gan_jax.saved_config import plain
 from tests.packs import untrained_pack
 
 _WRONG = (None, True, -1, 10**12, 1e300, "x", "x" * 100_000, [], [[[]]], {}, {"a": {}})

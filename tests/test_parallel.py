@@ -11,20 +11,20 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax import parallel
-from gan_jax.adaptive import AdaptiveProbability
-from gan_jax.augment import Affine, Brightness, Cutout, Sequence
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
-from gan_jax.feed import make_feed
-from gan_jax.losses import MINIMAX
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan_jax.penalties import DRAGAN, R1, LeCam
-from gan_jax.schedules import Ramp
-from gan_jax.state import GAN, Recogniser, create_cnn_state, create_gan_state
+from gan_jax.runtime import parallel
+from gan_jax.runtime.feed import make_feed
 from gan_jax.steps import cnn_update, gan_step, simultaneous_step
+from gan_jax.steps.adaptive import AdaptiveProbability
+from gan_jax.steps.augment import Affine, Brightness, Cutout, Sequence
+from gan_jax.steps.losses import MINIMAX
+from gan_jax.steps.penalties import DRAGAN, R1, LeCam
+from gan_jax.steps.schedules import Ramp
+from gan_jax.steps.state import GAN, Recogniser, create_cnn_state, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, TinyDiscriminator, TinyGenerator
 
 _KEY = jax.random.key(0)

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.passes import total_penalty
-from gan_jax.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam, squared_gradient_norm
+from gan_jax.steps.parts import total_penalty
+from gan_jax.steps.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam, squared_gradient_norm
 from tests.tiny_gan import make_gan
 
 _SHAPE = (5, 3, 4, 2)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from gan_jax import training
+from gan_jax import run as training
 from gan_jax.config import gan_config
-from gan_jax.config_checks import check_config
+from gan_jax.config.build import build_gan, build_recogniser
+from gan_jax.config.checks import check_config
 from gan_jax.errors import InputError
-from gan_jax.factory import build_gan, build_recogniser
-from gan_jax.state import FollowingGANState
+from gan_jax.steps.state import FollowingGANState
 from tests import runs
 from tests.test_runs import same_state
 

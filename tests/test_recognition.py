@@ -12,12 +12,12 @@ from gan_jax import metrics
 from gan_jax.data import image_files, read_images
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
-from gan_jax.images import save_png
-from gan_jax.recognition.files import write_table
-from gan_jax.recognition.reading import Readings, difference, held_out, open_recognisers, read
-from gan_jax.recognition.recognise import recognise_run, recognise_samples
-from gan_jax.recognition.results import recognition_table
-from gan_jax.recognition.selection import select_surest
+from gan_jax.extractors.readings import Readings, difference, held_out, open_recognisers, read
+from gan_jax.runtime.images import save_png
+from gan_jax.studies.files import write_table
+from gan_jax.studies.recognise import recognise_run, recognise_samples
+from gan_jax.studies.results import recognition_table
+from gan_jax.studies.selection import select_surest
 from tests.command import eval_py
 from tests.recognisers import NAMES, save_tiny_pack, small_digits
 

@@ -6,16 +6,16 @@ import json
 import numpy as np
 import pytest
 
-from gan_jax.collapse.rollback import Rollbacks
 from gan_jax.config import cnn_config
+from gan_jax.config.saved import plain
+from gan_jax.data.schema import read_checked
 from gan_jax.errors import InputError
-from gan_jax.exports.selection import selecting_recogniser
-from gan_jax.frozen import in_the_loop
-from gan_jax.recognition.gan_train_test_results import SeedResult
-from gan_jax.saved_config import plain
-from gan_jax.schema import read_checked
-from gan_jax.study.control import check_plain, from_plain
-from gan_jax.study.results import cell_check
+from gan_jax.reports.gan_train_test_results import SeedResult
+from gan_jax.reports.study_results import cell_check
+from gan_jax.sampling.selection import selecting_recogniser
+from gan_jax.studies.control import check_plain, from_plain
+from gan_jax.training.frozen import in_the_loop
+from gan_jax.training.rollback import Rollbacks
 
 _WRONG = (None, True, 5, -1, 10**400, "x", [], [[]], {}, {"a": []}, "x" * 10**5)
 _TEXTS = ("", "[]", "5", "null", "{", '"x"', "[" * 10**5, "\x00", '{"a": 1e999}')

@@ -16,7 +16,6 @@ import scipy.stats
 from PIL import Image
 
 from gan_jax.errors import InputError
-from gan_jax.images import displayable
 from gan_jax.metrics import wilson_interval
 from gan_jax.reports.figures import Series, class_chart, finite_points, line_chart
 from gan_jax.reports.gan import (
@@ -27,6 +26,7 @@ from gan_jax.reports.gan import (
     write_gan_report,
     write_recogniser_report,
 )
+from gan_jax.runtime.images import displayable
 
 
 def _images(n: int, height: int = 8, width: int = 6, channels: int = 1, seed: int = 0):

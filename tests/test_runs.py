@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax import evaluation, training
+from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
-from gan_jax.judging.samples import evaluate_samples
+from gan_jax.training import evaluate_gan as evaluation
+from gan_jax.training.evaluate_samples import evaluate_samples
 from tests import runs
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -87,7 +88,7 @@ def test_a_finished_run_is_left_as_it_is(tiny_run, capsys):
 
 def test_a_run_cut_in_two_equals_one_that_was_not(tiny_run, tmp_path, monkeypatch):
     folder, pack = tiny_run
-    from gan_jax import feed
+    from gan_jax.runtime import feed
 
     real, calls = feed._call_bounds, []
 
@@ -323,7 +324,7 @@ def test_a_damaged_result_is_made_again(tiny_run, tmp_path, caplog):
 
 def test_an_error_of_the_feed_saves_the_state(tiny_run, tmp_path, monkeypatch):
     folder, pack = tiny_run
-    from gan_jax import feed
+    from gan_jax.runtime import feed
 
     real, home = feed._call_bounds, tmp_path / "run"
 

@@ -12,9 +12,9 @@ from gan_jax.data import load
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
 from gan_jax.judging.gate import Gate, gate_pack
-from gan_jax.judging.samples import evaluate_samples
 from gan_jax.judging.statistics import load_statistics
 from gan_jax.judging.suite import FAMILIES
+from gan_jax.training.evaluate_samples import evaluate_samples
 
 _EVERYTHING = {
     "fd_semantic", "fd_texture", "fd_all", "fd_infinity", "kernel_distance", "classifier_score",

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.pixels import to_float, to_uint8
-from gan_jax.sampling import (
+from gan_jax.runtime.pixels import to_float, to_uint8
+from gan_jax.sampling.generate import (
     blend_classes,
     generate_images,
     interpolate,

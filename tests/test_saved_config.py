@@ -7,12 +7,12 @@ import shutil
 import jax
 import pytest
 
-from gan_jax import parallel
 from gan_jax.config import cnn_config, gan_config, study_config
+from gan_jax.config.saved import differences, plain, portable
 from gan_jax.errors import InputError
-from gan_jax.saved_config import differences, plain, portable
-from gan_jax.trained import read_gan
-from gan_jax.workdir import read_config, restore_config
+from gan_jax.runtime import parallel
+from gan_jax.runtime.workdir import read_config, restore_config
+from gan_jax.sampling.trained import read_gan
 
 _WRONG = (None, True, -1, 10**30, "x", "x" * 10**5, [], [[1]], ["x"], {}, {"a": 1}, float("nan"))
 

@@ -9,10 +9,10 @@ import optax
 import pytest
 
 from benchmarks import scaling
-from gan_jax import parallel
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan_jax.state import GAN, create_gan_state
+from gan_jax.runtime import parallel
 from gan_jax.steps import gan_step
+from gan_jax.steps.state import GAN, create_gan_state
 
 _SHAPE, _BATCH = (16, 16, 1), 16
 

@@ -8,10 +8,10 @@ import pytest
 
 from gan_jax import steps
 from gan_jax.config import cnn_config, gan_config
-from gan_jax.factory import build_gan
-from gan_jax.optimizers import build_optimizer, scale_by_changing_adam
-from gan_jax.penalties import R1, R2
-from gan_jax.schedules import Ramp, definition_at, value_at
+from gan_jax.config.build import build_gan
+from gan_jax.config.build_optimizer import build_optimizer, scale_by_changing_adam
+from gan_jax.steps.penalties import R1, R2
+from gan_jax.steps.schedules import Ramp, definition_at, value_at
 from tests.tiny_gan import COUNT, KEY, jitted, make_batch, make_gan, make_state, plain_logits
 
 pytestmark = pytest.mark.usefixtures("precise_and_quickly_compiled")

@@ -13,9 +13,9 @@ from gan_jax.models.conditional import Embedding
 from gan_jax.models.dcgan import DCGANDiscriminator
 from gan_jax.models.layers import Conv, Dense
 from gan_jax.models.spectral import spectral_normalise
-from gan_jax.penalties import R1, GradientPenalty
-from gan_jax.state import GAN, create_gan_state
 from gan_jax.steps import discriminator_update
+from gan_jax.steps.penalties import R1, GradientPenalty
+from gan_jax.steps.state import GAN, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, TinyGenerator
 from tests.tiny_gan import double
 

@@ -9,11 +9,12 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.losses import MINIMAX
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan_jax.penalties import R1
-from gan_jax.state import (
+from gan_jax.steps import generator_update
+from gan_jax.steps.losses import MINIMAX
+from gan_jax.steps.penalties import R1
+from gan_jax.steps.state import (
     GAN,
     Recogniser,
     create_cnn_state,
@@ -21,7 +22,6 @@ from gan_jax.state import (
     create_net_state,
     update_ema,
 )
-from gan_jax.steps import generator_update
 
 _SHAPE = (16, 16, 2)
 

@@ -10,12 +10,12 @@ import optax
 import pytest
 
 from gan_jax import steps
-from gan_jax.augment import Affine
-from gan_jax.axis import named_key
-from gan_jax.losses import MINIMAX
-from gan_jax.passes import make_augmenter, make_judge
-from gan_jax.penalties import R1
-from gan_jax.state import GAN, Recogniser, create_cnn_state, create_gan_state
+from gan_jax.steps.augment import Affine
+from gan_jax.steps.axis import named_key
+from gan_jax.steps.losses import MINIMAX
+from gan_jax.steps.parts import make_augmenter, make_judge
+from gan_jax.steps.penalties import R1
+from gan_jax.steps.state import GAN, Recogniser, create_cnn_state, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, TinyCNN, TinyDiscriminator, TinyGenerator
 from tests.tiny_gan import (
     ADAM,

@@ -7,10 +7,10 @@ import optax
 import pytest
 
 from gan_jax import steps
-from gan_jax.augment import Affine
-from gan_jax.axis import example_keys, named_key
-from gan_jax.penalties import R1
-from gan_jax.state import Recogniser, create_cnn_state
+from gan_jax.steps.augment import Affine
+from gan_jax.steps.axis import example_keys, named_key
+from gan_jax.steps.penalties import R1
+from gan_jax.steps.state import Recogniser, create_cnn_state
 from tests.networks import SHAPE, TinyCNN
 from tests.tiny_gan import (
     COUNT,

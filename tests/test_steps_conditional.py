@@ -10,11 +10,12 @@ import optax
 import pytest
 import scipy.special
 
-from gan_jax import parallel, steps
+from gan_jax import steps
 from gan_jax.errors import InputError
-from gan_jax.losses import NON_SATURATING, RELATIVISTIC
-from gan_jax.penalties import R1
-from gan_jax.state import GAN, create_gan_state
+from gan_jax.runtime import parallel
+from gan_jax.steps.losses import NON_SATURATING, RELATIVISTIC
+from gan_jax.steps.penalties import R1
+from gan_jax.steps.state import GAN, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, ConditionalDiscriminator, ConditionalGenerator
 from tests.tiny_gan import (
     ADAM,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gan_jax import steps
-from gan_jax.losses import RELATIVISTIC
-from gan_jax.penalties import R1, R2, LeCam
+from gan_jax.steps.losses import RELATIVISTIC
+from gan_jax.steps.penalties import R1, R2, LeCam
 from tests.tiny_gan import (
     KEY,
     assert_close,

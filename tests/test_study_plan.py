@@ -7,13 +7,13 @@ import pytest
 
 from configs import augmentation_study
 from gan_jax.config import study_config
-from gan_jax.config_checks import check_config
+from gan_jax.config.checks import check_config
+from gan_jax.config.study_plan import Added, Arm, Question, arms_of, cells_of, groups_of, pairs_of
+from gan_jax.config.study_settings import gan_run_config, recogniser_config
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError
-from gan_jax.study.control import extra_steps, from_plain, to_plain
-from gan_jax.study.plan import Added, Arm, Question, arms_of, cells_of, groups_of, pairs_of
-from gan_jax.study.settings import gan_run_config, recogniser_config
-from gan_jax.study.subsets import make_splits, nested_order
+from gan_jax.studies.control import extra_steps, from_plain, to_plain
+from gan_jax.studies.subsets import make_splits, nested_order
 
 
 def make_set(labels, split, seed, **fields):

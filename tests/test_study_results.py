@@ -8,10 +8,10 @@ import pytest
 from scipy import stats
 
 from gan_jax.config import study_config
-from gan_jax.study.plan import Added, Arm, Question, arms_of, pairs_of
-from gan_jax.study.report import Picture, StudyReport, write_study_report
-from gan_jax.study.results import CellResults, Outcome, difference, study_content
-from gan_jax.study.verdict import verdict
+from gan_jax.config.study_plan import Added, Arm, Question, arms_of, pairs_of
+from gan_jax.reports.study import Picture, StudyReport, write_study_report
+from gan_jax.reports.study_results import CellResults, Outcome, difference, study_content
+from gan_jax.reports.study_verdict import verdict
 
 IMAGES = 400
 
@@ -273,6 +273,6 @@ def test_the_page_names_images_seeds_and_intervals(tmp_path):
 
 
 def test_every_question_has_its_place_on_the_page():
-    from gan_jax.study.report import _HEADINGS
+    from gan_jax.reports.study import _HEADINGS
 
     assert list(_HEADINGS) == list(Question)

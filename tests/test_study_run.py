@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from configs import augmentation_study_smoke
-from gan_jax import training
+from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted
-from gan_jax.study import running
-from gan_jax.study.cells import SUBSET
-from gan_jax.trained import read_gan
+from gan_jax.sampling.trained import read_gan
+from gan_jax.studies import running
+from gan_jax.studies.cells import SUBSET
 
 
 def tiny_study(**changes):

@@ -13,24 +13,25 @@ from PIL import Image
 from skimage import metrics as reference
 
 from configs import super_resolution
-from gan_jax import evaluation, training
+from gan_jax import run as training
+from gan_jax.config.build import build_gan
+from gan_jax.config.build_super_resolution import pixel_only
 from gan_jax.data import Dataset, batch_indices, load
 from gan_jax.errors import InputError, Interrupted
-from gan_jax.exports.generation import Source
-from gan_jax.factory import build_gan
+from gan_jax.judging.fidelity import psnr, ssim
+from gan_jax.judging.fidelity_differences import kernel_difference, mean_difference
 from gan_jax.metrics import kernel_distance
 from gan_jax.models.resampling import double_nearest
 from gan_jax.models.super_resolution import SuperResolutionGenerator, depth_to_space
-from gan_jax.state import create_gan_state
+from gan_jax.reports.super_resolution import super_resolution_text, verdict
+from gan_jax.sampling.enlarge import enlarge, enlarge_files
+from gan_jax.sampling.generation import Source
+from gan_jax.sampling.trained import read_gan
 from gan_jax.steps import gan_step, generator_update
-from gan_jax.super_resolution.definition import pixel_only
-from gan_jax.super_resolution.differences import kernel_difference, mean_difference
-from gan_jax.super_resolution.enlarge import enlarge, enlarge_files
-from gan_jax.super_resolution.evaluation import hold_out, read_pixel
-from gan_jax.super_resolution.fidelity import psnr, ssim
-from gan_jax.super_resolution.report import super_resolution_text, verdict
-from gan_jax.super_resolution.scaling import Downscale, bicubic, check_divisible
-from gan_jax.trained import read_gan
+from gan_jax.steps.downscale import Downscale, bicubic, check_divisible
+from gan_jax.steps.state import create_gan_state
+from gan_jax.training import evaluate_gan as evaluation
+from gan_jax.training.evaluate_super_resolution import hold_out, read_pixel
 from tests import runs
 from tests.command import eval_py
 from tests.packs import untrained_pack
@@ -116,7 +117,7 @@ def test_tiles_are_the_whole(monkeypatch):
     )
     whole = enlarge(network, variables, image, 1)
     assert whole.shape == (82, 134, 1)
-    monkeypatch.setattr("gan_jax.super_resolution.enlarge._TILE", 12)
+    monkeypatch.setattr("gan_jax.sampling.enlarge._TILE", 12)
     tiled = enlarge(network, variables, image, 1)
     assert np.abs(whole.astype(int) - tiled).max() <= 1  # the order of sums
     assert np.mean(whole == tiled) > 0.99
@@ -311,7 +312,7 @@ def test_the_warm_up_leads_to_both_networks(packs, enlarging):
     _, kept = read_pixel(enlarging, config, gan, train)
     for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(state.ema), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
-    from gan_jax.frozen import with_frozen_losses
+    from gan_jax.training.frozen import with_frozen_losses
 
     gan = with_frozen_losses(gan, config, enlarging, train, None, None)
     assert [loss.name for loss in gan.generator_losses] == ["pixel", "perceptual"]
@@ -325,7 +326,7 @@ def test_the_warm_up_leads_to_both_networks(packs, enlarging):
 
 
 def test_a_run_cut_in_each_of_its_parts_is_the_run(packs, enlarging, tmp_path, monkeypatch):
-    from gan_jax import loop as training_loop
+    from gan_jax.training import loop as training_loop
 
     cut, seen = tmp_path / "cut", []
 

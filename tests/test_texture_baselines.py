@@ -7,7 +7,7 @@ from scipy import ndimage
 from benchmarks import texture_baselines
 from gan_jax import data
 from gan_jax.errors import InputError
-from gan_jax.textures.baselines import (
+from gan_jax.judging.textures.baselines import (
     BASELINES,
     gaussian_field,
     phase_randomised,

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from gan_jax.errors import InputError
-from gan_jax.textures.crops import Cutting, crop_size, cut_crops, open_side, usual_split
+from gan_jax.judging.textures.crops import Cutting, crop_size, cut_crops, open_side, usual_split
 
 RNG = np.random.default_rng(0)
 

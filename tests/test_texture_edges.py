@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.textures.evaluation import evaluate_textures, evaluation_text
+from gan_jax.judging.textures.evaluation import evaluate_textures, evaluation_text
 from tests.runs import evaluation
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")

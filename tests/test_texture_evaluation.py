@@ -12,14 +12,14 @@ import pytest
 from absl import flags
 from PIL import Image
 
-import gan_jax.evaluation
-from gan_jax import training
+import gan_jax.training.evaluate_gan
+from gan_jax import run as training
 from gan_jax.config import gan_config
 from gan_jax.errors import InputError
+from gan_jax.judging.textures import evaluation as texture_evaluation
+from gan_jax.judging.textures.crops import Cutting, crop_size, cut_crops, open_side
+from gan_jax.judging.textures.suite import TextureJudgement
 from gan_jax.metrics.texture.cooccurrence import cooccurrence_statistics
-from gan_jax.textures import evaluation as texture_evaluation
-from gan_jax.textures.crops import Cutting, crop_size, cut_crops, open_side
-from gan_jax.textures.suite import TextureJudgement
 from tests.results import headline
 from tests.runs import evaluation
 from tests.test_runs import ROOT, environment
@@ -64,7 +64,7 @@ def quick_judge(monkeypatch):
         )
 
     monkeypatch.setattr(texture_evaluation, "judge_textures", judge)
-    for module in (texture_evaluation, gan_jax.evaluation):
+    for module in (texture_evaluation, gan_jax.training.evaluate_gan):
         monkeypatch.setattr(
             module, "write_texture_report", lambda path, report: path.write_text(report.title)
         )
@@ -367,7 +367,7 @@ def _tiny_run():
 def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch):
     reports = []
     monkeypatch.setattr(
-        gan_jax.evaluation,
+        gan_jax.training.evaluate_gan,
         "write_texture_report",
         lambda path, report: reports.append(report) or path.write_text(report.title),
     )

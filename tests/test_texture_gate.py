@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from gan_jax.content import in_content_order
+from gan_jax.data.content import in_content_order
 from gan_jax.data.procedural import procedural_textures
 from gan_jax.errors import InputError
 from gan_jax.extractors.controls import random_extractor
 from gan_jax.judging.degradations import random_halves
+from gan_jax.judging.textures.degradations import TEXTURE_DEGRADATIONS, texture_pool
+from gan_jax.judging.textures.gate import texture_sensitivity
 from gan_jax.metrics.texture.features import gram_distance, patch_frechet_distance
 from gan_jax.models.cnn import CNN
-from gan_jax.textures.degradations import TEXTURE_DEGRADATIONS, texture_pool
-from gan_jax.textures.gate import texture_sensitivity
 
 _CONTRAST = [kind for kind in TEXTURE_DEGRADATIONS if kind.name == "contrast"]
 

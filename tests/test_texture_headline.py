@@ -5,19 +5,19 @@ import json
 import numpy as np
 import pytest
 
-from gan_jax.content import in_content_order
+from gan_jax.data.content import in_content_order
 from gan_jax.data.procedural import procedural_textures
 from gan_jax.errors import InputError
 from gan_jax.judging.degradations import Pool
 from gan_jax.judging.ladder import BLUR
+from gan_jax.judging.textures.baselines import gaussian_field
+from gan_jax.judging.textures.headline import headline_statistics, texture_headline
+from gan_jax.judging.textures.suite import judge_textures
 from gan_jax.judging.view import View
-from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW
+from gan_jax.metrics.overlap import independent_rows
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser
 from gan_jax.metrics.two_sample import permutation_test
-from gan_jax.textures.baselines import gaussian_field
-from gan_jax.textures.headline import headline_statistics, texture_headline
-from gan_jax.textures.overlap import independent_rows
-from gan_jax.textures.suite import judge_textures
+from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 

@@ -7,9 +7,9 @@ import pytest
 from scipy import signal
 
 from configs import texture_brick
+from gan_jax.config.build import build_gan
 from gan_jax.errors import InputError
-from gan_jax.factory import build_gan
-from gan_jax.textures.matching import TextureMatching
+from gan_jax.steps.texture_matching import TextureMatching
 
 _SMALL = TextureMatching(scales=2, filters=5, size=3, seed=4)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gan_jax.content import in_content_order
-from gan_jax.textures.overlap import independent_rows, shows_piece_of
+from gan_jax.data.content import in_content_order
+from gan_jax.metrics.overlap import independent_rows, shows_piece_of
 
 _RNG = np.random.default_rng(0)
 _PICTURE = _RNG.integers(0, 256, (96, 128, 3), dtype=np.uint8)

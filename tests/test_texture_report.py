@@ -6,19 +6,18 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.judging.words import in_words
+from gan_jax.metrics.overlap import OVERLAPPING
 from gan_jax.metrics.texture.cooccurrence import PROPERTIES, cooccurrence_statistics
 from gan_jax.metrics.texture.spectrum import radial_spectrum
 from gan_jax.metrics.texture.statistics import TextureStatistics
-from gan_jax.textures.figures import (
+from gan_jax.reports.texture_figures import (
     excess_chart,
     histogram_edges,
     histogram_panels,
     histogram_shares,
     spectrum_chart,
 )
-from gan_jax.textures.overlap import OVERLAPPING
-from gan_jax.textures.report import (
+from gan_jax.reports.textures import (
     Outliers,
     Spectra,
     TextureReport,
@@ -26,6 +25,7 @@ from gan_jax.textures.report import (
     texture_verdict,
     write_texture_report,
 )
+from gan_jax.reports.words import in_words
 from tests.results import headline
 from tests.test_report import _Reader
 

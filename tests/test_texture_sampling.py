@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.textures.sampling import sample_texture
+from gan_jax.sampling.textures import sample_texture
 from tests.networks import TEXTURE
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")

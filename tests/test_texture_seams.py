@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.textures.sampling import sample_texture
-from gan_jax.textures.seams import judge_seams, seam_crops
+from gan_jax.judging.textures.seams import judge_seams, seam_crops
+from gan_jax.sampling.textures import sample_texture
 from tests.networks import TEXTURE
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")

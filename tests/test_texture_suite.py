@@ -9,14 +9,14 @@ from gan_jax import metrics
 from gan_jax.data.procedural import procedural_textures
 from gan_jax.errors import InputError
 from gan_jax.extractors.controls import random_extractor
+from gan_jax.judging.textures.degradations import TEXTURE_DEGRADATIONS
+from gan_jax.judging.textures.families import portilla_simoncelli_scales
+from gan_jax.judging.textures.gate import sensitivity_table, texture_sensitivity
+from gan_jax.judging.textures.suite import judge_textures
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser, headline_features
 from gan_jax.metrics.texture.portilla_simoncelli import portilla_simoncelli
 from gan_jax.metrics.texture.statistics import TextureStatistics
 from gan_jax.models.cnn import CNN
-from gan_jax.textures.degradations import TEXTURE_DEGRADATIONS
-from gan_jax.textures.families import portilla_simoncelli_scales
-from gan_jax.textures.gate import sensitivity_table, texture_sensitivity
-from gan_jax.textures.suite import judge_textures
 
 _PARTS = ["spectrum_fd", "cooccurrence_fd", "portilla_simoncelli_fd"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.sampling import generate_images, sample_latents
-from gan_jax.trained import read_gan
+from gan_jax.sampling.generate import generate_images, sample_latents
+from gan_jax.sampling.trained import read_gan
 from tests import runs
 
 

@@ -7,7 +7,7 @@ from scipy import ndimage
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError
 from gan_jax.judging.unlabelled import judge_unlabelled
-from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW, in_words
+from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW, in_words
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from gan_jax.config import cnn_config, gan_config
-from gan_jax.factory import build_gan, build_recogniser, gan_step_function
-from gan_jax.state import create_cnn_state, create_gan_state
+from gan_jax.config.build import build_gan, build_recogniser, gan_step_function
 from gan_jax.steps import cnn_update
+from gan_jax.steps.state import create_cnn_state, create_gan_state
 from tests.test_runs import ROOT, environment
 
 _SETTINGS = {

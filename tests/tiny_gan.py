@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from gan_jax.axis import named_key
-from gan_jax.passes import draw_latents
-from gan_jax.state import GAN, create_gan_state
+from gan_jax.steps.axis import named_key
+from gan_jax.steps.parts import draw_latents
+from gan_jax.steps.state import GAN, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, TinyDiscriminator, TinyGenerator
 
 KEY = jax.random.key(3)

@@ -18,12 +18,12 @@ from benchmarks.peers.plain import count_flops, make_adam
 from benchmarks.peers.serving import Trainer, serve
 from benchmarks.works import Task
 from gan_jax import steps
-from gan_jax.environment import describe_environment
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan_jax.penalties import R1
-from gan_jax.state import GAN, Recogniser, create_cnn_state, create_gan_state
+from gan_jax.runtime.environment import describe_environment
+from gan_jax.steps.penalties import R1
+from gan_jax.steps.state import GAN, Recogniser, create_cnn_state, create_gan_state
 
 Step = Callable[[Any, dict[str, Array], Array], tuple[Any, dict[str, Array]]]
 

@@ -1,226 +1,40 @@
-"""Images from anywhere, as one kind of dataset and in one reproducible order."""
+"""Images from anywhere, as one kind of dataset and in one reproducible order.
+
+The names below are loaded when they are first asked for: other rooms use small parts of this one.
+"""
 
 from __future__ import annotations
 
-import pathlib
-from collections.abc import Mapping
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    from gan_jax.data.batches import batch_indices as batch_indices
+    from gan_jax.data.batches import stream_batches as stream_batches
+    from gan_jax.data.dataset import Dataset as Dataset
+    from gan_jax.data.loading import holds_photographs as holds_photographs
+    from gan_jax.data.loading import image_files as image_files
+    from gan_jax.data.loading import load as load
+    from gan_jax.data.loading import load_photographs as load_photographs
+    from gan_jax.data.loading import read_images as read_images
+    from gan_jax.data.loading import source_at as source_at
+    from gan_jax.data.stacked import StackedSource as StackedSource
 
-from gan_jax.data.array_files import array_files
-from gan_jax.data.batches import batch_indices, stream_batches
-from gan_jax.data.crops import split_regions
-from gan_jax.data.dataset import Dataset
-from gan_jax.data.folder import folder_files, folder_parts, load_folder
-from gan_jax.data.idx import find_idx_sets, load_idx
-from gan_jax.data.mnist5k import load_mnist5k
-from gan_jax.data.npz import load_npz
-from gan_jax.data.options import SourceOptions
-from gan_jax.data.procedural import load_procedural
-from gan_jax.data.stacked import StackedSource, load_stacked_mnist
-from gan_jax.data.textures import load_textures, texture_parts
-from gan_jax.data.tfds_source import load_tfds, tfds_parts
-from gan_jax.data.trees import holds_images
-from gan_jax.data.zips import open_zip
-from gan_jax.errors import InputError, nearest
-from gan_jax.files import open_regular, path_of
-
-__all__ = [
-    "Dataset",
-    "StackedSource",
-    "batch_indices",
-    "holds_photographs",
-    "image_files",
-    "load",
-    "load_photographs",
-    "read_images",
-    "source_at",
-    "stream_batches",
-]
-
-_LOADERS = {
-    "mnist5k": load_mnist5k,
-    "idx": load_idx,
-    "folder": load_folder,
-    "npz": load_npz,
-    "tfds": load_tfds,
-    "textures": load_textures,
-    "procedural": load_procedural,
-    "stacked_mnist": load_stacked_mnist,
+_WHERE = {
+    "Dataset": "gan_jax.data.dataset",
+    "StackedSource": "gan_jax.data.stacked",
+    "batch_indices": "gan_jax.data.batches",
+    "holds_photographs": "gan_jax.data.loading",
+    "image_files": "gan_jax.data.loading",
+    "load": "gan_jax.data.loading",
+    "load_photographs": "gan_jax.data.loading",
+    "read_images": "gan_jax.data.loading",
+    "source_at": "gan_jax.data.loading",
+    "stream_batches": "gan_jax.data.batches",
 }
-_PHOTOGRAPHS = {"textures": texture_parts, "folder": folder_parts, "tfds": tfds_parts}
-_BUILT_IN = ("mnist5k", "textures", "procedural", "stacked_mnist")
-_SPLITS = ("train", "test", "all")
-_TFDS_PREFIX = "tfds:"
-_WITH_WHITE = ("folder", "npz", "idx")
-_PICKLE = b"\x80"
 
 
-def load(config: Mapping[str, Any], split: str) -> Dataset:
-    """Reads one split of the set that a config's `dataset` section names.
-
-    Args:
-        config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'textures', 'procedural' or
-            'stacked_mnist') and any fields of `SourceOptions`, `CropOptions`, `ProceduralOptions`
-            and `StackOptions` in `gan_jax.data.options`, such as path, image_size, channels, crops,
-            num_crops, kinds. Other fields are not looked at.
-        split: 'train', 'test', or 'all' for both.
-
-    Returns:
-        A dataset, in memory if its images fit under `memory_limit_mb`, else streamed.
-
-    Raises:
-        InputError: anything that cannot work: what, and how to mend it.
-    """
-    name = _checked_name(config, split)
-    options = SourceOptions.of(config)
-    if options.cut.crops and name not in _PHOTOGRAPHS:
-        raise InputError(
-            f"dataset.crops is '{options.cut.crops}', and '{name}' is not cut into crops: only "
-            f"{', '.join(_PHOTOGRAPHS)} are; give crops='' for its images as they are."
-        )
-    if options.white and name not in _WITH_WHITE:
-        raise InputError(
-            f"dataset.white is {options.white:g}, and '{name}' has a known white: only "
-            f"{', '.join(_WITH_WHITE)} take it; leave it at 0."
-        )
-    return _LOADERS[name](options, split)
-
-
-def load_photographs(config: Mapping[str, Any], split: str) -> dict[str, list[np.ndarray]]:
-    """The photographs that crops are cut from, at full size: to show, or for baselines.
-
-    Args:
-        config: as in `load`, with name 'textures', 'folder' or 'tfds'; crop sizes do not matter.
-        split: 'train', 'test', or 'all' for both.
-
-    Returns:
-        By the photograph's name (its file's path in a folder) a list of uint8 [h, w, c]: of a
-        divided photograph the regions that belong to the split (two of 'train', above and below
-        the one of 'test'); else the one whole photograph.
-
-    Raises:
-        InputError: another source; otherwise as `load`.
-    """
-    name = _checked_name(config, split)
-    if name not in _PHOTOGRAPHS:
-        raise InputError(
-            f"dataset.name '{name}' has no photographs that crops are cut from: "
-            f"{nearest(name, _PHOTOGRAPHS)}"
-        )
-    options = SourceOptions.of(config)
-    pictures = {}
-    for part in _PHOTOGRAPHS[name](options, split):
-        for index, (title, size) in enumerate(zip(part.photographs.names, part.photographs.sizes)):
-            shown = split if part.divided else "all"
-            picture = part.photographs.read(index)
-            pictures[title] = [
-                picture[top : top + height, left : left + width]
-                for top, left, height, width in split_regions(size, shown, options.cut.held_out)
-            ]
-    return pictures
-
-
-def _checked_name(config: Mapping[str, Any], split: str) -> str:
-    """The source's name; InputError if it or the split is unknown."""
-    name = config["name"]
-    if name not in _LOADERS:
-        raise InputError(f"dataset.name '{name}' is unknown: {nearest(name, tuple(_LOADERS))}")
-    if split not in _SPLITS:
-        raise InputError(f"split '{split}' is unknown: {nearest(split, _SPLITS)}")
-    return name
-
-
-def read_images(
-    path_or_name: str, *, split: str = "all", divide: bool = False, **options: Any
-) -> Dataset:
-    """Reads anybody's images: samples to judge, or a reference to judge them by.
-
-    Some sets have parts of their own: folders 'train' and 'test', arrays x_train and x_test, idx
-    files of both, TFDS splits, the built-in sets. Of others all images are read whatever part is
-    asked for, unless `divide`. The dataset tells which it was: its `split` then is 'all', its
-    `own_parts` False, and `described` says so in words.
-
-    Args:
-        path_or_name: a folder or a zip of images, a folder of idx files (torchvision's root too),
-            an .npz or .npy file, a folder of .npy files, 'mnist5k', 'textures', 'procedural',
-            'stacked_mnist', or 'tfds:NAME'.
-        split: 'all' for every image there is, or the part 'train' or 'test'.
-        divide: whether a set without parts of its own is divided as `load` does for a run.
-        options: fields of `SourceOptions`, such as image_size=(64, 64), which a folder of mixed
-            sizes needs.
-
-    Raises:
-        InputError: as `load`.
-    """
-    name = source_at(path_or_name)
-    options["divide"] = divide
-    if name == "tfds":
-        options["tfds_name"] = path_or_name.removeprefix(_TFDS_PREFIX)
-    elif name not in _BUILT_IN:
-        options["path"] = path_or_name
-    return load({"name": name, **options}, split)
-
-
-def image_files(path_or_name: str) -> list[str] | None:
-    """The files of `read_images`'s images with split 'all', in its order; None if not a folder's.
-
-    Paths are relative to the folder, with '/', and `printable`.
-    """
-    if source_at(path_or_name) != "folder":
-        return None
-    return folder_files(path_of(path_or_name))
-
-
-def holds_photographs(folder: str | pathlib.Path) -> bool:
-    """Whether `read_images` takes a folder for one of image files, and not of arrays or idx."""
-    return source_at(str(folder)) == "folder"
-
-
-def source_at(path_or_name: str) -> str:
-    """Which source reads what `read_images` was given: 'folder', 'npz', 'idx', 'tfds', ...
-
-    Raises:
-        InputError: nothing there, or a file of no kind that is read.
-    """
-    if path_or_name in (*_BUILT_IN, ""):
-        return path_or_name
-    if path_or_name.startswith(_TFDS_PREFIX):
-        return "tfds"
-    path = path_of(path_or_name)
-    try:
-        is_folder, there = path.is_dir(), path.exists()
-    except (OSError, ValueError) as error:  # too long, forbidden, or with a null in it
-        raise InputError(f"'{path_or_name}' cannot be looked at ({error}).") from error
-    if there and not is_folder:
-        return _recognised_file(path)
-    if find_idx_sets(path):
-        return "idx"
-    if is_folder:
-        return "npz" if array_files(path) and not holds_images(path) else "folder"
-    raise InputError(
-        f"'{path_or_name}' is neither a file, a folder nor a known set: "
-        f"{nearest(path_or_name, (*_BUILT_IN, 'tfds:NAME'))}"
-    )
-
-
-def _recognised_file(path: pathlib.Path) -> str:
-    ending = path.suffix.lower()
-    if ending in (".npz", ".npy"):
-        return "npz"
-    if ending == ".zip":
-        with open_zip(path) as archive:
-            arrays = [name.endswith(".npy") for name in archive.namelist()]
-        return "npz" if arrays and all(arrays) else "folder"
-    with open_regular(path) as file:
-        pickled = file.read(1) == _PICKLE
-    if pickled:
-        raise InputError(
-            f"'{path}' looks like a pickle, as CIFAR's data_batch files are, and "
-            "pickles are not read, as one can run programs: give tfds:cifar10, or an .npz file "
-            "with x_train, y_train, x_test and y_test."
-        )
-    raise InputError(
-        f"'{path}' is a file, and not .npz, .npy or .zip: give one of those, or a folder of images."
-    )
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'gan_jax.data' has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name]), name)

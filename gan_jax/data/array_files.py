@@ -19,12 +19,11 @@ from typing import BinaryIO
 import numpy as np
 import tqdm
 
-from gan_jax import machine
+from gan_jax.data import machine
+from gan_jax.data.disk import open_regular
 from gan_jax.data.progress import progress_bar
 from gan_jax.data.zips import open_member, open_zip
-from gan_jax.errors import InputError
-from gan_jax.files import open_regular
-from gan_jax.names import first_line, printable
+from gan_jax.errors import InputError, first_line, printable
 
 _MOST_HEADER = 10_000  # bytes, NumPy's own limit
 _MOST_DIMENSIONS = 32

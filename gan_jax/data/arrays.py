@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from gan_jax.content import content_keys
+from gan_jax.data.content import content_keys
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 

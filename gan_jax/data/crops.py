@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gan_jax.content import content_keys
+from gan_jax.data.content import content_keys
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.options import CropOptions, SourceOptions
 from gan_jax.data.sources import JoinedSource, Source, make_dataset

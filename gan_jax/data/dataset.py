@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gan_jax.content import content_keys
+from gan_jax.data.content import content_keys
 from gan_jax.errors import InputError
 
 

@@ -10,10 +10,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from PIL import Image, ImageOps
 
-from gan_jax import machine
-from gan_jax.errors import InputError
-from gan_jax.names import first_line
-from gan_jax.opening import decoded_bytes, open_picture
+from gan_jax.data import machine
+from gan_jax.data.opening import decoded_bytes, open_picture
+from gan_jax.errors import InputError, first_line
 
 EXTENSIONS = frozenset(
     [

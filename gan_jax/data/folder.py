@@ -9,19 +9,18 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gan_jax.content import bytes_key
+from gan_jax.data.content import bytes_key
 from gan_jax.data.crops import Part, Photographs, crop_dataset
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.decode import ImageHeader, decode_image, read_header
+from gan_jax.data.disk import open_regular
 from gan_jax.data.listing import Listing, Parts
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import convert_channels
 from gan_jax.data.sources import Source, make_dataset, map_blocks
 from gan_jax.data.split import split_indices
 from gan_jax.data.trees import Root, open_root
-from gan_jax.errors import InputError
-from gan_jax.files import open_regular
-from gan_jax.names import printable
+from gan_jax.errors import InputError, printable
 
 
 class FolderSource(Source):

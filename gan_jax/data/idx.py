@@ -18,14 +18,13 @@ import numpy as np
 
 from gan_jax.data.arrays import find_scale
 from gan_jax.data.dataset import Dataset
+from gan_jax.data.disk import open_regular
 from gan_jax.data.known_sets import known_class_names
 from gan_jax.data.labels import check_count, int32_labels
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.progress import progress_bar
 from gan_jax.data.sources import ArraySource, JoinedSource, make_dataset
-from gan_jax.errors import InputError
-from gan_jax.files import open_regular
-from gan_jax.names import first_line, printable
+from gan_jax.errors import InputError, first_line, printable
 
 _FILE_NAME = re.compile(
     r"(?P<prefix>.*?)[-_.]?(?P<split>train|test|t10k)[-_.](?P<kind>images|labels)"

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence, Sized
 
 import numpy as np
 
-from gan_jax.errors import InputError
-from gan_jax.names import printable
+from gan_jax.errors import InputError, printable
 
 _TRUSTED_CLASSES = 64  # a part of a set may lack classes; beyond this, gaps look like damage
 _LARGEST_WHOLE = 2**31

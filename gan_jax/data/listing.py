@@ -11,8 +11,7 @@ import numpy as np
 from gan_jax.data.decode import EXTENSIONS
 from gan_jax.data.notices import notice
 from gan_jax.data.trees import Root, image_files, subfolders
-from gan_jax.errors import InputError
-from gan_jax.names import printable
+from gan_jax.errors import InputError, printable
 
 _TRAINING, _TEST, _VALIDATION = "training", "test", "validation"
 _PART_NAME = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 
-from gan_jax.names import printable
+from gan_jax.errors import printable
 
 _log = logging.getLogger(__name__)
 

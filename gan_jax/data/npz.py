@@ -21,8 +21,7 @@ from gan_jax.data.notices import notice
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.sources import ArraySource, JoinedSource, make_dataset
 from gan_jax.data.split import split_indices
-from gan_jax.errors import InputError
-from gan_jax.names import printable
+from gan_jax.errors import InputError, printable
 
 # The images' name, and the labels' of which the first that is there is taken.
 _DIVIDED_KEYS = (("x_{}", ("y_{}",)), ("X_{}", ("y_{}",)), ("{}_images", ("{}_labels",)))

@@ -8,10 +8,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from gan_jax import machine
+from gan_jax.data import machine
+from gan_jax.data.disk import path_of
 from gan_jax.data.preprocess import RESIZE_METHODS, Preprocess
 from gan_jax.errors import InputError, nearest
-from gan_jax.files import path_of
 
 CROP_MODES = ("random", "grid")
 _STACKED_SETS = ("mnist5k", "idx", "tfds:mnist")

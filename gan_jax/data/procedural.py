@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gan_jax.content import content_keys
+from gan_jax.data.content import content_keys
 from gan_jax.data.crops import TEST_SEED, crop_size
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.options import SourceOptions, split_names

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gan_jax.content import content_keys
+from gan_jax.data.content import content_keys
 from gan_jax.errors import InputError
 
 _SPLIT_SEED = 20240229  # fixed: the split of a set never depends on the run

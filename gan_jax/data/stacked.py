@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.content import content_keys
+from gan_jax.data.content import content_keys
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.idx import load_idx
 from gan_jax.data.mnist5k import load_mnist5k

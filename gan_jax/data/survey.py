@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.data import load, source_at
 from gan_jax.data.decode import ImageHeader, decode_image, read_header
 from gan_jax.data.listing import Listing, Parts
+from gan_jax.data.loading import load, source_at
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.sources import map_blocks
 from gan_jax.data.trees import open_root

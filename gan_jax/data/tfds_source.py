@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.content import bytes_key
+from gan_jax.data.content import bytes_key
 from gan_jax.data.crops import Part, Photographs, crop_dataset
 from gan_jax.data.dataset import Dataset
+from gan_jax.data.opening import open_picture
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import Preprocess, convert_channels
 from gan_jax.data.sources import Source, make_dataset, map_blocks
 from gan_jax.data.split import split_indices
 from gan_jax.errors import InputError
-from gan_jax.opening import open_picture
 
 _BLOCK = 512  # records read together; larger ones hardly gain
 _UNLABELLED = -1  # what TFDS gives where the labels were never published

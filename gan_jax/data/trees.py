@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 
 from gan_jax.data.decode import EXTENSIONS, is_image
+from gan_jax.data.disk import open_regular
 from gan_jax.data.notices import notice
 from gan_jax.data.zips import ZippedFiles
 from gan_jax.errors import InputError
-from gan_jax.files import open_regular
 
 _NO_ENDING = re.compile(r"|\.[0-9]+")  # 'scan' and 'scan.0001'; other endings name other things
 _MOST_LINKS = 1000  # to one folder: links in linked folders multiply

@@ -8,10 +8,9 @@ import pathlib
 import zipfile
 from collections.abc import Iterator
 
-from gan_jax import machine
-from gan_jax.errors import InputError
-from gan_jax.files import open_regular
-from gan_jax.names import first_line
+from gan_jax.data import machine
+from gan_jax.data.disk import open_regular
+from gan_jax.errors import InputError, first_line
 
 _SKIPPED = "__MACOSX"  # what macOS adds to a zip
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)

@@ -27,13 +27,13 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
+from gan_jax.data.disk import in_words, path_of, write_bytes
 from gan_jax.errors import InputError, nearest
 from gan_jax.extractors.common import checked_images, digest_of, shape_text
 from gan_jax.extractors.pack import Features
 from gan_jax.extractors.resize import resize_bilinear
-from gan_jax.files import in_words, path_of, write_bytes
 from gan_jax.models.inception import IMAGE_SIZE, NUM_OUTPUTS, FIDInception
-from gan_jax.parallel import map_batches
+from gan_jax.runtime.parallel import map_batches
 
 PUBLIC_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 

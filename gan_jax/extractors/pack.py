@@ -25,7 +25,19 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from gan_jax.config.saved import portable
 from gan_jax.data.array_files import ArrayFile
+from gan_jax.data.disk import (
+    in_words,
+    new_file,
+    new_folder,
+    path_of,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from gan_jax.data.machine import memory
+from gan_jax.data.schema import Unfit, read_checked
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import checked_images, digest_of, shape_text
 from gan_jax.extractors.record import (
@@ -37,21 +49,9 @@ from gan_jax.extractors.record import (
     network_of,
     tensor_shapes,
 )
-from gan_jax.files import (
-    in_words,
-    new_file,
-    new_folder,
-    path_of,
-    write_bytes,
-    write_json,
-    write_text,
-)
-from gan_jax.machine import memory
 from gan_jax.models.cnn import CNN
-from gan_jax.parallel import map_batches
-from gan_jax.pixels import PREPROCESSING, to_float
-from gan_jax.saved_config import portable
-from gan_jax.schema import Unfit, read_checked
+from gan_jax.runtime.parallel import map_batches
+from gan_jax.runtime.pixels import PREPROCESSING, to_float
 
 _WEIGHTS = "weights.safetensors"
 _RECORD = "pack.json"
@@ -122,7 +122,7 @@ class Extractor:
 
     @property
     def layer_statistics(self) -> dict[str, dict[str, Any]]:
-        """By layer, as `extractors.layer_statistics` measured it; {} if the pack does not say."""
+        """By layer, as `judging.layer_statistics` measured it; {} if the pack does not say."""
         return self.record.get("layer_statistics", {})
 
     @property

@@ -15,20 +15,10 @@ import flax.traverse_util
 import jax
 import jax.numpy as jnp
 
+from gan_jax.config.saved import checked
+from gan_jax.data.schema import Unfit, fields, list_of, map_of, number, one_of, or_null, text, whole
 from gan_jax.models.cnn import CNN
-from gan_jax.pixels import PREPROCESSING
-from gan_jax.saved_config import checked
-from gan_jax.schema import (
-    Unfit,
-    fields,
-    list_of,
-    map_of,
-    number,
-    one_of,
-    or_null,
-    text,
-    whole,
-)
+from gan_jax.runtime.pixels import PREPROCESSING
 
 FORMAT = 1
 GOLDEN_IMAGES = 3
@@ -80,7 +70,7 @@ _GATE = fields({"protocol": fields({"extractor_sha256": text(64)}), "verdict": t
 
 
 def check_gate(content: Any, name: str) -> None:
-    """Raises `gan_jax.schema.Unfit` unless this is what the gate leaves in a pack, `gate.json`."""
+    """Raises `data.schema.Unfit` unless this is what the gate leaves in a pack, `gate.json`."""
     _GATE(content, name)
     verdict = content["verdict"]
     if not verdict.isprintable() or not verdict.startswith(("passed", "failed: ", "not run")):
@@ -88,7 +78,7 @@ def check_gate(content: Any, name: str) -> None:
 
 
 def check_record(record: Any, name: str = "") -> None:
-    """Raises `gan_jax.schema.Unfit` unless this is the record of a network that can be made.
+    """Raises `gan_jax.data.schema.Unfit` unless this is the record of a network that can be made.
 
     Args:
         record: from `gan_jax.extractors.pack.make_record`, or read from a file; 'golden' and
@@ -115,7 +105,7 @@ def check_record(record: Any, name: str = "") -> None:
 
 
 def check_size(network: CNN, image_shape: tuple[int, int, int]) -> None:
-    """Raises `gan_jax.schema.Unfit` for images or layers of a size that no pack can have.
+    """Raises `gan_jax.data.schema.Unfit` for images or layers of a size that no pack can have.
 
     Args:
         network: of a recogniser.
@@ -154,7 +144,7 @@ def tensor_shapes(network: CNN, image_shape: tuple[int, int, int]) -> Mapping[st
 def check_tensors(
     found: Mapping[str, tuple[str, tuple[int, ...]]], shapes: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Raises `gan_jax.schema.Unfit` unless a file's tensors are those of the network.
+    """Raises `gan_jax.data.schema.Unfit` unless a file's tensors are those of the network.
 
     Args:
         found: by name, the dtype as safetensors writes it ('F32'), and the shape.

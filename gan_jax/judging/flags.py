@@ -11,55 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.collapse.meter import CollapseRule, Reading
-from gan_jax.content import content_keys
 from gan_jax.data import Dataset
-from gan_jax.judging.words import TOO_FEW
+from gan_jax.data.content import content_keys
+from gan_jax.judging.collapse_meter import CollapseRule, Reading
 from gan_jax.metrics import TrainingDistances, copying_verdict, find_copies, image_keys
+from gan_jax.reports.flags import Flag, make_flag
 
-Flag = dict[str, Any]
 _MOST_EQUAL = 0.01  # of the images, more than among real ones
 _BLOCK = 4096
-
-
-def _flag(name: str, text: str, *, apart: bool = False) -> Flag:
-    return {"name": name, "text": text, "apart": apart}
-
-
-def judge_flags(
-    headline: Mapping[str, Any],
-    protocol: Mapping[str, Any],
-    *,
-    control: bool,
-    share_trained_on: float,
-) -> list[Flag]:
-    """What the judge is, and whether the images are enough.
-
-    Args:
-        headline: from `judging.headline.make_headline`.
-        protocol: of the judgement; its 'gate' counts.
-        control: whether the judge has learnt nothing.
-        share_trained_on: of the reference, the share that the judge was trained on.
-    """
-    flags = []
-    if headline.get("verdict") == TOO_FEW:
-        flags.append(_flag("too few", "There are too few images for a judgement."))
-    gate = str(protocol.get("gate", "not run"))
-    if control:
-        text = "The judge has learnt nothing (a control): its distances are no measure of quality."
-        if "extractor" not in protocol:
-            text = "Without a recogniser it is tested whether images differ from real ones, and not"
-            text += " measured how good they are."
-        flags.append(_flag("control", text))
-    elif gate.startswith("failed"):
-        flags.append(_flag("gate failed", f"The judge did not pass its degradation gate ({gate})."))
-    elif not gate.startswith("passed"):
-        text = f"Whether the judge notices known damage is not known (gate {gate})."
-        flags.append(_flag("not gated", text))
-    if share_trained_on > 0:
-        text = f"The judge was trained on {share_trained_on:.0%} of the reference images."
-        flags.append(_flag("judge trained on the reference", text))
-    return flags
 
 
 def chosen_flags(num_evaluations: int) -> list[Flag]:
@@ -70,7 +29,7 @@ def chosen_flags(num_evaluations: int) -> list[Flag]:
         f"The checkpoint is the best of {num_evaluations} by these same held-out images: its "
         "numbers are a little too good."
     )
-    return [_flag("chosen by the reference", text)]
+    return [make_flag("chosen by the reference", text)]
 
 
 def variety_flags(entries: Mapping[str, Mapping[str, Any]]) -> list[Flag]:
@@ -94,7 +53,7 @@ def variety_flags(entries: Mapping[str, Mapping[str, Any]]) -> list[Flag]:
     if not found:
         return []
     text = f"The images are little varied (collapsed): {', '.join(found)}."
-    return [_flag("collapsed", text, apart=True)]
+    return [make_flag("collapsed", text, apart=True)]
 
 
 def copy_flags(
@@ -118,14 +77,14 @@ def copy_flags(
     verdict = copying_verdict(copies, *(distances or ()))
     if verdict.copied:
         text = f"The images are copies of training images: {' '.join(verdict.reasons)}"
-        flags.append(_flag("copied", text, apart=True))
+        flags.append(make_flag("copied", text, apart=True))
     if copies.leaked > _MOST_EQUAL * len(images):
         text = f"{copies.leaked:,} of the {len(images):,} images are images of the reference."
-        flags.append(_flag("leaked", text, apart=True))
+        flags.append(make_flag("leaked", text, apart=True))
     usual = (len(reference) - len(np.unique(content_keys(reference)))) / len(reference)
     if copies.repeated > (usual + _MOST_EQUAL) * len(images):
         text = f"{copies.repeated:,} of the {len(images):,} images are equal to another of them."
-        flags.append(_flag("repeated", text, apart=True))
+        flags.append(make_flag("repeated", text, apart=True))
     return flags
 
 

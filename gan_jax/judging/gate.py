@@ -18,11 +18,11 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.data import Dataset, read_images
+from gan_jax.data.disk import in_words, path_of, write_json
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import shape_text
 from gan_jax.extractors.pack import GATE_RECORD, Extractor, load_pack
-from gan_jax.files import in_words, path_of, write_json
 from gan_jax.judging.degradations import DEGRADATIONS, Degradation, Pool, random_halves, rises
 from gan_jax.judging.suite import LAYERS, standardise
 

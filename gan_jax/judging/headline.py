@@ -13,9 +13,9 @@ from typing import Any
 from gan_jax import metrics
 from gan_jax.judging.ladder import LEVEL, Ladder, noticed, sizes_of
 from gan_jax.judging.view import View
-from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW
-from gan_jax.judging.words import in_words as in_words
 from gan_jax.metrics.two_sample import permutation_test
+from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW
+from gan_jax.reports.words import in_words as in_words
 
 _MOST_PAIRS = 5_000
 

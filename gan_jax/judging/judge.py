@@ -11,12 +11,12 @@ import numpy as np
 
 import gan_jax
 from gan_jax import metrics
-from gan_jax.content import content_keys, content_order
 from gan_jax.data import Dataset
+from gan_jax.data.content import content_keys, content_order
 from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import Extractor, Features
-from gan_jax.judging.flags import copy_flags, judge_flags, variety_flags
+from gan_jax.judging.flags import copy_flags, variety_flags
 from gan_jax.judging.headline import INFLUENCE, make_headline
 from gan_jax.judging.ladder import NOISE, Ladder, finds_missing_class, measure_ladder
 from gan_jax.judging.statistics import Origin, cached_moments
@@ -30,6 +30,7 @@ from gan_jax.judging.suite import (
     run_suite,
 )
 from gan_jax.judging.view import View
+from gan_jax.reports.flags import judge_flags
 
 _REFERENCE_LIMIT = 20_000
 

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 import gan_jax
-from gan_jax import parallel
 from gan_jax.data.array_files import ArrayFile
+from gan_jax.data.disk import new_file, open_file, path_of
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import digest_of
-from gan_jax.files import new_file, open_file, path_of
 from gan_jax.metrics import Moments
+from gan_jax.runtime import parallel
 
 _log = logging.getLogger(__name__)
 

@@ -16,21 +16,22 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.content import content_order
 from gan_jax.data import Dataset
+from gan_jax.data.content import content_order
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import shape_text
 from gan_jax.extractors.controls import random_extractor
 from gan_jax.extractors.pack import Extractor, Features
-from gan_jax.judging.flags import copy_flags, judge_flags
+from gan_jax.judging.flags import copy_flags
 from gan_jax.judging.judge import Judgement
 from gan_jax.judging.ladder import LEVEL, measure_ladder, noticed
 from gan_jax.judging.protocol import make_protocol
 from gan_jax.judging.view import View
-from gan_jax.judging.words import NOT_TOLD, TOLD, TOO_FEW
 from gan_jax.metrics.two_sample import TwoSampleTest, permutation_test
 from gan_jax.models.cnn import CNN
-from gan_jax.pixels import PREPROCESSING
+from gan_jax.reports.flags import judge_flags
+from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW
+from gan_jax.runtime.pixels import PREPROCESSING
 
 Look = Callable[[np.ndarray], View]
 
@@ -65,7 +66,7 @@ def judge_unlabelled(
         seed: of the random network and of all that is drawn.
         batch_size: images a call.
         textures: (reference images, judged images) to what is known of them as textures, 'headline'
-            and 'flags', as `gan_jax.textures.headline.texture_headline` does.
+            and 'flags', as `gan_jax.judging.textures.headline.texture_headline` does.
 
     Returns:
         A judgement whose headline has 'verdict'; 'test', of the view with the smaller p, but with

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from gan_jax.content import in_content_order
+from gan_jax.data.content import in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics.agreement import wilson_interval
 from gan_jax.metrics.estimates import Estimate, number_estimate, varied_estimate

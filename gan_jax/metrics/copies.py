@@ -1,6 +1,6 @@
 """Images that are copies: equal to the last pixel, moved or mirrored, or nearer than new ones are.
 
-Equal images are found by hashes of their pixels (`gan_jax.content`), in a training set of any size
+Equal images are found by hashes of their pixels (`data.content`), in a training set of any size
 and before any network has seen them. Near copies are found by distances between features
 (`gan_jax.metrics.memorisation`).
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from gan_jax.content import content_keys
+from gan_jax.data.content import content_keys
 from gan_jax.errors import InputError
 from gan_jax.metrics.memorisation import TrainingDistances
 

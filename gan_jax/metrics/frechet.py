@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.content import content_order, in_content_order
+from gan_jax.data.content import content_order, in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics.draws import Draw, draw_rows
 from gan_jax.metrics.gaussians import Gaussian, Pair, gaussian_distance

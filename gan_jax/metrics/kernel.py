@@ -23,7 +23,7 @@ import math
 
 import numpy as np
 
-from gan_jax.content import content_order, in_content_order
+from gan_jax.data.content import content_order, in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics.moments import checked_features
 from gan_jax.metrics.spread import spread_of_distance

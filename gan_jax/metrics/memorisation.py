@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from gan_jax.content import in_content_order
+from gan_jax.data.content import in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics import distances
 from gan_jax.metrics.agreement import wilson_interval

@@ -20,12 +20,7 @@ import numpy as np
 
 from gan_jax.metrics import distances
 from gan_jax.metrics.agreement import wilson_interval
-from gan_jax.metrics.estimates import (
-    Estimate,
-    number_estimate,
-    share_estimate,
-    without_spread,
-)
+from gan_jax.metrics.estimates import Estimate, number_estimate, share_estimate, without_spread
 from gan_jax.metrics.neighbours import checked_pair
 from gan_jax.metrics.points import Points, make_points
 

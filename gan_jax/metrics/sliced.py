@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gan_jax.content import in_content_order
+from gan_jax.data.content import in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics.moments import checked_features
 

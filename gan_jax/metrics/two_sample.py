@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.content import content_order
+from gan_jax.data.content import content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics.moments import checked_features
 

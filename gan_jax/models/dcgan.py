@@ -8,13 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from gan_jax.models.conditional import (
-    at_least_float32,
-    check_labels,
-    head,
-    join_class,
-    normalise,
-)
+from gan_jax.models.conditional import at_least_float32, check_labels, head, join_class, normalise
 from gan_jax.models.layers import (
     ConvTranspose,
     Dense,

@@ -15,13 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.errors import InputError
-from gan_jax.models.conditional import (
-    at_least_float32,
-    check_labels,
-    head,
-    join_class,
-    normalise,
-)
+from gan_jax.models.conditional import at_least_float32, check_labels, head, join_class, normalise
 from gan_jax.models.convolution import conv, conv_transpose
 from gan_jax.models.layers import (
     DISCRIMINATOR_NORMS,

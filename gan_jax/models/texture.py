@@ -8,7 +8,7 @@ one generator holds several textures, and plane waves of learned wave numbers.
 
 Here no layer sees zero padding. The generator takes a margin of noise around the image and crops
 each layer to what true neighbours made, so a pixel depends on the noise around it and on nothing
-else: images made in tiles fit together, see `gan_jax.textures.sampling`.
+else: images made in tiles fit together, see `gan_jax.sampling.textures`.
 """
 
 from __future__ import annotations

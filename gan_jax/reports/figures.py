@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.names import printable
+from gan_jax.errors import printable
 
 BLUE, ORANGE, GREY = "#3d85c6", "#dd7a2f", "#8b9099"
 

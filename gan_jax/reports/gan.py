@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.classes import report as class_report
-from gan_jax.classes.pictures import ClassPictures
 from gan_jax.errors import InputError
-from gan_jax.images import grid_columns
-from gan_jax.images import image_grid as image_grid
-from gan_jax.images import save_png as save_png
-from gan_jax.judging.words import Words, in_words, ratio_text, ratios_mean_something
+from gan_jax.reports import classes as class_report
 from gan_jax.reports import webpage
+from gan_jax.reports.class_pictures import ClassPictures
 from gan_jax.reports.curves import training_section, variety_section
 from gan_jax.reports.figures import class_chart
 from gan_jax.reports.recogniser import RecogniserReport as RecogniserReport
 from gan_jax.reports.recogniser import write_recogniser_report as write_recogniser_report
+from gan_jax.reports.words import Words, in_words, ratio_text, ratios_mean_something
+from gan_jax.runtime.images import grid_columns
+from gan_jax.runtime.images import image_grid as image_grid
+from gan_jax.runtime.images import save_png as save_png
 
 _GRID_IMAGES = 64
 _TILE_IMAGES = 10
@@ -74,7 +74,7 @@ class GANReport:
     Attributes:
       title: of the page.
       config: the run's config as plain data.
-      history: rows of metrics.jsonl (`gan_jax.logs.read_history`).
+      history: rows of metrics.jsonl (`gan_jax.runtime.logs.read_history`).
       evaluation: the content of eval.json.
       samples: generated images, uint8 [n, h, w, c].
       real: real images, uint8 [m, h, w, c].

@@ -9,8 +9,8 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from gan_jax.data.disk import in_words, write_json
 from gan_jax.errors import InputError
-from gan_jax.files import in_words, write_json
 
 Tell = Callable[[dict[str, Any]], None]
 """Takes the content of eval.json or the like as soon as it is known, to print its table."""

@@ -26,7 +26,7 @@ class RecogniserReport:
     Attributes:
       title: of the page.
       config: the run's config as plain data.
-      history: rows of metrics.jsonl (`gan_jax.logs.read_history`).
+      history: rows of metrics.jsonl (`gan_jax.runtime.logs.read_history`).
       accuracy: share of test images named correctly, in [0, 1].
       confusion: test images of true class i called class j, integers [k, k].
       class_names: [k]; class numbers are shown where None.

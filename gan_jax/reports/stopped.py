@@ -11,11 +11,11 @@ import pathlib
 import re
 from typing import Any
 
-from gan_jax import workdir as folder
 from gan_jax.data.decode import decode_image
-from gan_jax.logs import read_history
 from gan_jax.reports import webpage
 from gan_jax.reports.curves import training_section, variety_section
+from gan_jax.runtime import workdir as folder
+from gan_jax.runtime.logs import read_history
 
 _SCORE = "eval/fd_semantic"
 _PICTURE = re.compile(r"step_(\d+)\.png")

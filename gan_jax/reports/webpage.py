@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from gan_jax.files import write_text
-from gan_jax.images import displayable, grid_columns, image_grid, png_bytes, to_pil
-from gan_jax.names import printable
+from gan_jax.data.disk import write_text
+from gan_jax.errors import printable
+from gan_jax.runtime.images import displayable, grid_columns, image_grid, png_bytes, to_pil
 
 _GRID_BYTES = 420_000
 _TILE_BYTES = 7_000

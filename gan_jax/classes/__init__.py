@@ -1,1 +1,0 @@
-"""Class-conditional GANs: the classes asked for, and those found."""

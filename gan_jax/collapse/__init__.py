@@ -1,1 +1,0 @@
-"""Mode collapse: the meter, and what a run does about it."""

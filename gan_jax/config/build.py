@@ -1,0 +1,198 @@
+"""From a config to the static definitions that are trained."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+
+import flax.linen as nn
+from ml_collections import ConfigDict
+
+from gan_jax.config.build_augment import build_augmentation, build_probability
+from gan_jax.config.build_networks import build_networks, computation_dtype
+from gan_jax.config.build_optimizer import build_optimizer
+from gan_jax.config.build_super_resolution import adversarial_steps, as_super_resolution
+from gan_jax.config.burn_in import burnt_in, check_burn_in
+from gan_jax.config.defaults import examples_a_step
+from gan_jax.errors import InputError, nearest
+from gan_jax.models.cnn import CNN
+from gan_jax.steps import gan_step, simultaneous_step
+from gan_jax.steps.losses import AdversarialLoss, adversarial_loss
+from gan_jax.steps.parts import Metrics
+from gan_jax.steps.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam
+from gan_jax.steps.state import GAN, GANState, Penalty, Recogniser
+from gan_jax.steps.texture_matching import TextureMatching
+
+Shape = tuple[int, int, int]
+_log = logging.getLogger(__name__)
+
+
+def build_gan(
+    config: ConfigDict, image_shape: Shape, num_steps: int, *, num_classes: int = 0
+) -> GAN:
+    """The GAN of a config, for images of shape (h, w, c) of `num_classes` classes (0: no labels).
+
+    Raises:
+        InputError: unknown names, a size that the model cannot make, or parts that do not go
+            together.
+    """
+    loss = adversarial_loss(config.loss)
+    check_burn_in(config)
+    penalties = build_penalties(config)
+    num_steps = adversarial_steps(config, num_steps)
+    networks = build_networks(config.model, image_shape, num_classes)
+    _check_stability(config, loss, networks.discriminator)
+    half_life = burnt_in(config, "ema_half_life")
+    generator_losses = ()
+    if config.texture_matching.weight:
+        generator_losses = (_texture_matching(config, image_shape),)
+    gan = GAN(
+        generator=networks.generator,
+        discriminator=networks.discriminator,
+        generator_optimizer=build_optimizer(config, "generator_optimizer", num_steps),
+        discriminator_optimizer=build_optimizer(
+            config, "discriminator_optimizer", num_steps, config.discriminator_steps
+        ),
+        latent_dim=networks.latent_dim,
+        loss=loss,
+        penalties=penalties,
+        penalty_interval=config.penalty_interval,
+        lecam=LeCam(config.lecam_weight) if config.lecam_weight else None,
+        augment=build_augmentation(config),
+        augment_probability=build_probability(config),
+        ema_half_life=half_life,
+        # What rises over the burn-in needs no other rise.
+        ema_rampup=GAN.ema_rampup if half_life == config.ema_half_life else 0.0,
+        accumulation=config.accumulation,
+        discriminator_steps=config.discriminator_steps,
+        num_classes=getattr(networks.generator, "num_classes", 0),
+        auxiliary_weight=config.model.auxiliary_weight,
+        generator_losses=generator_losses,
+    )
+    if config.super_resolution.factor:
+        return as_super_resolution(gan, config, image_shape)
+    return gan
+
+
+def _texture_matching(config: ConfigDict, image_shape: Shape) -> TextureMatching:
+    section = config.texture_matching
+    if not (math.isfinite(section.weight) and section.weight > 0):
+        raise InputError(
+            f"config.texture_matching.weight is {section.weight}; expected a number above 0, such "
+            "as 100, or 0 for no such loss."
+        )
+    matching = TextureMatching(**section)
+    matching.check_size(image_shape)
+    return matching
+
+
+def build_penalties(config: ConfigDict) -> tuple[Penalty, ...]:
+    """The gradient penalties whose weight is above 0, or comes to be.
+
+    Raises:
+        InputError: a weight below 0, or an interval below 1.
+    """
+    for field in (*_PENALTIES, "lecam_weight"):
+        if not config[field] >= 0:
+            raise InputError(f"config.{field} is {config[field]}; expected 0 or more.")
+    if config.penalty_interval < 1:
+        raise InputError(
+            f"config.penalty_interval is {config.penalty_interval}; expected 1 or more steps."
+        )
+    return tuple(make(burnt_in(config, field)) for field, make in _weighted(config).items())
+
+
+def _weighted(config: ConfigDict) -> dict[str, Callable[[float], Penalty]]:
+    """The penalties that a config asks for, by field."""
+    return {
+        field: make
+        for field, make in _PENALTIES.items()
+        if config[field] or config.get(f"{field}_end")
+    }
+
+
+def _check_stability(config: ConfigDict, loss: AdversarialLoss, discriminator: nn.Module) -> None:
+    """Refuses what is wrong, and warns of what is known to fail."""
+    weighted = list(_weighted(config))
+    norm = getattr(discriminator, "norm", "none")  # some networks have none to choose
+    if norm == "batch":
+        if weighted:
+            raise InputError(
+                f"config.{weighted[0]} is {config[weighted[0]]} with "
+                "config.model.discriminator_norm 'batch': the penalty is on the gradient of one "
+                "example's logit, which batch normalisation mixes with the others'. Set "
+                f"config.model.discriminator_norm='none', or config.{weighted[0]}=0."
+            )
+        if loss.relativistic:
+            raise InputError(
+                f"config.loss is '{loss.name}' with config.model.discriminator_norm 'batch': the "
+                "loss compares logits of real and generated images, which batch normalisation "
+                "centres apart. Set config.model.discriminator_norm='none', or another loss."
+            )
+    if loss.relativistic and not {"r1_weight", "r2_weight"} <= set(weighted):
+        _log.warning(
+            "The relativistic loss diverges without R1 and R2 (Huang et al. 2024, section 2.2): "
+            "set config.r1_weight and config.r2_weight."
+        )
+    if loss.relativistic and weighted and config.penalty_interval > 1:
+        _log.warning(
+            "With the relativistic loss, penalties at every %d steps are known to fail; set "
+            "config.penalty_interval=1.",
+            config.penalty_interval,
+        )
+    if loss.name == "wasserstein" and not weighted and norm != "spectral":
+        _log.warning(
+            "The Wasserstein loss is unbounded: without a penalty the logits run away. Set "
+            "config.gradient_penalty_weight=10, config.r1_weight, or "
+            "config.model.discriminator_norm='spectral'."
+        )
+
+
+def gan_step_function(name: str) -> Callable[..., tuple[GANState, Metrics]]:
+    """The step of a config's `updates`.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    if name not in _UPDATES:
+        raise InputError(_unknown("config.updates", name, _UPDATES))
+    return _UPDATES[name]
+
+
+def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Recogniser:
+    """The recogniser of a config."""
+    model = config.model
+    return Recogniser(
+        network=CNN(
+            num_classes=num_classes,
+            widths=tuple(model.widths),
+            dense=model.dense,
+            dropout_rate=model.dropout_rate,
+            dtype=computation_dtype(model.dtype),
+        ),
+        optimizer=build_optimizer(config, "optimizer", num_steps),
+        augment=build_augmentation(config),
+        label_smoothing=config.label_smoothing,
+        ema_half_life=config.ema_half_life,
+    )
+
+
+def count_steps(config: ConfigDict, num_examples: int) -> int:
+    """How many steps a config asks for on a set of `num_examples` images."""
+    if config.num_steps:
+        return config.num_steps
+    return max(1, math.ceil(config.num_epochs * num_examples / examples_a_step(config)))
+
+
+_PENALTIES: dict[str, Callable[[float], Penalty]] = {
+    "r1_weight": R1,
+    "r2_weight": R2,
+    "gradient_penalty_weight": GradientPenalty,
+    "dragan_weight": DRAGAN,
+}
+_UPDATES = {"alternating": gan_step, "simultaneous": simultaneous_step}
+
+
+def _unknown(field: str, value: str, choices: dict) -> str:
+    return f"{field} {value!r} is not known: {nearest(value, choices)}"

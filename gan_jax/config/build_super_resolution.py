@@ -1,0 +1,110 @@
+"""From a config to a GAN that enlarges, and to the same network with the pixel loss alone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ml_collections import ConfigDict
+
+from gan_jax.config.build_networks import computation_dtype
+from gan_jax.config.build_optimizer import build_optimizer
+from gan_jax.errors import InputError
+from gan_jax.models.super_resolution import SuperResolutionGenerator, check_super_resolution
+from gan_jax.steps.downscale import Downscale, check_divisible
+from gan_jax.steps.generator_losses import Pixel
+from gan_jax.steps.state import GAN
+
+
+def adversarial_steps(config: ConfigDict, num_steps: int) -> int:
+    """How many of a run's steps are the GAN's: all but those of the warm-up.
+
+    Raises:
+        InputError: a warm-up that leaves none, or one where nothing is enlarged.
+    """
+    section = config.super_resolution
+    warm_up = section.warm_up_steps
+    if not section.factor:
+        if warm_up:
+            raise InputError(
+                f"config.super_resolution.warm_up_steps is {warm_up}, and nothing is enlarged: set "
+                "config.super_resolution.factor=2 or 4, or warm_up_steps=0."
+            )
+        return num_steps
+    if not 0 <= warm_up < num_steps:
+        raise InputError(
+            f"config.super_resolution.warm_up_steps is {warm_up} of {num_steps} steps in all; "
+            "expected 0 or more, and fewer than all."
+        )
+    return num_steps - warm_up
+
+
+def as_super_resolution(gan: GAN, config: ConfigDict, image_shape: tuple[int, int, int]) -> GAN:
+    """The GAN with a generator that is given small images, and its pixel loss.
+
+    Args:
+        gan: of the config, whose discriminator and optimisers stay.
+        config: with `super_resolution.factor` set.
+        image_shape: (h, w, c) of the training images.
+
+    Raises:
+        InputError: fields that cannot be, or images whose sides are not multiples of the factor.
+    """
+    section = config.super_resolution
+    generator = SuperResolutionGenerator(
+        section.factor,
+        section.width,
+        section.blocks,
+        section.upsampling,
+        computation_dtype(config.model.dtype),
+    )
+    check_super_resolution(generator)
+    check_divisible(image_shape, section.factor)
+    if config.model.conditional:
+        raise InputError(
+            f"config.model.conditional is {config.model.conditional!r}, and a generator that "
+            "enlarges is not told of classes: set it to ''."
+        )
+    if not section.pixel_weight >= 0 or not section.adversarial_weight > 0:
+        raise InputError(
+            f"config.super_resolution.pixel_weight is {section.pixel_weight} and "
+            f"adversarial_weight {section.adversarial_weight}; expected 0 or more, and a number "
+            "above 0."
+        )
+    if config.discriminator_steps != 1:
+        raise InputError(
+            f"config.discriminator_steps is {config.discriminator_steps}, and a generator that "
+            "enlarges is to see the images that the network of the pixel loss sees: set it to 1."
+        )
+    if config.collapse.action in ("stop", "rollback"):
+        raise InputError(
+            f"config.collapse.action is {config.collapse.action!r}, and a generator that enlarges "
+            "has its images given, so that nothing looks for a collapse: set it to 'none'."
+        )
+    pixel = Pixel(float(section.pixel_weight), section.pixel_loss)
+    return dataclasses.replace(
+        gan,
+        generator=generator,
+        latent_dim=0,
+        conditioning=Downscale(section.factor),
+        generator_losses=(*gan.generator_losses, *((pixel,) if pixel.weight else ())),
+        adversarial_weight=float(section.adversarial_weight),
+    )
+
+
+def pixel_only(gan: GAN, config: ConfigDict, num_steps: int) -> GAN:
+    """The same network with the pixel loss alone, for `steps.generator_update`.
+
+    Args:
+        gan: from `as_super_resolution`.
+        config: its config.
+        num_steps: of the whole run.
+
+    Raises:
+        InputError: an optimiser that cannot be.
+    """
+    return dataclasses.replace(
+        gan,
+        generator_optimizer=build_optimizer(config.super_resolution, "optimizer", num_steps),
+        generator_losses=(Pixel(1.0, config.super_resolution.pixel_loss),),
+        adversarial_weight=0.0,
+    )

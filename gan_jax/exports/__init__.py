@@ -1,1 +1,0 @@
-"""What leaves this package: samples, latent walks, the generator as a program."""

@@ -1,0 +1,176 @@
+"""Whether a conditional GAN draws the classes it was asked for: as a recogniser reads them, and how
+far they are from real ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gan_jax import metrics
+from gan_jax.data import Dataset
+from gan_jax.data.labels import renumbered
+from gan_jax.extractors.pack import Features
+from gan_jax.judging.class_distances import Classed, class_distances
+from gan_jax.judging.judge import Judge, Judgement
+from gan_jax.judging.view import View
+from gan_jax.reports.class_pictures import ClassPictures, NamedRows
+from gan_jax.reports.classes import farthest_classes
+
+NAME = "class_agreement"
+_SHOWN = 3  # classes
+_COLUMNS = 10
+
+
+def judge_asked(
+    judge: Judge,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    train: Dataset,
+    *,
+    families: Sequence[str] | None,
+    training: Dataset | None = None,
+    complete: bool = False,
+) -> Judgement:
+    """What a judge says of images, with 'class_agreement' where they were asked for by class.
+
+    Args:
+        judge: at work.
+        images: uint8 [n, h, w, c].
+        labels: the classes asked for, int32 [n], in the numbering of `train`; None of images that
+            nobody asked for by class.
+        train: what the GAN was trained on.
+        families, training, complete: see `Judge.judge`.
+    """
+    asked = None
+    if labels is not None and judge.knows_classes:
+        asked = renumbered(labels, train.label_names, judge.extractor.class_names)
+    judgement = judge.judge(
+        images, families=families, training=training, classes=asked, complete=complete
+    )
+    # A conditional GAN's agreement is one of the classifier's numbers.
+    if labels is None or (families is not None and "classifier" not in families):
+        return judgement
+    return with_agreement(judgement, judge, labels, train, distances=complete)
+
+
+def with_agreement(
+    judgement: Judgement,
+    judge: Judge,
+    labels: np.ndarray,
+    train: Dataset,
+    *,
+    distances: bool = False,
+) -> Judgement:
+    """The judgement with the metric 'class_agreement', where the judge knows the classes.
+
+    Its entry holds 'value', the share of images that the recogniser reads as the class they were
+    asked to be, its 95 % interval 'ci', 'real', the same of the reference images and their labels,
+    'n', and 'classes': the same of each class by name, with 'taken_for', the class that it is most
+    often read as instead, or None, and what `class_distances` gives. A recogniser of other classes
+    is named in the protocol's 'skipped'.
+
+    Args:
+        judgement: of images of these labels, in this order.
+        judge: whose judgement it is.
+        labels: the classes asked for, int32 [n], in the numbering of `train`.
+        train: what the GAN was trained on.
+        distances: whether to take the time for them; they need a labelled reference.
+    """
+    protocol = judgement.protocol | {"labels": "random, in the mix of the training set"}
+    if not judge.knows_classes:
+        return dataclasses.replace(judgement, protocol=protocol)
+    names = judge.extractor.class_names
+    asked = renumbered(labels, train.label_names, names)
+    if asked is None:
+        reason = f"the recogniser's classes are others: {', '.join(map(str, names[:10]))}"
+        skipped = judgement.protocol.get("skipped", {}) | {NAME: reason}
+        return dataclasses.replace(judgement, protocol=protocol | {"skipped": skipped})
+    found = np.argmax(judgement.features.probabilities, -1)
+    fake = metrics.class_agreement(found, asked, len(names))
+    entry = agreement_entry(fake, _of_reference(judge), names)
+    if distances and judge.reference_classes is not None:
+        real = Classed(_view(judge.features), judge.reference_classes)
+        drawn = Classed(_view(judgement.features), asked)
+        found = class_distances(real, drawn, judge.ladder, names, seed=judge.seed)
+        for name, part in found.items():
+            entry["classes"][name] |= part
+    return dataclasses.replace(
+        judgement, metrics=judgement.metrics | {NAME: entry}, protocol=protocol
+    )
+
+
+def with_farthest(
+    pictures: ClassPictures,
+    judgement: Judgement,
+    judge: Judge,
+    images: np.ndarray,
+    labels: np.ndarray,
+    train: Dataset,
+) -> ClassPictures:
+    """The pictures with those of the classes farthest from real, where that is known.
+
+    Args:
+        pictures: what there is to see.
+        judgement: by `judge_asked`, complete.
+        judge: whose it is.
+        images, labels: that were judged, uint8 [n, h, w, c] and int32 [n].
+        train: what the GAN was trained on.
+    """
+    names = farthest_classes(judgement.metrics.get(NAME, {}))[:_SHOWN]
+    if not names:
+        return pictures
+    numbers = [judge.extractor.class_names.index(name) for name in names]
+    asked = renumbered(labels, train.label_names, judge.extractor.class_names)
+    sides = [
+        np.stack([some[np.resize(np.flatnonzero(classes == n), _COLUMNS)] for n in numbers])
+        for some, classes in ((images, asked), (judge.images, judge.reference_classes))
+    ]
+    generated, real = (NamedRows(tuple(names), rows) for rows in sides)
+    return dataclasses.replace(pictures, farthest=generated, farthest_real=real)
+
+
+def agreement_entry(
+    fake: metrics.ClassAgreement, real: metrics.ClassAgreement | None, names: Sequence[str]
+) -> dict[str, Any]:
+    """What `judge_asked` adds, of both sides' asked and found classes.
+
+    Args:
+        fake: of generated images.
+        real: of real ones and their labels, or None.
+        names: of the classes.
+    """
+    entry = _entry(fake) | {"classes": {}}
+    if real is not None:
+        entry["real"] = real.share
+    for label in np.flatnonzero(fake.confusion.sum(axis=1)):
+        taken_for = fake.taken_for(label)
+        part = _share_of(*fake.of_class(label))
+        if real is not None and real.of_class(label)[1]:
+            part["real"] = _share_of(*real.of_class(label))["value"]
+        part["taken_for"] = None if taken_for is None else names[taken_for]
+        entry["classes"][names[label]] = part
+    return entry
+
+
+def _of_reference(judge: Judge) -> metrics.ClassAgreement | None:
+    """What the recogniser makes of real images; None where their labels are not its classes."""
+    if judge.reference_classes is None:
+        return None
+    found = np.argmax(judge.features.probabilities, -1)
+    return metrics.class_agreement(found, judge.reference_classes, len(judge.extractor.class_names))
+
+
+def _view(features: Features) -> View:
+    return View.of(features.semantic, features.texture)
+
+
+def _entry(agreement: metrics.ClassAgreement) -> dict[str, Any]:
+    return {"value": agreement.share, "ci": list(agreement.interval), "n": agreement.count}
+
+
+def _share_of(right: int, count: int) -> dict[str, Any]:
+    interval = metrics.wilson_interval(right, count)
+    return {"value": right / count, "ci": list(interval), "n": count}

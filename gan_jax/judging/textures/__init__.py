@@ -1,0 +1,1 @@
+"""Textures judged by statistics of their crops."""

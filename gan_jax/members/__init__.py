@@ -1,1 +1,0 @@
-"""Many GANs at once: several seeds, and sweeps over hyper-parameters, in one program."""

@@ -1,1 +1,0 @@
-"""The recogniser reads generated images, and learns from them."""

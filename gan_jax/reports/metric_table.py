@@ -1,0 +1,63 @@
+"""The numbers of eval.json as a table of text. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gan_jax.reports.words import in_words, ratio_text, ratios_mean_something
+
+_MOST_CLASSES = 100  # a longer histogram is left to the report
+
+
+def metric_table(result: dict[str, Any]) -> str:
+    """Flags, headline and numbers of eval.json as text."""
+    top = [f"! {flag['text']}" for flag in result.get("flags", ())]
+    if result.get("headline"):
+        words = in_words(result["headline"])
+        top += [line for line in (words.verdict, words.note) if line]
+    ratios = ratios_mean_something(result)
+    rows: list[Sequence[str]] = [
+        ("metric", "value", "floor", "ratio", "real", "95 % interval", "n")
+    ]
+    for name, entry in result["metrics"].items():
+        value, floor, ci = entry["value"], entry.get("floor"), entry.get("ci")
+        if isinstance(value, list):
+            continue
+        rows.append(
+            (
+                name,
+                f"{value:.4g}",
+                "" if floor is None else f"{floor:.4g}",
+                ratio_text(entry) if ratios else "",
+                f"{entry['real']:.4g}" if "real" in entry else "",
+                "" if ci is None else f"{ci[0]:.4g} to {ci[1]:.4g}",
+                str(entry.get("n", "")),
+            )
+        )
+    if len(rows) == 1:
+        rows = []
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
+    histogram = result["metrics"].get("class_histogram")
+    if histogram and len(histogram["value"]) <= _MOST_CLASSES:
+        lines.append(f"class_histogram  {histogram['value']}")
+    for part in (result, *result.get("judges", ())):
+        protocol = part["protocol"]
+        if "extractor" not in protocol:
+            continue
+        line = (
+            f"judge {protocol['extractor']} (gate {protocol.get('gate', 'not run')}), reference "
+            f"{protocol['reference']} ({protocol['reference_split']}, "
+            f"{protocol['reference_images']} images)"
+        )
+        if part is not result and ratios_mean_something(part):
+            line += "".join(
+                f"; {name} {entry['value']:.4g} = {ratio_text(entry)} x floor"
+                for name, entry in part["metrics"].items()
+                if entry.get("floor") and name.startswith("fd_")
+            )
+        lines.append(line)
+    for name, reason in result["protocol"].get("skipped", {}).items():
+        lines.append(f"not computed: {name}: {reason}")
+    return "\n".join([*top, *lines])

@@ -1,0 +1,50 @@
+"""A run from config to report: `run(config, workdir)`."""
+
+from __future__ import annotations
+
+import pathlib
+
+from ml_collections import ConfigDict
+
+from gan_jax.config.checks import check_config
+from gan_jax.config.saved import plain
+from gan_jax.data.disk import path_of
+from gan_jax.runtime import parallel
+from gan_jax.runtime.workdir import held_by_all
+from gan_jax.studies.running import run_study
+from gan_jax.training import loop, own_data
+from gan_jax.training.gan import train_gan, train_recogniser
+from gan_jax.training.session import say
+
+
+def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
+    """Trains what the config describes in `workdir`, or goes on where it was left.
+
+    Everything that can be seen to be wrong is said before the first step. What decides on resuming,
+    in this order: a finished run is left as it is; else the newest whole checkpoint in the folder;
+    else a fresh start from the seed.
+
+    Args:
+        config: from `config.gan_config`, `config.cnn_config` or `config.study_config`.
+        workdir: the run's folder.
+
+    Raises:
+        InputError: a mistake in the config, the data, or the folder.
+        TrainingDiverged: a loss is not finite.
+        ModeCollapse: the generator collapsed, and the config asks to stop then.
+        Interrupted: SIGTERM or Ctrl-C, after saving.
+    """
+    workdir = path_of(workdir)
+    config, chosen = own_data.complete(config, workdir)
+    check_config(config)
+    parallel.check_same(plain(config), "config")
+    parallel.enable_compilation_cache(config.compilation_cache)
+    with loop.StopSignal() as stop, held_by_all(workdir):
+        if chosen:
+            say(chosen)
+        if config.kind == "study":
+            run_study(config, workdir, stop, train_gan=train_gan)
+        elif config.kind == "gan":
+            train_gan(config, workdir, stop)
+        else:
+            train_recogniser(config, workdir, stop)

@@ -1,0 +1,1 @@
+"""The machine: devices, memory, checkpoints, logs, folders, the command line."""

@@ -1,0 +1,172 @@
+"""From a dataset to what compiled steps take: on the device once, or streamed to it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gan_jax.data import Dataset, StackedSource, batch_indices, stream_batches
+from gan_jax.errors import InputError
+from gan_jax.runtime import parallel
+from gan_jax.runtime.pixels import to_float
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """The training images, in an order that is a function of (seed, step) alone.
+
+    Attributes:
+        data: replicated arrays that `fetch` reads, or None when streamed.
+        fetch: (data, rows) to the batch of one step, see `parallel.compile_steps`.
+        calls: (start_step, num_steps) to an iterator over the rows of each call.
+    """
+
+    data: Any
+    fetch: Callable[[Any, Any], dict[str, Array]]
+    calls: Callable[[int, int], Iterator[Any]]
+
+
+def make_feed(
+    dataset: Dataset, plan: parallel.Plan, *, batch_size: int, steps_per_call: int, seed: int
+) -> Feed:
+    """Keeps a set that is in memory on the devices as uint8 and streams any other.
+
+    Stacks of digits are put together there: the devices keep the digits.
+
+    Calls end at multiples of `steps_per_call`, wherever they start, so that a resumed run makes the
+    same calls.
+    """
+    local = parallel.shard_rows(batch_size, plan)
+    stacked = isinstance(dataset.source, StackedSource)
+    if dataset.images is None and not stacked:
+
+        def stream(start: int, stop: int) -> Iterator[Any]:
+            count = local.stop - local.start
+            # One stream up to the first border of calls, if need be, and one for all the rest, so
+            # that reading ahead does not end with each call.
+            first = next(_call_bounds(start, stop, steps_per_call), (stop, stop))[1]
+            for begin, end in ((start, first), (first, stop)):
+                if begin < end:
+                    yield from stream_batches(
+                        dataset,
+                        batch_size=batch_size,
+                        seed=seed,
+                        start_step=begin,
+                        num_steps=end - begin,
+                        steps_per_call=steps_per_call,
+                        shard_index=local.start // count,
+                        shard_count=batch_size // count,
+                    )
+
+        return Feed(None, batch_of_rows, stream)
+
+    images, at = dataset.images, _rows_of
+    if stacked:
+        images, at = dataset.source.parts, StackedSource.compose
+    arrays = {"images": images}
+    if dataset.labels is not None:
+        arrays["labels"] = dataset.labels
+
+    def gather(start: int, stop: int) -> Iterator[np.ndarray]:
+        for first, last in _call_bounds(start, stop, steps_per_call):
+            rows = batch_indices(
+                len(dataset), batch_size, seed=seed, step=first, num_steps=last - first
+            )
+            yield rows[:, local]
+
+    def fetch(data: Any, rows: Array) -> dict[str, Array]:
+        batch = {"images": at(data["images"], rows)}
+        if "labels" in data:
+            batch["labels"] = data["labels"][rows]
+        return batch_of_rows(None, batch)
+
+    return Feed(parallel.replicate(arrays, plan), fetch, gather)
+
+
+def _rows_of(images: Array, rows: Array) -> Array:
+    return images[rows]
+
+
+def make_host_feed(
+    dataset: Dataset, plan: parallel.Plan, *, batch_size: int, steps_per_call: int, seed: int
+) -> Feed:
+    """The order of `make_feed` for a set in memory that stays on the host.
+
+    What a compiled step is given has the batch's size, so that one program serves sets of any size.
+    """
+    local = parallel.shard_rows(batch_size, plan)
+
+    def gather(start: int, stop: int) -> Iterator[dict[str, np.ndarray]]:
+        for first, last in _call_bounds(start, stop, steps_per_call):
+            rows = batch_indices(
+                len(dataset), batch_size, seed=seed, step=first, num_steps=last - first
+            )[:, local]
+            batch = {"images": dataset.images[rows]}
+            yield batch if dataset.labels is None else batch | {"labels": dataset.labels[rows]}
+
+    return Feed(None, batch_of_rows, gather)
+
+
+def batch_of_rows(data: None, rows: dict[str, Array]) -> dict[str, Array]:
+    """What the steps take, of uint8 images that come with each call and their labels if any."""
+    batch = {"images": to_float(rows["images"])}
+    if "labels" in rows:
+        batch["labels"] = jnp.asarray(rows["labels"])
+    return batch
+
+
+def _call_bounds(start: int, stop: int, steps_per_call: int) -> Iterator[tuple[int, int]]:
+    while start < stop:
+        end = min(stop, (start // steps_per_call + 1) * steps_per_call)
+        yield start, end
+        start = end
+
+
+def make_members_feed(
+    dataset: Dataset,
+    plan: parallel.Plan,
+    *,
+    batch_size: int,
+    steps_per_call: int,
+    seeds: Sequence[int],
+    batch_shared: bool,
+) -> Feed:
+    """The images of many GANs, each in the order of its own seed; they lie on the devices once.
+
+    Rows are [steps, batch, members], and `fetch` takes one member's, [batch].
+
+    Args:
+        seeds: of each member.
+        batch_shared: whether this process has a share of each batch, or whole ones.
+
+    Raises:
+        InputError: a set that is streamed.
+    """
+    feed = make_feed(
+        dataset, plan, batch_size=batch_size, steps_per_call=steps_per_call, seed=seeds[0]
+    )
+    if feed.data is None:
+        raise InputError(
+            f"{dataset.name} is larger than config.dataset.memory_limit_mb and would be streamed; "
+            "several seeds or a sweep need it in memory: raise that limit, or train one at a time "
+            "(config.num_seeds=1 and no config.sweep)."
+        )
+
+    local = parallel.shard_rows(batch_size, plan) if batch_shared else slice(None)
+
+    def gather(start: int, stop: int) -> Iterator[np.ndarray]:
+        for first, last in _call_bounds(start, stop, steps_per_call):
+            rows = {
+                seed: batch_indices(
+                    len(dataset), batch_size, seed=seed, step=first, num_steps=last - first
+                )[:, local]
+                for seed in dict.fromkeys(seeds)
+            }
+            yield np.stack([rows[seed] for seed in seeds], axis=2)
+
+    return dataclasses.replace(feed, calls=gather)

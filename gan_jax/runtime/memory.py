@@ -1,0 +1,110 @@
+"""How many examples fit into memory at once, from the program that will work on them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from gan_jax.data import machine
+from gan_jax.errors import InputError
+
+# Of a machine's or accelerator's memory; the rest is for weights, other programs, fragmentation.
+_SHARE = 0.25
+# XLA keeps an operation's inputs beside its output, and convolutions need room to rearrange.
+_COPIES = 4
+
+
+def fitting_batch_size(
+    function: Callable[[Any, Any], Any],
+    variables: Any,
+    inputs: Any,
+    *,
+    most: int,
+    devices: Sequence[Any],
+) -> int:
+    """The largest of `most`, `most` / 2, `most` / 4, ... examples whose work fits into memory.
+
+    What an example takes is estimated as four times the largest array that the program makes of
+    it. The memory counted on is all that there is, not what is free, so that the answer is the
+    same each time on one machine.
+
+    Args:
+        function: (variables, batch) to a tree of arrays [batch, ...].
+        variables: as given to the function.
+        inputs: a tree of arrays [n, ...].
+        most: examples a call on all devices together.
+        devices: over which a call's examples are spread.
+    """
+    trees = (jax.tree.map(_Array.of, variables), jax.tree.map(_Array.of, inputs))
+    leaves, structure = jax.tree.flatten(trees)
+    example = _largest_array(function, structure, tuple(leaves))
+    fits = _memory(devices) * _SHARE / (_COPIES * max(example, 1))
+    halvings = max(0, math.ceil(math.log2(max(most / max(fits, 1), 1))))
+    return max(1, most >> halvings)
+
+
+def check_memory(needed: float, devices: Sequence[Any], what: str, advice: str) -> None:
+    """Raises InputError if `needed` bytes are more than all the devices have together.
+
+    Args:
+        needed: for what is certain to lie in memory at once.
+        devices: that share it; those of a CPU share the machine's.
+        what: needs it, such as '8 GANs'.
+        advice: what to do about it.
+    """
+    there = _memory(devices)
+    if needed > there:
+        raise InputError(
+            f"{what} need at least {needed / 2**30:.1f} GiB, and the memory is {there / 2**30:.1f} "
+            f"GiB: {advice}."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Array:
+    """What tracing needs of an array, hashable."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+    @classmethod
+    def of(cls, array: Any) -> _Array:
+        return cls(tuple(array.shape), array.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _largest_array(function: Callable[..., Any], structure: Any, leaves: tuple[_Array, ...]) -> int:
+    """Bytes of the largest array that the function makes of a single example."""
+    variables, inputs = jax.tree.unflatten(structure, leaves)
+    program = jax.make_jaxpr(function)(
+        jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), variables),
+        jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), inputs),
+    )
+    return _largest_output(program.jaxpr)
+
+
+def _largest_output(program: Any) -> int:
+    largest = 0
+    for equation in program.eqns:
+        for value in equation.outvars:
+            largest = max(largest, math.prod(value.aval.shape) * value.aval.dtype.itemsize)
+        for part in jax.tree.leaves(
+            list(equation.params.values()), is_leaf=lambda x: hasattr(x, "jaxpr")
+        ):
+            inner = getattr(part, "jaxpr", part)
+            if hasattr(inner, "eqns"):
+                largest = max(largest, _largest_output(inner))
+    return largest
+
+
+def _memory(devices: Sequence[Any]) -> float:
+    """Bytes of all the devices; those of a CPU share the machine's."""
+    limits = [(device.memory_stats() or {}).get("bytes_limit", 0) for device in devices]
+    if all(limits):
+        return sum(limits)
+    return machine.memory()

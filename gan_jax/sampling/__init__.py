@@ -1,0 +1,1 @@
+"""A trained GAN to images, walks, exports and programs."""

@@ -1,0 +1,167 @@
+"""A trained network on images of one's own: files of any size, enlarged."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gan_jax.data.decode import EXTENSIONS, decode_image
+from gan_jax.data.disk import new_folder, path_of, write_json
+from gan_jax.data.progress import progress_bar
+from gan_jax.errors import InputError
+from gan_jax.models.super_resolution import SuperResolutionGenerator
+from gan_jax.runtime.environment import library_versions
+from gan_jax.runtime.images import save_png
+from gan_jax.runtime.pixels import to_float
+from gan_jax.sampling.generate import generate_images
+from gan_jax.sampling.generation import weights_digest
+from gan_jax.sampling.place import check_new, open_new
+from gan_jax.sampling.trained import read_gan
+
+RECORD = "enlarged.json"
+_COLOURS = {1: "grey", 3: "colour"}
+_TILE = 192  # pixels of the input that are computed at once, a side
+
+
+def enlarge_files(
+    workdir: str | pathlib.Path,
+    source: str | pathlib.Path,
+    out: str | pathlib.Path,
+    *,
+    checkpoint: str = "latest",
+    announce: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Writes each image enlarged, as PNG of its name, and a JSON record; returns the record.
+
+    Args:
+        workdir: of a run of super-resolution.
+        source: an image file, or a folder of them; sizes may differ.
+        out: a new or empty folder, which is there with all images or not at all.
+        checkpoint: 'latest', 'best' or a step.
+        announce: told what the network learned from, and which images are of another kind.
+
+    Raises:
+        InputError: no such run, one that does not enlarge, images that cannot be read, or a place
+            that cannot be written to.
+    """
+    files = _files(path_of(source))
+    names = [f"{file.stem}.png" for file in files]
+    for file, name in zip(files, names):
+        if names.count(name) > 1:
+            raise InputError(
+                f"--enlarge: '{file}' would be written to '{name}', which another image needs too: "
+                "give them other names."
+            )
+    check_new(out)
+    trained = read_gan(workdir, checkpoint)
+    generator, channels = trained.gan.generator, trained.train.image_shape[2]
+    if not isinstance(generator, SuperResolutionGenerator):
+        raise InputError(
+            f"'{workdir}' is the run of a generator that draws from latents: --enlarge needs one "
+            "of super-resolution, such as of configs/super_resolution.py."
+        )
+    if channels not in _COLOURS:
+        raise InputError(
+            f"'{workdir}' enlarges images of {channels} channels, and image files have 1 or 3."
+        )
+    out = open_new(out)
+    height, width = trained.train.image_shape[:2]
+    learned_from = f"{trained.train.name}, {_COLOURS[channels]} images of {height}x{width}"
+    announce(
+        f"The network learned from {learned_from} (height x width): what it adds to other pictures "
+        "is the detail of these."
+    )
+    record = {
+        "run": str(workdir),
+        "checkpoint": trained.step,
+        "weights_sha256": weights_digest(trained.ema),
+        "factor": generator.factor,
+        "learned_from": learned_from,
+        "images": len(files),
+        "versions": library_versions(),
+    }
+    others = 0
+    with new_folder(out) as made, progress_bar("enlarging", len(files), " images") as bar:
+        for file, name in zip(files, names):
+            image = decode_image(file)
+            others += image.shape[2] != channels
+            save_png(made / name, enlarge(generator, trained.ema, image, channels))
+            bar.update(1)
+        write_json(made / RECORD, record)
+    if others:
+        how = (
+            "in colour, and each channel was enlarged by itself, which may give false colours"
+            if channels == 1
+            else "grey, and were enlarged as if in colour"
+        )
+        announce(f"{others:,} of {len(files):,} images are {how}.")
+    return record
+
+
+def enlarge(
+    generator: SuperResolutionGenerator, variables: Any, image: np.ndarray, channels: int
+) -> np.ndarray:
+    """An image uint8 [h, w, c] of any size, enlarged: uint8 [factor h, factor w, c].
+
+    Args:
+        generator: the module.
+        variables: its averaged ones.
+        image: grey or RGB.
+        channels: that the generator was trained on: where that is 1, each channel of a colour
+            image is enlarged by itself; where it is 3, a grey image is taken for a coloured one,
+            and the result is in colour.
+    """
+    if channels == 3 and image.shape[2] == 1:
+        image = np.repeat(image, 3, 2)
+    planes = image[None] if image.shape[2] == channels else image.transpose(2, 0, 1)[..., None]
+    planes = _in_tiles(generator, variables, np.asarray(to_float(planes)))
+    return planes[0] if len(planes) == 1 else planes[..., 0].transpose(1, 2, 0)
+
+
+def _in_tiles(generator: SuperResolutionGenerator, variables: Any, images: np.ndarray):
+    """uint8 [n, factor h, factor w, c] of float images [n, h, w, c].
+
+    Large ones are computed in windows of one size, from which no pixel is taken that sees a border
+    where the image has none: the result is that of the whole at once.
+    """
+    factor, reach = generator.factor, generator.reach
+    height, width = images.shape[1:3]
+    result = np.empty((len(images), factor * height, factor * width, images.shape[3]), np.uint8)
+    sizes = [min(side, _TILE + 2 * reach) for side in (height, width)]
+    for top, row in _windows(height, sizes[0], reach):
+        for left, column in _windows(width, sizes[1], reach):
+            window = images[:, top : top + sizes[0], left : left + sizes[1]]
+            found = generate_images(generator, variables, window, batch_size=len(images))
+            inner = found[:, _scaled(row, factor, top), _scaled(column, factor, left)]
+            result[:, _scaled(row, factor), _scaled(column, factor)] = inner
+    return result
+
+
+def _windows(length: int, size: int, reach: int) -> list[tuple[int, slice]]:
+    """(where a window starts, which places are taken from it), which cover [0, length)."""
+    if size == length:
+        return [(0, slice(0, length))]
+    step = size - 2 * reach
+    parts = [slice(start, min(start + step, length)) for start in range(0, length, step)]
+    return [(min(max(part.start - reach, 0), length - size), part) for part in parts]
+
+
+def _scaled(part: slice, factor: int, origin: int = 0) -> slice:
+    return slice((part.start - origin) * factor, (part.stop - origin) * factor)
+
+
+def _files(source: pathlib.Path) -> list[pathlib.Path]:
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise InputError(f"--enlarge '{source}' is not there: give an image file or a folder.")
+    found = sorted(path for path in source.iterdir() if path.suffix.lower() in EXTENSIONS)
+    if not found:
+        raise InputError(
+            f"--enlarge '{source}' holds no images ({', '.join(sorted(EXTENSIONS))}): give another "
+            "folder."
+        )
+    return found

@@ -1,0 +1,110 @@
+"""A set of samples as files: PNGs in a folder or one npz, with what made them beside."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from gan_jax.data.disk import new_folder, open_file, path_of, write_json
+from gan_jax.data.progress import progress_bar
+from gan_jax.errors import InputError
+from gan_jax.runtime.images import save_png
+from gan_jax.sampling.generation import Drawing, Source, images_digest
+from gan_jax.sampling.place import check_new, open_new, recorded_file
+from gan_jax.sampling.selection import RECORD, Drawn, Selection, draw_selected, open_selection
+
+_BLOCK = 1000
+
+
+def export_samples(
+    source: Source, count: int, out: str | pathlib.Path, selection: Selection | None = None
+) -> dict[str, Any]:
+    """Writes `count` images, and a JSON record of what made them; returns the record.
+
+    A folder appears whole or not at all, and an archive never without its record. The same source
+    and count give the same bytes. Image i depends on (seed, i) and the weights
+    alone; of a conditional GAN the classes are drawn in the mix of the training set. A texture
+    GAN's images are crops of the size that it was trained on.
+
+    Args:
+        source: the generator, and its latents.
+        count: how many.
+        out: NAME.npz for an archive with 'images' uint8 [n, h, w, c] and, of a conditional GAN,
+            'labels' int32 [n], with NAME.json beside it; else a new folder for PNGs 000000.png,
+            ... (in a folder a class of a conditional GAN) and samples.json.
+        selection: keeps those that a recogniser accepts, see `sampling.selection`; None for all.
+
+    Raises:
+        InputError: a count below 1, a place that cannot be written to or holds files already,
+            images that PNG cannot hold, or see `Source.open`.
+    """
+    if count < 1:
+        raise InputError(f"--export is {count}; expected a number of images, 1 or more.")
+    out = path_of(out)
+    packed = out.suffix == ".npz"
+    if not packed and out.suffix:
+        raise InputError(f"--out '{out}' is neither a folder nor NAME.npz: give one of these.")
+    if packed and out.is_dir():
+        raise InputError(f"--out '{out}' is a folder: give the name of a file.")
+    if not packed:
+        check_new(out)
+    drawing = source.open()
+    channels = drawing.image_shape[2]
+    if not packed and channels not in (1, 3):
+        raise InputError(
+            f"--out '{out}' is a folder for PNGs, and these images have {channels} channels: give "
+            "NAME.npz."
+        )
+    if selection is not None:
+        open_selection(selection, drawing)
+    out = open_file(out, "--out") if packed else open_new(out)
+    if selection is None:
+        drawn = _draw(drawing, count)
+    else:
+        drawn = draw_selected(drawing, selection, count)
+    record = {
+        "images": count,
+        "format": "npz" if packed else "png",
+        "labels": None if drawn.labels is None else "drawn in the mix of the training set",
+        **drawing.record(),
+        **({} if selection is None else {"selection": drawn.record}),
+        "images_sha256": images_digest(drawn.images),
+    }
+    if packed:
+        _write_npz(out, drawn, record)
+    else:
+        with new_folder(out) as folder:
+            _write_pngs(folder, drawn, drawing.num_classes)
+            write_json(folder / RECORD, record)
+    return record
+
+
+def _draw(drawing: Drawing, count: int) -> Drawn:
+    latents, labels = drawing.latents(count), drawing.labels(count)
+    images = np.empty((count, *drawing.image_shape), np.uint8)
+    with progress_bar("exporting", count, " images") as bar:
+        for start in range(0, count, _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            images[rows] = drawing.images(latents[rows], None if labels is None else labels[rows])
+            bar.update(len(images[rows]))
+    return Drawn(images, labels, {})
+
+
+def _write_pngs(folder: pathlib.Path, drawn: Drawn, num_classes: int) -> None:
+    digits, width = max(6, len(str(len(drawn.images) - 1))), len(str(max(num_classes - 1, 0)))
+    with progress_bar("writing", len(drawn.images), " images") as bar:
+        for number, image in enumerate(drawn.images):
+            # Names of one length, so that their order is that of the numbers.
+            label = "" if drawn.labels is None else f"{drawn.labels[number]:0{width}d}"
+            save_png(folder / label / f"{number:0{digits}d}.png", image)
+            bar.update(1)
+
+
+def _write_npz(path: pathlib.Path, drawn: Drawn, record: dict[str, Any]) -> None:
+    arrays = {"images": drawn.images}
+    if drawn.labels is not None:
+        arrays["labels"] = drawn.labels
+    with recorded_file(path, record) as file:
+        np.savez_compressed(file, **arrays)

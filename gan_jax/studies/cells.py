@@ -1,0 +1,220 @@
+"""One group of a study at work: its subset, its GAN, its filters, and the results of its cells."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from gan_jax.config.study_plan import Added, Arm, Group
+from gan_jax.config.study_settings import gan_run_config, recogniser_config
+from gan_jax.data import Dataset
+from gan_jax.data.disk import new_file
+from gan_jax.runtime import workdir as folder
+from gan_jax.runtime.images import image_grid, save_png
+from gan_jax.runtime.logs import read_history
+from gan_jax.sampling.trained import read_gan
+from gan_jax.studies.control import Extra
+from gan_jax.studies.filters import accepted, agreed, calibrated_log_ratio, first_of_each_class
+from gan_jax.studies.generated import Pool, draw_pool
+from gan_jax.studies.subsets import Splits, nested_order
+from gan_jax.training.fit_recogniser import FittedRecogniser, fit_recogniser
+from gan_jax.training.loop import StopSignal
+
+SUBSET = "subset.npz"
+PICTURES = {added: f"{added.value}.png" for added in Added if added is not Added.NONE}
+# Far from the seeds of the arms, so that no filter begins with the weights of what it filters for.
+_FILTER_SEEDS = 100_000
+_PICTURE_ROWS = 4
+
+TrainGAN = Callable[[ConfigDict, pathlib.Path, StopSignal], None]
+
+
+class GroupWork:
+    """What the cells of a group share; each part is made when it is first needed.
+
+    Args:
+        config: of the study.
+        splits: of the study. The test images are for results only.
+        group: which.
+        workdir: the study's folder.
+        train_gan: trains the GAN of a config in a folder, or goes on where it was left.
+        stop: tells the trainings to end.
+    """
+
+    def __init__(
+        self,
+        config: ConfigDict,
+        splits: Splits,
+        group: Group,
+        *,
+        workdir: pathlib.Path,
+        train_gan: TrainGAN,
+        stop: StopSignal,
+    ) -> None:
+        self._config, self._splits, self._group = config, splits, group
+        self._train_gan, self._stop = train_gan, stop
+        self.gan_folder = workdir / folder.GANS / group.name
+
+    @functools.cached_property
+    def subset(self) -> Dataset:
+        """The real images of the group: all that its GAN, filters and arms see."""
+        train, group = self._splits.train, self._group
+        order = nested_order(train.labels, group.seed, balanced=self._config.balanced)
+        rows = order[: group.size]
+        return Dataset(
+            train.name, "train", train.images[rows], None, train.labels[rows], train.class_names
+        )
+
+    @functools.cached_property
+    def pool(self) -> Pool:
+        """The generated images; the GAN is trained first where it is not."""
+        run, subset = self.gan_folder, self.subset
+        run.mkdir(parents=True, exist_ok=True)
+        _write_subset(run / SUBSET, subset, self._splits.num_classes)
+        # A whole path, so that the study may be resumed from another folder.
+        own = gan_run_config(self._config, (run / SUBSET).resolve(), self._group.seed)
+        self._train_gan(own, run, self._stop)
+        return draw_pool(
+            read_gan(run),
+            subset.images,
+            subset.labels,
+            count=_times(self._config.pool_ratio, len(subset)),
+            seed=self._group.seed,
+            batch_size=self._config.evaluation.batch_size,
+        )
+
+    def gan_step_seconds(self) -> list[float]:
+        """Seconds a step of the group's GAN, measured while it trained; without compilation."""
+        rows = read_history(self.gan_folder)
+        rates = [row["time/images_per_second"] for row in rows if "time/images_per_second" in row]
+        return [self._config.gan.batch_size / rate for rate in rates if rate > 0]
+
+    @functools.cached_property
+    def kept_by_agreement(self) -> np.ndarray:
+        """Which images of the pool the filtering recognisers keep, bool [n]."""
+        fits = [
+            self._fit(Arm(classical=True), self.subset, seed=_FILTER_SEEDS * number)
+            for number in range(1, self._config.filters.recognisers + 1)
+        ]
+        probabilities = np.stack([fitted.probabilities(self.pool.images) for fitted in fits])
+        return agreed(probabilities, self.pool.labels, self._config.filters.confidence)
+
+    @functools.cached_property
+    def kept_by_rejection(self) -> np.ndarray:
+        """Which images of the pool discriminator rejection sampling accepts, bool [n]."""
+        pool = self.pool
+        ratio = calibrated_log_ratio(pool.logits, pool.real_logits, pool.logits)
+        return accepted(ratio, pool.labels, self._config.filters.acceptance, self._group.seed)
+
+    def added(self, arm: Arm) -> np.ndarray:
+        """The generated images that an arm adds: indices into the pool, in the subset's mix.
+
+        A filter that keeps too few of a class adds the few.
+        """
+        if arm.added is Added.NONE:
+            return np.zeros(0, int)
+        count = _times(arm.ratio, len(self.subset))
+        if arm.added is Added.GAN:
+            return np.arange(count)
+        kept = self.kept_by_agreement if arm.added is Added.AGREEMENT else self.kept_by_rejection
+        labels = self.pool.labels
+        wanted = np.bincount(labels[:count], minlength=self._splits.num_classes)
+        return first_of_each_class(kept, labels, wanted)
+
+    def run(self, arm: Arm, extra: Extra | None = None) -> dict[str, Any]:
+        """The result of an arm, as JSON has it; `extra` are the steps of the controls.
+
+        'correct' says of each test image whether it was named correctly, packed into hex digits;
+        'seconds' is the time of the training and the test. The rest depends on no clock.
+        """
+        subset, rows = self.subset, self.added(arm)
+        images, labels = subset.images, subset.labels
+        if len(rows):
+            images = np.concatenate([images, self.pool.images[rows]])
+            labels = np.concatenate([labels, self.pool.labels[rows]])
+            self._picture(arm, rows)
+        steps = self._config.recogniser.num_steps
+        if arm.longer:
+            steps += extra.of(classical=arm.classical)
+        start = time.monotonic()
+        train = Dataset("study", "train", images, None, labels.astype(np.int32))
+        fitted = self._fit(arm, train, seed=0, steps=steps, test=self._splits.test)
+        seconds = time.monotonic() - start
+        test = self._splits.test
+        correct = fitted.result.predictions == test.labels
+        return {
+            "size": self._group.size,
+            "seed": self._group.seed,
+            "arm": arm.name,
+            "accuracy": fitted.accuracy,
+            "recall": _recall(correct, test.labels, self._splits.num_classes),
+            "correct": np.packbits(correct).tobytes().hex(),
+            "real_images": len(subset),
+            "generated_images": len(rows),
+            "wanted_images": _times(arm.ratio, len(subset)),
+            "steps": steps,
+            "subset": subset.fingerprint,
+            "seconds": seconds,
+        }
+
+    def _fit(
+        self,
+        arm: Arm,
+        train: Dataset,
+        *,
+        seed: int,
+        steps: int | None = None,
+        test: Dataset | None = None,
+    ) -> FittedRecogniser:
+        """A recogniser; `seed` counts from that of the group."""
+        return fit_recogniser(
+            recogniser_config(self._config, classical=arm.classical),
+            train.images,
+            train.labels,
+            self._splits.num_classes,
+            num_steps=steps or self._config.recogniser.num_steps,
+            seed=self._group.seed + seed,
+            test=test,
+            stop=self._stop,
+        )
+
+    def _picture(self, arm: Arm, rows: np.ndarray) -> None:
+        path = self.gan_folder / folder.SAMPLES / PICTURES[arm.added]
+        if not path.exists():
+            count = _PICTURE_ROWS * len(np.unique(self.subset.labels))
+            shown = rows[:count]
+            save_png(path, image_grid(self.pool.images[shown], columns=count // _PICTURE_ROWS))
+
+
+def _times(ratio: float, count: int) -> int:
+    """How many generated images a ratio asks for."""
+    return round(ratio * count)
+
+
+def _recall(correct: np.ndarray, labels: np.ndarray, num_classes: int) -> list[float | None]:
+    """Share of each class's images that were named correctly; None of a class without images."""
+    shown = np.bincount(labels, minlength=num_classes)
+    found = np.bincount(labels[correct], minlength=num_classes)
+    return [float(f / s) if s else None for f, s in zip(found, shown)]
+
+
+def _write_subset(path: pathlib.Path, subset: Dataset, num_classes: int) -> None:
+    """The subset as both parts of a set: the GAN's run is to see nothing else."""
+    if path.exists():
+        return
+    names = subset.class_names or tuple(str(label) for label in range(num_classes))
+    with new_file(path) as file:
+        np.savez_compressed(
+            file,
+            x_train=subset.images,
+            y_train=subset.labels,
+            x_test=subset.images,
+            y_test=subset.labels,
+            class_names=np.array(names),
+        )

@@ -1,0 +1,268 @@
+"""GAN-train and GAN-test: can generated images stand in for real ones, and are they what they say?
+
+GAN-train is the accuracy on real images of a recogniser that was trained on generated ones;
+GAN-test that on generated images of one that was trained on real ones (Shmelkov et al. 2018, "How
+good is my GAN?", section 3; the first is the classification accuracy score of Ravuri and Vinyals
+2019). Both stand beside the real-data baseline: the same recogniser trained on as many real images
+for as many steps.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gan_jax.config.build import count_steps
+from gan_jax.config.saved import plain
+from gan_jax.data import Dataset
+from gan_jax.data.dataset import check_same_shape, check_test_labels
+from gan_jax.data.disk import open_folder, read_json, write_json
+from gan_jax.errors import InputError
+from gan_jax.judging.protocol import make_protocol
+from gan_jax.reports.class_pictures import NamedRows
+from gan_jax.reports.gan_train_test import write_gan_train_test_report
+from gan_jax.reports.gan_train_test_results import SeedResult, summarise_seeds
+from gan_jax.reports.numbers_first import Tell, expendable, publish, quietly
+from gan_jax.runtime import parallel
+from gan_jax.runtime import workdir as folder
+from gan_jax.runtime.environment import describe_environment
+from gan_jax.runtime.pixels import PREPROCESSING
+from gan_jax.sampling.classes import MOST_ROWS
+from gan_jax.studies.labelled import Experiment, Labelled
+from gan_jax.studies.leakage import check_held_out
+from gan_jax.training.fit_recogniser import fit_recogniser
+from gan_jax.training.loop import StopSignal
+from gan_jax.training.session import say
+
+RESULT = "gan_train_test.json"
+SEEDS = "seeds"
+_SHOWN = 10
+
+
+def run_gan_train_test(
+    experiment: Experiment,
+    out: str | pathlib.Path,
+    *,
+    num_seeds: int = 3,
+    num_images: int = 0,
+    num_steps: int = 0,
+    tell: Tell = quietly,
+) -> dict[str, Any]:
+    """Trains two recognisers a seed, and returns what gan_train_test.json then holds.
+
+    Seeds that are done in `out` are not done again, so that the same command goes on after an
+    interruption, and with more seeds.
+
+    Args:
+        experiment: the images, and the recognisers' config.
+        out: where gan_train_test.json, report.html and a file a seed go.
+        num_seeds: 0, 1, ... up to it; 3 or more for intervals that mean something.
+        num_images: to train on, of either kind; 0 for as many as there are real ones, or generated
+            ones if these are fewer.
+        num_steps: of each training; 0 for as many as the config asks for with so many images.
+        tell: takes what gan_train_test.json holds before the page is made.
+
+    Raises:
+        InputError: numbers out of range, images that do not fit together, a test set that is not
+            held out, or a folder with other results.
+        Interrupted: SIGTERM or Ctrl-C; the seeds that were finished are kept.
+    """
+    if num_seeds < 1 or num_steps < 0:
+        raise InputError(
+            f"--seeds is {num_seeds} and --num_steps {num_steps}: expected 1 or more seeds, and "
+            "steps above 0, or 0 for as many as the config asks for."
+        )
+    train, test = experiment.train, experiment.test
+    _check_real(train, test)
+    count = _count(experiment, num_images)
+    steps = num_steps or count_steps(experiment.config, count)
+    train_images, test_images = (part.take(np.arange(len(part))) for part in (train, test))
+    shared = check_held_out(test_images, train_images, test.name, "the real training images")
+    protocol = _protocol(experiment, count, steps, shared)
+    out = open_folder(out, "--out")
+    results = _finished(out, num_seeds, protocol)
+    parallel.enable_compilation_cache(experiment.config.compilation_cache)
+    left = [seed for seed in range(num_seeds) if seed not in results]
+    started, pictures = time.monotonic(), None
+    with StopSignal() as stop:
+        for done, seed in enumerate(left, start=1):
+            say(f"Seed {seed}: two recognisers of {steps:,} steps on {count:,} images each")
+            generated = experiment.draw(seed, count)
+            pictures = pictures or generated
+            results[seed] = _run_seed(experiment, generated, test_images, seed, steps, stop)
+            write_json(_seed_file(out, seed), {"protocol": protocol, **results[seed].to_dict()})
+            rest = (time.monotonic() - started) / done * (len(left) - done)
+            say(f"Seed {seed} is done" + (f"; about {rest:.0f} s are left" if rest else ""))
+    ordered = [results[seed] for seed in range(num_seeds)]
+    content = summarise_seeds(ordered, experiment.class_names)
+    content["seeds"] = [result.to_dict() for result in ordered]
+    content["notes"] = _notes(experiment, ordered, count, shared)
+    content["protocol"] = protocol | {"seeds": list(range(num_seeds))}
+    page = out / folder.REPORT
+    publish(out / RESULT, content, page, tell=tell)
+    with expendable(page.name):
+        pictures = pictures or experiment.draw(0, count)
+        write_gan_train_test_report(
+            page,
+            content,
+            title=experiment.title,
+            generated=_rows(pictures, experiment.class_names),
+            real=_rows(Labelled(train_images, train.labels), experiment.class_names),
+            environment=describe_environment(),
+        )
+    return content
+
+
+def _run_seed(
+    experiment: Experiment,
+    generated: Labelled,
+    test_images: np.ndarray,
+    seed: int,
+    steps: int,
+    stop: StopSignal,
+) -> SeedResult:
+    """Both trainings of a seed. The real images are a random choice of as many."""
+    train, test, names = experiment.train, experiment.test, experiment.class_names
+    count = len(generated.images)
+    shared = check_held_out(
+        test_images, generated.images, experiment.test.name, "the generated images"
+    )
+    rows = train.draw(count, seed=seed)
+    options = {"num_steps": steps, "seed": seed, "test": test, "stop": stop}
+    on_real = fit_recogniser(
+        experiment.config, train.take(rows), train.labels[rows], len(names), **options
+    )
+    on_generated = fit_recogniser(
+        experiment.config, generated.images, generated.labels, len(names), **options
+    )
+    drawn = Dataset(
+        "generated", "all", generated.images, labels=generated.labels, class_names=names
+    )
+    return SeedResult(
+        seed=seed,
+        baseline=on_real.result.confusion,
+        gan_train=on_generated.result.confusion,
+        gan_test=on_real.recognise(drawn).confusion,
+        shared=shared,
+    )
+
+
+def _check_real(train: Dataset, test: Dataset) -> None:
+    train.require_classes()
+    check_test_labels(test)
+    check_same_shape(train, test, advice="bring them to one shape")
+
+
+def _count(experiment: Experiment, num_images: int) -> int:
+    """How many images to train on, of either kind."""
+    real, available = len(experiment.train), experiment.available
+    most = real if available is None else min(real, available)
+    if not 0 <= num_images <= most:
+        raise InputError(
+            f"--num_samples is {num_images}: the recognisers are trained on as many generated as "
+            f"real images, of which there are {most:,} at most; give 1 to {most}, or 0 for all."
+        )
+    return num_images or most
+
+
+def _protocol(experiment: Experiment, count: int, steps: int, shared: int) -> dict[str, Any]:
+    """What every seed has in common: results of another one do not belong to the same mean."""
+    config = plain(experiment.config)
+    kept = ("model", "optimizer", "augment", "label_smoothing", "ema_half_life", "batch_size")
+    about = {
+        **experiment.protocol,
+        "labelled_by": experiment.labelled_by,
+        "steps": steps,
+        "recogniser": {name: config[name] for name in kept},
+        "train": experiment.train.name,
+        "train_fingerprint": experiment.train.fingerprint,
+        "test_images": len(experiment.test),
+        "test_images_in_train": shared,
+    }
+    return make_protocol(
+        about,
+        seed=about.get("seed"),
+        images=count,
+        preprocessing=PREPROCESSING,
+        reference=experiment.test,
+    )
+
+
+def _seed_file(out: pathlib.Path, seed: int) -> pathlib.Path:
+    return out / SEEDS / f"seed_{seed}.json"
+
+
+def _finished(out: pathlib.Path, num_seeds: int, protocol: dict[str, Any]) -> dict[int, SeedResult]:
+    """The seeds that are done in a folder, by seed; the folder is made.
+
+    Raises:
+        InputError: they are of another experiment.
+    """
+    (out / SEEDS).mkdir(exist_ok=True)
+    found = {}
+    for seed in range(num_seeds):
+        path = _seed_file(out, seed)
+        if not path.exists():
+            continue
+        saved = read_json(path)
+        other = _other(saved.get("protocol", {}), protocol)
+        if other:
+            raise InputError(
+                f"'{out}' holds seed {seed} of another experiment, with another "
+                f"{', '.join(other)}: give another --out, or remove it to begin anew."
+            )
+        found[seed] = SeedResult.from_dict(saved)
+    if found:
+        say(f"Done before, in {out}: seed {', '.join(map(str, found))}")
+    return found
+
+
+def _other(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
+    ignored = {"versions", "gan_jax", "run"}  # the weights have a hash of their own
+    names = sorted((saved.keys() | current.keys()) - ignored)
+    return [name for name in names if saved.get(name) != current.get(name)]
+
+
+def _notes(experiment: Experiment, results: list[SeedResult], count: int, shared: int) -> list[str]:
+    """What a reader must know before believing the numbers."""
+    notes, batch = [], experiment.config.batch_size
+    if len(results) < 3:
+        notes.append(f"{len(results)} seed(s): 3 or more are wanted for an interval; see --seeds.")
+    if count < batch:
+        notes.append(f"{count:,} images are fewer than a batch of {batch}: it repeats them.")
+    missing = np.flatnonzero(sum(result.gan_test for result in results).sum(axis=1) == 0)
+    if len(missing):
+        names = ", ".join(experiment.class_names[label] for label in missing[:10])
+        notes.append(f"no generated image is labelled {names}: what learns from them misses these.")
+    if shared:
+        notes.append(f"{shared:,} test images are also real training images, to the last pixel.")
+    copies = sum(result.shared for result in results)
+    if copies:
+        notes.append(f"{copies:,} generated images, over all seeds, are test images.")
+    return notes
+
+
+def _rows(labelled: Labelled, names: Sequence[str]) -> NamedRows:
+    """A row of images for each of the first classes that there are; white where there are fewer."""
+    present = [int(label) for label in np.unique(labelled.labels)[:MOST_ROWS]]
+    rows = np.full((len(present), _SHOWN, *labelled.images.shape[1:]), 255, np.uint8)
+    for row, label in zip(rows, present, strict=True):
+        images = labelled.images[labelled.labels == label][:_SHOWN]
+        row[: len(images)] = images
+    return NamedRows(tuple(str(names[label]) for label in present), rows)
+
+
+def table_text(content: dict[str, Any]) -> str:
+    """The numbers of gan_train_test.json as text, a line each."""
+    lines = [f"{'':10}  accuracy  95 % interval over seeds  to the baseline  n tested"]
+    for name, entry in content["metrics"].items():
+        ci, gap = entry["ci"], entry.get("difference")
+        between = "" if ci is None else f"{ci[0]:.2%} to {ci[1]:.2%}"
+        beside = "" if gap is None else f"{100 * gap['value']:+.2f} points"
+        lines.append(f"{name:10}  {entry['value']:8.2%}  {between:24}  {beside:15}  {entry['n']}")
+    lines.append(f"labels: {content['protocol']['labelled_by']}")
+    return "\n".join([*lines, *(f"note: {text}" for text in content["notes"])])

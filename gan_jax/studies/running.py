@@ -1,0 +1,310 @@
+"""An augmentation study from config to report: `run_study(config, workdir, ...)`.
+
+A study's folder holds a run of a GAN for each group in gans/, a file for each cell in cells/, what
+the controls take in control.json, and study.json and report.html, which are written anew after each
+group. What is in cells/ is not trained again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+import signal
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from gan_jax.config.build import build_gan, build_recogniser
+from gan_jax.config.saved import plain
+from gan_jax.config.study_plan import Cell, Group, arms_of, cells_of, groups_of, pairs_of
+from gan_jax.config.study_settings import gan_run_config, recogniser_config
+from gan_jax.data.decode import decode_image
+from gan_jax.data.disk import write_json
+from gan_jax.data.schema import Check, read_checked
+from gan_jax.errors import InputError, Interrupted
+from gan_jax.reports.numbers_first import expendable
+from gan_jax.reports.study import Picture, StudyReport, write_study_report
+from gan_jax.reports.study_results import cell_check, study_content
+from gan_jax.reports.study_verdict import verdict
+from gan_jax.runtime import parallel
+from gan_jax.runtime import workdir as folder
+from gan_jax.runtime.environment import describe_environment, library_versions
+from gan_jax.studies.cells import PICTURES, GroupWork, TrainGAN
+from gan_jax.studies.control import Extra, check_plain, extra_steps, from_plain, to_plain
+from gan_jax.studies.subsets import Splits, load_splits
+from gan_jax.training.loop import StopSignal
+from gan_jax.training.session import say
+
+STUDY = "study.json"
+CELLS = "cells"
+CONTROL = "control.json"
+_REMOVE = "remove the file, and the same command makes it again"
+
+
+def run_study(
+    config: ConfigDict, workdir: pathlib.Path, stop: StopSignal, *, train_gan: TrainGAN
+) -> None:
+    """Trains the cells that the folder does not hold yet, and writes what they come to.
+
+    Args:
+        config: from `config.study_config`, checked.
+        workdir: the study's folder.
+        stop: looked at between cells, and by what trains.
+        train_gan: trains the GAN of a config in a folder, or goes on where it was left.
+
+    Raises:
+        InputError: a mistake in the config, the data, or the folder.
+        TrainingDiverged: a loss is not finite.
+        Interrupted: a signal came; the cells that were done are kept.
+    """
+    if parallel.process_count() > 1:
+        raise InputError(
+            "a study runs in one process, and --num_processes is more: leave it and --coordinator "
+            "out."
+        )
+    splits = load_splits(config)
+    _check_trainings(config, splits)
+    folder.open_workdir(workdir, config)
+    (workdir / CELLS).mkdir(exist_ok=True)
+    study = _Study(config, splits, workdir, stop, train_gan)
+    study.run()
+
+
+def _check_trainings(config: ConfigDict, splits: Splits) -> None:
+    """Raises InputError for trainings that cannot be, before the first begins."""
+    shape, classes = splits.train.image_shape, splits.num_classes
+    gan = gan_run_config(config, pathlib.Path("none"), config.seed)
+    build_gan(gan, shape, gan.num_steps, num_classes=classes)
+    parallel.make_plan(config.parallel, gan.batch_size, config.num_devices)
+    for classical in (False, True):
+        own = recogniser_config(config, classical=classical)
+        if classical and build_recogniser(own, classes, 1).augment is None:
+            raise InputError(
+                "config.recogniser.augment changes nothing: it is the classical augmentation that "
+                "generated images are compared with; set config.recogniser.augment.translation, "
+                "shift, rotation or another change above 0."
+            )
+        build_recogniser(own, classes, own.num_steps)
+        parallel.make_plan(config.parallel, own.batch_size, config.num_devices)
+
+
+class _Study:
+    def __init__(
+        self,
+        config: ConfigDict,
+        splits: Splits,
+        workdir: pathlib.Path,
+        stop: StopSignal,
+        train_gan: TrainGAN,
+    ) -> None:
+        self._config, self._splits, self._workdir = config, splits, workdir
+        self._stop, self._train_gan = stop, train_gan
+        self._cells = cells_of(config)
+        self._results: dict[Cell, dict[str, Any]] = {}
+        for cell in self._cells:
+            path = self._path(cell)
+            if path.exists():
+                self._results[cell] = read_checked(path, self._check(cell), _REMOVE)
+
+    def _check(self, cell: Cell) -> Check:
+        return cell_check(
+            cell.group.size,
+            cell.group.seed,
+            cell.arm.name,
+            num_classes=self._splits.num_classes,
+            num_test=len(self._splits.test),
+        )
+
+    def run(self) -> None:
+        config, workdir = self._config, self._workdir
+        left = len(self._cells) - len(self._results)
+        if not left and (workdir / STUDY).exists() and (workdir / folder.REPORT).exists():
+            self._write()  # the config may name fewer cells than it did
+            say(f"{workdir} is finished: nothing to do. See {workdir / folder.REPORT}")
+            return
+        say(
+            f"Study on {self._splits.train}: {len(self._cells)} cells, {left} to do; sizes "
+            f"{', '.join(map(str, config.sizes))}; {config.num_seeds} seeds; "
+            f"{len(self._splits.test):,} real test images"
+        )
+        for group in groups_of(config):
+            own = [cell for cell in self._cells if cell.group == group]
+            if all(cell in self._results for cell in own):
+                continue
+            work = GroupWork(
+                config,
+                self._splits,
+                group,
+                workdir=workdir,
+                train_gan=self._train_gan,
+                stop=self._stop,
+            )
+            for cell in own:
+                if cell not in self._results:
+                    self._do(cell, work)
+            self._write()
+        for sentence in self._write()["verdict"]:
+            say(sentence)
+        say(f"Report: {workdir / folder.REPORT}")
+
+    def _do(self, cell: Cell, work: GroupWork) -> None:
+        if self._stop.number:
+            raise self._interrupted(self._stop.number)
+        extra = self._extra(work) if cell.arm.longer else None
+        start = time.monotonic()
+        try:
+            result = work.run(cell.arm, extra)
+        except Interrupted as error:
+            raise self._interrupted(error.signal_number) from error
+        result["elapsed"] = time.monotonic() - start
+        write_json(self._path(cell), result)
+        self._results[cell] = result
+        say(
+            f"cell {self._cells.index(cell) + 1}/{len(self._cells)}: {cell.group.size:,} images, "
+            f"seed {cell.group.seed}, {cell.arm.name}: {result['accuracy']:.2%}; "
+            f"ETA {_duration(self._seconds_left())}"
+        )
+
+    def _interrupted(self, number: int) -> Interrupted:
+        return Interrupted(
+            f"{signal.Signals(number).name}: stopped with {len(self._results)} of "
+            f"{len(self._cells)} cells done; the same command goes on from there.",
+            number,
+        )
+
+    def _seconds_left(self) -> float:
+        """Each cell as long as the others of its arm took: the first that needs a GAN trains it."""
+        took: dict[str, list[float]] = {}
+        for cell, row in self._results.items():
+            took.setdefault(cell.arm.name, []).append(row["elapsed"])
+        means = {name: float(np.mean(seconds)) for name, seconds in took.items()}
+        usual = float(np.mean(list(means.values())))
+        left = [cell for cell in self._cells if cell not in self._results]
+        return sum(means.get(cell.arm.name, usual) for cell in left)
+
+    def _extra(self, work: GroupWork) -> Extra:
+        """What the controls take: settled once, when the first of them comes, and written down."""
+        known = self._known_extra()
+        if known is not None:
+            return known
+        seconds = {
+            classical: [
+                row["seconds"] / row["steps"]
+                for cell, row in self._results.items()
+                if cell.arm.classical == classical and not cell.arm.longer
+            ]
+            for classical in (False, True)
+        }
+        extra = extra_steps(self._config, work.gan_step_seconds(), seconds[False], seconds[True])
+        write_json(self._workdir / CONTROL, to_plain(extra))
+        return extra
+
+    def _path(self, cell: Cell) -> pathlib.Path:
+        return self._workdir / CELLS / f"{cell.name}.json"
+
+    def _write(self) -> dict[str, Any]:
+        """study.json and the report of the cells that are done; the content of the former."""
+        config, workdir = self._config, self._workdir
+        content = study_content(
+            [self._results[cell] for cell in self._cells if cell in self._results],
+            sizes=tuple(config.sizes),
+            arms=arms_of(config),
+            pairs=pairs_of(config),
+            num_cells=len(self._cells),
+            protocol=self._protocol(),
+        )
+        content = {"verdict": verdict(content)} | content
+        write_json(workdir / STUDY, content)
+        train, test = self._splits.train, self._splits.test
+        names = train.class_names or test.class_names
+        page = workdir / folder.REPORT
+        page.unlink(missing_ok=True)  # it is of fewer cells
+        with expendable(page.name):
+            write_study_report(
+                page,
+                StudyReport(
+                    title=f"Do generated images help recognition? {train.name}",
+                    content=content,
+                    class_names=names or tuple(map(str, range(self._splits.num_classes))),
+                    pictures=_pictures(workdir, groups_of(config), config.seed),
+                    times=self._times(),
+                    config=plain(config),
+                    environment=describe_environment(),
+                ),
+            )
+        return content
+
+    def _known_extra(self) -> Extra | None:
+        """What the controls take, if it was settled."""
+        path = self._workdir / CONTROL
+        return from_plain(read_checked(path, check_plain, _REMOVE)) if path.exists() else None
+
+    def _protocol(self) -> dict[str, Any]:
+        config, splits = self._config, self._splits
+        extra = self._known_extra()
+        control: dict[str, Any] = {}
+        if extra is not None:
+            control = {
+                "control_steps_real": config.recogniser.num_steps + extra.plain,
+                "control_steps_classical": config.recogniser.num_steps + extra.classical,
+                "control_steps_given_by": "measured times" if extra.measured else "the config",
+                "control_held_by_limit": extra.asked != (extra.plain, extra.classical),
+            }
+        return (
+            {
+                "dataset": splits.train.name,
+                "train_images": len(splits.train),
+                "test_images": len(splits.test),
+                "classes": splits.num_classes,
+                "left_out_as_in_test": splits.dropped,
+                "train_fingerprint": splits.train.fingerprint,
+                "test_fingerprint": splits.test.fingerprint,
+                "sizes": list(config.sizes),
+                "seeds": [
+                    group.seed for group in groups_of(config) if group.size == config.sizes[0]
+                ],
+                "balanced": config.balanced,
+                "recogniser_steps": config.recogniser.num_steps,
+                "recogniser_batch_size": config.recogniser.batch_size,
+                "gan": f"{config.gan.model.name}, {config.gan.model.conditional}",
+                "gan_steps": config.gan.num_steps,
+                "gan_batch_size": config.gan.batch_size,
+                "pool_ratio": config.pool_ratio,
+                "filters": plain(config.filters),
+                "selection": "none: last steps, and settings fixed before the study",
+            }
+            | control
+            | {"versions": library_versions()}
+        )
+
+    def _times(self) -> dict[str, str]:
+        rows = list(self._results.values())
+        times = {
+            "all cells, with GANs and filters": _duration(sum(row["elapsed"] for row in rows)),
+            "recognisers of all arms": _duration(sum(row["seconds"] for row in rows)),
+        }
+        extra = self._known_extra()
+        if extra is not None:
+            for name, seconds in extra.measured.items():
+                times[f"{name.replace('_', ' ')}, median"] = f"{1000 * seconds:.1f} ms"
+            times["steps that the GAN's time would buy"] = " and ".join(map(str, extra.asked))
+        return times
+
+
+def _duration(seconds: float) -> str:
+    return str(datetime.timedelta(seconds=round(seconds)))
+
+
+def _pictures(workdir: pathlib.Path, groups: Sequence[Group], seed: int) -> list[Picture]:
+    """Of the first seed of each size, those that are there."""
+    found = []
+    for group in groups:
+        for added, name in PICTURES.items():
+            path = workdir / folder.GANS / group.name / folder.SAMPLES / name
+            if group.seed == seed and path.exists():
+                caption = f"{group.size:,} real images: {added.value}"
+                found.append(Picture(caption, decode_image(path)))
+    return found

@@ -1,1 +1,0 @@
-"""The augmentation study: does adding generated images to few real ones help recognition?"""

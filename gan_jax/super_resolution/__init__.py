@@ -1,1 +1,0 @@
-"""Super-resolution: an image-conditioned GAN that enlarges, against what is easier."""

@@ -1,1 +1,0 @@
-"""Textures: judged by statistics, and drawn at any size."""

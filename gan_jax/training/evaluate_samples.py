@@ -1,0 +1,251 @@
+"""Judges anybody's samples against anybody's reference: images on either side, or statistics."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import gan_jax
+from gan_jax.data import Dataset, read_images
+from gan_jax.data.array_files import ArrayFile
+from gan_jax.data.disk import open_folder, path_of, read_json
+from gan_jax.data.progress import progress_bar
+from gan_jax.errors import InputError
+from gan_jax.extractors.choice import open_extractors
+from gan_jax.extractors.identity import refuse_selector
+from gan_jax.judging.judge import make_judge
+from gan_jax.judging.statistics import (
+    Origin,
+    Statistics,
+    load_statistics,
+    open_statistics,
+    save_statistics,
+)
+from gan_jax.judging.suite import check_families
+from gan_jax.metrics import Moments, frechet_distance_from_moments
+from gan_jax.reports.numbers_first import Tell, no_empty_folder, publish, quietly
+from gan_jax.runtime import workdir as folder
+from gan_jax.sampling.selection import selecting_recogniser
+from gan_jax.training.evaluate_gan import write_results
+
+_USUAL_RESIZE = "crop_area"
+
+
+def evaluate_samples(
+    samples: str,
+    reference: str,
+    extractors: str,
+    out: str | pathlib.Path,
+    *,
+    reference_split: str = "test",
+    divide: bool = False,
+    training: str = "",
+    families: Sequence[str] | None = None,
+    resize: str = "",
+    image_size: tuple[int, int] | None = None,
+    batch_size: int = 500,
+    cache: str = "",
+    statistics: str = "",
+    announce: Callable[[str], None] = lambda line: None,
+    tell: Tell = quietly,
+) -> dict[str, Any]:
+    """Judges anybody's samples, and returns what eval.json then holds.
+
+    Args:
+        samples: a folder of images, an npz or npy file, a folder of idx files, a set's name, or an
+            npz file of statistics ('mu' and 'sigma'), which allow a Frechet distance only.
+        reference: likewise, of real images.
+        extractors: see `extractors.choice`; several with commas, the first for the headline.
+        out: where eval.json and report.html go.
+        reference_split: 'train', 'test' or 'all' of a reference that has parts of its own; one that
+            has none is taken whole.
+        divide: whether it is divided nevertheless, as a run divides its data set.
+        training: images the generator was trained on, to find copies among; '' if not known. Its
+            training part, or all of it where it has no parts; of a reference that is divided and is
+            the training set too, the other part.
+        families: of metrics, see `gan_jax.judging.suite`; None for all that can be computed.
+        resize: how to bring images to the extractor's size (a name of the data options); '' refuses
+            other sizes.
+        image_size: (height, width) to bring them to in place of the extractor's size; by cropping
+            and averaging if `resize` does not say how.
+        batch_size: images a call.
+        cache: folder for statistics of references; '' for none.
+        statistics: file to write the reference's statistics to; '' for none.
+        announce: told, before any work, which images are the reference and the training images.
+        tell: takes what eval.json holds before the page is made.
+
+    Raises:
+        InputError: images, a reference or a pack that cannot be read or do not fit together, or
+            places that cannot be written to.
+    """
+    check_families(families or ())
+    part = {"split": reference_split, "divide": divide}
+    if image_size is not None:
+        resize = resize or _USUAL_RESIZE
+    if _is_statistics(reference) or _is_statistics(samples):
+        return _compare_statistics(
+            samples,
+            reference,
+            extractors,
+            out,
+            part=part,
+            batch_size=batch_size,
+            announce=announce,
+            tell=tell,
+        )
+    head = extractors.split(",")[0]  # the others take the size that it takes
+    options = _size_options(head, resize, image_size)
+    real = read_images(reference, **part, **options)
+    if resize:
+        options = resizing_options(open_extractors(head, real)[0], resize) | options
+        real = read_images(reference, **part, **options)
+    announce(f"reference: {real.described}")
+    opened = open_extractors(extractors, real)
+    judged = read_images(samples, split="all", **options)
+    known = None
+    if training:
+        other_part = divide and training == reference
+        known = read_images(training, split="train", divide=other_part, **options)
+        announce(f"training: {known.described}")
+    for extractor in opened:
+        extractor.check_shape(judged.image_shape)
+    refuse_selector(selecting_recogniser(samples), opened)
+    out = open_folder(out, "--out")
+    if statistics:
+        open_statistics(statistics)
+    images = judged.take(np.arange(len(judged)))
+    with no_empty_folder(out), progress_bar("features", 0, " images") as bar:
+        done = _counting(bar)
+        judges = [
+            make_judge(extractor, real, batch_size=batch_size, cache=cache, progress=done)
+            for extractor in opened
+        ]
+        judgements = [
+            judge.judge(images, families=families, training=known, complete=True)
+            for judge in judges
+        ]
+    write_results(
+        out,
+        images=images,
+        judge=judges[0],
+        judgements=judgements,
+        protocol=_protocol(judged, resize),
+        title=f"{judged.name} against {real.name}",
+        train=known,
+        config={},
+        history=[],
+        tell=tell,
+    )
+    if statistics:
+        judge = judges[0]
+        save_statistics(
+            statistics, Moments.of(judge.features.semantic), judge.origin, seed=judge.seed
+        )
+    return read_json(out / folder.EVALUATION)
+
+
+def _protocol(judged: Dataset, resize: str) -> dict[str, Any]:
+    return {
+        "samples": judged.name,
+        "samples_fingerprint": judged.fingerprint,
+        "resize": resize or "none",
+    }
+
+
+def _size_options(head: str, resize: str, image_size: tuple[int, int] | None) -> dict[str, Any]:
+    """Data options that bring images to a size that is known before they are read.
+
+    A set of mixed sizes cannot be read without one.
+    """
+    if image_size is None and resize:
+        with contextlib.suppress(InputError):  # a control, which takes the reference's size
+            shape = open_extractors(head, None)[0].image_shape
+            image_size = None if shape is None else shape[:2]
+    return {} if image_size is None else {"image_size": image_size, "resize": resize}
+
+
+def resizing_options(extractor: Any, resize: str) -> dict[str, Any]:
+    """Data options that bring images to the extractor's size; one without a size resizes itself."""
+    if extractor.image_shape is None:
+        return {}
+    height, width, channels = extractor.image_shape
+    return {"image_size": (height, width), "resize": resize, "channels": channels}
+
+
+def _counting(bar: Any) -> Any:
+    """Progress of one extractor's call after another on one bar."""
+
+    def progress(done: int) -> None:
+        bar.n = done
+        bar.refresh()
+
+    return progress
+
+
+def _is_statistics(path: str) -> bool:
+    """Whether this is an npz file with 'mu' and 'sigma', which images are not stored under."""
+    file = path_of(path)
+    if file.suffix.lower() != ".npz" or not file.is_file():
+        return False
+    return {"mu", "sigma"} <= set(ArrayFile(file).keys)
+
+
+def _compare_statistics(
+    samples: str,
+    reference: str,
+    extractors: str,
+    out: str | pathlib.Path,
+    *,
+    part: dict[str, Any],
+    batch_size: int,
+    announce: Callable[[str], None],
+    tell: Tell,
+) -> dict[str, Any]:
+    """The Frechet distance where one side, or both, are statistics."""
+    real_images = None if _is_statistics(reference) else read_images(reference, **part)
+    if real_images is not None:
+        announce(f"reference: {real_images.described}")
+    if "," in extractors:
+        raise InputError(
+            f"--extractor={extractors}: statistics are of one extractor; give the one of theirs."
+        )
+    extractor = open_extractors(extractors, real_images)[0]
+    out = open_folder(out, "--out")
+    record = extractor.record
+    expected = Origin(extractor.digest, record["layers"]["semantic"], record["preprocessing"])
+
+    def side(path: str, images: Dataset | None) -> Statistics:
+        if images is None:
+            return load_statistics(path, expected=expected)
+        extractor.check_shape(images.image_shape)
+        pixels = images.take(np.arange(len(images)))
+        features = extractor.features(pixels, batch_size=batch_size).semantic
+        origin = Origin(
+            expected.extractor, expected.layer, expected.preprocessing, images.fingerprint
+        )
+        return Statistics(Moments.of(features), len(features), 0, origin, gan_jax.__version__)
+
+    fake_images = None if _is_statistics(samples) else read_images(samples, split="all")
+    real, fake = side(reference, real_images), side(samples, fake_images)
+    value = frechet_distance_from_moments(real.moments, fake.moments)
+    entry = {"value": value, "n": fake.n, "n_real": real.n}
+    protocol = {
+        "extractor": extractor.stamp,
+        "extractor_sha256": extractor.digest,
+        "extractor_accuracy": record["accuracy"],
+        "layers": record["layers"],
+        "preprocessing": record["preprocessing"],
+        "reference": reference,
+        "reference_split": "statistics" if real_images is None else real_images.split,
+        "reference_fingerprint": real.origin.reference,
+        "reference_images": real.n,
+        "samples": samples,
+        "gan_jax": gan_jax.__version__,
+    }
+    content = {"metrics": {"fd_all": entry}, "protocol": protocol}
+    publish(out / folder.EVALUATION, content, tell=tell)
+    return content

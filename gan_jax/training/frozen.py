@@ -1,0 +1,183 @@
+"""The frozen recognisers in a GAN's loop: from a config to losses, and never the judge.
+
+A generator that is trained on what a judge sees makes the judge's numbers better, whatever its
+images are like. So the recogniser of a loss and the judge must be two networks: not one pack, not
+copies of one, and not two trainings of one config, which give the same weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from gan_jax.data import Dataset
+from gan_jax.data.disk import write_json
+from gan_jax.data.schema import map_of, read_checked
+from gan_jax.errors import InputError
+from gan_jax.extractors.identity import Identity, check_identity, refuse_judge
+from gan_jax.extractors.pack import Extractor, load_pack
+from gan_jax.runtime import workdir as folder
+from gan_jax.runtime.parallel import is_main_process
+from gan_jax.steps.generator_losses import FeatureMatching, FrozenFeatures, Perceptual
+from gan_jax.steps.state import GAN
+
+RECORD = "frozen.json"
+_LOSSES = {"feature_matching": FeatureMatching, "super_resolution.perceptual": Perceptual}
+
+
+def sections_of(config: ConfigDict) -> dict[str, ConfigDict]:
+    """The sections of the frozen recognisers that a config has a loss on, by dotted name.
+
+    Raises:
+        InputError: a weight below 0.
+    """
+    found = {"feature_matching": config.feature_matching}
+    if config.super_resolution.factor:
+        found["super_resolution.perceptual"] = config.super_resolution.perceptual
+    for name, section in found.items():
+        if not section.weight >= 0:
+            raise InputError(f"config.{name}.weight is {section.weight}; expected 0 or more.")
+    return {name: part for name, part in found.items() if part.pack and part.weight}
+
+
+def check_alone(config: ConfigDict) -> None:
+    """Raises InputError for what is not trained with several seeds or a sweep at once."""
+    if config.super_resolution.factor:
+        what = f"config.super_resolution.factor is {config.super_resolution.factor}"
+    elif sections_of(config):
+        what = f"config.feature_matching.pack is '{config.feature_matching.pack}'"
+    else:
+        return
+    raise InputError(
+        f"{what}, which several seeds or a sweep in one program cannot do yet: train one GAN at a "
+        "time (config.num_seeds=1 and no config.sweep)."
+    )
+
+
+def check_frozen(config: ConfigDict, train: Dataset, judge: Any) -> None:
+    """What can be known of the frozen recognisers before any training.
+
+    Args:
+        config: of a GAN.
+        train: its training images.
+        judge: an extractor, or None if there is none yet.
+
+    Raises:
+        InputError: a pack that is not there and has no config to make it, or does not fit the
+            images; a layer that it has not; or one that is the judge.
+    """
+    for name, section in sections_of(config).items():
+        if section.train and not _is_there(section):
+            if pathlib.Path(section.pack).name != folder.PACK:
+                raise InputError(
+                    f"config.{name}.pack is '{section.pack}': a pack that is to be trained lies in "
+                    f"its run's folder under the name '{folder.PACK}'."
+                )
+            identity = Identity.planned(section)
+        else:
+            identity = Identity.of(_open(name, section, train), section.pack)
+        refuse_judge(f"config.{name}.pack", identity, _judge_of(config, judge))
+
+
+def with_frozen_losses(
+    gan: GAN,
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    train: Dataset,
+    judge: Any,
+    train_recogniser: Callable[[ConfigDict, pathlib.Path], None],
+) -> GAN:
+    """The GAN with the losses on its frozen recognisers, which are trained first where need be.
+
+    Which they are is kept in the run's folder, so that a run goes on with the same ones only.
+
+    Args:
+        gan: without these losses.
+        config: of the run.
+        workdir: its folder.
+        train: its training images.
+        judge: an extractor or None.
+        train_recogniser: trains a CNN config in a folder, whose pack is then there.
+
+    Raises:
+        InputError: see `check_frozen`; or another pack than the run was begun with.
+    """
+    sections = sections_of(config)
+    if not sections:
+        return gan
+    losses, identities = [], {}
+    for name, section in sections.items():
+        if section.train and not _is_there(section):
+            train_recogniser(section.train, pathlib.Path(section.pack).expanduser().parent)
+        extractor = _open(name, section, train)
+        identity = identities[name] = Identity.of(extractor, section.pack)
+        refuse_judge(f"config.{name}.pack", identity, _judge_of(config, judge))
+        features = FrozenFeatures.of(extractor, section.layer)
+        losses.append(_LOSSES[name](features, float(section.weight)))
+    _keep(workdir, identities)
+    return dataclasses.replace(gan, generator_losses=(*gan.generator_losses, *losses))
+
+
+def in_the_loop(workdir: pathlib.Path) -> dict[str, Any]:
+    """For a protocol: {'in_the_loop': stamps by section} of a run; {} if there are none."""
+    found = _read(workdir)
+    return {"in_the_loop": {name: one.stamp for name, one in found.items()}} if found else {}
+
+
+def refuse_judges(workdir: pathlib.Path, extractors: Iterable[Any]) -> None:
+    """Raises InputError if one of the extractors was in the loop of the run in this folder."""
+    found = _read(workdir)
+    for extractor in extractors:
+        judge = Identity.of(extractor)
+        for name, identity in found.items():
+            refuse_judge(f"config.{name}.pack of the run", identity, judge)
+
+
+def _judge_of(config: ConfigDict, judge: Any) -> Identity | None:
+    if judge is not None:
+        return Identity.of(judge, config.judge.pack)
+    return Identity.planned(config.judge) if config.judge.pack else None
+
+
+def _is_there(section: ConfigDict) -> bool:
+    return pathlib.Path(section.pack).expanduser().exists()
+
+
+def _open(name: str, section: ConfigDict, train: Dataset) -> Extractor:
+    """The pack of a section, if it fits the images."""
+    extractor = load_pack(section.pack)
+    try:
+        extractor.check_shape(train.image_shape)
+        FrozenFeatures.of(extractor, section.layer)
+    except InputError as error:
+        raise InputError(f"config.{name}: {error}") from error
+    return extractor
+
+
+def _keep(workdir: pathlib.Path, identities: dict[str, Identity]) -> None:
+    for name, known in _read(workdir).items():
+        now = identities.get(name)
+        if now is not None and now.digest != known.digest:
+            raise InputError(
+                f"config.{name}.pack was {known.stamp} when the run in '{workdir}' was begun, and "
+                f"is now {now.stamp}: give back the pack that it was, or another --workdir."
+            )
+    if is_main_process():
+        record = {
+            name: {"stamp": one.stamp, "digest": one.digest, "training": one.training}
+            for name, one in identities.items()
+        }
+        write_json(workdir / RECORD, record)
+
+
+def _read(workdir: pathlib.Path) -> dict[str, Identity]:
+    path = pathlib.Path(workdir) / RECORD
+    if not path.exists():
+        return {}
+    advice = "put a copy of it back, or begin anew in another folder"
+    content = read_checked(path, map_of(check_identity, most=100), advice)
+    return {name: Identity(**entry) for name, entry in content.items()}
