@@ -15,7 +15,7 @@ from gan_jax.data.disk import open_regular, read_json
 from gan_jax.data.opening import PICTURE_FORMATS, open_picture
 from gan_jax.errors import InputError, printable
 
-_PACKAGE = pathlib.Path(machine.__file__).parent
+_PACKAGE = pathlib.Path(machine.__file__).parents[1]
 
 EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
 %%BoundingBox: 0 0 8 8
