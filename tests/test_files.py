@@ -62,7 +62,7 @@ def test_a_folder_is_whole_or_the_old_one(tmp_path):
 
 _WRITER = """
 import pathlib, sys, time
-from gan_jax import files
+from gan_jax.data import disk as files
 where = pathlib.Path(sys.argv[1])
 with files.new_folder(where / "set") as made, files.new_file(where / "one.npz") as file:
     (made / "0.png").write_text("half")

@@ -102,7 +102,7 @@ def test_samples_are_not_judged_where_nothing_can_be_kept(
 
 _CUT = """
 import os, signal, sys
-from gan_jax import files
+from gan_jax.data import disk as files
 from gan_jax.sampling import place, samples
 from gan_jax.sampling.generation import Source
 from tests.test_export import _trained

@@ -11,10 +11,10 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from gan_jax import run as training
 from gan_jax.errors import Interrupted, ModeCollapse, TrainingDiverged
 from gan_jax.reports.stopped import write_stopped_report
 from gan_jax.runtime.images import save_png
+from gan_jax.training import gan as training
 from tests import runs
 
 
