@@ -128,8 +128,8 @@ def test_ticks_of_steps_are_whole_numbers():
 @pytest.mark.parametrize(
     ("blocks", "status", "left", "message"),
     [
-        (20, 0, ["eval.json"], "report.html: this could not be made (File too large)."),
-        (0, 2, [], "eval.json' cannot be written: File too large."),
+        (20, 0, ["eval.json"], "report.html: this could not be made (File too large ("),
+        (0, 2, [], "eval.json' cannot be written: File too large ("),
     ],
 )
 def test_a_full_disk_costs_a_page_or_a_file_and_no_table(

@@ -11,10 +11,11 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
+from gan_jax import run as training
 from gan_jax.errors import Interrupted, ModeCollapse, TrainingDiverged
 from gan_jax.reports.stopped import write_stopped_report
 from gan_jax.runtime.images import save_png
-from gan_jax.training import gan as training
+from gan_jax.training import gan
 from tests import runs
 
 
@@ -148,16 +149,16 @@ def test_what_ends_a_run_is_never_hidden(tmp_path, caplog, monkeypatch, error):
     """A divergence leaves a page too; where it cannot be written, that is only warned of."""
     (tmp_path / "run").mkdir()
     if error:
-        monkeypatch.setattr(training, "write_stopped_report", Mock(side_effect=error))
+        monkeypatch.setattr(gan, "write_stopped_report", Mock(side_effect=error))
     with pytest.raises(TrainingDiverged, match="learning rate"):
-        with training._reported_if_stopped(tmp_path / "run", runs.tiny_config(""), "made", 60):
+        with gan._reported_if_stopped(tmp_path / "run", runs.tiny_config(""), "made", 60):
             raise TrainingDiverged("Try another learning rate.")
     assert (tmp_path / "run" / "report.html").exists() == (error is None)
-    assert ("The report cannot be written" in caplog.text) == (error is not None)
+    assert ("report.html: this could not be made" in caplog.text) == (error is not None)
 
 
 def test_other_ends_leave_no_page(tmp_path):
     with pytest.raises(Interrupted):
-        with training._reported_if_stopped(tmp_path, runs.tiny_config(""), "made", 60):
+        with gan._reported_if_stopped(tmp_path, runs.tiny_config(""), "made", 60):
             raise Interrupted("SIGTERM: stopped and saved", 15)
     assert not list(tmp_path.iterdir())
