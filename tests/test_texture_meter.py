@@ -15,6 +15,7 @@ from gan_jax.judging.textures.suite import judge_textures
 from gan_jax.metrics.texture.headline import HEADLINE
 from gan_jax.runtime import workdir
 from gan_jax.runtime.checkpoint import Checkpoints
+from gan_jax.training import evaluate_gan as evaluate_gan_module
 from tests.runs import history
 
 
@@ -85,7 +86,7 @@ def no_report(monkeypatch):
     def evaluate_gan(out, **_):
         write_json(out / workdir.EVALUATION, {"metrics": {}, "protocol": {}})
 
-    monkeypatch.setattr(training.evaluation, "evaluate_gan", evaluate_gan)
+    monkeypatch.setattr(evaluate_gan_module, "evaluate_gan", evaluate_gan)
 
 
 @pytest.mark.usefixtures("quickly_compiled", "no_report")
