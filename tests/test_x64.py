@@ -1,9 +1,7 @@
 """JAX_ENABLE_X64 changes no dtype of a state, and a run under it resumes, exports and is judged."""
 
 import functools
-import json
-import subprocess
-import sys
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +10,13 @@ import pytest
 
 from gan_jax.config import cnn_config, gan_config
 from gan_jax.config.build import build_gan, build_recogniser, gan_step_function
+from gan_jax.run import run
+from gan_jax.sampling.generation import Source
+from gan_jax.sampling.samples import export_samples
 from gan_jax.steps import cnn_update
 from gan_jax.steps.state import create_cnn_state, create_gan_state
-from tests.test_runs import ROOT, environment
+from gan_jax.training.evaluate_gan import evaluate_run
+from tests import runs
 
 _SETTINGS = {
     "plain": {},
@@ -96,31 +98,18 @@ def test_a_recognisers_step_keeps_them_too():
 
 
 def test_a_run_resumes_exports_and_is_judged_under_it(tiny_run, tmp_path):
-    """One that is begun without it goes on with it, and the other way round."""
-    settings = environment(tmp_path) | {"JAX_PLATFORMS": "cpu"}
-    run = ["--workdir", "run", "--config.judge.pack", str(tiny_run[1])]
-
-    def call(script, *flags, x64):
-        found = subprocess.run(
-            [sys.executable, str(ROOT / script), *flags],
-            cwd=tmp_path,
-            env=settings | {"JAX_ENABLE_X64": str(int(x64))},
-            capture_output=True,
-            text=True,
-        )
-        assert found.returncode == 0, found.stderr
-        return found.stdout
-
-    train = ["--config", str(ROOT / "configs/smoke.py"), *run]
-    call("train.py", *train, "--config.num_steps=20", x64=False)
-    assert "Resuming" in call("train.py", *train, "--config.num_steps=40", x64=True)
-    call("eval.py", "--workdir", "run", "--out", "judged", x64=True)
-    call("eval.py", "--workdir", "run", "--export=8", "--out", "a.npz", x64=True)
-    call("eval.py", "--workdir", "run", "--export=8", "--out", "b.npz", x64=False)
+    """One that was begun without it goes on with it, and the other way round."""
+    place, pack = tmp_path / "run", tiny_run[1]
+    shutil.copytree(tiny_run[0], place)
+    with jax.enable_x64(True):
+        run(runs.tiny_config(pack, num_steps=60), place)
+        judged = evaluate_run(place, out=tmp_path / "judged")["metrics"]
+        export_samples(Source(place), 8, tmp_path / "a.npz")
+    assert judged["fd_semantic"]["value"] == pytest.approx(
+        runs.evaluation(place)["metrics"]["fd_semantic"]["value"], rel=1e-3
+    )
+    export_samples(Source(place), 8, tmp_path / "b.npz")
     one, other = (np.load(tmp_path / name)["images"].astype(int) for name in ("a.npz", "b.npz"))
     assert np.abs(one - other).max() <= 1
-    own, judged = (
-        json.loads((tmp_path / place / "eval.json").read_text())["metrics"]["fd_semantic"]["value"]
-        for place in ("run", "judged")
-    )
-    assert judged == pytest.approx(own, rel=1e-3)
+    run(runs.tiny_config(pack, num_steps=80), place)
+    assert runs.final_state(place)[0] == 80
