@@ -21,6 +21,17 @@ if "xla_force_host_platform_device_count=8" not in os.environ.get("XLA_FLAGS", "
 
 import pytest  # noqa: E402 (after the environment is set)
 
+# Whole runs of the rarer kinds, half a minute and more: pytest -m slow.
+_SLOW_FIXTURES = {"enlarging", "studies", "pair"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Marks the tests of such a run before slow ones are left out."""
+    for item in items:
+        if _SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
