@@ -140,3 +140,10 @@ def test_a_column_without_spread_does_not_decide():
 @pytest.mark.parametrize(("count", "rounded"), [(7, 7), (99, 99), (391, 400), (12_340, 13_000)])
 def test_a_number_of_images_is_rounded_up(count, rounded):
     assert round_up(count) == rounded
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 0, 1], [0, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1]])
+def test_a_missing_class_is_not_found_among_too_few_images(labels):
+    values = np.random.default_rng(0).normal(size=(len(labels), 3))
+    with np.errstate(all="raise", under="ignore"):
+        assert finds_missing_class(View.of(values), np.array(labels), 100) is False

@@ -298,13 +298,16 @@ def _finds(draw: Draw) -> bool:
 
     The threshold is that of the permutations of the first draw; those of the others are alike.
     """
-    threshold, missed = 0.0, 0
+    threshold, missed = None, 0
     for number in range(_DRAWS):
         real, other = draw(number)
+        if len(other.values) < 2:  # nothing is left without the class
+            missed += 1
+            continue
         gram = pooled_gram(real.pooled(other), gamma=1.0)
-        permutations = 0 if number else _PERMUTATIONS
+        permutations = _PERMUTATIONS if threshold is None else 0
         values = permuted_distances(gram, len(real.values), num_permutations=permutations)
-        if not number:
+        if threshold is None:
             threshold = float(np.quantile(values[1:], 1 - LEVEL))
         missed += bool(values[0] <= threshold)
     return missed <= (1 - _FOUND) * _DRAWS + 1e-9
