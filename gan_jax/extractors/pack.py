@@ -50,7 +50,7 @@ from gan_jax.extractors.record import (
     tensor_shapes,
 )
 from gan_jax.models.cnn import CNN
-from gan_jax.runtime.parallel import map_batches
+from gan_jax.runtime.parallel import is_main_process, map_batches
 from gan_jax.runtime.pixels import PREPROCESSING, to_float
 
 _WEIGHTS = "weights.safetensors"
@@ -273,7 +273,8 @@ def save_pack(
 ) -> Extractor:
     """Writes a pack, with a golden vector of its own features, and returns it.
 
-    The folder appears whole or not at all, and replaces a pack that is there.
+    The folder appears whole or not at all, and replaces a pack that is there. All processes of a
+    run call it together, as they share the work of the gate; the first one writes.
 
     Args:
         folder: of the pack alone; its parents are made.
@@ -303,6 +304,8 @@ def save_pack(
         extractor, record=record, digest=digest, training_keys=training_keys
     )
     verdict = gate(extractor)
+    if not is_main_process():
+        return extractor
     with new_folder(folder) as made:
         weights = {name: np.ascontiguousarray(value) for name, value in flat.items()}
         write_bytes(made / _WEIGHTS, save(weights), sync=False)

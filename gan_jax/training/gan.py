@@ -350,17 +350,16 @@ def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopS
         versions=library_versions(),
     )
     record["layer_statistics"] = layer_statistics(assemble(variables, record), test)
+    extractor = save_pack(
+        workdir / folder.PACK,
+        variables,
+        record,
+        training_keys=None if train.images is None else train.content_keys,
+        gate=functools.partial(brief_gate, held_out=test),
+    )
     if parallel.is_main_process():
         if warning := low_rank_warning(record["layer_statistics"]):
             _log.warning(warning)
-        keys = None if train.images is None else train.content_keys
-        extractor = save_pack(
-            workdir / folder.PACK,
-            variables,
-            record,
-            training_keys=keys,
-            gate=functools.partial(brief_gate, held_out=test),
-        )
         say(f"Gate of {extractor.stamp}: {extractor.gate}")
         evaluation.write_recogniser_results(
             workdir,
