@@ -8,7 +8,7 @@ import jax
 import pytest
 
 from gan_jax.config import cnn_config, gan_config, study_config
-from gan_jax.config.saved import differences, plain, portable
+from gan_jax.config.saved import differences, plain, portable, with_defaults
 from gan_jax.errors import InputError
 from gan_jax.runtime import parallel
 from gan_jax.runtime.workdir import read_config, restore_config
@@ -133,3 +133,16 @@ def test_a_config_file_of_another_shape(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(InputError, match="config"):
         read_config(tmp_path)
+
+
+def test_what_is_the_machines_does_not_keep_a_run_from_going_on():
+    """In the config of a recogniser within it either."""
+    config = gan_config()
+    config.super_resolution.perceptual.train = cnn_config()
+    saved = with_defaults(plain(config))
+    config.num_devices = config.super_resolution.perceptual.train.num_devices = 1
+    assert differences(saved, plain(config)) == []
+    config.super_resolution.perceptual.train.seed = 1
+    assert differences(saved, plain(config)) == [
+        "config.super_resolution.perceptual.train.seed was 0 and is now 1"
+    ]

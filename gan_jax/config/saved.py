@@ -204,7 +204,7 @@ def differences(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
 
     def compare(old: Any, new: Any, path: str) -> None:
         if isinstance(old, dict) and isinstance(new, dict):
-            for name in sorted(old.keys() | new.keys()):
+            for name in sorted((old.keys() | new.keys()) - set(MACHINE)):
                 compare(old.get(name), new.get(name), f"{path}.{name}")
         elif old != new:
             found.append(f"{path} was {old!r} and is now {new!r}")
