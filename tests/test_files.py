@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all; the lock on a run's folder."""
 
+import json
 import os
 import pathlib
 import signal
@@ -143,4 +144,17 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="--workdir '.*' cannot be written"):
         with held(pathlib.Path(tmp_path / "file" / "run")):
+            pass
+
+
+def test_a_holder_of_the_same_number_on_another_host_is_waited_for(tmp_path):
+    def waiting(name):
+        raise LookupError(name)
+
+    with held(tmp_path):
+        with pytest.raises(InputError, match="is this run's own folder"):
+            with held(tmp_path, waiting=waiting):
+                pass
+        (tmp_path / ".lock").write_text(json.dumps({"process": os.getpid(), "host": "elsewhere"}))
+        with pytest.raises(LookupError), held(tmp_path, waiting=waiting):
             pass

@@ -63,7 +63,7 @@ def open_folder(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
         raise InputError(f"{flag} '{folder}' cannot be written: it is a file, not a folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _clear_leftovers(folder)
+        clear_leftovers(folder)
         with _temporary(folder / "probe", "xb") as file:
             os.unlink(file.name)
     except OSError as error:
@@ -88,7 +88,7 @@ def open_file(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
 
 def in_words(error: OSError) -> str:
     """What an error of the disk says, with its file where it names one, in one line."""
-    reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
+    reason = error.strerror or _first_line(error)
     name = error.filename
     if isinstance(name, bytes):
         name = os.fsdecode(name)
@@ -127,7 +127,7 @@ def new_folder(path: pathlib.Path, *, sync: bool = True) -> Iterator[pathlib.Pat
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    _clear_leftovers(path.parent)
+    clear_leftovers(path.parent)
     made = _hidden(path)
     made.mkdir()
     descriptor = os.open(made, os.O_RDONLY)
@@ -220,9 +220,9 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
     return content
 
 
-def _clear_leftovers(folder: pathlib.Path) -> None:
-    """Removes what killed writers left in a folder; nothing that is still being written."""
-    for path in folder.glob(f".*{_ENDING}"):
+def clear_leftovers(*folders: pathlib.Path) -> None:
+    """Removes what killed writers left in folders; nothing that is still being written."""
+    for path in (path for folder in folders for path in folder.glob(f".*{_ENDING}")):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError:
@@ -235,13 +235,6 @@ def _clear_leftovers(folder: pathlib.Path) -> None:
                     path.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
-
-
-def clear_leftovers(*folders: pathlib.Path) -> None:
-    """Removes what killed writers left in folders; nothing that is still being written."""
-    for folder in folders:
-        if folder.is_dir():
-            _clear_leftovers(folder)
 
 
 @contextlib.contextmanager

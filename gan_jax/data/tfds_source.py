@@ -9,7 +9,6 @@ import dataclasses
 import difflib
 import functools
 import importlib.util
-import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from gan_jax.data.content import bytes_key
 from gan_jax.data.crops import Part, Photographs, crop_dataset
 from gan_jax.data.dataset import Dataset
+from gan_jax.data.disk import path_of
 from gan_jax.data.opening import open_picture
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import Preprocess, convert_channels
@@ -275,7 +275,7 @@ def _prepared_builder(name: str, options: SourceOptions) -> Any:
             ) from error
     random_access = set(tfds.core.file_adapters.FileFormat.with_random_access())
     if not builder.info.available_file_formats() & random_access:
-        root = str(pathlib.Path(data_dir or "~/tensorflow_datasets").expanduser())
+        root = str(path_of(data_dir or "~/tensorflow_datasets"))
         raise InputError(
             f"TFDS set '{name}' is prepared in {builder.data_dir} as "
             f"{builder.info.file_format.value}, which has no random access. Give another folder as "

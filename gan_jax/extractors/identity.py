@@ -8,13 +8,13 @@ and not two trainings of one config, which give the same weights.
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Iterable
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from gan_jax.config.saved import checked, differences, plain, portable, with_defaults
+from gan_jax.data.disk import path_of
 from gan_jax.data.schema import fields, text
 from gan_jax.errors import InputError
 
@@ -96,4 +96,4 @@ def refuse_judge(name: str, identity: Identity, judge: Identity | None) -> None:
 
 
 def _resolved(pack: str) -> str:
-    return str(pathlib.Path(pack).expanduser().resolve()) if pack else ""
+    return str(path_of(pack).resolve()) if pack else ""

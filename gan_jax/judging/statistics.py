@@ -130,7 +130,7 @@ def load_statistics(
         InputError: no such file, a damaged or changed one, one without the two keys, arrays that
             are no mean and covariance, another d, or another origin than `expected`.
     """
-    path = pathlib.Path(path).expanduser()
+    path = path_of(path)
     arrays = _read(path)
     mean, covariance = _checked_moments(arrays, path, num_features)
     if "sha256" in arrays and _text(arrays, "sha256") != _content_hash(arrays):
@@ -163,8 +163,8 @@ def cached_moments(
 
     The file's name is a SHA-256 over extractor, layer, preprocessing, reference, n and seed. A file
     that is damaged, or not of what its name says, is computed anew with a warning, and a folder
-    that cannot be written is warned of. Several processes must all call it; either all of them
-    compute or none.
+    that cannot be written is warned of. All processes call it together: either all
+    compute, or none does.
 
     Args:
         folder: made if it is not there.
@@ -206,7 +206,7 @@ def cache_path(
     """Where `cached_moments` keeps these."""
     told = dataclasses.asdict(origin) | {"n": int(n), "seed": int(seed)}
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    return pathlib.Path(folder).expanduser() / f"{key}.npz"
+    return path_of(folder) / f"{key}.npz"
 
 
 def _from_cache(path: pathlib.Path, origin: Origin, n: int, seed: int) -> Moments | None:

@@ -42,7 +42,7 @@ def held(folder: pathlib.Path, *, waiting: Callable[[str], None] | None = None) 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         while (descriptor := _locked(folder)) is None:
-            if _self()["process"] == _content(folder).get("process") and waiting is not None:
+            if waiting is not None and _is_own(folder):
                 raise InputError(f"'{folder}' is this run's own folder: give another one.")
             if waiting is None:
                 raise InputError(
@@ -107,6 +107,11 @@ def _self() -> dict[str, object]:
         "since": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": " ".join(sys.argv)[:300],
     }
+
+
+def _is_own(folder: pathlib.Path) -> bool:
+    own, holder = _self(), _content(folder)
+    return all(own[name] == holder.get(name) for name in ("process", "host"))
 
 
 def _content(folder: pathlib.Path) -> dict[str, object]:

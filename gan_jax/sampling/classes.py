@@ -108,7 +108,7 @@ def _counts(gan: GAN, train: Dataset) -> np.ndarray:
 
 
 def _shown(gan: GAN, train: Dataset) -> np.ndarray:
-    """The first classes of which there are training images; of others nothing was learned."""
+    """The first classes that have training images; the GAN has learned nothing of the others."""
     return np.flatnonzero(_counts(gan, train))[:MOST_ROWS]
 
 

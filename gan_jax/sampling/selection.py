@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gan_jax.data.disk import path_of
 from gan_jax.data.schema import fields, or_null, read_checked
 from gan_jax.errors import InputError
 from gan_jax.extractors.identity import Identity, check_identity
@@ -148,7 +149,7 @@ def selecting_recogniser(samples: str | pathlib.Path) -> Identity | None:
     Raises:
         InputError: a record that cannot be read or is damaged.
     """
-    path = pathlib.Path(samples).expanduser()
+    path = path_of(samples)
     record = path / RECORD if path.is_dir() else path.with_suffix(".json")
     if path.suffix == ".json" or not record.is_file():
         return None

@@ -15,7 +15,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from gan_jax.data import Dataset
-from gan_jax.data.disk import write_json
+from gan_jax.data.disk import path_of, write_json
 from gan_jax.data.schema import map_of, read_checked
 from gan_jax.errors import InputError
 from gan_jax.extractors.identity import Identity, check_identity, refuse_judge
@@ -112,7 +112,7 @@ def with_frozen_losses(
     losses, identities = [], {}
     for name, section in sections.items():
         if section.train and not _is_there(section):
-            train_recogniser(section.train, pathlib.Path(section.pack).expanduser().parent)
+            train_recogniser(section.train, path_of(section.pack).parent)
         extractor = _open(name, section, train)
         identity = identities[name] = Identity.of(extractor, section.pack)
         refuse_judge(f"config.{name}.pack", identity, _judge_of(config, judge))
@@ -144,7 +144,7 @@ def _judge_of(config: ConfigDict, judge: Any) -> Identity | None:
 
 
 def _is_there(section: ConfigDict) -> bool:
-    return pathlib.Path(section.pack).expanduser().exists()
+    return path_of(section.pack).exists()
 
 
 def _open(name: str, section: ConfigDict, train: Dataset) -> Extractor:

@@ -19,7 +19,7 @@ from gan_jax.config.members import has_members
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset, load
 from gan_jax.data.dataset import check_same_shape, check_test_labels
-from gan_jax.data.disk import read_json
+from gan_jax.data.disk import path_of, read_json
 from gan_jax.errors import InputError, TrainingDiverged
 from gan_jax.extractors.channels import reading_channels
 from gan_jax.extractors.pack import Extractor, assemble, load_pack, make_record, save_pack
@@ -77,8 +77,7 @@ def train_gan(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSignal) 
     step_function = gan_step_function(config.updates)
     extractor = _check_judge(config, train)
     check_frozen(config, train, extractor)
-    folder.open_workdir(workdir, config, write=parallel.is_main_process())
-    folder.check_data(workdir, train, test, write=parallel.is_main_process())
+    _open(workdir, config, train, test)
     if _is_finished(workdir, num_steps):
         return
     judge = _obtain_judge(config, extractor, test, stop)
@@ -177,8 +176,7 @@ def _train_members(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSig
     num_steps = count_steps(config, len(train))
     crew = make_crew(config, train, num_steps)
     extractor = _check_judge(config, train)
-    folder.open_workdir(workdir, config, write=parallel.is_main_process())
-    folder.check_data(workdir, train, test, write=parallel.is_main_process())
+    _open(workdir, config, train, test)
     if _is_finished(workdir, num_steps):
         return
     judge = _obtain_judge(config, extractor, test, stop)
@@ -189,6 +187,13 @@ def _train_members(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopSig
             tell=lambda content: say(members_table(content)),
         )  # fmt: skip
     _say_where(workdir)
+
+
+def _open(workdir: pathlib.Path, config: ConfigDict, train: Dataset, test: Dataset) -> None:
+    """Raises InputError if the folder holds a run of another config or of other images."""
+    first = parallel.is_main_process()
+    folder.open_workdir(workdir, config, write=first)
+    folder.check_data(workdir, train, test, write=first)
 
 
 def _say_where(workdir: pathlib.Path) -> None:
@@ -236,7 +241,7 @@ def _check_judge(config: ConfigDict, train: Dataset) -> Extractor | None:
     """
     if not config.judge.pack:
         return None
-    pack = pathlib.Path(config.judge.pack).expanduser()
+    pack = path_of(config.judge.pack)
     if config.judge.train and not pack.exists():
         if pack.name != folder.PACK:
             raise InputError(
@@ -261,7 +266,7 @@ def _obtain_judge(
         )
         return None
     if extractor is None:
-        pack = pathlib.Path(config.judge.pack).expanduser()
+        pack = path_of(config.judge.pack)
         say(f"The judge is trained first: there is no pack in {pack} yet.")
         _train_shared_recogniser(config.judge.train, pack.parent, stop)
         extractor = reading_channels(load_pack(pack), reference)
@@ -309,8 +314,7 @@ def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: loop.StopS
     num_steps = count_steps(config, len(train))
     recogniser = build_recogniser(config, num_classes, num_steps)
     _check_layers(config)
-    folder.open_workdir(workdir, config, write=parallel.is_main_process())
-    folder.check_data(workdir, train, test, write=parallel.is_main_process())
+    _open(workdir, config, train, test)
     if (workdir / folder.PACK).exists() and _is_finished(workdir, num_steps):
         return
     say(f"Training the recogniser '{config.name}' on {train} for {num_steps:,} steps in {workdir}")

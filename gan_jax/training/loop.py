@@ -228,7 +228,7 @@ def fit(
         """Saves a good state before an error in reading, judging or writing ends the run."""
         try:
             yield
-        except (TrainingDiverged, Interrupted):
+        except TrainingDiverged:
             raise
         except Exception as error:
             if parallel.process_count() > 1:  # the others are not here to save with

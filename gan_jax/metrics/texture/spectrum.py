@@ -68,7 +68,7 @@ class _Bins:
 
     @classmethod
     def of(cls, numbers: np.ndarray, frequencies: np.ndarray, weights: np.ndarray) -> _Bins:
-        """Bins of which numbers[k] >= 0 takes frequencies[k]; it is in none if numbers[k] < 0."""
+        """Puts frequencies[k] into bin numbers[k], and into none if that number is below 0."""
         order = np.argsort(numbers, kind="stable")[np.count_nonzero(numbers < 0) :]
         present, starts = np.unique(numbers[order], return_index=True)
         return cls(present, frequencies[order], weights[order], starts)
