@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.test_runs import ROOT, environment
+from tests.whole.test_runs import ROOT, environment
 
 
 def eval_py(folder, *flags):

@@ -1,0 +1,155 @@
+"""Runs that are struck at a chosen system call, and go on to the same end.
+
+A small library in C, loaded before all others, kills the process at its n-th call that writes
+below the run's folder, or makes that call fail. `GAN_JAX_FAULTS` is the number of strikes of each
+kind and run; a few are made without it.
+"""
+
+import errno
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests import runs
+from tests.whole.test_runs import ROOT, environment
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        sys.platform != "linux" or shutil.which("cc") is None, reason="needs Linux and cc"
+    ),
+]
+
+_STRIKES = int(os.environ.get("GAN_JAX_FAULTS", 2))
+_ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EDQUOT)
+_SECONDS = 300  # after which a process counts as stuck
+_SMALL = [
+    f"--config={ROOT}/configs/smoke.py",
+    "--config.num_steps=40",
+    "--config.evaluation.every=20",
+    "--config.evaluation.num_samples=40",
+    "--config.judge.train.num_steps=20",
+    "--config.judge.train.checkpoint.every=10",
+]
+_KINDS = {
+    "gan": [*_SMALL, "--config.judge.pack=judge/pack"],
+    "sweep": [*_SMALL, "--config.judge.pack=judge/pack", "--config.num_seeds=2"],
+    "super_resolution": [
+        *_SMALL,
+        "--config.judge.pack=judge/pack",
+        "--config.super_resolution.factor=2",
+        "--config.super_resolution.warm_up_steps=20",
+        "--config.model.discriminator_norm=none",
+    ],
+}
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    place = tmp_path_factory.mktemp("faults") / "faults.so"
+    source = pathlib.Path(__file__).with_name("faults.c")
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-O1", "-o", str(place), str(source), "-ldl"], check=True
+    )
+    return place
+
+
+class Runner:
+    """Trains one kind of run in a folder of its own, with and without strikes."""
+
+    def __init__(self, kind, library, place):
+        self.kind, self._library, self.place = kind, library, place
+        self.whole = place / "whole"
+        self.calls = self.train(self.whole)[1]
+        self.expected = _end(self.whole)
+
+    def train(self, home, at=0, error=0, more=0):
+        """(process, number of calls) of one start; strikes at call `at`."""
+        home.mkdir(exist_ok=True)
+        count = self.place / "count"
+        count.unlink(missing_ok=True)
+        settings = environment(self.place) | {
+            "JAX_PLATFORMS": "cpu",
+            "LD_PRELOAD": str(self._library),
+            "FAULT_BELOW": str(home),
+            "FAULT_AT": str(at),
+            "FAULT_ERRNO": str(error),
+            "FAULT_MORE": str(more),
+            "FAULT_COUNT": str(count),
+        }
+        found = subprocess.run(
+            [sys.executable, str(ROOT / "train.py"), *_KINDS[self.kind], "--workdir=run"],
+            cwd=home,
+            env=settings,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+        )
+        return found, int(count.read_text()) if count.exists() else 0
+
+    def finish(self, home):
+        """Starts it until it ends, and compares the end with that of a run without strikes."""
+        found = self.train(home)[0]
+        assert found.returncode == 0, found.stderr
+        assert _end(home) == self.expected
+        left = [
+            str(p.relative_to(home))
+            for p in home.rglob("*")
+            if p.name.endswith((".new", ".tmp", ".lock"))
+        ]
+        assert left == []
+
+
+def _end(home):
+    """What must be equal: the newest states, the logs and the numbers of a run and its judge."""
+    found = {}
+    for place in (home / "run", home / "judge"):
+        steps = sorted(int(p.name) for p in (place / "checkpoints").iterdir() if p.name.isdigit())
+        check = json.loads((place / "checkpoints" / str(steps[-1]) / "check/metadata").read_text())
+        found[place.name] = (steps, check["crc32"], runs.history(place))
+        content = json.loads((place / "eval.json").read_text())
+        found[place.name] += (json.dumps(content.get("metrics", content.get("settings"))),)
+        assert (place / "report.html").stat().st_size > 1000
+    for path in sorted((home / "run").glob("members/*/metrics.jsonl")):
+        found[path.parent.name] = runs.history(path.parent)
+    return found
+
+
+@pytest.fixture(scope="module", params=_KINDS)
+def runner(request, library, tmp_path_factory):
+    return Runner(request.param, library, tmp_path_factory.mktemp(request.param))
+
+
+def _calls(runner, salt):
+    rng = random.Random(f"{runner.kind} {salt}")
+    return [rng.randint(1, runner.calls) for _ in range(_STRIKES)]
+
+
+def test_killed_at_a_call(runner):
+    for at in _calls(runner, "kill"):
+        home = runner.place / f"killed-{at}"
+        found = runner.train(home, at)[0]
+        assert found.returncode == -9, (at, found.stderr)
+        runner.finish(home)
+        shutil.rmtree(home)
+
+
+def test_a_call_fails(runner):
+    for index, at in enumerate(_calls(runner, "error")):
+        error = _ERRORS[index % len(_ERRORS)]
+        home = runner.place / f"failed-{at}"
+        found = runner.train(home, at, error, more=index % 3 * 3)[0]
+        where = f"call {at}, {errno.errorcode[error]}: {found.stderr}"
+        assert found.returncode in (0, 2), where
+        assert "Traceback" not in found.stderr, where
+        if found.returncode == 2:
+            errors = [line for line in found.stderr.splitlines() if line.startswith("Error: ")]
+            assert len(errors) == 1 and found.stderr.splitlines()[-1] == errors[0], where
+        runner.finish(home)
+        shutil.rmtree(home)
