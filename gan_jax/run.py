@@ -10,11 +10,13 @@ from gan_jax.config.checks import check_config
 from gan_jax.config.saved import plain
 from gan_jax.data.disk import path_of
 from gan_jax.runtime import parallel
+from gan_jax.runtime.logs import say
+from gan_jax.runtime.signals import StopSignal
 from gan_jax.runtime.workdir import held_by_all
 from gan_jax.studies.running import run_study
-from gan_jax.training import loop, own_data
-from gan_jax.training.gan import train_gan, train_recogniser
-from gan_jax.training.session import say
+from gan_jax.training import own_data
+from gan_jax.training.gan import train_gan
+from gan_jax.training.recogniser import train_recogniser
 
 
 def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
@@ -39,7 +41,7 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
     check_config(config)
     parallel.check_same(plain(config), "config")
     parallel.enable_compilation_cache(config.compilation_cache)
-    with loop.StopSignal() as stop, held_by_all(workdir):
+    with StopSignal() as stop, held_by_all(workdir):
         if chosen:
             say(chosen)
         if config.kind == "study":

@@ -16,9 +16,16 @@ import tqdm
 
 from gan_jax.data.disk import new_file
 from gan_jax.errors import InputError
+from gan_jax.runtime import parallel
 from gan_jax.runtime.images import displayable, png_bytes
 
 _HISTORY = "metrics.jsonl"
+
+
+def say(text: str) -> None:
+    """Prints a line, once for all processes."""
+    if parallel.is_main_process():
+        print(text, flush=True)
 
 
 class RunLogger:

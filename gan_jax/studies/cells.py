@@ -18,13 +18,13 @@ from gan_jax.data.disk import new_file
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.images import image_grid, save_png
 from gan_jax.runtime.logs import read_history
+from gan_jax.runtime.signals import StopSignal
 from gan_jax.sampling.trained import read_gan
 from gan_jax.studies.control import Extra
 from gan_jax.studies.filters import accepted, agreed, calibrated_log_ratio, first_of_each_class
 from gan_jax.studies.generated import Pool, draw_pool
 from gan_jax.studies.subsets import Splits, nested_order
 from gan_jax.training.fit_recogniser import FittedRecogniser, fit_recogniser
-from gan_jax.training.loop import StopSignal
 
 SUBSET = "subset.npz"
 PICTURES = {added: f"{added.value}.png" for added in Added if added is not Added.NONE}

@@ -30,13 +30,13 @@ from gan_jax.reports.numbers_first import Tell, expendable, publish, quietly
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment
+from gan_jax.runtime.logs import say
 from gan_jax.runtime.pixels import PREPROCESSING
+from gan_jax.runtime.signals import StopSignal
 from gan_jax.sampling.classes import MOST_ROWS
 from gan_jax.studies.labelled import Experiment, Labelled
 from gan_jax.studies.leakage import check_held_out
 from gan_jax.training.fit_recogniser import fit_recogniser
-from gan_jax.training.loop import StopSignal
-from gan_jax.training.session import say
 
 RESULT = "gan_train_test.json"
 SEEDS = "seeds"

@@ -32,11 +32,11 @@ from gan_jax.reports.study_verdict import verdict
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment, library_versions
+from gan_jax.runtime.logs import say
+from gan_jax.runtime.signals import StopSignal
 from gan_jax.studies.cells import PICTURES, GroupWork, TrainGAN
 from gan_jax.studies.control import Extra, check_plain, extra_steps, from_plain, to_plain
 from gan_jax.studies.subsets import Splits, load_splits
-from gan_jax.training.loop import StopSignal
-from gan_jax.training.session import say
 
 STUDY = "study.json"
 CELLS = "cells"

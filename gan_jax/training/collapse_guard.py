@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gan_jax.errors import ModeCollapse
@@ -11,13 +13,15 @@ from gan_jax.judging.collapse_meter import (
     Collapse,
     CollapseMeter,
     CollapseRule,
-    Reading,
     make_meter,
 )
+from gan_jax.judging.collapse_meter import Reading as MeterReading
 from gan_jax.judging.judge import Judge
 from gan_jax.runtime import parallel
 from gan_jax.runtime.checkpoint import Checkpoints
+from gan_jax.runtime.workdir import CHECKPOINTS
 from gan_jax.training.rollback import RollBack, Rollbacks
+from gan_jax.training.task import Reading
 
 _log = logging.getLogger(__name__)
 _ADVICE = (
@@ -27,52 +31,11 @@ _ADVICE = (
 )
 
 
-class CollapseWatch:
-    """The readings of one GAN, and whether they tell of a collapse.
-
-    Args:
-        meter: may be shared by several GANs of one judge.
-        rule: what counts as a collapse.
-        num_steps: of the whole run.
-    """
-
-    def __init__(self, meter: CollapseMeter, rule: CollapseRule, num_steps: int) -> None:
-        self._meter, self._rule, self._num_steps = meter, rule, num_steps
-        self._readings: list[Reading] = []
-
-    def resume(self, step: int, history: list[dict]) -> None:
-        """Begins at `step` with the readings of the log's rows up to there."""
-        found = [self._meter.from_scalars(row["step"], row) for row in history]
-        self._readings = [reading for reading in found if reading and reading.step <= step]
-
-    def read(self, step: int, features: Any) -> dict[str, float]:
-        """Takes the reading of generated images; returns its numbers for the log.
-
-        'eval/collapsed' is not among them where the meter has too few images to judge.
-
-        Args:
-            step: steps trained.
-            features: with `semantic` [n, d] and `probabilities` [n, k].
-        """
-        reading = self._meter.read(step, features.semantic, features.probabilities)
-        self._readings.append(reading)
-        if not self._meter.can_judge:
-            return reading.scalars()
-        return reading.scalars() | {"eval/collapsed": float(self.collapse() is not None)}
-
-    def collapse(self) -> Collapse | None:
-        """What the readings so far show."""
-        return self._rule.find(self._readings, num_steps=self._num_steps)
-
-
-def make_watches(
-    settings: dict[str, Any], judge: Judge, count: int, *, num_samples: int, num_steps: int
-) -> list[CollapseWatch]:
-    """Watches of `count` GANs over one meter; the arguments are those of `CollapseGuard`.
+def make_collapse_meter(judge: Judge, num_samples: int) -> CollapseMeter:
+    """The meter of a judge's real images, for `num_samples` generated ones at each evaluation.
 
     Logs a warning if there are too few images for the meter to judge by.
     """
-    limits = {name: v for name, v in settings.items() if name not in ("action", "rollbacks")}
     meter = make_meter(judge.features.semantic, judge.reference_counts, num_images=num_samples)
     if not meter.can_judge:
         _log.warning(
@@ -87,79 +50,100 @@ def make_watches(
             LEAST_IMAGES,
             2 * LEAST_IMAGES,
         )
-    return [CollapseWatch(meter, CollapseRule(**limits), num_steps) for _ in range(count)]
+    return meter
 
 
 class CollapseGuard:
-    """Takes a reading at each evaluation and says what is to be done.
+    """An evaluator that reads the collapse meter, and says what is to be done.
 
     Args:
         settings: `config.collapse` as plain data.
-        judge: gives the real images' features.
-        num_samples: generated images of an evaluation.
+        meter: may be shared by several GANs of one judge.
+        features: of (step, state), the judge's features of what is drawn: `semantic` [n, d] and
+            `probabilities` [n, k].
         num_steps: of the whole run.
+        workdir: the run's folder, for its checkpoints and rollbacks; None for a member of a sweep,
+            for which a collapse is only a warning.
+        name: whose collapse it is.
     """
 
     def __init__(
-        self, settings: dict[str, Any], judge: Judge, *, num_samples: int, num_steps: int
+        self,
+        settings: Mapping[str, Any],
+        meter: CollapseMeter,
+        features: Callable[[int, Any], Any],
+        *,
+        num_steps: int,
+        workdir: pathlib.Path | None,
+        name: str = "the generator",
     ) -> None:
-        self._action, self._max_rollbacks = settings["action"], settings["rollbacks"]
-        self._num_steps = num_steps
-        (self._watch,) = make_watches(
-            settings, judge, 1, num_samples=num_samples, num_steps=num_steps
-        )
+        limits = {k: v for k, v in settings.items() if k not in ("action", "rollbacks")}
+        self._rule, self._meter, self._features = CollapseRule(**limits), meter, features
+        self._action, self._most_rollbacks = settings["action"], settings["rollbacks"]
+        self._num_steps, self._workdir, self._name = num_steps, workdir, name
+        self._readings: list[MeterReading] = []
         self._warned = False
 
-    def resume(self, step: int, history: list[dict]) -> None:
-        """Begins at `step` with the readings of the log's rows up to there."""
-        self._watch.resume(step, history)
+    def resume(self, step: int, history: list[dict]) -> Exception | None:
+        """Takes the readings of the log up to `step`; returns what the run ends with at once."""
+        found = [self._meter.from_scalars(row["step"], row) for row in history]
+        self._readings = [reading for reading in found if reading and reading.step <= step]
         self._warned = False
+        return self._consequence(step)
 
-    def read(self, step: int, features: Any) -> dict[str, float]:
-        """As `CollapseWatch.read`."""
-        return self._watch.read(step, features)
+    def __call__(self, step: int, state: Any) -> Reading:
+        """The meter's numbers; without 'eval/collapsed' where it has too few images to judge."""
+        features = self._features(step, state)
+        reading = self._meter.read(step, features.semantic, features.probabilities)
+        self._readings.append(reading)
+        numbers = reading.scalars()
+        if self._meter.can_judge:
+            numbers["eval/collapsed"] = float(self._collapse() is not None)
+        return Reading(numbers, end=self._consequence(step))
 
-    def check(
-        self, step: int, checkpoints: Checkpoints, rollbacks: Rollbacks
-    ) -> ModeCollapse | RollBack | None:
-        """What the run is to end or go back with after the last reading; None to go on.
+    def _collapse(self) -> Collapse | None:
+        return self._rule.find(self._readings, num_steps=self._num_steps)
 
-        All processes call it together. A collapse that changes nothing is logged as a warning, once
-        until it is over.
+    def _consequence(self, step: int) -> ModeCollapse | RollBack | None:
+        """What the run ends or goes back with after the last reading; None to go on.
+
+        A collapse that changes nothing is logged as a warning, once until it is over.
         """
-        collapse = self._watch.collapse()
+        collapse = self._collapse()
         if not parallel.any_process(collapse is not None):
             self._warned = False
             return None
         found = "; ".join(collapse.findings) if collapse else "seen by another process"
         since = collapse.since if collapse else step
-        checkpoints.wait()
-        best = checkpoints.best_step(before=since)
-        if self._action == "rollback" and best is not None:
-            if rollbacks.count < self._max_rollbacks:
-                return RollBack(step, best, found)
-        message = f"the generator has collapsed, from step {since:,} to {step:,}: {found}."
+        message = f"{self._name} has collapsed, from step {since:,} to {step:,}: {found}."
+        if self._workdir is None:
+            return self._warn(message)
+        with Checkpoints(self._workdir / CHECKPOINTS, read_only=True) as checkpoints:
+            best = checkpoints.best_step(before=since)
+        rollbacks = Rollbacks(self._workdir).count
+        if self._action == "rollback" and best is not None and rollbacks < self._most_rollbacks:
+            return RollBack(step, best, found)
+        message = f"{message} {_described(best, rollbacks)}"
         if self._action in ("stop", "rollback") and step < self._num_steps:
             return ModeCollapse(
-                f"{message} {self._describe(best, rollbacks)} The state was saved. {_ADVICE}; "
-                "or config.collapse.action='warn' to go on with this one."
+                f"{message} The state was saved. {_ADVICE}; or config.collapse.action='warn' to go "
+                "on with this one."
             )
-        if not self._warned:
-            _log.warning("%s %s %s.", _capital(message), self._describe(best, rollbacks), _ADVICE)
-        self._warned = True
-        return None
+        return self._warn(f"{message} {_ADVICE}.")
 
-    def _describe(self, best: int | None, rollbacks: Rollbacks) -> str:
+    def _warn(self, message: str) -> None:
+        if not self._warned:
+            _log.warning("%s", message[:1].upper() + message[1:])
+        self._warned = True
+
+
+def _described(best: int | None, rollbacks: int) -> str:
+    text = "There is no checkpoint from before."
+    if best is not None:
         text = (
             f"The best checkpoint from before is that of step {best:,} (eval.py "
             f"--checkpoint={best})."
-            if best is not None
-            else "There is no checkpoint from before."
         )
-        if rollbacks.count:
-            text += f" The run had gone back {rollbacks.count} time(s) already."
-        return text
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    if rollbacks:
+        text += f" The run had gone back {rollbacks} time(s) already."
+    return text

@@ -25,10 +25,11 @@ from gan_jax.extractors.common import checked_images, shape_text
 from gan_jax.judging.classification import Recognition, class_logits, recognise
 from gan_jax.runtime import parallel
 from gan_jax.runtime.feed import batch_of_rows, make_host_feed
-from gan_jax.runtime.logs import ProgressLine, RunLogger
+from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps import cnn_update
 from gan_jax.steps.state import CNNState, Recogniser, create_cnn_state
-from gan_jax.training import loop
+from gan_jax.training.loop import fit
+from gan_jax.training.task import Schedule, Task
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ def fit_recogniser(
     num_steps: int,
     seed: int,
     test: Dataset | None = None,
-    stop: loop.StopSignal | None = None,
+    stop: StopSignal | None = None,
 ) -> FittedRecogniser:
     """Trains a recogniser on these images for so many steps.
 
@@ -119,27 +120,21 @@ def fit_recogniser(
     plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
     recogniser = build_recogniser(config, num_classes, num_steps)
     key = jax.random.key(seed)
+    task = Task(
+        state=lambda: parallel.replicate(_initial(recogniser, shape)(key), plan),
+        inputs=lambda rollbacks: parallel.replicate(key, plan),
+        feed=make_host_feed(
+            Dataset("arrays", "train", images, labels=labels),
+            plan,
+            batch_size=config.batch_size,
+            steps_per_call=config.steps_per_call,
+            seed=seed,
+        ),
+        program=_compiled(recogniser, plan),
+        schedule=Schedule(num_steps, config.batch_size),
+    )
     try:
-        state = loop.fit(
-            parallel.replicate(_initial(recogniser, shape)(key), plan),
-            parallel.replicate(key, plan),
-            start=0,
-            schedule=loop.Schedule(num_steps, config.batch_size, 0, 0, 0),
-            compiled=_compiled(recogniser, plan),
-            feed=make_host_feed(
-                Dataset("arrays", "train", images, labels=labels),
-                plan,
-                batch_size=config.batch_size,
-                steps_per_call=config.steps_per_call,
-                seed=seed,
-            ),
-            checkpoints=_NoCheckpoints(),
-            logger=RunLogger("", enabled=False),
-            progress=ProgressLine(num_steps, enabled=False),
-            stop=stop or loop.StopSignal(),
-            evaluate=lambda step, state: loop.Evaluation({}),
-            watch=loop.Stopwatch(),
-        )
+        state = fit(task, stop or StopSignal())
     except Interrupted as error:
         raise Interrupted(
             f"Stopped in the training of a recogniser (seed {seed}, {num_steps:,} steps), which "
@@ -167,24 +162,6 @@ def _compiled(recogniser: Recogniser, plan: parallel.Plan) -> Callable[..., Any]
 @functools.lru_cache(maxsize=16)
 def _initial(recogniser: Recogniser, shape: tuple[int, int, int]) -> Callable[[Any], CNNState]:
     return jax.jit(lambda key: create_cnn_state(recogniser, key, shape))
-
-
-class _NoCheckpoints:
-    """Stands in for a run's checkpoints where nothing is kept."""
-
-    def save(self, step: int, state: Any, *, score: float | None, notes: dict[str, Any]) -> None:
-        """Keeps nothing."""
-
-    def notes(self, step: int) -> dict[str, Any]:
-        """None are there."""
-        return {}
-
-    def wait(self) -> None:
-        """There is nothing to wait for."""
-
-    def steps(self) -> list[int]:
-        """None are there."""
-        return []
 
 
 def _checked(

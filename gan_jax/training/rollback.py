@@ -39,6 +39,11 @@ class RollBack(Exception):
         self.step, self.to, self.reason = step, to, reason
 
 
+def turned(root: Array, rollbacks: int) -> Array:
+    """The root key of the steps after so many rollbacks; `root` itself before any."""
+    return jax.random.fold_in(root, _TOP - rollbacks) if rollbacks else root
+
+
 class Rollbacks:
     """The rollbacks of one run.
 
@@ -90,10 +95,6 @@ class Rollbacks:
         if len(kept) < len(self._made):
             self._made, self._pending = kept, self._pending and bool(kept)
             self._write()
-
-    def key(self, root: Array) -> Array:
-        """The root key of the steps from here on; `root` itself before any rollback."""
-        return jax.random.fold_in(root, _TOP - self.count) if self.count else root
 
     def _write(self) -> None:
         if parallel.is_main_process():

@@ -11,7 +11,7 @@ import pytest
 _SCRIPT = """
 import hashlib, signal, sys, time
 from gan_jax.errors import Interrupted
-from gan_jax.training.loop import StopSignal
+from gan_jax.runtime.signals import StopSignal
 mode = sys.argv[1]
 if mode == "nohup":
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

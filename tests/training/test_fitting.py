@@ -8,10 +8,10 @@ from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.extractors.pack import load_pack
 from gan_jax.judging.classification import class_logits
+from gan_jax.runtime.signals import StopSignal
 from gan_jax.runtime.workdir import restore_config
 from gan_jax.training import fit_recogniser as fitting
 from gan_jax.training.fit_recogniser import fit_recogniser
-from gan_jax.training.loop import StopSignal
 from tests.recognisers import fit, small_digits, tiny_cnn
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gan_jax.training.loop import IntervalMeans, Schedule
+from gan_jax.training.records import IntervalMeans
+from gan_jax.training.task import Schedule
 
 
 class Clock:

@@ -1,0 +1,127 @@
+"""A recogniser's run, from its data to its pack and page."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from gan_jax.config.build import build_recogniser, count_steps
+from gan_jax.config.saved import plain
+from gan_jax.data.dataset import check_test_labels
+from gan_jax.errors import InputError
+from gan_jax.extractors.pack import assemble, make_record, save_pack
+from gan_jax.judging.classification import recognise
+from gan_jax.judging.gate import brief_gate
+from gan_jax.judging.layer_statistics import layer_statistics, low_rank_warning
+from gan_jax.runtime import parallel
+from gan_jax.runtime import workdir as folder
+from gan_jax.runtime.environment import describe_environment, library_versions
+from gan_jax.runtime.logs import read_history, say
+from gan_jax.runtime.signals import StopSignal
+from gan_jax.steps import cnn_update
+from gan_jax.steps.state import create_cnn_state
+from gan_jax.training.evaluate_gan import write_recogniser_results
+from gan_jax.training.loop import fit
+from gan_jax.training.running import is_finished, load_parts, open_run
+from gan_jax.training.task import Reading, Schedule, single_task
+
+_log = logging.getLogger(__name__)
+
+
+def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal) -> None:
+    """Trains a recogniser and writes its pack and page; or goes on where it was left.
+
+    Raises:
+        InputError, TrainingDiverged, Interrupted: see `gan_jax.run.run`.
+    """
+    plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
+    parts = load_parts(config)
+    train, test = parts["train"], parts["test"]
+    train.require_classes()
+    check_test_labels(test)
+    num_classes = max(train.num_classes, test.num_classes)
+    num_steps = count_steps(config, len(train))
+    recogniser = build_recogniser(config, num_classes, num_steps)
+    _check_layers(config)
+    open_run(workdir, config, train, test)
+    if (workdir / folder.PACK).exists() and is_finished(workdir, num_steps):
+        return
+    say(f"Training the recogniser '{config.name}' on {train} for {num_steps:,} steps in {workdir}")
+    network, batch_size = recogniser.network, config.evaluation.batch_size
+
+    def accuracy(step: int, state: Any) -> Reading:
+        variables = parallel.local_copy(state.ema)
+        found = recognise(network, variables, test, batch_size=batch_size).accuracy
+        shown = {"test accuracy": f"{found:.2%}"}
+        return Reading({"eval/accuracy": found}, score=1.0 - found, shown=shown)
+
+    task = single_task(
+        config,
+        state=lambda: create_cnn_state(recogniser, jax.random.key(config.seed), train.image_shape),
+        step=functools.partial(cnn_update, recogniser=recogniser),
+        plan=plan,
+        train=train,
+        schedule=Schedule.of(config, num_steps),
+        evaluators=[accuracy],
+    )
+    state = fit(task, stop, workdir)
+    variables = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
+    result = recognise(network, variables, test, batch_size=batch_size)
+    names = train.class_names or tuple(str(label) for label in range(num_classes))
+    record = make_record(
+        name=config.name,
+        network=network,
+        image_shape=train.image_shape,
+        layers=dict(config.layers),
+        class_names=names,
+        accuracy=result.accuracy,
+        num_test=len(test),
+        training=plain(config),
+        splits={"train": train.fingerprint, "test": test.fingerprint},
+        versions=library_versions(),
+    )
+    record["layer_statistics"] = layer_statistics(assemble(variables, record), test)
+    extractor = save_pack(
+        workdir / folder.PACK,
+        variables,
+        record,
+        training_keys=None if train.images is None else train.content_keys,
+        gate=functools.partial(brief_gate, held_out=test),
+    )
+    if parallel.is_main_process():
+        if warning := low_rank_warning(record["layer_statistics"]):
+            _log.warning(warning)
+        say(f"Gate of {extractor.stamp}: {extractor.gate}")
+        write_recogniser_results(
+            workdir,
+            extractor=extractor,
+            result=result,
+            test=test,
+            config=plain(config),
+            history=read_history(workdir),
+            environment=describe_environment(),
+        )
+        say(
+            f"Recogniser {extractor.stamp}: {result.accuracy:.2%} of {len(test):,} test images "
+            f"right; pack and report in {workdir}"
+        )
+    parallel.wait_for_all("pack")
+
+
+def _check_layers(config: ConfigDict) -> None:
+    known = [f"block{i}" for i in range(1, len(config.model.widths) + 1)]
+    if config.layers.texture not in known:
+        raise InputError(
+            f"config.layers.texture is {config.layers.texture!r}; the network has "
+            f"{', '.join(known)}."
+        )
+    if config.layers.semantic != "penultimate":
+        raise InputError(
+            f"config.layers.semantic is {config.layers.semantic!r}; expected 'penultimate'."
+        )

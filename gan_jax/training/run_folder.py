@@ -1,0 +1,143 @@
+"""What a training keeps while it goes: checkpoints, logs, pictures and the progress line."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gan_jax.errors import InputError
+from gan_jax.runtime import parallel
+from gan_jax.runtime import workdir as folder
+from gan_jax.runtime.checkpoint import Checkpoints, check_space
+from gan_jax.runtime.images import save_png
+from gan_jax.runtime.logs import ProgressLine, RunLogger, read_history, say
+from gan_jax.training.rollback import Rollbacks
+from gan_jax.training.task import SAMPLES, Reading, Task
+
+_PENDING = "pending"  # in a checkpoint's notes: numbers that wait for their line of the log
+
+
+class RunFolder:
+    """One stretch of a training, from where its folder stands; a context manager.
+
+    Args:
+        workdir: the folder; None to keep nothing.
+        task: what is trained.
+
+    Attributes:
+        start, state: where the folder stands.
+        inputs: what each call takes beside the state.
+        members: of a sweep.
+
+    Raises:
+        InputError: the folder is past the task's end, or its disk or checkpoints cannot be used.
+    """
+
+    def __init__(self, workdir: pathlib.Path | None, task: Task) -> None:
+        schedule, self._workdir, self.members = task.schedule, workdir, task.members
+        self.start, self.state = schedule.begin, task.state()
+        self._checkpoints, restored, rollbacks = None, None, 0
+        if workdir is not None:
+            check_space(workdir, self.state, keep=schedule.keep)
+            self._checkpoints = Checkpoints(
+                workdir / folder.CHECKPOINTS, keep=schedule.keep, notes=dict(task.kept)
+            )
+            made = Rollbacks(workdir)
+            made.carry_out(self._checkpoints)
+            restored = self._checkpoints.restore(self.state)
+            self.start, self.state = restored or (self.start, self.state)
+            made.start_from(self.start)
+            rollbacks = made.count
+        self.inputs = task.inputs(rollbacks)
+        if self.start > schedule.num_steps:
+            raise InputError(
+                f"'{workdir}' is at step {self.start:,}, past the {schedule.num_steps:,} steps "
+                "asked for: raise config.num_steps or give another --workdir."
+            )
+        if restored:
+            say(f"Resuming from the checkpoint of step {self.start:,}")
+        enabled = workdir is not None and parallel.is_main_process()
+        self._places = [workdir, *member_folders(workdir, task)] if workdir else []
+        self._loggers = [
+            RunLogger(place, enabled=enabled, resume_step=self.start) for place in self._places
+        ]
+        self._enabled = enabled
+        self._progress = ProgressLine(schedule.num_steps, self.start, enabled=enabled)
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, kind: type | None, *error: object) -> None:
+        closes: list[Callable[[], None]] = [self._progress.close]
+        closes += [logger.close for logger in self._loggers]
+        if self._checkpoints is not None:
+            closes.append(self._checkpoints.close)
+        first: Exception | None = None
+        for close in closes:
+            try:
+                close()
+            except Exception as failure:  # the others are closed all the same
+                first = first or failure
+        if first is not None and kind is None:
+            raise first
+
+    def history(self) -> list[dict]:
+        """The rows of the log up to `start`."""
+        return read_history(self._workdir) if self._workdir is not None else []
+
+    def pending(self) -> dict[str, Any]:
+        """What waited for its line of the log when the folder was left."""
+        if self._checkpoints is None:
+            return {}
+        return self._checkpoints.notes(self.start).get(_PENDING, {})
+
+    def log(self, step: int, numbers: Mapping[str, Any], member: int | None = None) -> None:
+        """Adds a row to the log of the run, or to that of a member."""
+        if self._loggers:
+            self._loggers[0 if member is None else member + 1].scalars(step, numbers)
+
+    def show(self, step: int, values: Mapping[str, Any]) -> None:
+        """Updates the progress line."""
+        self._progress.update(step, values)
+
+    def say(self, text: str) -> None:
+        """Prints a line above the progress line."""
+        self._progress.write(text)
+
+    def keep(self, step: int, reading: Reading) -> None:
+        """Keeps the numbers and pictures of a reading, and those of its members."""
+        for place, one in {-1: reading, **reading.members}.items():
+            for name, picture in one.pictures.items() if self._enabled else ():
+                prefix = "" if name == SAMPLES else f"{name}_"
+                file = f"{prefix}step_{step:07d}.png"
+                save_png(self._places[place + 1] / folder.SAMPLES / file, picture)
+                self._loggers[place + 1].image(step, name, picture)
+            if self._loggers:
+                self._loggers[place + 1].scalars(step, one.numbers)
+        if reading.shown:
+            self.show(step, reading.shown)
+
+    def save(self, step: int, state: Any, *, score: float | None, pending: dict[str, Any]) -> None:
+        """Saves a checkpoint; what is resumed from it has its log."""
+        if self._checkpoints is not None:
+            for logger in self._loggers:
+                logger.flush()
+            self._checkpoints.save(step, state, score=score, notes={_PENDING: pending})
+
+    def wait(self) -> None:
+        """Returns when all that was saved is on disk. Every process makes this call."""
+        if self._checkpoints is not None:
+            self._checkpoints.wait()
+
+    def last_checkpoint(self) -> str:
+        """In words."""
+        steps = self._checkpoints.steps() if self._checkpoints is not None else []
+        if not steps:
+            return "No checkpoint was saved before."
+        return f"The last good checkpoint is that of step {steps[-1]:,}."
+
+
+def member_folders(workdir: pathlib.Path, task: Task) -> list[pathlib.Path]:
+    """The folder of each member of a sweep."""
+    return [workdir / folder.MEMBERS / member.folder for member in task.members]
