@@ -20,8 +20,8 @@ from gan_jax.data import load
 from gan_jax.errors import InputError, ModeCollapse
 from gan_jax.judging.collapse_meter import CollapseRule, Reading, make_meter
 from gan_jax.reports.gan import GANReport, write_gan_report
-from gan_jax.training.collapse_guard import make_watches
-from gan_jax.training.rollback import RollBack, Rollbacks
+from gan_jax.training.collapse_guard import CollapseGuard, make_collapse_meter
+from gan_jax.training.rollback import RollBack, Rollbacks, turned
 from tests import runs
 
 CLASSES, PER_CLASS = 5, 200
@@ -181,9 +181,13 @@ def test_few_images_are_said_to_be_too_few_once(caplog):
     settings = {"action": "stop", "rollbacks": 1}
     features, probabilities = digits([20] * CLASSES, seed=1)
     one = SimpleNamespace(semantic=features[:1].repeat(100, 0), probabilities=probabilities)
-    for watch in make_watches(settings, judge, 3, num_samples=100, num_steps=100):
+    meter = make_collapse_meter(judge, 100)
+    for _ in range(3):
+        guard = CollapseGuard(
+            settings, meter, lambda step, state: state, num_steps=100, workdir=None
+        )
         for step in (25, 50, 75):
-            numbers = watch.read(step, one)
+            numbers = guard(step, one).numbers
             assert "eval/vendi" in numbers and "eval/collapsed" not in numbers
     (record,) = caplog.records
     assert "cannot judge: it compares 25 images a side" in record.getMessage()
@@ -378,11 +382,11 @@ def test_a_rollback_cut_short_is_carried_out_on_resuming(stopped, rolled_back, t
 
 def test_rollbacks_change_the_key_and_are_forgotten_before_their_step(tmp_path):
     rollbacks, root = Rollbacks(tmp_path), jax.random.key(3)
-    words = [jax.random.key_data(rollbacks.key(root))]
+    words = [jax.random.key_data(turned(root, rollbacks.count))]
     assert np.array_equal(words[0], jax.random.key_data(root))
     for step in (40, 60):
         rollbacks.order(RollBack(step, step - 20, "reason"))
-        words.append(jax.random.key_data(rollbacks.key(root)))
+        words.append(jax.random.key_data(turned(root, rollbacks.count)))
     assert len({tuple(map(int, word)) for word in words}) == 3
     again = Rollbacks(tmp_path)
     assert again.count == 2

@@ -15,7 +15,7 @@ from gan_jax import run as training
 from gan_jax.errors import Interrupted, ModeCollapse, TrainingDiverged
 from gan_jax.reports.stopped import write_stopped_report
 from gan_jax.runtime.images import save_png
-from gan_jax.training import gan
+from gan_jax.training import running
 from tests import runs
 
 
@@ -149,9 +149,9 @@ def test_what_ends_a_run_is_never_hidden(tmp_path, caplog, monkeypatch, error):
     """A divergence leaves a page too; where it cannot be written, that is only warned of."""
     (tmp_path / "run").mkdir()
     if error:
-        monkeypatch.setattr(gan, "write_stopped_report", Mock(side_effect=error))
+        monkeypatch.setattr(running, "write_stopped_report", Mock(side_effect=error))
     with pytest.raises(TrainingDiverged, match="learning rate"):
-        with gan._reported_if_stopped(tmp_path / "run", runs.tiny_config(""), "made", 60):
+        with running.reported_if_stopped(tmp_path / "run", runs.tiny_config(""), "made", 60):
             raise TrainingDiverged("Try another learning rate.")
     assert (tmp_path / "run" / "report.html").exists() == (error is None)
     assert ("report.html: this could not be made" in caplog.text) == (error is not None)
@@ -159,6 +159,6 @@ def test_what_ends_a_run_is_never_hidden(tmp_path, caplog, monkeypatch, error):
 
 def test_other_ends_leave_no_page(tmp_path):
     with pytest.raises(Interrupted):
-        with gan._reported_if_stopped(tmp_path, runs.tiny_config(""), "made", 60):
+        with running.reported_if_stopped(tmp_path, runs.tiny_config(""), "made", 60):
             raise Interrupted("SIGTERM: stopped and saved", 15)
     assert not list(tmp_path.iterdir())
