@@ -121,13 +121,15 @@ class OncePerStep:
 
     def __init__(self, function: Callable[[int, Any], Any]) -> None:
         self._function = function
-        self._kept: tuple[int, Any] | None = None
+        self._of: tuple[int, Any] | None = None
+        self._result: Any = None
 
     def __call__(self, step: int, state: Any) -> Any:
-        if self._kept is None or self._kept[0] != step:
-            self._kept = None  # not two results at once in memory
-            self._kept = (step, self._function(step, state))
-        return self._kept[1]
+        # By the state too: a run that went back comes to the same steps with other states.
+        if self._of is None or self._of[0] != step or self._of[1] is not state:
+            self._result = None  # not two results at once in memory
+            self._result, self._of = self._function(step, state), (step, state)
+        return self._result
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
