@@ -1,8 +1,8 @@
 """Runs that are struck at a chosen system call, and go on to the same end.
 
 A small library in C, loaded before all others, kills the process at its n-th call that writes
-below the run's folder, or makes that call fail. `GAN_JAX_FAULTS` is the number of strikes of each
-kind and run; a few are made without it.
+below the run's folder, or makes that call fail. `GAN_JAX_FAULTS` is the mean number of kills of a
+kind of run, and half as many calls fail; a few are made without it.
 """
 
 import errno
@@ -27,6 +27,8 @@ pytestmark = [
 ]
 
 _STRIKES = int(os.environ.get("GAN_JAX_FAULTS", 2))
+_WITH_A_JUDGE = ("sweep", "super_resolution")  # the others train theirs, or need none
+_SHARES = {"gan": 1.5, "study": 0.5}  # of the strikes; a study is long, and trains GANs too
 _ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EDQUOT)
 _SECONDS = 300  # after which a process counts as stuck
 _SMALL = [
@@ -36,13 +38,28 @@ _SMALL = [
     "--config.evaluation.num_samples=40",
     "--config.judge.train.num_steps=20",
     "--config.judge.train.checkpoint.every=10",
+    "--config.judge.pack=judge/pack",
 ]
 _KINDS = {
-    "gan": [*_SMALL, "--config.judge.pack=judge/pack"],
-    "sweep": [*_SMALL, "--config.judge.pack=judge/pack", "--config.num_seeds=2"],
+    "gan": _SMALL,
+    "sweep": [*_SMALL, "--config.num_seeds=2"],
+    "recogniser": [
+        f"--config={ROOT}/configs/cnn_mnist5k.py",
+        "--config.model.widths=(8, 16)",
+        "--config.model.dense=16",
+        "--config.layers.texture=block1",
+        "--config.num_steps=20",
+        "--config.checkpoint.every=5",
+        "--config.evaluation.every=10",
+    ],
+    "study": [
+        f"--config={ROOT}/configs/augmentation_study_smoke.py",
+        "--config.sizes=(40,)",
+        "--config.ratios=(0.5,)",
+        "--config.filters.recognisers=1",
+    ],
     "super_resolution": [
         *_SMALL,
-        "--config.judge.pack=judge/pack",
         "--config.super_resolution.factor=2",
         "--config.super_resolution.warm_up_steps=20",
         "--config.model.discriminator_norm=none",
@@ -65,17 +82,27 @@ class Runner:
 
     def __init__(self, kind, library, place):
         self.kind, self._library, self.place = kind, library, place
+        self._judge: pathlib.Path | None = None
         self.whole = place / "whole"
+        if kind in _WITH_A_JUDGE:
+            self.train(self.whole)
+            self._judge = shutil.move(self.whole / "judge", place / "judge")
+            shutil.rmtree(self.whole)
         self.calls = self.train(self.whole)[1]
         self.expected = _end(self.whole)
 
     def train(self, home, at=0, error=0, more=0):
         """(process, number of calls) of one start; strikes at call `at`."""
-        home.mkdir(exist_ok=True)
+        if not home.exists():
+            home.mkdir()
+            if self._judge is not None:
+                shutil.copytree(self._judge, home / "judge")
         count = self.place / "count"
         count.unlink(missing_ok=True)
         settings = environment(self.place) | {
             "JAX_PLATFORMS": "cpu",
+            "JAX_COMPILATION_CACHE_DIR": str(self.place / "compiled"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "LD_PRELOAD": str(self._library),
             "FAULT_BELOW": str(home),
             "FAULT_AT": str(at),
@@ -107,18 +134,29 @@ class Runner:
 
 
 def _end(home):
-    """What must be equal: the newest states, the logs and the numbers of a run and its judge."""
+    """What must be equal: the newest states, the logs and the numbers of all that was trained."""
     found = {}
-    for place in (home / "run", home / "judge"):
-        steps = sorted(int(p.name) for p in (place / "checkpoints").iterdir() if p.name.isdigit())
-        check = json.loads((place / "checkpoints" / str(steps[-1]) / "check/metadata").read_text())
-        found[place.name] = (steps, check["crc32"], runs.history(place))
-        content = json.loads((place / "eval.json").read_text())
-        found[place.name] += (json.dumps(content.get("metrics", content.get("settings"))),)
-        assert (place / "report.html").stat().st_size > 1000
-    for path in sorted((home / "run").glob("members/*/metrics.jsonl")):
-        found[path.parent.name] = runs.history(path.parent)
+    for place in sorted(path for path in home.rglob("*") if path.is_dir()):
+        name = str(place.relative_to(home))
+        if (place / "checkpoints").is_dir():
+            steps = sorted(int(p.name) for p in place.glob("checkpoints/*") if p.name.isdigit())
+            check = (place / "checkpoints" / str(steps[-1]) / "check/metadata").read_text()
+            found[name, "state"] = (steps, json.loads(check)["crc32"])
+            assert (place / "report.html").stat().st_size > 1000 or "pixel" in name
+        if (place / "metrics.jsonl").exists():
+            found[name, "log"] = runs.history(place)
+        for path in sorted(place.glob("*.json")):
+            if path.name == "eval.json" or place.name == "cells":
+                found[name, path.name] = json.dumps(_without_times(json.loads(path.read_text())))
     return found
+
+
+def _without_times(content):
+    return {
+        name: value
+        for name, value in content.items()
+        if name not in ("elapsed", "seconds", "protocol", "environment")
+    }
 
 
 @pytest.fixture(scope="module", params=_KINDS)
@@ -126,13 +164,14 @@ def runner(request, library, tmp_path_factory):
     return Runner(request.param, library, tmp_path_factory.mktemp(request.param))
 
 
-def _calls(runner, salt):
+def _calls(runner, salt, strikes):
     rng = random.Random(f"{runner.kind} {salt}")
-    return [rng.randint(1, runner.calls) for _ in range(_STRIKES)]
+    count = max(round(strikes * _SHARES.get(runner.kind, 1)), 1)
+    return [rng.randint(1, runner.calls) for _ in range(count)]
 
 
 def test_killed_at_a_call(runner):
-    for at in _calls(runner, "kill"):
+    for at in _calls(runner, "kill", _STRIKES):
         home = runner.place / f"killed-{at}"
         found = runner.train(home, at)[0]
         assert found.returncode == -9, (at, found.stderr)
@@ -141,7 +180,7 @@ def test_killed_at_a_call(runner):
 
 
 def test_a_call_fails(runner):
-    for index, at in enumerate(_calls(runner, "error")):
+    for index, at in enumerate(_calls(runner, "error", _STRIKES / 2)):
         error = _ERRORS[index % len(_ERRORS)]
         home = runner.place / f"failed-{at}"
         found = runner.train(home, at, error, more=index % 3 * 3)[0]
