@@ -173,8 +173,9 @@ def _calls(runner, salt, strikes):
 def test_killed_at_a_call(runner):
     for at in _calls(runner, "kill", _STRIKES):
         home = runner.place / f"killed-{at}"
-        found = runner.train(home, at)[0]
-        assert found.returncode == -9, (at, found.stderr)
+        found, calls = runner.train(home, at)
+        # Logs are flushed by the clock, so a run may end before a late call.
+        assert found.returncode == -9 or calls < at, (at, found.stderr)
         runner.finish(home)
         shutil.rmtree(home)
 
