@@ -31,7 +31,7 @@ def main(_: list[str]) -> None:
     from gan_jax.data.disk import path_of
     from gan_jax.errors import InputError
     from gan_jax.run import run
-    from gan_jax.runtime import parallel
+    from gan_jax.runtime.startup import initialise_processes
 
     if _CONFIG.value is None:
         raise InputError("--config is missing: give an experiment, such as configs/quickstart.py.")
@@ -40,7 +40,7 @@ def main(_: list[str]) -> None:
         workdir = pathlib.Path("runs") / name
     else:
         workdir = path_of(_WORKDIR.value)
-    parallel.initialise_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+    initialise_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     run(_CONFIG.value, workdir)
 
 

@@ -13,10 +13,9 @@ _FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF  # how Python keeps a byte that is not 
 
 
 def printable(name: str | os.PathLike[str]) -> str:
-    r"""A name as one line of valid UTF-8.
+    r"""A name as one line of valid UTF-8, for messages; a file is opened by its own name.
 
-    What is not UTF-8 in it becomes `\xe9` and the like, a line break `\n`. The file itself has to
-    be opened by its own name.
+    A byte that is not UTF-8 becomes `\xe9` and the like, a line break `\n`.
     """
     text = os.fspath(name)
     if text.isprintable():
@@ -32,10 +31,11 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def first_line(error: Exception) -> str:
-    """What an error says, with its kind, in one short line."""
-    text = (str(error).splitlines() or [""])[0]
-    told = f"{type(error).__name__}: {text}" if text else type(error).__name__
+def first_line(error: BaseException, *, kind: bool = True) -> str:
+    """An error's message in one short line, its kind in front or, if it says nothing, alone."""
+    name = type(error).__name__
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    told = f"{name}: {text}" if kind and text else text or name
     return printable(told if len(told) <= _MOST_TOLD else f"{told[:_MOST_TOLD]}...")
 
 
@@ -43,8 +43,7 @@ class InputError(ValueError):
     """A value given by the user cannot work.
 
     The message names the value, what was expected, and how to mend it. The command line prints it
-    as one line, without a traceback, and exits with status 2. So names in it, which may be of any
-    bytes, are made `printable`.
+    as one line, without a traceback, and exits with status 2. So the message is made `printable`.
     """
 
     def __init__(self, message: object) -> None:
@@ -54,7 +53,7 @@ class InputError(ValueError):
 class TrainingDiverged(RuntimeError):
     """A loss became NaN or infinite; the message says when, and what to try. Exit status 3.
 
-    An ordinary exception: who trains with many settings catches it, and goes on with the next.
+    An ordinary exception: a caller who tries many settings catches it, and goes on with the next.
     """
 
 

@@ -16,6 +16,7 @@ from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.runtime import parallel
 from gan_jax.runtime.feed import make_feed
+from gan_jax.runtime.startup import initialise_processes
 from gan_jax.steps import cnn_update, gan_step
 from gan_jax.steps.augment import Affine
 from gan_jax.steps.state import GAN, Recogniser, create_cnn_state, create_gan_state
@@ -82,7 +83,7 @@ RUNS = {
 
 
 def _main(coordinator, num_processes, process_id, output):
-    parallel.initialise_processes(coordinator, int(num_processes), int(process_id))
+    initialise_processes(coordinator, int(num_processes), int(process_id))
     results, seen = {}, []
     for name, (kind, mode, streamed) in RUNS.items():
         for path, value in train(kind, mode, streamed=streamed).items():

@@ -18,7 +18,7 @@ import stat
 from collections.abc import Iterator
 from typing import IO, Any, BinaryIO
 
-from gan_jax.errors import InputError
+from gan_jax.errors import InputError, first_line
 
 _ENDING = ".new"
 _NO_HOME = (
@@ -88,7 +88,7 @@ def open_file(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
 
 def in_words(error: OSError) -> str:
     """What an error of the disk says, with its file where it names one, in one line."""
-    reason = error.strerror or _first_line(error)
+    reason = error.strerror or first_line(error, kind=False)
     name = error.filename
     if isinstance(name, bytes):
         name = os.fsdecode(name)
@@ -210,7 +210,7 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
         raise InputError(f"'{path}' cannot be read: {in_words(error)}.") from error
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"'{path}' is damaged ({_first_line(error)}): mend it, or remove it."
+            f"'{path}' is damaged ({first_line(error, kind=False)}): mend it, or remove it."
         ) from error
     if not isinstance(content, dict):
         raise InputError(
@@ -280,7 +280,3 @@ def _sync(path: pathlib.Path) -> None:
 def _sync_folder(folder: pathlib.Path) -> None:
     with contextlib.suppress(OSError):  # some disks sync no folders
         _sync(folder)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

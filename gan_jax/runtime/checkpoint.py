@@ -1,7 +1,7 @@
 """Checkpoints: the only module that knows Orbax.
 
-Each holds the whole state and a checksum of it, so damage is seen on restoring. The newest ones and
-the best by the Fréchet distance are kept. Nothing that cannot be read is ever deleted.
+Each holds the whole state and its checksum, so damage is seen on restoring. The newest ones and the
+best by the Fréchet distance are kept. A checkpoint that cannot be read is never deleted.
 """
 
 from __future__ import annotations
@@ -12,26 +12,29 @@ import json
 import logging
 import os
 import pathlib
-import re
 import shutil
 import sys
 import threading
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from jax import Array
 
-from gan_jax.data.disk import clear_leftovers, in_words, new_folder, remove_folder
-from gan_jax.errors import InputError
+from gan_jax.data.disk import clear_leftovers, new_folder, remove_folder
+from gan_jax.errors import InputError, first_line
 from gan_jax.runtime import parallel
+from gan_jax.runtime.integrity import (
+    arrays_of,
+    file_checksums,
+    own_copy,
+    passing_reason,
+    state_checksum,
+)
 
 _STATE, _CHECK = "state", "check/metadata"
 _ONLY_HERE = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
-_SOMETHING_IS_MISSING = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR)
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +43,7 @@ class CheckpointError(InputError):
 
 
 class Checkpoints:
-    """The checkpoints of one run, in `folder`, one a step.
+    """The checkpoints of one run, in `folder`, named by their steps.
 
     Saving is asynchronous: the state is copied, training goes on, and the files appear whole or not
     at all. The first process writes them. Use as a context manager, or call `close`, to wait for
@@ -48,7 +51,7 @@ class Checkpoints:
 
     Args:
         folder: made if it is not there.
-        keep: how many of the newest to keep; the best by `score` is kept beside them.
+        keep: how many of the newest to keep, beside the best by `score`.
         read_only: change nothing in the folder, which a run may be writing to.
         notes: JSON values to keep beside each state.
 
@@ -98,7 +101,7 @@ class Checkpoints:
         return min(scored, key=scored.__getitem__) if scored else None
 
     def notes(self, step: int) -> dict[str, Any]:
-        """What `save` was given beside the state; {} for nothing."""
+        """The JSON values that `save` was given beside the state."""
         return self._check(step).get("notes") or {}
 
     def _check(self, step: int) -> dict[str, Any]:
@@ -116,13 +119,13 @@ class Checkpoints:
         score: float | None = None,
         notes: dict[str, Any] | None = None,
     ) -> None:
-        """Saves the state after `step` steps; a lower `score` is better, None is not ranked.
+        """Saves the state after `step` steps, unless that checkpoint is there already.
 
         Args:
-            step: nothing is done if it is there already.
+            step: names the checkpoint.
             state: a tree of arrays, each whole in every process.
-            score: of the state.
-            notes: JSON values to keep beside it, and those of the folder.
+            score: lower is better; None is not ranked.
+            notes: JSON values to keep beside it, with those of the folder.
 
         Raises:
             CheckpointError: the one before, which was still being written, could not be.
@@ -131,7 +134,7 @@ class Checkpoints:
         if not self._writes or step in self.steps():
             return
         # Copies, as the buffers are given up to the next step.
-        state = jax.tree.map(lambda leaf: np.array(_local(leaf)), state)
+        state = jax.tree.map(lambda leaf: np.array(own_copy(leaf)), state)
         self._writer = threading.Thread(
             target=self._write, args=(step, state, score, notes), daemon=True
         )
@@ -139,7 +142,7 @@ class Checkpoints:
 
     def _write(self, step: int, state: Any, score: float | None, notes: Any) -> None:
         check = {
-            "crc32": checksum(state),
+            "crc32": state_checksum(state),
             "score": score,
             "notes": {**self._notes, **(notes or {})},
         }
@@ -149,7 +152,7 @@ class Checkpoints:
             with new_folder(self._folder / str(step)) as made:
                 with _quiet(), _checkpointer(_ONLY_HERE) as orbax:
                     orbax.save(made / _STATE, args=ocp.args.StandardSave(state))
-                check["files"] = _file_checksums(made / _STATE)
+                check["files"] = file_checksums(made / _STATE)
                 (made / _CHECK).parent.mkdir()
                 (made / _CHECK).write_text(json.dumps(check))
             kept = {*self.steps()[-self._keep :], self.best_step()}
@@ -168,8 +171,7 @@ class Checkpoints:
     def wait(self) -> None:
         """Returns when all that was saved is on disk; all processes call it.
 
-        Raises:
-            CheckpointError: it could not be written.
+        Raises CheckpointError if it could not be written.
         """
         error = self._finished()
         if not self._read_only:
@@ -183,16 +185,12 @@ class Checkpoints:
         return None if error is None else self._write_error(error)
 
     def close(self) -> None:
-        """Waits until what was saved is on disk; a process may call it alone.
-
-        Raises:
-            CheckpointError: it could not be written.
-        """
+        """As `wait`, but a process may call it alone."""
         if error := self._finished():
             raise error
 
     def _write_error(self, error: Exception) -> CheckpointError:
-        reason = _passing(error) or _first_line(error)
+        reason = passing_reason(error) or first_line(error, kind=False)
         with contextlib.suppress(OSError):
             free = shutil.disk_usage(self._folder).free / 2**20
             if getattr(error, "errno", None) == errno.ENOSPC or free < 64:
@@ -209,9 +207,9 @@ class Checkpoints:
     def restore(self, template: Any, step: int | None = None) -> tuple[int, Any] | None:
         """The state at `step`, or at the newest step that is whole.
 
-        A newer checkpoint that is damaged, by its checksum or as it cannot be decoded, is reported
-        as a warning and, unless this is read-only, set aside under the name damaged-STEP; the one
-        before it is taken. All processes call this together.
+        A damaged newer one, whose checksum is wrong or which cannot be decoded, gives a warning
+        and, unless this is read-only, is renamed damaged-STEP; the one before it is taken. All
+        processes call this together.
 
         Args:
             template: a state of the same structure, shapes, dtypes and placement.
@@ -238,15 +236,14 @@ class Checkpoints:
             except CheckpointError:
                 raise
             except Exception as error:  # whatever a damaged file makes the reader raise
-                if reason := _passing(error):
+                if reason := passing_reason(error):
                     raise CheckpointError(
                         f"the checkpoint of step {candidate} in {self._folder} cannot be read now: "
                         f"{reason}. Nothing was changed: mend that and run the same command again."
                     ) from error
                 damaged.append(candidate)
-                _log.warning(
-                    "The checkpoint of step %d is damaged (%s).", candidate, _first_line(error)
-                )
+                reason = first_line(error, kind=False)
+                _log.warning("The checkpoint of step %d is damaged (%s).", candidate, reason)
                 continue
             if damaged:
                 _log.warning("Going on from the checkpoint of step %d instead.", candidate)
@@ -276,20 +273,20 @@ class Checkpoints:
         place = self._folder / str(step)
         check = json.loads((place / _CHECK).read_text())
         # Read here first: Orbax hides why a file cannot be read, and leaves tasks behind.
-        if check.get("files", (found := _file_checksums(place / _STATE))) != found:
+        if check.get("files", (found := file_checksums(place / _STATE))) != found:
             raise ValueError("a file of it is not as it was written")
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
         with _quiet(), _checkpointer() as orbax:
             self._refuse_another_network(step, orbax.metadata(place / _STATE), template)
             restored = orbax.restore(place / _STATE, args=ocp.args.StandardRestore(abstract))
         state = jax.tree.map(jax.numpy.copy, restored)  # buffers that may be donated
-        if checksum(state) != check["crc32"]:
+        if state_checksum(state) != check["crc32"]:
             raise ValueError("its checksum does not fit its contents")
         return state
 
     def _refuse_another_network(self, step: int, metadata: Any, template: Any) -> None:
-        saved = _arrays(metadata.item_metadata.tree)
-        wanted = _arrays(ocp.tree.serialize_tree(template, keep_empty_nodes=True))
+        saved = arrays_of(metadata.item_metadata.tree)
+        wanted = arrays_of(ocp.tree.serialize_tree(template, keep_empty_nodes=True))
         for name in sorted({*saved, *wanted}):
             if saved.get(name) != wanted.get(name):
                 raise CheckpointError(
@@ -308,36 +305,6 @@ def _checkpointer(
         ocp.StandardCheckpointHandler(multiprocessing_options=options),
         multiprocessing_options=options,
     )
-
-
-def _file_checksums(folder: pathlib.Path) -> dict[str, int]:
-    """CRC-32 of each file, by its path within the folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): zlib.crc32(path.read_bytes()) for path in files}
-
-
-def _arrays(tree: Any) -> dict[str, str]:
-    """Each array's dtype and shape, by its path."""
-    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): f"{leaf.dtype}{list(leaf.shape)}"
-        for path, leaf in leaves
-    }
-
-
-def _passing(error: BaseException) -> str:
-    """Why a file could not be read or written, if that says nothing of its contents; else ''."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno and cause.errno not in _SOMETHING_IS_MISSING:
-            return in_words(cause)
-        if isinstance(cause, MemoryError) or "RESOURCE_EXHAUSTED" in str(cause):
-            return "not enough memory"
-        if found := re.search(r"OS error (\d+)", str(cause)):
-            if int(found[1]) not in _SOMETHING_IS_MISSING:
-                return os.strerror(int(found[1]))
-        cause = cause.__cause__ or cause.__context__
-    return ""
 
 
 @contextlib.contextmanager
@@ -366,29 +333,10 @@ def _without_late_callbacks(unraisable: Any) -> None:
         _OTHER_HOOKS[-1](unraisable)
 
 
-def _local(leaf: Any) -> Any:
-    """An array of this process with the values of one that lies on the devices of all."""
-    if isinstance(leaf, Array) and leaf.is_fully_replicated:
-        return leaf.addressable_data(0)
-    return leaf
-
-
-def checksum(tree: Any) -> int:
-    """CRC-32 over the bytes of all leaves in tree order; each is whole in every process."""
-    value = 0
-    for leaf in jax.tree.leaves(tree):
-        value = zlib.crc32(np.ascontiguousarray(_local(leaf)).view(np.uint8).reshape(-1), value)
-    return value
-
-
-def state_bytes(tree: Any) -> int:
-    """What one checkpoint of this state takes, about, in bytes."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
-
-
 def check_space(folder: str | pathlib.Path, tree: Any, *, keep: int) -> None:
     """Raises CheckpointError if the disk cannot hold the checkpoints of a run."""
-    needed = (keep + 2) * state_bytes(tree) + 32 * 2**20
+    state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+    needed = (keep + 2) * state + 32 * 2**20
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise CheckpointError(
@@ -396,9 +344,3 @@ def check_space(folder: str | pathlib.Path, tree: Any, *, keep: int) -> None:
             f"need {needed / 2**20:.0f} MiB. Free some space, give another --workdir, or lower "
             "config.checkpoint.keep."
         )
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    text = lines[0].strip() if lines else type(error).__name__
-    return text if len(text) < 160 else text[:157] + "..."

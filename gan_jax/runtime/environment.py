@@ -1,4 +1,4 @@
-"""What a number was made with: versions and hardware."""
+"""The versions and hardware that a number was made with."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def describe_environment() -> dict[str, str]:
 
 
 def processor_name() -> str:
-    """What the machine calls its processor."""
+    """The processor's name."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

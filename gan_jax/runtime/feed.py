@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ class Feed:
     Attributes:
         data: replicated arrays that `fetch` reads, or None when streamed.
         fetch: (data, rows) to the batch of one step, see `parallel.compile_steps`.
-        calls: (start_step, num_steps) to an iterator over the rows of each call.
+        calls: (start_step, stop_step) to an iterator over the rows of each call.
     """
 
     data: Any
@@ -34,37 +35,15 @@ class Feed:
 def make_feed(
     dataset: Dataset, plan: parallel.Plan, *, batch_size: int, steps_per_call: int, seed: int
 ) -> Feed:
-    """Keeps a set that is in memory on the devices as uint8 and streams any other.
+    """Keeps a set that is in memory on the devices as uint8, and streams any other.
 
-    Stacks of digits are put together there: the devices keep the digits.
-
-    Calls end at multiples of `steps_per_call`, wherever they start, so that a resumed run makes the
-    same calls.
+    Stacks of digits are put together on the devices, which keep the digits. Calls end at multiples
+    of `steps_per_call`, wherever they start, so that a resumed run makes the same calls.
     """
-    local = parallel.shard_rows(batch_size, plan)
+    order = _Order(len(dataset), batch_size, steps_per_call, parallel.shard_rows(batch_size, plan))
     stacked = isinstance(dataset.source, StackedSource)
     if dataset.images is None and not stacked:
-
-        def stream(start: int, stop: int) -> Iterator[Any]:
-            count = local.stop - local.start
-            # One stream up to the first border of calls, if need be, and one for all the rest, so
-            # that reading ahead does not end with each call.
-            first = next(_call_bounds(start, stop, steps_per_call), (stop, stop))[1]
-            for begin, end in ((start, first), (first, stop)):
-                if begin < end:
-                    yield from stream_batches(
-                        dataset,
-                        batch_size=batch_size,
-                        seed=seed,
-                        start_step=begin,
-                        num_steps=end - begin,
-                        steps_per_call=steps_per_call,
-                        shard_index=local.start // count,
-                        shard_count=batch_size // count,
-                    )
-
-        return Feed(None, batch_of_rows, stream)
-
+        return Feed(None, batch_of_rows, functools.partial(_stream, dataset, order, seed))
     images, at = dataset.images, _rows_of
     if stacked:
         images, at = dataset.source.parts, StackedSource.compose
@@ -72,24 +51,13 @@ def make_feed(
     if dataset.labels is not None:
         arrays["labels"] = dataset.labels
 
-    def gather(start: int, stop: int) -> Iterator[np.ndarray]:
-        for first, last in _call_bounds(start, stop, steps_per_call):
-            rows = batch_indices(
-                len(dataset), batch_size, seed=seed, step=first, num_steps=last - first
-            )
-            yield rows[:, local]
-
     def fetch(data: Any, rows: Array) -> dict[str, Array]:
         batch = {"images": at(data["images"], rows)}
         if "labels" in data:
             batch["labels"] = data["labels"][rows]
         return batch_of_rows(None, batch)
 
-    return Feed(parallel.replicate(arrays, plan), fetch, gather)
-
-
-def _rows_of(images: Array, rows: Array) -> Array:
-    return images[rows]
+    return Feed(parallel.replicate(arrays, plan), fetch, functools.partial(order.calls, seed))
 
 
 def make_host_feed(
@@ -97,34 +65,16 @@ def make_host_feed(
 ) -> Feed:
     """The order of `make_feed` for a set in memory that stays on the host.
 
-    What a compiled step is given has the batch's size, so that one program serves sets of any size.
+    A compiled step is given arrays of the batch's size, so one program serves sets of any size.
     """
-    local = parallel.shard_rows(batch_size, plan)
+    order = _Order(len(dataset), batch_size, steps_per_call, parallel.shard_rows(batch_size, plan))
 
-    def gather(start: int, stop: int) -> Iterator[dict[str, np.ndarray]]:
-        for first, last in _call_bounds(start, stop, steps_per_call):
-            rows = batch_indices(
-                len(dataset), batch_size, seed=seed, step=first, num_steps=last - first
-            )[:, local]
+    def calls(start: int, stop: int) -> Iterator[dict[str, np.ndarray]]:
+        for rows in order.calls(seed, start, stop):
             batch = {"images": dataset.images[rows]}
             yield batch if dataset.labels is None else batch | {"labels": dataset.labels[rows]}
 
-    return Feed(None, batch_of_rows, gather)
-
-
-def batch_of_rows(data: None, rows: dict[str, Array]) -> dict[str, Array]:
-    """What the steps take, of uint8 images that come with each call and their labels if any."""
-    batch = {"images": to_float(rows["images"])}
-    if "labels" in rows:
-        batch["labels"] = jnp.asarray(rows["labels"])
-    return batch
-
-
-def _call_bounds(start: int, stop: int, steps_per_call: int) -> Iterator[tuple[int, int]]:
-    while start < stop:
-        end = min(stop, (start // steps_per_call + 1) * steps_per_call)
-        yield start, end
-        start = end
+    return Feed(None, batch_of_rows, calls)
 
 
 def make_members_feed(
@@ -138,14 +88,8 @@ def make_members_feed(
 ) -> Feed:
     """The images of many GANs, each in the order of its own seed; they lie on the devices once.
 
-    Rows are [steps, batch, members], and `fetch` takes one member's, [batch].
-
-    Args:
-        seeds: of each member.
-        batch_shared: whether this process has a share of each batch, or whole ones.
-
-    Raises:
-        InputError: a set that is streamed.
+    Rows are [steps, batch, members], and `fetch` takes one member's, [batch]. With `batch_shared`
+    this process has a share of each batch, else whole ones. Raises InputError for a streamed set.
     """
     feed = make_feed(
         dataset, plan, batch_size=batch_size, steps_per_call=steps_per_call, seed=seeds[0]
@@ -156,17 +100,70 @@ def make_members_feed(
             "several seeds or a sweep need it in memory: raise that limit, or train one at a time "
             "(config.num_seeds=1 and no config.sweep)."
         )
+    own = parallel.shard_rows(batch_size, plan) if batch_shared else slice(None)
+    order = _Order(len(dataset), batch_size, steps_per_call, own)
 
-    local = parallel.shard_rows(batch_size, plan) if batch_shared else slice(None)
-
-    def gather(start: int, stop: int) -> Iterator[np.ndarray]:
+    def calls(start: int, stop: int) -> Iterator[np.ndarray]:
         for first, last in _call_bounds(start, stop, steps_per_call):
-            rows = {
-                seed: batch_indices(
-                    len(dataset), batch_size, seed=seed, step=first, num_steps=last - first
-                )[:, local]
-                for seed in dict.fromkeys(seeds)
-            }
+            rows = {seed: order.rows(seed, first, last) for seed in dict.fromkeys(seeds)}
             yield np.stack([rows[seed] for seed in seeds], axis=2)
 
-    return dataclasses.replace(feed, calls=gather)
+    return dataclasses.replace(feed, calls=calls)
+
+
+def batch_of_rows(data: None, rows: dict[str, Array]) -> dict[str, Array]:
+    """The batch of a step, from uint8 images that come with each call and their labels if any."""
+    batch = {"images": to_float(rows["images"])}
+    if "labels" in rows:
+        batch["labels"] = jnp.asarray(rows["labels"])
+    return batch
+
+
+def _rows_of(images: Array, rows: Array) -> Array:
+    return images[rows]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Order:
+    """Which of `count` images each step takes; `own` is this process's share of a batch."""
+
+    count: int
+    batch_size: int
+    steps_per_call: int
+    own: slice
+
+    def rows(self, seed: int, first: int, last: int) -> np.ndarray:
+        """Numbers of images [steps, share]."""
+        return batch_indices(
+            self.count, self.batch_size, seed=seed, step=first, num_steps=last - first
+        )[:, self.own]
+
+    def calls(self, seed: int, start: int, stop: int) -> Iterator[np.ndarray]:
+        for first, last in _call_bounds(start, stop, self.steps_per_call):
+            yield self.rows(seed, first, last)
+
+
+def _stream(dataset: Dataset, order: _Order, seed: int, start: int, stop: int) -> Iterator[Any]:
+    # One stream up to the first border of calls, if need be, and one for all the rest, so that
+    # reading ahead does not end with each call.
+    share = order.own.stop - order.own.start
+    first = next(_call_bounds(start, stop, order.steps_per_call), (stop, stop))[1]
+    for begin, end in ((start, first), (first, stop)):
+        if begin < end:
+            yield from stream_batches(
+                dataset,
+                batch_size=order.batch_size,
+                seed=seed,
+                start_step=begin,
+                num_steps=end - begin,
+                steps_per_call=order.steps_per_call,
+                shard_index=order.own.start // share,
+                shard_count=order.batch_size // share,
+            )
+
+
+def _call_bounds(start: int, stop: int, steps_per_call: int) -> Iterator[tuple[int, int]]:
+    while start < stop:
+        end = min(stop, (start // steps_per_call + 1) * steps_per_call)
+        yield start, end
+        start = end

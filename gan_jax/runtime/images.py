@@ -14,13 +14,10 @@ from gan_jax.errors import InputError
 
 
 def displayable(image) -> np.ndarray:
-    """An image of any channel count as one that can be shown: uint8 [..., h, w, 1 or 3].
+    """An image of any number of channels as one that can be shown: uint8 [..., h, w, 1 or 3].
 
     1 and 3 channels stay. 2 become red and green. 4 are red, green, blue and opacity, laid over
-    white. Of more, the first three are shown.
-
-    Raises:
-      InputError: not uint8, or no channel axis.
+    white. Of more, the first three are shown. Raises InputError if it is not uint8 with channels.
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim < 3 or 0 in image.shape[-3:]:
@@ -51,16 +48,13 @@ def image_grid(
 
     Args:
       images: uint8 [n, h, w, c], n >= 1; channels as in `displayable`.
-      columns: images a row; by default about as many as make the grid square.
+      columns: images per row; by default about as many as make the grid square.
       padding: width of the lines in pixels, before scaling. No line runs along the outside.
       scale: each pixel becomes scale x scale pixels.
       background: grey value of the lines and of missing places in the last row.
 
     Returns:
-      uint8 [H, W, 1 or 3].
-
-    Raises:
-      InputError: not such an array, no image, or a number out of range.
+      uint8 [H, W, 1 or 3]; InputError for no image, or a number out of range.
     """
     images = np.asarray(images)
     if images.ndim != 4 or 0 in images.shape:
@@ -101,13 +95,7 @@ def png_bytes(image) -> bytes:
 
 
 def save_png(path, image) -> None:
-    """Writes an image uint8 [h, w, c] as PNG; the file appears whole or not at all.
-
-    Folders are made as needed.
-
-    Raises:
-      InputError: not such an image.
-    """
+    """Writes an image uint8 [h, w, c] as PNG, whole or not at all; folders are made as needed."""
     data = png_bytes(image)
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,12 +27,12 @@ _log = logging.getLogger(__name__)
 def held(folder: pathlib.Path, *, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
     """Holds a folder, which is made if it is not there, for one writer.
 
-    The lock is the operating system's, so that of a process that was killed is free, on a shared
-    disk too. On a disk without locks a warning is given and nothing is held.
+    The operating system frees the lock of a process that was killed, on a shared disk too. On a
+    disk without locks a warning is given and nothing is held.
 
     Args:
         folder: of a run.
-        waiting: called with the holder's name about each second while another has the folder, and
+        waiting: called with the holder's name about once a second while another has the folder, and
             may raise to give up; None to refuse at once.
 
     Raises:
@@ -123,8 +123,7 @@ def _content(folder: pathlib.Path) -> dict[str, object]:
 
 
 def _holder(folder: pathlib.Path) -> str:
-    """Who has it, in words."""
-    of = _content(folder)
-    if not {"process", "host", "since", "command"} <= set(of):
+    try:
+        return "process {process} on {host} since {since} ({command})".format(**_content(folder))
+    except KeyError:
         return "another process"
-    return f"process {of['process']} on {of['host']} since {of['since']} ({of['command']})"

@@ -1,4 +1,4 @@
-"""What a run writes down while it goes: metrics.jsonl, TensorBoard events, and a progress line."""
+"""A run's log: metrics.jsonl, TensorBoard events, and a progress line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import tqdm
 
 from gan_jax.data.disk import new_file
 from gan_jax.errors import InputError
-from gan_jax.runtime import parallel
 from gan_jax.runtime.images import displayable, png_bytes
 
 _HISTORY = "metrics.jsonl"
@@ -24,6 +23,8 @@ _HISTORY = "metrics.jsonl"
 
 def say(text: str) -> None:
     """Prints a line, once for all processes."""
+    from gan_jax.runtime import parallel  # with JAX, which readers of a log need not load
+
     if parallel.is_main_process():
         print(text, flush=True)
 
@@ -31,9 +32,8 @@ def say(text: str) -> None:
 class RunLogger:
     """Scalars to metrics.jsonl and TensorBoard, images to TensorBoard.
 
-    A row of metrics.jsonl is {"step": int, "time": UTC in ISO 8601, "group/name": number, ...}, one
-    JSON object a line, on disk when `scalars` returns. NaN and infinity, which JSON lacks, are
-    written as null.
+    Each line of metrics.jsonl is a row {"step": int, "time": UTC in ISO 8601, "group/name": number,
+    ...}, on disk when `scalars` returns. NaN and infinity, which JSON lacks, are written as null.
 
     Args:
       workdir: the run's folder; made if missing.
@@ -64,8 +64,7 @@ class RunLogger:
     def scalars(self, step: int, values: Mapping) -> None:
         """Writes one row; `values` maps 'group/name' to a number or a 0-d array.
 
-        Raises:
-          InputError: a name is 'step' or 'time', which the row itself uses.
+        Raises InputError for the names 'step' and 'time', which the row itself uses.
         """
         if self._file is None:
             return
@@ -114,8 +113,8 @@ class RunLogger:
 def read_history(workdir) -> list[dict]:
     """All rows of a run's metrics.jsonl in the order written; [] if there is no such file.
 
-    null reads as NaN. A last line torn by a kill is left out silently, any other line that is not a
-    row with a warning: a damaged log must not stop a run from resuming.
+    null reads as NaN. A last line torn by a kill is left out silently, any other damaged line with
+    a warning: a damaged log must not stop a run from resuming.
     """
     path = pathlib.Path(workdir) / _HISTORY
     if not path.exists():
@@ -199,9 +198,9 @@ class ProgressLine:
     Args:
       total_steps: the step at which the work is done.
       initial: the step it starts from, so that a resumed run gives a true ETA.
-      description: what is going on, in a word or two.
+      description: of the work, in a word or two.
       enabled: False shows nothing.
-      interval: least seconds between two lines where the output is not a terminal.
+      interval: least seconds between two lines if the output is not a terminal.
       stream: where to show it; standard error by default.
     """
 

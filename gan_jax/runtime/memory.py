@@ -29,16 +29,15 @@ def fitting_batch_size(
 ) -> int:
     """The largest of `most`, `most` / 2, `most` / 4, ... examples whose work fits into memory.
 
-    What an example takes is estimated as four times the largest array that the program makes of
-    it. The memory counted on is all that there is, not what is free, so that the answer is the
-    same each time on one machine.
+    An example is taken to need four times the largest array that the program makes of it. A quarter
+    of all memory counts, free or not, so the answer is the same each time on one machine.
 
     Args:
         function: (variables, batch) to a tree of arrays [batch, ...].
         variables: as given to the function.
         inputs: a tree of arrays [n, ...].
-        most: examples a call on all devices together.
-        devices: over which a call's examples are spread.
+        most: examples per call on all devices together.
+        devices: that share a call's examples.
     """
     trees = (jax.tree.map(_Array.of, variables), jax.tree.map(_Array.of, inputs))
     leaves, structure = jax.tree.flatten(trees)
@@ -51,11 +50,8 @@ def fitting_batch_size(
 def check_memory(needed: float, devices: Sequence[Any], what: str, advice: str) -> None:
     """Raises InputError if `needed` bytes are more than all the devices have together.
 
-    Args:
-        needed: for what is certain to lie in memory at once.
-        devices: that share it; those of a CPU share the machine's.
-        what: needs it, such as '8 GANs'.
-        advice: what to do about it.
+    `what` needs them, such as '8 GANs'; `advice` says what to do. A CPU's devices share the
+    machine's memory.
     """
     there = _memory(devices)
     if needed > there:
@@ -67,7 +63,7 @@ def check_memory(needed: float, devices: Sequence[Any], what: str, advice: str) 
 
 @dataclasses.dataclass(frozen=True)
 class _Array:
-    """What tracing needs of an array, hashable."""
+    """An array's shape and dtype, hashable."""
 
     shape: tuple[int, ...]
     dtype: Any

@@ -1,24 +1,18 @@
 """Devices and processes: the only module that knows them.
 
-A pure step becomes a compiled one here: by `jax.pmap` over the axis 'data' (the default), or by
+Here a pure step becomes a compiled one: by `jax.pmap` over the axis 'data' (the default), or by
 `jax.jit` on a global view with sharded batches. Both give the same numbers, up to the order of
 floating-point sums.
 
-On a GPU or TPU several steps are scanned in one compiled call. XLA's CPU back end runs the body of
-a loop without its fast paths (4 times slower when measured), so there a call is a loop of compiled
-steps.
+On a GPU or TPU, one compiled call scans several steps. XLA's CPU back end runs the body of a loop
+without its fast paths (4 times slower when measured), so there a call is a loop of compiled steps.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import faulthandler
 import functools
 import json
-import os
-import socket
-import sys
-import time
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -30,14 +24,11 @@ from jax import Array
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError
 from gan_jax.runtime.memory import fitting_batch_size
 
 AXIS = "data"
 MODES = ("pmap", "jit")
-_MEETING_SECONDS = 300  # that processes may start apart
-_HEARTBEAT_SECONDS = 30  # after which a silent process counts as lost
 
 Fetch = Callable[[Any, Any], dict[str, Array]]
 
@@ -48,7 +39,7 @@ class Plan:
 
     Attributes:
         mode: 'pmap' or 'jit'.
-        devices: all devices of all processes, grouped by process.
+        devices: of all processes, grouped by process.
     """
 
     mode: str
@@ -65,82 +56,11 @@ class Plan:
         return Mesh(np.array(self.devices), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def initialise_processes(coordinator: str, num_processes: int, process_id: int) -> None:
-    """Joins the processes of a run, before any other use of JAX; 'auto' asks the cluster.
-
-    Args:
-        coordinator: '' for a single process, 'auto' on a cluster or TPU pod that JAX knows, else
-            'host:port' of process 0.
-        num_processes: of the run; not looked at for 'auto'.
-        process_id: this one's, from 0.
-
-    Raises:
-        InputError: an address or numbers that cannot be, or process 0 does not answer.
-    """
-    if not coordinator:
-        if num_processes != 1:
-            raise InputError(
-                f"--num_processes={num_processes} without --coordinator: give the host:port of "
-                "process 0, the same to all processes, or leave both out for a single process."
-            )
-        return
-    if coordinator == "auto":
-        jax.distributed.initialize()
-        return
-    host, _, port = coordinator.rpartition(":")
-    if not host or not port.isdecimal():
-        raise InputError(
-            f"--coordinator={coordinator}: expected host:port of process 0, such as "
-            "192.168.0.1:1234, or 'auto' on a cluster that JAX knows."
-        )
-    if num_processes < 1 or not 0 <= process_id < num_processes:
-        raise InputError(
-            f"--num_processes={num_processes} --process_id={process_id}: expected at least one "
-            "process, and an id from 0 to num_processes - 1."
-        )
-    faulthandler.disable()  # a lost process ends the others by an abort, whose reason is one line
-    if process_id:
-        _wait_for_coordinator(host.strip("[]"), int(port))
-    jax.distributed.initialize(
-        coordinator,
-        num_processes,
-        process_id,
-        initialization_timeout=_MEETING_SECONDS,
-        heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
-    )
-
-
-def _wait_for_coordinator(host: str, port: int) -> None:
-    """Returns when process 0 answers; JAX itself would end by an abort where it never does."""
-    begin = told = time.monotonic()
-    while True:
-        try:
-            socket.create_connection((host, port), timeout=5).close()
-            return
-        except OSError as error:
-            now = time.monotonic()
-            if now - begin > _MEETING_SECONDS:
-                raise InputError(
-                    f"--coordinator={host}:{port}: process 0 does not answer there "
-                    f"({error.strerror or error}) after {_MEETING_SECONDS} s: start it, and see to "
-                    "it that this machine can reach it."
-                ) from error
-            if now - told > 10:
-                told = now
-                print(f"Waiting for process 0 at {host}:{port} ...", file=sys.stderr, flush=True)
-            time.sleep(1)
-
-
 def make_plan(mode: str, batch_size: int, num_devices: int = 0) -> Plan:
-    """The plan for this machine.
+    """The plan for this machine, with `num_devices` or, if that is 0, all.
 
-    Args:
-        mode: 'pmap' or 'jit'.
-        batch_size: examples a step on all devices together.
-        num_devices: how many to use; 0 for all.
-
-    Raises:
-        InputError: unknown mode, more devices than there are, or a batch that does not divide.
+    Raises InputError for an unknown mode, more devices than there are, or a `batch_size`, of all
+    devices together, that they cannot share equally.
     """
     if mode not in MODES:
         raise InputError(f"config.parallel is {mode!r}; expected one of {', '.join(MODES)}.")
@@ -166,7 +86,7 @@ def make_plan(mode: str, batch_size: int, num_devices: int = 0) -> Plan:
 
 
 def is_main_process() -> bool:
-    """Whether this process writes logs, pictures and reports."""
+    """Whether this is the process that writes logs, pictures and reports."""
     return jax.process_index() == 0
 
 
@@ -181,12 +101,7 @@ def process_index() -> int:
 
 
 def check_same(content: Any, name: str) -> None:
-    """Raises InputError unless all processes have the same JSON content; all must call it together.
-
-    Args:
-        content: to compare.
-        name: what it is, for the message.
-    """
+    """Raises InputError, with the content's `name`, unless all processes have the same JSON."""
     if jax.process_count() == 1:
         return
     own = zlib.crc32(json.dumps(content, sort_keys=True, default=str).encode())
@@ -200,18 +115,14 @@ def check_same(content: Any, name: str) -> None:
 
 
 def any_process(flag: bool) -> bool:
-    """Whether `flag` is set in any process; all must call it together."""
+    """Whether `flag` is set in any process; all call it together."""
     if jax.process_count() == 1:
         return flag
     return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
 
 
 def raise_together(error: Exception | None) -> None:
-    """Raises `error`, if it is one, and an error in every other process; all must call it together.
-
-    Raises:
-        InputError: another process has one.
-    """
+    """Raises `error` if there is one, and InputError in all other processes; all call it."""
     if any_process(error is not None):
         raise error or InputError("another process of this run could not go on: see its message.")
 
@@ -261,7 +172,8 @@ def compile_steps(
         step: (state, batch, key, axis_name=) to (state, metrics), see `gan_jax.steps`.
         fetch: (data, rows) to the batch dict of one step on one device; pure.
         plan: devices and mode.
-        scan: whether a call is one compiled program instead of one a step; None: but on the CPU.
+        scan: whether a call is one compiled program, instead of one program run for each step;
+            None for one everywhere but on the CPU.
 
     Returns:
         (state, key, data, rows) to (state, metrics). `state`, `key` and `data` are replicated, and
@@ -284,7 +196,9 @@ def compile_steps(
             picked = jax.tree.map(lambda x: x[index], rows)  # noqa: B023 (used at once)
             state, metrics = compiled(state, key, data, picked)
             collected.append(metrics)
-        return state, _mean_of(collected)
+        if len(collected) == 1:
+            return state, collected[0]
+        return state, mean_metrics([local_copy(metrics) for metrics in collected])
 
     return call
 
@@ -292,19 +206,13 @@ def compile_steps(
 def compiled_program(
     step: Callable[..., Any], fetch: Fetch, plan: Plan, state: Any, key: Array, data: Any, rows: Any
 ) -> jax.stages.Compiled:
-    """The program of one step on each device, to be looked at: its text, its cost.
+    """The program of one step on each device, to look at its text and its cost.
 
-    The arguments are those of `compile_steps` and of what it returns, but for `rows`, whose leaves
-    are [local batch, ...].
+    Arguments as for `compile_steps` and its result, but the leaves of `rows` are [local batch,
+    ...].
     """
-    function = _one_step(step, fetch, plan)
-    if plan.mode == "pmap":
-        rows = jax.tree.map(functools.partial(_split, plan=plan, batch_axis=0), rows)
-        return _pmapped(function, plan).lower(state, key, data, rows).compile()
-    rows = jax.tree.map(
-        lambda x: jax.make_array_from_process_local_data(_by_rows(plan, 0), x), rows
-    )
-    return _jitted(function, plan).lower(state, key, data, rows).compile()
+    compiled, place = _placed(_one_step(step, fetch, plan), plan, batch_axis=0)
+    return compiled.lower(state, key, data, place(rows)).compile()
 
 
 def _one_step(step: Callable[..., Any], fetch: Fetch, plan: Plan) -> Callable[..., Any]:
@@ -322,12 +230,6 @@ def _one_step(step: Callable[..., Any], fetch: Fetch, plan: Plan) -> Callable[..
     return one
 
 
-def _mean_of(collected: list[dict[str, Array]]) -> dict[str, Array]:
-    if len(collected) == 1:
-        return collected[0]
-    return mean_metrics([local_copy(metrics) for metrics in collected])
-
-
 @jax.jit
 def mean_metrics(collected: list[dict[str, Array]]) -> dict[str, Array]:
     """The means over the metrics of several steps, which lie on the same devices."""
@@ -336,56 +238,47 @@ def mean_metrics(collected: list[dict[str, Array]]) -> dict[str, Array]:
 
 def _on_devices(function: Callable[..., Any], plan: Plan, batch_axis: int) -> Callable[..., Any]:
     """`function` on every device's share of `rows`, which is cut along `batch_axis`."""
+    compiled, place = _placed(function, plan, batch_axis)
+
+    def call(state: Any, key: Array, data: Any, rows: Any) -> Any:
+        result = compiled(state, key, data, place(rows))
+        apart = plan.mode == "pmap" and jax.process_count() > 1
+        return _as_global(result, plan) if apart else result
+
+    return call
+
+
+def _placed(function: Callable[..., Any], plan: Plan, batch_axis: int) -> tuple[Any, Any]:
+    """The compiled function, and what puts `rows` where it takes them."""
     if plan.mode == "pmap":
-        mapped = _pmapped(function, plan)
+        count = len(plan.local_devices)
 
-        def call(state: Any, key: Array, data: Any, rows: Any) -> Any:
-            split = functools.partial(_split, plan=plan, batch_axis=batch_axis)
-            result = mapped(state, key, data, jax.tree.map(split, rows))
-            return result if jax.process_count() == 1 else _as_global(result, plan)
+        def place(x: np.ndarray) -> np.ndarray:
+            """[..., batch, ...] to [devices, ..., share, ...]."""
+            shape = x.shape[:batch_axis] + (count, -1) + x.shape[batch_axis + 1 :]
+            return np.moveaxis(x.reshape(shape), batch_axis, 0)
 
-        return call
-
-    jitted, sharding = _jitted(function, plan), _by_rows(plan, batch_axis)
-
-    def place(x: np.ndarray) -> Array:
-        return jax.make_array_from_process_local_data(sharding, x)
-
-    return lambda state, key, data, rows: jitted(state, key, data, jax.tree.map(place, rows))
-
-
-def _pmapped(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
-    return jax.pmap(
-        function,
-        axis_name=AXIS,
-        in_axes=(None, None, None, 0),
-        out_axes=None,
-        devices=list(plan.devices) if jax.process_count() == 1 else None,
-        donate_argnums=0,
-    )
-
-
-def _split(x: np.ndarray, *, plan: Plan, batch_axis: int) -> np.ndarray:
-    """[..., batch, ...] to [devices, ..., share, ...]."""
-    count = len(plan.local_devices)
-    shape = x.shape[:batch_axis] + (count, -1) + x.shape[batch_axis + 1 :]
-    return np.moveaxis(x.reshape(shape), batch_axis, 0)
-
-
-def _jitted(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
-    replicated = NamedSharding(plan.mesh, PartitionSpec())
-    return jax.jit(function, donate_argnums=0, out_shardings=replicated)
-
-
-def _by_rows(plan: Plan, batch_axis: int) -> NamedSharding:
-    return NamedSharding(plan.mesh, PartitionSpec(*[None] * batch_axis, AXIS))
+        compiled = jax.pmap(
+            function,
+            axis_name=AXIS,
+            in_axes=(None, None, None, 0),
+            out_axes=None,
+            devices=list(plan.devices) if jax.process_count() == 1 else None,
+            donate_argnums=0,
+        )
+    else:
+        by_rows = NamedSharding(plan.mesh, PartitionSpec(*[None] * batch_axis, AXIS))
+        replicated = NamedSharding(plan.mesh, PartitionSpec())
+        place = functools.partial(jax.make_array_from_process_local_data, by_rows)
+        compiled = jax.jit(function, donate_argnums=0, out_shardings=replicated)
+    return compiled, functools.partial(jax.tree.map, place)
 
 
 def _as_global(tree: Any, plan: Plan) -> Any:
-    """What `pmap` returns in each process as arrays of all processes, without copying.
+    """The result of `pmap` as arrays of all processes, without copying.
 
-    The values are the same everywhere, but `pmap` speaks of this process's devices only, and such
-    arrays cannot be saved by all processes together.
+    The values are the same everywhere, but `pmap` places them on this process's devices only, and
+    such arrays cannot be saved by all processes together.
     """
     sharding = NamedSharding(plan.mesh, PartitionSpec())
 
@@ -407,17 +300,17 @@ def map_batches(
     """Applies a function of single examples to many, in batches over all devices and processes.
 
     The last batch is padded and the padding cut off, so one program serves every batch. Several
-    processes share the examples, and must all call it; what fits into one batch each does for
-    itself, without meeting the others.
+    processes share the examples, and must all call it. Examples that fit into one batch each
+    process does for itself, without meeting the others.
 
     Args:
         function: (variables, batch) to a tree of arrays [batch, ...], jit-compiled by the caller;
             an example's result must not depend on the others.
         variables: any tree on one device or on the host, the same in all processes.
         inputs: a tree of numpy arrays [n, ...], the same in all processes.
-        batch_size: examples a call, at most: halved until they fit into memory, and rounded up to
-            a multiple of the devices. Several processes take it as it is.
-        progress: called by every batch with the number of examples done, in all processes together.
+        batch_size: examples per call at most; halved until they fit into memory, and rounded up to
+            a multiple of the devices. With several processes it is not halved.
+        progress: called after every batch with the number of examples done by all processes.
 
     Returns:
         A tree of numpy arrays [n, ...], the same in all processes.
@@ -455,27 +348,3 @@ def map_batches(
         return local
     gathered = multihost_utils.process_allgather(local)
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], gathered)
-
-
-@functools.cache
-def enable_compilation_cache(folder: str) -> None:
-    """Keeps compiled programs in `folder` ('~' expanded) for the next start; '' does nothing.
-
-    Nothing is kept where it begins with '~' and there is no home.
-    """
-    if not folder:
-        return
-    try:
-        path = os.path.abspath(path_of(folder))
-    except InputError:
-        return
-    try:
-        os.makedirs(path, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"config.compilation_cache is {folder!r}, a folder that cannot be made ({error}); "
-            "give one that can be written, or '' for none."
-        ) from error
-    jax.config.update("jax_compilation_cache_dir", path)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -1,4 +1,4 @@
-"""A run's folder: what is kept in it, and whether a config may go on in it."""
+"""A run's folder: its files, and whether a config may go on in it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = Tru
     """Makes the folder, or checks that it holds a run of this config; then keeps the config there.
 
     Raises:
-        InputError: the folder belongs to a run of another config (what differs is named), or
+        InputError: the folder belongs to a run of another config (the differences are named), or
             cannot be written.
     """
     path = workdir / CONFIG
@@ -74,7 +74,7 @@ def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = Tru
 def _saved_config(workdir: pathlib.Path) -> dict[str, Any] | None:
     """The config that the folder was begun with; None for a folder without a run.
 
-    The checkpoints keep a copy, which is taken where the file is lost or damaged.
+    If the file is lost or damaged, the copy in the newest checkpoint is taken.
     """
     path, lost = workdir / CONFIG, "is not there."
     try:
@@ -94,11 +94,7 @@ def _saved_config(workdir: pathlib.Path) -> dict[str, Any] | None:
 
 
 def check_data(workdir: pathlib.Path, train: Dataset, test: Dataset, *, write: bool = True) -> None:
-    """Checks that the images are those that the folder's run was begun with; then keeps which.
-
-    Raises:
-        InputError: they are others.
-    """
+    """Notes which images a run was begun with; InputError if they are others than noted before."""
     path = workdir / DATA
     found = {name: _identity(part) for name, part in (("train", train), ("test", test))}
     begun = read_json(path) if path.exists() else found
@@ -133,11 +129,7 @@ def _told(identity: Any) -> str:
 
 
 def read_config(workdir: pathlib.Path) -> ConfigDict:
-    """The config of a run.
-
-    Raises:
-        InputError: no run there.
-    """
+    """The config of a run; InputError if the folder holds none."""
     saved = _saved_config(workdir)
     if saved is None:
         raise InputError(
@@ -166,7 +158,7 @@ def _with_tuples(saved: dict[str, Any]) -> ConfigDict:
 def held_by_all(
     workdir: pathlib.Path, *, waiting: Callable[[str], None] | None = None
 ) -> Iterator[None]:
-    """The folder, held by the first process for all of them; they must see the same one."""
+    """Holds a folder on a disk that all processes share: the first holds it for all of them."""
     with contextlib.ExitStack() as stack:
         error: InputError | None = None
         if parallel.is_main_process():

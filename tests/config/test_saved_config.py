@@ -10,7 +10,7 @@ import pytest
 from gan_jax.config import cnn_config, gan_config, study_config
 from gan_jax.config.saved import differences, plain, portable, with_defaults
 from gan_jax.errors import InputError
-from gan_jax.runtime import parallel
+from gan_jax.runtime import startup
 from gan_jax.runtime.workdir import read_config, restore_config
 from gan_jax.sampling.trained import read_gan
 
@@ -88,7 +88,7 @@ def test_nothing_of_the_machine_is_taken(tiny_run, tmp_path, monkeypatch):
     config, own = read_config(foreign), gan_config()
     assert {name: config[name] for name in planted} == {name: own[name] for name in planted}
     asked = []
-    monkeypatch.setattr(parallel, "enable_compilation_cache", asked.append)
+    monkeypatch.setattr(startup, "enable_compilation_cache", asked.append)
     read_gan(foreign)
     assert asked == [own.compilation_cache]
     (foreign / "config.json").write_text(json.dumps(saved | {"compilation_cache": ""}))

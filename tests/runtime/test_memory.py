@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gan_jax.data import machine
 from gan_jax.runtime import memory, parallel
 
 
@@ -50,7 +51,7 @@ def test_arrays_inside_loops_and_nested_programs_count():
 def test_smaller_batches_give_the_same(monkeypatch):
     inputs = np.random.default_rng(0).standard_normal((100, 2)).astype(np.float32)
     whole = parallel.map_batches(widen, VARIABLES, inputs, batch_size=64)
-    monkeypatch.setattr(memory, "_memory", lambda devices: 16 * 4 * 4096 / 0.25)
+    monkeypatch.setattr(machine, "memory", lambda: 16 * 4 * 4096 / 0.25)
     done = []
     parts = parallel.map_batches(widen, VARIABLES, inputs, batch_size=64, progress=done.append)
     np.testing.assert_allclose(parts, whole, rtol=1e-6)
