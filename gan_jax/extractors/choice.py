@@ -14,9 +14,9 @@ from gan_jax.extractors.controls import (
     pixel_extractor,
     random_extractor,
 )
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.inception import load_inception
-from gan_jax.extractors.pack import Extractor, load_pack
-from gan_jax.models.cnn import CNN
+from gan_jax.extractors.pack import load_pack
 
 FORMS = (
     "a pack's folder, inception:FILE, inception-pytorch-fid:FILE, random, random:SEED, pixels, "
@@ -39,16 +39,13 @@ def open_extractor(
     *,
     like: Extractor | ChannelExtractor | None = None,
 ) -> Any:
-    """The extractor of one choice.
+    """The extractor of one of `FORMS`.
 
     Args:
-        choice: one of `FORMS`.
-        reference: real images, whose shape the controls take, and which a PCA is of; None where
-            there are only statistics of them. A pack of one channel reads each channel of stacks.
-        like: a trained extractor whose network a random one takes, as its control.
-
-    Raises:
-        InputError: a choice that is none of these, or cannot be made for the reference.
+        choice: as the user typed it; InputError for one that cannot be made for the reference.
+        reference: real images, whose shape the controls take and which a PCA is fitted to; None if
+            there are only statistics. A pack of one channel reads each channel of stacks.
+        like: a trained extractor, whose network its random control takes.
     """
     name, _, argument = choice.partition(":")
     if name in ("inception", "inception-pytorch-fid"):
@@ -61,21 +58,18 @@ def open_extractor(
             f"the extractor '{choice}' is made for the reference's images, and there are only "
             "statistics of them: give the images, or a pack."
         )
-    if name == "random" and isinstance(like, ChannelExtractor):
-        shape = (*reference.image_shape[:2], 1)
-        control = random_extractor(
-            shape,
-            seed=_number(choice, argument, 0),
-            network=like.extractor.network,
-            layers=like.record["layers"],
-        )
-        return reading_channels(control, reference)
     if name == "random":
-        network = like.network if like is not None else CNN(num_classes=10)
-        layers = like.record["layers"] if like is not None else None
-        return random_extractor(
-            reference.image_shape, seed=_number(choice, argument, 0), network=network, layers=layers
-        )
+        seed = _number(choice, argument, 0)
+        if like is None:
+            return random_extractor(reference.image_shape, seed=seed)
+        layers = like.record["layers"]
+        if isinstance(like, Extractor):
+            options = {"network": like.network, "layers": layers}
+            return random_extractor(reference.image_shape, seed=seed, **options)
+        shape = (*reference.image_shape[:2], 1)
+        network = like.extractor.network
+        control = random_extractor(shape, seed=seed, network=network, layers=layers)
+        return reading_channels(control, reference)
     if name == "pixels" and not argument:
         return pixel_extractor(reference.image_shape)
     if name == "pca":

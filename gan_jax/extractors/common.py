@@ -1,7 +1,8 @@
-"""What extractors of every kind share: an identity, and the check of the images they are given."""
+"""Shared by extractors of every kind: features, identity, and the check of images."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -12,15 +13,80 @@ import numpy as np
 from gan_jax.errors import InputError
 
 
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """What an extractor sees in n images.
+
+    Attributes:
+        semantic: float32 [n, d], the penultimate layer.
+        texture: float32 [n, 2c], mean and standard deviation over the positions of a middle layer;
+            None from an extractor without layers.
+        probabilities: float32 [n, num_classes], p(class | image); None from one without classes.
+        channels: float32 [n, c, k], p(class | channel) where each channel is read by itself, else
+            None.
+    """
+
+    semantic: np.ndarray
+    texture: np.ndarray | None
+    probabilities: np.ndarray | None
+    channels: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.semantic)
+
+    def take(self, rows: np.ndarray) -> Features:
+        """The features of the images `rows`."""
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Features(**{k: None if v is None else v[rows] for k, v in parts.items()})
+
+
+class Identified:
+    """An extractor's identity and images.
+
+    From its `record`, JSON values, and its `digest`, the SHA-256 of what defines it in 64 hex
+    digits.
+    """
+
+    record: dict[str, Any]
+    digest: str
+    _takes = "was made for {}"
+    _instead = "make one for such images"
+
+    @property
+    def stamp(self) -> str:
+        """The name, '@' and the first eight digits of the digest."""
+        return f"{self.record['name']}@{self.digest[:8]}"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, c) of the images it takes."""
+        return tuple(self.record["image_shape"])
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name for each class; empty if it knows no classes."""
+        return tuple(self.record.get("class_names", ()))
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises InputError unless the extractor takes images of this (h, w, c)."""
+        if tuple(shape) != self.image_shape:
+            raise InputError(
+                f"the images are {shape_text(shape)} and the extractor {self.stamp} "
+                f"{self._takes.format(shape_text(self.image_shape))} (height x width x channels): "
+                f"resize or convert them, or {self._instead}."
+            )
+
+    def checked(self, images: np.ndarray) -> np.ndarray:
+        """Returns uint8 images [n, h, w, c], if the extractor takes them; else InputError."""
+        images = checked_images(images)
+        self.check_shape(images.shape[1:])
+        return images
+
+
 def digest_of(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over a record in canonical JSON and each array's name, dtype, shape and bytes.
 
-    Args:
-        record: JSON values.
-        arrays: by name; their order does not count.
-
-    Returns:
-        64 hexadecimal digits.
+    Arrays go by name; their order does not count. Returns 64 hexadecimal digits.
     """
     digest = hashlib.sha256()
     digest.update(json.dumps(record, sort_keys=True, separators=(",", ":")).encode())
@@ -32,11 +98,7 @@ def digest_of(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> st
 
 
 def checked_images(images: np.ndarray) -> np.ndarray:
-    """Returns `images` as they are, if they are uint8 [n, h, w, c] with n, h, w, c >= 1.
-
-    Raises:
-        InputError: another dtype, another number of axes, or an empty one.
-    """
+    """Returns `images` if they are uint8 [n, h, w, c], none of these 0; else raises InputError."""
     images = np.asarray(images)
     if images.dtype != np.uint8:
         raise InputError(

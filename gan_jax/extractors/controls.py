@@ -1,6 +1,6 @@
-"""Judges that have learnt nothing: a CNN as initialised, the pixels themselves, their PCA.
+"""Controls, which have learnt nothing: a CNN as initialised, the pixels themselves, their PCA.
 
-What a trained CNN says is worth something only where it differs from these. A network with random
+A trained CNN's numbers are worth something only where they differ from these. A network with random
 weights sees much that a trained one sees (Naeem et al. 2020, "Reliable Fidelity and Diversity
 Metrics for Generative Models", use one on purpose), and for tiny images plain pixels do.
 """
@@ -18,8 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.errors import InputError
-from gan_jax.extractors.common import checked_images, digest_of, shape_text
-from gan_jax.extractors.pack import Extractor, Features, make_record
+from gan_jax.extractors.common import Features, Identified, checked_images, digest_of, shape_text
+from gan_jax.extractors.extractor import Extractor
+from gan_jax.extractors.record import make_record
 from gan_jax.metrics import Moments
 from gan_jax.models.cnn import CNN
 
@@ -45,8 +46,8 @@ def random_extractor(
     Args:
         image_shape: (h, w, c) of the images to judge, h and w at least 4.
         seed: at least 0.
-        network: which network; None for the recogniser with its default sizes and 10 outputs. Give
-            that of a trained pack for its control.
+        network: None for the recogniser with its default sizes and 10 outputs; a trained pack's for
+            its control.
         layers: {'semantic': layer name, 'texture': layer name}; None for 'penultimate', 'block2'.
 
     Raises:
@@ -104,13 +105,13 @@ def _initial(name: str, shape: tuple[int, ...], seed: tuple[int, int]) -> np.nda
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class PixelExtractor:
-    """Pixels as features, or their coordinates along a few directions.
+class PixelExtractor(Identified):
+    """Pixels as features, or their coordinates along a few directions; it knows no classes.
 
     Attributes:
-        record: what it is.
-        digest: SHA-256 of what defines it.
-        mean: float64 [h*w*c], taken from the pixels first; None for plain pixels.
+        record: its name, image shape and preprocessing among others.
+        digest: SHA-256 of the record and, of a PCA, the reference images.
+        mean: float64 [h*w*c], subtracted from the pixels first; None for plain pixels.
         components: float64 [h*w*c, k], orthonormal columns; None for plain pixels.
     """
 
@@ -119,30 +120,6 @@ class PixelExtractor:
     mean: np.ndarray | None = None
     components: np.ndarray | None = None
 
-    @property
-    def stamp(self) -> str:
-        """'name@' and the first eight digits of the digest."""
-        return f"{self.record['name']}@{self.digest[:8]}"
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(h, w, c) of the images it takes."""
-        return tuple(self.record["image_shape"])
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Empty: it knows no classes."""
-        return ()
-
-    def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Raises InputError unless images have this (h, w, c)."""
-        if tuple(shape) != self.image_shape:
-            raise InputError(
-                f"the images are {shape_text(shape)} and the extractor {self.stamp} was made for "
-                f"{shape_text(self.image_shape)} (height x width x channels): resize or "
-                "convert them, or make one for such images."
-            )
-
     def features(
         self,
         images: np.ndarray,
@@ -150,18 +127,13 @@ class PixelExtractor:
         batch_size: int = _BLOCK,
         progress: Callable[[int], None] | None = None,
     ) -> Features:
-        """The features of uint8 images [n, h, w, c].
+        """The features of uint8 images [n, h, w, c], computed on the host.
 
         'semantic' is float32 [n, h*w*c] from 0 to 1, or [n, k]; 'texture' and 'probabilities' are
-        None. Computed on the host.
-
-        Raises:
-            InputError: images of another type or shape.
+        None. Raises InputError for images of another type or shape.
         """
-        images = checked_images(images)
-        self.check_shape(images.shape[1:])
         pieces, done = [], 0
-        for block in _pixels(images, batch_size):
+        for block in _pixels(self.checked(images), batch_size):
             if self.components is not None:
                 block = (block - self.mean) @ self.components
             pieces.append(block.astype(np.float32))
@@ -174,8 +146,7 @@ class PixelExtractor:
 def pixel_extractor(image_shape: tuple[int, int, int]) -> PixelExtractor:
     """Pixels / 255, flattened, as features; for tiny images only.
 
-    Raises:
-        InputError: a shape that cannot be, or more than 4096 pixels and channels together.
+    Raises InputError for more than 4096 pixels and channels together, or a shape that cannot be.
     """
     shape = _checked_shape(image_shape)
     if math.prod(shape) > MOST_FEATURES:
@@ -191,9 +162,9 @@ def pixel_extractor(image_shape: tuple[int, int, int]) -> PixelExtractor:
 def pca_extractor(reference: np.ndarray, num_components: int = 64) -> PixelExtractor:
     """The coordinates of pixels / 255 along the principal axes of a reference.
 
-    Exact, by the eigenvectors of the covariance, or of the Gram matrix where there are fewer
-    images than pixels. The sign of an axis is such that its largest entry is positive. The digest
-    is that of the reference images and `num_components`, so it does not depend on the machine.
+    Exact, by the eigenvectors of the covariance, or of the Gram matrix if there are fewer images
+    than pixels. Each axis has the sign that makes its largest entry positive. The digest is over
+    the reference images and `num_components`, so it does not depend on the machine.
     `record['explained']` is the share of the reference's variance that is kept.
 
     Args:

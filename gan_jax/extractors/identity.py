@@ -1,8 +1,8 @@
-"""Who a recogniser is: whether two packs, or a pack and one that is to be trained, are one network.
+"""A recogniser's identity: whether two packs, trained or still to be trained, are one network.
 
-A generator that is trained on what a judge sees, and samples that it has chosen, get better numbers
-from it whatever the images are like. So they must be two networks: not one pack, not copies of one,
-and not two trainings of one config, which give the same weights.
+A generator that is trained on a judge's features, and samples that the judge has chosen, get better
+numbers from it whatever the images are like. So judge and chooser must be two networks: not one
+pack, not copies of one, and not two trainings of one config, which give the same weights.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from gan_jax.data.disk import path_of
 from gan_jax.data.schema import fields, text
 from gan_jax.errors import InputError
 
-# What a recogniser is called, and which layers are read, does not change its weights.
+# A recogniser's name, and the layers that are read, do not change its weights.
 _NAMES = ("name", "layers")
 
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """What tells one recogniser from another.
+    """A recogniser's marks, as far as they are known.
 
     Attributes:
         stamp: its name, for messages.
@@ -40,13 +40,13 @@ class Identity:
 
     @classmethod
     def of(cls, extractor: Any, pack: str = "") -> Identity:
-        """That of an extractor; of one that reads channels, that of what it reads them with."""
+        """An extractor's identity; for one that reads channels, that of the extractor within."""
         inner = getattr(extractor, "extractor", extractor)
         return cls(inner.stamp, inner.digest, inner.record.get("training") or {}, _resolved(pack))
 
     @classmethod
     def planned(cls, section: ConfigDict) -> Identity:
-        """That of a config's section with `pack` and `train`, before it is trained."""
+        """The identity in a config's section with `pack` and `train`, before the training."""
         return cls(
             f"the one to be trained in {section.pack}",
             "",
@@ -55,7 +55,7 @@ class Identity:
         )
 
     def sameness(self, other: Identity) -> str:
-        """In which way both are one network; '' if they are two."""
+        """Why both are one network; '' if they are two."""
         if self.path and self.path == other.path:
             return f"both are the pack in '{self.path}'"
         if self.digest and self.digest == other.digest:
@@ -79,7 +79,7 @@ def check_identity(value: Any, name: str) -> None:
 
 
 def refuse_selector(chosen_by: Identity | None, extractors: Iterable[Any]) -> None:
-    """Raises InputError if one of the extractors that are to judge samples also chose them."""
+    """Raises InputError if one of the extractors that will judge samples also chose them."""
     for extractor in extractors if chosen_by is not None else ():
         refuse_judge("the recogniser that chose these samples", chosen_by, Identity.of(extractor))
 

@@ -2,8 +2,8 @@
 
 The weights are not part of this package. They are the public PyTorch file
 `pt_inception-2015-12-05-6726825d.pth`, which pytorch-fid and torch-fidelity both use and offer for
-download. That file is read by PyTorch, as tensors only: no code in it is run. Where PyTorch is not
-installed, a safetensors file of the same tensors does, made on any other machine by
+download. PyTorch reads that file as tensors only: no code in it is run. Without PyTorch, a
+safetensors file of the same tensors does, made on any other machine by
 
     python -m gan_jax.extractors.inception pt_inception-2015-12-05-6726825d.pth inc.safetensors
 
@@ -29,8 +29,7 @@ from safetensors.numpy import save
 
 from gan_jax.data.disk import in_words, path_of, write_bytes
 from gan_jax.errors import InputError, nearest
-from gan_jax.extractors.common import checked_images, digest_of, shape_text
-from gan_jax.extractors.pack import Features
+from gan_jax.extractors.common import Features, Identified, digest_of, shape_text
 from gan_jax.extractors.resize import resize_bilinear
 from gan_jax.models.inception import IMAGE_SIZE, NUM_OUTPUTS, FIDInception
 from gan_jax.runtime.parallel import map_batches
@@ -51,24 +50,19 @@ _LARGEST_BATCH = 128
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class InceptionExtractor:
+class InceptionExtractor(Identified):
     """The network of the FID as a judge of images of any size, grey or RGB.
 
     Attributes:
         variables: its parameters and batch statistics, float32.
-        record: what it is: 'preprocessing', 'layers', 'file' and 'file_sha256' among others;
-            'public_weights' says whether the file is the public one, or was converted from it.
+        record: 'preprocessing', 'layers', 'file' and 'file_sha256' among others; 'public_weights'
+            says whether the file is the public one, or was converted from it.
         digest: SHA-256 of weights, architecture, layers and preprocessing; the file does not count.
     """
 
     variables: dict[str, Any]
     record: dict[str, Any]
     digest: str
-
-    @property
-    def stamp(self) -> str:
-        """'inception-', the preprocessing, '@' and the first eight digits of the digest."""
-        return f"{self.record['name']}@{self.digest[:8]}"
 
     @property
     def image_shape(self) -> None:
@@ -93,14 +87,11 @@ class InceptionExtractor:
         """The features of uint8 images [n, h, w, c], c 1 or 3; grey is repeated to three channels.
 
         'semantic' is pool3 [n, 2048], the layer of FID and KID; 'texture' mean and standard
-        deviation of Mixed_6e over its positions [n, 1536]; 'probabilities' [n, 1008] are those of
-        the Inception score. At most 128 images go through the network at once.
-
-        Raises:
-            InputError: images of another type, or with other channels.
+        deviation of Mixed_6e over its positions [n, 1536]; 'probabilities' [n, 1008] those of the
+        Inception score. At most 128 images go through the network at once. Raises InputError for
+        other images.
         """
-        images = checked_images(images)
-        self.check_shape(images.shape[1:])
+        images = self.checked(images)
         # Few images must not be padded to a full batch, at a fifth of a second each on a CPU.
         enough = 1 << (len(images) - 1).bit_length()
         result = map_batches(
@@ -123,8 +114,8 @@ def load_inception(path: str | pathlib.Path, *, preprocessing: str = "tf1") -> I
             unless images are 299x299, and are never compared with one another.
 
     Raises:
-        InputError: no such file, one that is damaged or holds another network, PyTorch missing for
-            a PyTorch file, or an unknown preprocessing.
+        InputError: no such file, one that is damaged or holds another network, or no PyTorch for a
+            PyTorch file.
     """
     if preprocessing not in PREPROCESSING:
         raise InputError(
@@ -157,16 +148,14 @@ def convert_inception(source: str | pathlib.Path, target: str | pathlib.Path) ->
     """Writes the weights of `source` as safetensors, which reads without PyTorch.
 
     Tensors keep PyTorch's names and layout, float32; `source`'s SHA-256 goes into the metadata.
-
-    Raises:
-        InputError: as `load_inception`, or a target that is not named '.safetensors'.
+    Raises InputError as `load_inception`, or for a target that is not named '.safetensors'.
     """
     source, target = path_of(source), path_of(target)
     if target.suffix != ".safetensors":
         raise InputError(f"the target '{target}' must end in .safetensors.")
     tensors, metadata = _read(source)
     _variables(tensors, source)
-    kept = {_name(key): np.ascontiguousarray(tensors[_name(key)]) for key in _expected()}
+    kept = {name: np.ascontiguousarray(tensors[name]) for name in _expected()}
     metadata = {"source": source.name, _SOURCE: _file_sha256(source)} | metadata
     target.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(target, save(kept, metadata=metadata))
@@ -175,12 +164,12 @@ def convert_inception(source: str | pathlib.Path, target: str | pathlib.Path) ->
 @functools.lru_cache(maxsize=4)
 def _apply(preprocessing: str):
     # Two programs: the network, which takes long to compile, is the same for all image sizes.
-    return lambda variables, images: _network(variables, _prepare(images, preprocessing))
+    return lambda variables, images: _network(variables, prepare(images, preprocessing))
 
 
 @functools.partial(jax.jit, static_argnums=1)
-def _prepare(images: jax.Array, preprocessing: str) -> jax.Array:
-    """uint8 [n, h, w, 1 or 3] to what the network takes, float32 [n, 299, 299, 3]."""
+def prepare(images: jax.Array, preprocessing: str) -> jax.Array:
+    """The network's input float32 [n, 299, 299, 3], from images uint8 [n, h, w, 1 or 3]."""
     half_pixel = preprocessing == "pytorch-fid"
     x = resize_bilinear(images, (IMAGE_SIZE, IMAGE_SIZE), half_pixel=half_pixel)
     x = x / 127.5 - 1.0 if half_pixel else (x - 128.0) / 128.0
@@ -260,22 +249,26 @@ def _read_torch(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def _expected() -> dict[tuple[str, ...], tuple[int, ...]]:
-    """The network's variables: path to shape, as Flax has them."""
+def tensor_shapes() -> dict[str, tuple[int, ...]]:
+    """Each tensor's shape in Flax's layout, by PyTorch's name, such as 'fc.weight'."""
+    return {name: shape for name, (_, shape) in _expected().items()}
+
+
+@functools.cache
+def _expected() -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]]:
+    """Each variable's path and shape in Flax, by PyTorch's name."""
     images = jax.ShapeDtypeStruct((1, IMAGE_SIZE, IMAGE_SIZE, 3), jnp.float32)
     tree = jax.eval_shape(FIDInception().init, jax.random.key(0), images)
-    return {path: leaf.shape for path, leaf in flax.traverse_util.flatten_dict(tree).items()}
-
-
-def _name(path: tuple[str, ...]) -> str:
-    """PyTorch's name of a variable: ('params', 'fc', 'kernel') is 'fc.weight'."""
     words = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
-    return ".".join((*path[1:-1], words.get(path[-1], path[-1])))
+    return {
+        ".".join((*path[1:-1], words.get(path[-1], path[-1]))): (path, leaf.shape)
+        for path, leaf in flax.traverse_util.flatten_dict(tree).items()
+    }
 
 
 def _variables(tensors: dict[str, np.ndarray], path: pathlib.Path) -> dict[str, Any]:
     """Flax variables of PyTorch tensors, each checked for its name, shape and type."""
-    expected = {_name(key): key for key in _expected()}
+    expected = _expected()
     # Counters of training steps, which some copies of the file have.
     names = {name for name in tensors if not name.endswith("num_batches_tracked")}
     if names != set(expected):
@@ -284,8 +277,8 @@ def _variables(tensors: dict[str, np.ndarray], path: pathlib.Path) -> dict[str, 
         told += [f"an unknown '{extra[0]}' ({len(extra)} such)"] if extra else []
         raise _other_network(path, " and ".join(told))
     flat = {}
-    for name, key in expected.items():
-        value, shape = np.asarray(tensors[name]), _expected()[key]
+    for name, (path_in_flax, shape) in expected.items():
+        value = np.asarray(tensors[name])
         if value.ndim in (2, 4):  # output channels first in PyTorch, last in Flax
             value = np.moveaxis(value, (0, 1), (-1, -2))
         if value.shape != shape:
@@ -298,7 +291,7 @@ def _variables(tensors: dict[str, np.ndarray], path: pathlib.Path) -> dict[str, 
                 f"{'' if value.dtype != np.float32 else ' and not finite'}; expected finite "
                 "float32. Download or convert the file again."
             )
-        flat[key] = np.ascontiguousarray(value)
+        flat[path_in_flax] = np.ascontiguousarray(value)
     return flax.traverse_util.unflatten_dict(flat)
 
 
@@ -315,7 +308,8 @@ def _file_sha256(path: pathlib.Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    """Converts a weights file from the command line: [source, target]; returns the exit status."""
     if len(arguments) != 2:
         print(
             "usage: python -m gan_jax.extractors.inception SOURCE.pth TARGET.safetensors",
@@ -334,4 +328,4 @@ def _main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

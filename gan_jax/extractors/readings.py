@@ -1,4 +1,4 @@
-"""What several recognisers read in the same images."""
+"""Several recognisers reading the same images."""
 
 from __future__ import annotations
 
@@ -11,37 +11,34 @@ import numpy as np
 
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import shape_text
-from gan_jax.extractors.pack import Extractor, load_pack
+from gan_jax.extractors.extractor import Extractor
+from gan_jax.extractors.pack import load_pack
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Readings:
-    """The answers of r recognisers to n images.
-
-    Attributes:
-        probabilities: p(class | image) of each, float32 [r, n, k].
-    """
+    """The answers of r recognisers to n images: p(class | image) of each, float32 [r, n, k]."""
 
     probabilities: np.ndarray
 
     @functools.cached_property
     def mean(self) -> np.ndarray:
-        """Their mean, float64 [n, k], the answer of all together (Lakshminarayanan et al. 2017)."""
+        """Their mean, float64 [n, k]: the joint answer (Lakshminarayanan et al. 2017)."""
         return np.mean(self.probabilities, axis=0, dtype=np.float64)
 
     @functools.cached_property
     def labels(self) -> np.ndarray:
-        """The class that all together name, int [n]."""
+        """The class of the joint answer, int [n]."""
         return np.argmax(self.mean, axis=-1)
 
     @functools.cached_property
     def confidences(self) -> np.ndarray:
-        """The mean's probability of that class, float64 [n] in [1 / k, 1]."""
+        """The joint answer's probability of that class, float64 [n] in [1 / k, 1]."""
         return np.minimum(self.mean.max(axis=-1), 1.0)
 
     @functools.cached_property
     def each(self) -> np.ndarray:
-        """The class that each names, int [n, r]."""
+        """The class that each recogniser names, int [n, r]."""
         return np.argmax(self.probabilities, axis=-1).T
 
     @functools.cached_property
@@ -53,9 +50,8 @@ class Readings:
 def open_recognisers(choices: str) -> list[Extractor]:
     """The packs of a list with commas.
 
-    Raises:
-        InputError: no pack, one that cannot be read, one twice, or packs of other classes or image
-            sizes than the first.
+    Raises InputError for no pack, one that cannot be read, one twice, or packs of other classes or
+    image sizes than the first.
     """
     names = [choice.strip() for choice in choices.split(",") if choice.strip()]
     if not names:
@@ -88,16 +84,13 @@ def open_recognisers(choices: str) -> list[Extractor]:
 
 
 def read(recognisers: Sequence[Extractor], images: np.ndarray, *, batch_size: int) -> Readings:
-    """What they say of uint8 images [n, h, w, c]; InputError for images of another size."""
-    return Readings(
-        np.stack(
-            [pack.features(images, batch_size=batch_size).probabilities for pack in recognisers]
-        )
-    )
+    """The recognisers' answers to uint8 images [n, h, w, c]; InputError for another size."""
+    found = [pack.features(images, batch_size=batch_size).probabilities for pack in recognisers]
+    return Readings(np.stack(found))
 
 
 def held_out(recogniser: Extractor, fingerprint: str) -> str:
-    """Whether a recogniser has seen a set of real images: 'yes', 'no' or 'not known' and why."""
+    """Whether a set of real images was held out from a recogniser: yes, no or not known; why."""
     splits = recogniser.record.get("splits", {})
     if splits.get("train") == fingerprint:
         return "no: these are the images that it was trained on"

@@ -1,7 +1,7 @@
-"""What a pack may say of its network, and the tensors that this network has.
+"""A pack's record: what `pack.json` holds, and which tensors the network must have.
 
-A hash is no guard: who edits a pack can make its hash. So a record is checked field by field, with
-limits, and the weights against the network's own shapes, before anything is read or computed.
+A hash is no guard: whoever edits a pack can make its hash. So a record is checked field by field,
+with limits, and the weights against the network's own shapes, before anything is computed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import flax.traverse_util
 import jax
 import jax.numpy as jnp
 
-from gan_jax.config.saved import checked
+from gan_jax.config.saved import checked, portable
 from gan_jax.data.schema import Unfit, fields, list_of, map_of, number, one_of, or_null, text, whole
 from gan_jax.models.cnn import CNN
 from gan_jax.runtime.pixels import PREPROCESSING
@@ -69,8 +69,57 @@ _OTHERS = {
 _GATE = fields({"protocol": fields({"extractor_sha256": text(64)}), "verdict": text()})
 
 
+def make_record(
+    *,
+    name: str,
+    network: CNN,
+    image_shape: tuple[int, int, int],
+    layers: dict[str, str],
+    class_names: tuple[str, ...],
+    accuracy: float | None,
+    num_test: int,
+    training: dict[str, Any],
+    splits: dict[str, str],
+    versions: dict[str, str],
+) -> dict[str, Any]:
+    """The record of a network, all JSON values.
+
+    Args:
+        name: such as 'cnn-mnist5k'.
+        network: the module; its fields are kept.
+        image_shape: (h, w, c).
+        layers: {'semantic': layer name, 'texture': layer name}.
+        class_names: one for each class.
+        accuracy: on `num_test` images that it was not trained on; None if it was not trained.
+        training: the plain config it was trained with; names of places on this machine are left
+            out.
+        splits: fingerprints of the training and test images.
+        versions: of the libraries.
+    """
+    return {
+        "format": FORMAT,
+        "name": name,
+        "architecture": {
+            "name": "cnn",
+            "num_classes": network.num_classes,
+            "widths": list(network.widths),
+            "dense": network.dense,
+            "dropout_rate": network.dropout_rate,
+        },
+        "image_shape": list(image_shape),
+        "preprocessing": PREPROCESSING,
+        "layers": dict(layers),
+        "class_names": list(class_names),
+        "accuracy": accuracy,
+        "num_test": num_test,
+        "training": portable(training),
+        "splits": splits,
+        "versions": versions,
+    }
+
+
 def check_gate(content: Any, name: str) -> None:
-    """Raises `data.schema.Unfit` unless this is what the gate leaves in a pack, `gate.json`."""
+    """Raises `data.schema.Unfit` unless this is what a pack's `gate.json` holds."""
     _GATE(content, name)
     verdict = content["verdict"]
     if not verdict.isprintable() or not verdict.startswith(("passed", "failed: ", "not run")):
@@ -80,10 +129,7 @@ def check_gate(content: Any, name: str) -> None:
 def check_record(record: Any, name: str = "") -> None:
     """Raises `gan_jax.data.schema.Unfit` unless this is the record of a network that can be made.
 
-    Args:
-        record: from `gan_jax.extractors.pack.make_record`, or read from a file; 'golden' and
-            'layer_statistics' may be missing.
-        name: of it, for the message.
+    `record` may lack 'golden' and 'layer_statistics'; `name` is for the message.
     """
     fields(_RECORD, _OTHERS | {"sha256": text(64)})(record, name)
     if not record["name"].isprintable() or not record["name"]:
@@ -105,12 +151,7 @@ def check_record(record: Any, name: str = "") -> None:
 
 
 def check_size(network: CNN, image_shape: tuple[int, int, int]) -> None:
-    """Raises `gan_jax.data.schema.Unfit` for images or layers of a size that no pack can have.
-
-    Args:
-        network: of a recogniser.
-        image_shape: (h, w, c) of its images.
-    """
+    """Raises `data.schema.Unfit` if images (h, w, c) or layers have a size no pack can have."""
     height, width, channels = image_shape
     if min(height, width) < 4:
         raise Unfit(f"image_shape is {height}x{width}; expected at least 4x4 pixels")
@@ -144,11 +185,10 @@ def tensor_shapes(network: CNN, image_shape: tuple[int, int, int]) -> Mapping[st
 def check_tensors(
     found: Mapping[str, tuple[str, tuple[int, ...]]], shapes: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Raises `gan_jax.data.schema.Unfit` unless a file's tensors are those of the network.
+    """Raises `gan_jax.data.schema.Unfit` unless a file holds the network's tensors.
 
-    Args:
-        found: by name, the dtype as safetensors writes it ('F32'), and the shape.
-        shapes: from `tensor_shapes`.
+    `found` gives by name the dtype as safetensors writes it ('F32') and the shape; `shapes` are
+    from `tensor_shapes`.
     """
     missing, further = sorted(shapes.keys() - found.keys()), sorted(found.keys() - shapes.keys())
     if missing or further:
@@ -165,7 +205,6 @@ def check_tensors(
 
 
 def _check_training(training: Any, architecture: Mapping[str, Any]) -> None:
-    """Raises `Unfit` unless this is a config of that network: others may train it again."""
     config = checked(training, "training")
     one_of("cnn")(config["kind"], "training.kind")
     for name in ("widths", "dense"):
@@ -177,7 +216,6 @@ def _check_training(training: Any, architecture: Mapping[str, Any]) -> None:
 
 
 def _check_golden(record: Mapping[str, Any], network: CNN) -> None:
-    """Raises `Unfit` unless the golden features are as many as the layers have."""
     semantic = network.dense
     if record["layers"]["semantic"] == "logits":
         semantic = network.num_classes

@@ -39,7 +39,7 @@ def uniform(seed: int, shape: tuple[int, ...]) -> np.ndarray:
 def random_weights() -> dict[str, np.ndarray]:
     """Weights by PyTorch's names and layout, scaled so that signals neither die nor explode."""
     weights = {}
-    expected = {inception._name(key): shape for key, shape in inception._expected().items()}
+    expected = inception.tensor_shapes()
     for seed, name in enumerate(sorted(expected)):
         shape = expected[name]
         if len(shape) > 1:
@@ -113,15 +113,15 @@ def test_an_image_has_the_same_features_in_any_batch(extractor, expected):
 def test_preprocessing():
     """Grey is repeated; the two ways differ in where they look and in the range."""
     grey = random_images(2, 299, 299, 1)
-    published = np.asarray(inception._prepare(grey, "tf1"))
+    published = np.asarray(inception.prepare(grey, "tf1"))
     np.testing.assert_array_equal(published, np.repeat((grey - 128.0) / 128.0, 3, -1))
-    other = np.asarray(inception._prepare(grey, "pytorch-fid"))
+    other = np.asarray(inception.prepare(grey, "pytorch-fid"))
     np.testing.assert_allclose(other, np.repeat(grey / 127.5 - 1.0, 3, -1), atol=1e-6)
     small = random_images(1, 20, 20, 3)
     for name, half_pixel in (("tf1", False), ("pytorch-fid", True)):
         resized = np.asarray(resize_bilinear(small, (299, 299), half_pixel=half_pixel))
         wanted = resized / 127.5 - 1 if half_pixel else resized / 128 - 1
-        np.testing.assert_allclose(np.asarray(inception._prepare(small, name)), wanted, atol=1e-5)
+        np.testing.assert_allclose(np.asarray(inception.prepare(small, name)), wanted, atol=1e-5)
 
 
 def test_preprocessing_is_part_of_the_identity(weights_file, extractor):
@@ -255,12 +255,12 @@ def test_images_that_do_not_fit(extractor, images, message):
 
 def test_the_converter_as_a_command(weights_file, tmp_path, capsys):
     target = tmp_path / "new" / "inception.safetensors"
-    assert inception._main([str(weights_file), str(target)]) == 0
+    assert inception.main([str(weights_file), str(target)]) == 0
     assert "not the public file" in capsys.readouterr().out
     assert set(load_file(target)) == set(random_weights())
-    assert inception._main([str(weights_file), str(tmp_path / "inception.npz")]) == 2
+    assert inception.main([str(weights_file), str(tmp_path / "inception.npz")]) == 2
     assert "must end in .safetensors" in capsys.readouterr().err
-    assert inception._main([]) == 2
+    assert inception.main([]) == 2
 
 
 # Resizing

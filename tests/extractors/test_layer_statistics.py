@@ -11,7 +11,8 @@ import pytest
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError
 from gan_jax.extractors.controls import random_extractor
-from gan_jax.extractors.pack import assemble, load_pack, save_pack
+from gan_jax.extractors.extractor import assemble
+from gan_jax.extractors.pack import load_pack, save_pack
 from gan_jax.judging.judge import make_judge
 from gan_jax.judging.layer_statistics import layer_statistics, low_rank_warning
 from gan_jax.reports.recogniser import RecogniserReport, write_recogniser_report

@@ -8,8 +8,8 @@ from gan_jax.data import load
 from gan_jax.errors import InputError
 from gan_jax.extractors.channels import ChannelExtractor, reading_channels
 from gan_jax.extractors.choice import open_extractor
+from gan_jax.extractors.common import Features
 from gan_jax.extractors.controls import random_extractor
-from gan_jax.extractors.pack import Features
 from gan_jax.judging.suite import Sides, run_suite
 from gan_jax.models.cnn import CNN
 from gan_jax.runtime.checkpoint import Checkpoints
