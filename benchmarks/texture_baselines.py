@@ -23,7 +23,7 @@ from gan_jax.errors import InputError
 from gan_jax.judging.textures.baselines import BASELINES
 from gan_jax.judging.textures.suite import judge_textures
 from gan_jax.metrics.texture.headline import HEADLINE
-from gan_jax.sampling.generation import Source
+from gan_jax.sampling.drawing import Source
 
 _CROP = 64
 

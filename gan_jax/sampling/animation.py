@@ -20,11 +20,7 @@ _FASTEST_GIF = 50  # a delay of 2 hundredths of a second; viewers slow shorter o
 
 
 def check_animation(path: str | pathlib.Path, fps: float) -> None:
-    """Whether an animation can be written under this name, before its frames are made.
-
-    Raises:
-        InputError: another format, frames a second that it does not do, or no ffmpeg for MP4.
-    """
+    """Raises InputError if no animation can be written under this name, before frames are made."""
     path = pathlib.Path(path)
     if path.suffix not in FORMATS:
         raise InputError(f"'{path}' is not an animation: give a name in .gif or .mp4.")
@@ -45,17 +41,14 @@ def check_animation(path: str | pathlib.Path, fps: float) -> None:
 def save_animation(path: str | pathlib.Path, frames: Iterable[np.ndarray], fps: float) -> None:
     """Writes an animation that repeats for ever; the file appears whole or not at all.
 
-    A GIF's delays are hundredths of a second: they are spread so that the frames keep their pace on
-    average. It holds grey frames exactly, colours to within a palette of 256 a frame. An MP4
+    A GIF's delays are whole hundredths of a second, spread so that the frames keep their pace on
+    average. It holds grey frames exactly, and colours as a palette of 256 for each frame. An MP4
     (H.264) is lossy; frames of odd sides get a row or column of white.
 
     Args:
         path: in .gif or .mp4; folders are made as needed.
-        frames: uint8 [h, w, c], one or more of one shape.
-        fps: frames a second.
-
-    Raises:
-        InputError: see `check_animation`; no frames.
+        frames: uint8 [h, w, c], one or more of one shape; InputError for none.
+        fps: frames per second.
     """
     check_animation(path, fps)
     path = pathlib.Path(path)

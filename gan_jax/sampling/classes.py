@@ -1,4 +1,4 @@
-"""A conditional GAN at work: which classes it is asked for, and what it draws of each."""
+"""A conditional GAN at work: the classes that it is asked for, and the images of each."""
 
 from __future__ import annotations
 
@@ -36,12 +36,7 @@ def draw_classes(
 ) -> NamedRows:
     """A row of images for each of the first classes that the training set has.
 
-    Args:
-        gan: conditional.
-        variables: the generator's averaged ones.
-        train: what it was trained on.
-        latents: float [m, latent_dim], one a column.
-        batch_size: images a call.
+    A column for each of the latents [m, latent_dim]; `variables` are the generator's averaged ones.
     """
     shown = _shown(gan, train)
     images = generate_images(
@@ -57,7 +52,7 @@ def draw_classes(
 def class_pictures(
     gan: GAN, variables: Any, train: Dataset, latents: np.ndarray, *, batch_size: int
 ) -> ClassPictures:
-    """What there is to see of a conditional GAN at its end; arguments as in `draw_classes`."""
+    """The pictures of a finished conditional GAN; arguments as in `draw_classes`."""
     columns = latents[:_COLUMNS]
     generated = draw_classes(gan, variables, train, columns, batch_size=batch_size)
     shown = _shown(gan, train)
@@ -108,7 +103,7 @@ def _counts(gan: GAN, train: Dataset) -> np.ndarray:
 
 
 def _shown(gan: GAN, train: Dataset) -> np.ndarray:
-    """The first classes that have training images; the GAN has learned nothing of the others."""
+    """The first classes with training images; the GAN has learned nothing of the others."""
     return np.flatnonzero(_counts(gan, train))[:MOST_ROWS]
 
 
@@ -118,6 +113,6 @@ def _names(train: Dataset, labels: Sequence[int]) -> tuple[str, ...]:
 
 
 def _examples(train: Dataset, label: int, count: int) -> np.ndarray:
-    """Indices of `count` training images of a class; over again where it has fewer."""
+    """Indices of `count` training images of a class, repeated if it has fewer."""
     order = train.content_order()
     return np.resize(order[train.labels[order] == label][:count], count)

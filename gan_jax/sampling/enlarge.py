@@ -1,4 +1,4 @@
-"""A trained network on images of one's own: files of any size, enlarged."""
+"""The user's own images, of any size, enlarged by a trained network."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gan_jax.models.super_resolution import SuperResolutionGenerator
 from gan_jax.runtime.environment import library_versions
 from gan_jax.runtime.images import save_png
 from gan_jax.runtime.pixels import to_float
+from gan_jax.sampling.drawing import weights_digest
 from gan_jax.sampling.generate import generate_images
-from gan_jax.sampling.generation import weights_digest
 from gan_jax.sampling.place import check_new, open_new
 from gan_jax.sampling.trained import read_gan
 
@@ -34,14 +34,14 @@ def enlarge_files(
     checkpoint: str = "latest",
     announce: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Writes each image enlarged, as PNG of its name, and a JSON record; returns the record.
+    """Writes each image enlarged, as NAME.png, and a JSON record; returns the record.
 
     Args:
         workdir: of a run of super-resolution.
         source: an image file, or a folder of them; sizes may differ.
-        out: a new or empty folder, which is there with all images or not at all.
+        out: a new or empty folder; it appears with all images or not at all.
         checkpoint: 'latest', 'best' or a step.
-        announce: told what the network learned from, and which images are of another kind.
+        announce: told what the network learned from, and how many images are of another kind.
 
     Raises:
         InputError: no such run, one that does not enlarge, images that cannot be read, or a place
@@ -106,13 +106,8 @@ def enlarge(
 ) -> np.ndarray:
     """An image uint8 [h, w, c] of any size, enlarged: uint8 [factor h, factor w, c].
 
-    Args:
-        generator: the module.
-        variables: its averaged ones.
-        image: grey or RGB.
-        channels: that the generator was trained on: where that is 1, each channel of a colour
-            image is enlarged by itself; where it is 3, a grey image is taken for a coloured one,
-            and the result is in colour.
+    `variables` are the generator's averaged ones, `channels` those that it was trained on: with 1,
+    each channel of a colour image is enlarged by itself; with 3, a grey image becomes a colour one.
     """
     if channels == 3 and image.shape[2] == 1:
         image = np.repeat(image, 3, 2)
@@ -124,8 +119,8 @@ def enlarge(
 def _in_tiles(generator: SuperResolutionGenerator, variables: Any, images: np.ndarray):
     """uint8 [n, factor h, factor w, c] of float images [n, h, w, c].
 
-    Large ones are computed in windows of one size, from which no pixel is taken that sees a border
-    where the image has none: the result is that of the whole at once.
+    Large ones are computed in windows of one size. Pixels that see a window's border where the
+    image has none are left out, so the result is that of the whole image at once.
     """
     factor, reach = generator.factor, generator.reach
     height, width = images.shape[1:3]
@@ -141,7 +136,7 @@ def _in_tiles(generator: SuperResolutionGenerator, variables: Any, images: np.nd
 
 
 def _windows(length: int, size: int, reach: int) -> list[tuple[int, slice]]:
-    """(where a window starts, which places are taken from it), which cover [0, length)."""
+    """Where each window starts and which places are taken from it; they cover [0, length)."""
     if size == length:
         return [(0, slice(0, length))]
     step = size - 2 * reach

@@ -1,4 +1,4 @@
-"""What a trained generator is given, latents and classes, and the images it makes of them."""
+"""A trained generator's inputs, latents and classes, and the images that it makes from them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from gan_jax.runtime.pixels import to_uint8
 from gan_jax.steps.axis import example_keys, named_key
 from gan_jax.steps.parts import draw_latents
 
+TRUNCATION = "numbers beyond psi either way are drawn again until they are within"
+"""The method of `truncated_latents`, for records."""
+
 
 def sample_latents(seed: int, count: int, dim: int) -> np.ndarray:
     """Standard normal latents float32 [count, dim]; row i depends on (seed, i) alone."""
@@ -25,20 +28,42 @@ def sample_latents(seed: int, count: int, dim: int) -> np.ndarray:
     return np.asarray(draw_latents(key, jnp.arange(count, dtype=jnp.int32), dim))
 
 
+def truncated_latents(seed: int, count: int, dim: int, psi: float) -> np.ndarray:
+    """Latents float32 [count, dim] of a normal distribution cut off at -psi and psi.
+
+    The truncation trick: images become surer and less varied (Brock et al. 2019, "Large scale GAN
+    training for high fidelity natural image synthesis", section 3.1). The latents are those of
+    `sample_latents`, but numbers beyond psi are drawn again until they are within it. The others
+    stay, so that images of one seed can be compared. Row i depends on (seed, i, psi) alone. Nothing
+    is scaled. Raises InputError unless psi is above 0.
+    """
+    check_truncation(psi)
+    latents = sample_latents(seed, count, dim)
+    if not (np.abs(latents) > psi).any():
+        return latents
+    keys = example_keys(named_key(jax.random.key(seed), "truncation"), jnp.arange(count))
+    # Drawn by the inverse of the distribution function, which is what drawing until it fits gives.
+    again = jax.vmap(lambda key: jax.random.truncated_normal(key, -psi, psi, (dim,)))(keys)
+    return np.where(np.abs(latents) > psi, np.asarray(again), latents)
+
+
+def check_truncation(psi: float) -> None:
+    """Raises InputError unless psi is above 0."""
+    if not psi > 0:
+        raise InputError(
+            f"--truncation is {psi}; expected a number above 0, such as 0.7: latents lie within it "
+            "either way. Leave it out for all latents."
+        )
+
+
 def sample_labels(
     seed: int, count: int, num_classes: int, frequencies: Sequence[float] | None = None
 ) -> np.ndarray:
     """Random labels int32 [count] in [0, num_classes); row i depends on (seed, i) alone.
 
-    Args:
-        seed: of the draw; labels are independent of the latents of the same seed.
-        count: how many.
-        num_classes: how many classes there are.
-        frequencies: how often each class is drawn, [num_classes], to any scale, such as the counts
-            of a training set; None for all alike.
-
-    Raises:
-        InputError: no classes, or frequencies of another number, negative, or all zero.
+    They are independent of the latents of the same seed. `frequencies` [num_classes] are to any
+    scale, such as the counts of a training set; None for all alike. Raises InputError for no
+    classes, or frequencies of another number, negative, or all zero.
     """
     if num_classes < 1:
         raise InputError(f"num_classes is {num_classes}; expected 1 or more to draw labels of.")
@@ -69,11 +94,10 @@ def generate_images(
 
     Args:
         generator: the module.
-        variables: its parameters and batch statistics (use the moving average), on the host or
-            one device.
+        variables: its parameters and batch statistics (use the moving average).
         latents: float [n, latent_dim].
-        labels: int32 [n], the classes to draw, of a conditional generator; None of others.
-        batch_size: images a call.
+        labels: int32 [n], the classes to draw, for a conditional generator; else None.
+        batch_size: images per call.
 
     Raises:
         InputError: labels of another number than latents.
@@ -97,8 +121,8 @@ def _apply(generator: nn.Module):
 def interpolate(start: Array, end: Array, count: int) -> np.ndarray:
     """`count` latents [count, dim] on the great circle from `start` to `end`, both [dim].
 
-    Spherical, as a straight line between normal vectors passes through lengths that the generator
-    never saw (White 2016, "Sampling generative networks").
+    A straight line between normal vectors would pass through lengths that the generator never saw
+    (White 2016, "Sampling generative networks").
     """
     start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
     cosine = start @ end / max(np.linalg.norm(start) * np.linalg.norm(end), 1e-12)
@@ -113,19 +137,10 @@ def interpolate(start: Array, end: Array, count: int) -> np.ndarray:
 def blend_classes(variables: Any, start: int, end: int, share: float) -> Any:
     """A conditional generator's variables in which class `start` lies on the way to class `end`.
 
-    Labels are whole numbers, but what a network makes of them are rows of its tables: row `start`
-    of each parameter 'embedding' [num_classes, ...] becomes (1 - share) * itself + share * row
-    `end`, linearly as Brock et al. (2019) mix class embeddings. Images of label `start` are then
-    between the two classes.
-
-    Args:
-        variables: of the generator, on the host.
-        start: a class.
-        end: another.
-        share: in [0, 1].
-
-    Raises:
-        InputError: no such table: the generator is not conditional.
+    Labels are whole numbers, but a network looks them up in tables: row `start` of each parameter
+    'embedding' [num_classes, ...] becomes (1 - share) * itself + share * row `end`, linearly as
+    Brock et al. (2019) mix class embeddings; `share` is in [0, 1]. Images of label `start` are then
+    between the two. Raises InputError if there is no such table: the generator is not conditional.
     """
     if not can_blend_classes(variables):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Where exports go: a folder that appears in one piece, or a file that has its record."""
+"""Where exports go: a folder that appears in one piece, or a file with its record."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ from gan_jax.errors import InputError
 
 
 def check_new(out: str | pathlib.Path) -> pathlib.Path:
-    """The folder of --out, which is not there yet or empty.
-
-    Raises:
-        InputError: a file, or a folder that holds files.
-    """
+    """The folder of --out; InputError for a file, or a folder that holds files."""
     place = path_of(out)
     if place.is_file():
         raise InputError(f"--out '{place}' is a file: give a new folder.")
@@ -29,11 +25,7 @@ def check_new(out: str | pathlib.Path) -> pathlib.Path:
 
 
 def open_new(out: str | pathlib.Path) -> pathlib.Path:
-    """As `check_new`, where `files.new_folder` can make it in one piece.
-
-    Raises:
-        InputError: see `check_new`; or a place that cannot be written to.
-    """
+    """As `check_new`; InputError also for a place that cannot be written to."""
     place = check_new(out)
     open_folder(place.resolve().parent, "--out")
     return place
@@ -43,7 +35,7 @@ def open_new(out: str | pathlib.Path) -> pathlib.Path:
 def recorded_file(path: pathlib.Path, record: dict[str, Any]) -> Iterator[IO[bytes]]:
     """An open file that takes its place when the block ends, after its record in NAME.json.
 
-    What was at `path` goes before the record does: no file ever stands beside another's record.
+    An older file goes before its record does: no file ever stands beside another's record.
     """
     with new_file(path) as file:
         yield file

@@ -13,7 +13,7 @@ from jax import Array, export, lax
 from gan_jax.data.disk import open_file, path_of
 from gan_jax.errors import InputError
 from gan_jax.models.platform import traced_for
-from gan_jax.sampling.generation import Drawing, Source
+from gan_jax.sampling.drawing import Drawing, Source
 from gan_jax.sampling.place import recorded_file
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -23,16 +23,15 @@ _LEAST_SIDE = 9  # of images to enlarge: the CPU's convolutions have another for
 def export_program(source: Source, out: str | pathlib.Path) -> dict[str, Any]:
     """Writes the averaged generator, weights included, and a JSON record; returns the record.
 
-    The file is what `jax.export.deserialize(bytes)` reads, and calls as
-    `program.call(latents)` or, of a conditional GAN, `program.call(latents, labels)`: latents
-    float32 [n, latent_dim], standard normal; labels int32 [n]; images float32 [n, h, w, c] in
-    [-1, 1]. A network that enlarges is called as `program.call(images)`, float32 [n, h, w, c] in
-    [-1, 1], h and w of 9 or more. n, h and w may differ from call to call. It runs on all of
-    `PLATFORMS`, and holds one program for the CPU and one for the others, as the layers have forms
-    of their own on the CPU; the weights are there once.
+    `jax.export.deserialize(bytes)` reads the file. It is called as `program.call(latents)` or, for
+    a conditional GAN, `program.call(latents, labels)`: latents float32 [n, latent_dim], standard
+    normal; labels int32 [n]; images float32 [n, h, w, c] in [-1, 1]. A network that enlarges is
+    called as `program.call(images)`, float32 [n, h, w, c] in [-1, 1], h and w of 9 or more. n, h
+    and w may differ from call to call. It runs on all of `PLATFORMS`, and holds one program for the
+    CPU, where layers have forms of their own, and one for the others; the weights are there once.
 
     Args:
-        source: the generator; without a truncation, which is the caller's.
+        source: the generator, without a truncation: the caller truncates.
         out: the file; NAME.json beside it says how to call it.
 
     Raises:
@@ -115,7 +114,7 @@ def exported_generator(drawing: Drawing) -> export.Exported:
 
 
 def _open_inputs(drawing: Drawing) -> list[jax.ShapeDtypeStruct]:
-    """What the program takes: of any number, and of an image to enlarge of any size."""
+    """The program's inputs: any number of them, and images to enlarge of any size."""
     if drawing.trained.gan.conditioning is not None:
         least = [f"{side} >= {_LEAST_SIDE}" for side in ("h", "w")]
         sides = export.symbolic_shape("n, h, w", constraints=least)

@@ -1,4 +1,4 @@
-"""A set of samples as files: PNGs in a folder or one npz, with what made them beside."""
+"""A set of samples as files: PNGs in a folder or one npz, with a record of their origin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gan_jax.data.disk import new_folder, open_file, path_of, write_json
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.runtime.images import save_png
-from gan_jax.sampling.generation import Drawing, Source, images_digest
+from gan_jax.sampling.drawing import Drawing, Source, images_digest
 from gan_jax.sampling.place import check_new, open_new, recorded_file
 from gan_jax.sampling.selection import RECORD, Drawn, Selection, draw_selected, open_selection
 
@@ -21,19 +21,19 @@ _BLOCK = 1000
 def export_samples(
     source: Source, count: int, out: str | pathlib.Path, selection: Selection | None = None
 ) -> dict[str, Any]:
-    """Writes `count` images, and a JSON record of what made them; returns the record.
+    """Writes `count` images, and a JSON record of their origin; returns the record.
 
     A folder appears whole or not at all, and an archive never without its record. The same source
-    and count give the same bytes. Image i depends on (seed, i) and the weights
-    alone; of a conditional GAN the classes are drawn in the mix of the training set. A texture
-    GAN's images are crops of the size that it was trained on.
+    and count give the same bytes. Image i depends on (seed, i) and the weights alone. A conditional
+    GAN's classes are drawn in the mix of the training set. A texture GAN's images are crops of the
+    size that it was trained on.
 
     Args:
         source: the generator, and its latents.
         count: how many.
-        out: NAME.npz for an archive with 'images' uint8 [n, h, w, c] and, of a conditional GAN,
-            'labels' int32 [n], with NAME.json beside it; else a new folder for PNGs 000000.png,
-            ... (in a folder a class of a conditional GAN) and samples.json.
+        out: NAME.npz for an archive with 'images' uint8 [n, h, w, c] and, from a conditional GAN,
+            'labels' int32 [n], with NAME.json beside it; else a new folder for samples.json and
+            PNGs 000000.png, ..., those of a conditional GAN in a folder for each class.
         selection: keeps those that a recogniser accepts, see `sampling.selection`; None for all.
 
     Raises:

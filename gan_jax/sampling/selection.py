@@ -1,4 +1,4 @@
-"""Rejection of samples by a recogniser: images are drawn until enough of them convince it."""
+"""Rejection of samples by a recogniser: images are drawn until it has accepted enough."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 from gan_jax.data.disk import path_of
 from gan_jax.data.schema import fields, or_null, read_checked
 from gan_jax.errors import InputError
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.identity import Identity, check_identity
-from gan_jax.extractors.pack import Extractor, load_pack
+from gan_jax.extractors.pack import load_pack
 from gan_jax.metrics import class_histogram
-from gan_jax.sampling.generation import Drawing
+from gan_jax.sampling.drawing import Drawing
 
 RECORD = "samples.json"
 _CHECK = fields({}, {"selection": or_null(fields({"recogniser": check_identity}))})
@@ -39,11 +40,11 @@ class Selection:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Drawn:
-    """Samples that were drawn, or those of them that were kept.
+    """Samples that were drawn, or the part of them that was kept.
 
     Attributes:
         images: uint8 [n, h, w, c].
-        labels: int32 [n], those that were asked for, or None.
+        labels: the classes asked for, int32 [n], or None.
         record: of the selection, all JSON values; {} without one.
     """
 
@@ -53,11 +54,10 @@ class Drawn:
 
 
 def open_selection(selection: Selection, drawing: Drawing) -> Extractor:
-    """The recogniser of a selection, if it can be asked for.
+    """The recogniser of a selection.
 
-    Raises:
-        InputError: a confidence outside 0 to 1, nothing that is asked of the images, no such pack,
-            one of images of another shape or of other classes.
+    Raises InputError for a confidence outside 0 to 1, a selection that keeps all, no such pack, or
+    one for images of another shape or of other classes.
     """
     least = selection.least_confidence
     if not 0 <= least < 1:
@@ -88,16 +88,9 @@ def open_selection(selection: Selection, drawing: Drawing) -> Extractor:
 def draw_selected(drawing: Drawing, selection: Selection, count: int) -> Drawn:
     """The first `count` samples of a generator that a recogniser accepts, in the order drawn.
 
-    What is accepted depends on the seed alone. The mix of classes changes with it: the record
-    says how many of each class were drawn and kept, as the recogniser reads them.
-
-    Args:
-        drawing: a trained generator.
-        selection: what is kept.
-        count: how many.
-
-    Raises:
-        InputError: see `open_selection`; or fewer than one in 1,000 are accepted.
+    They depend on the seed alone. Selecting changes the mix of classes: the record says how many of
+    each class, as the recogniser reads them, were drawn and kept. Raises InputError as
+    `open_selection`, or if fewer than one in 1,000 are accepted.
     """
     extractor = open_selection(selection, drawing)
     images, labels, drawn, found = [], [], 0, 0
@@ -144,10 +137,9 @@ def draw_selected(drawing: Drawing, selection: Selection, count: int) -> Drawn:
 
 
 def selecting_recogniser(samples: str | pathlib.Path) -> Identity | None:
-    """Which recogniser chose exported samples, by the record beside them; None if none did.
+    """The recogniser that chose exported samples, by the record beside them; None if none did.
 
-    Raises:
-        InputError: a record that cannot be read or is damaged.
+    Raises InputError for a record that cannot be read or is damaged.
     """
     path = path_of(samples)
     record = path / RECORD if path.is_dir() else path.with_suffix(".json")

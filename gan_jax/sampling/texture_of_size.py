@@ -8,7 +8,7 @@ from gan_jax.data.disk import open_file, path_of
 from gan_jax.errors import InputError
 from gan_jax.models.texture import TextureGenerator
 from gan_jax.runtime.images import save_png
-from gan_jax.sampling.generation import Source
+from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.textures import sample_texture
 
 
@@ -20,18 +20,18 @@ def draw_texture(
     number: int | None = None,
     seamless: bool = False,
 ) -> str:
-    """Writes a texture as PNG, in grey or in colour as it was trained; says what was drawn.
+    """Writes a texture as PNG, in grey or colour like the training images; says what was drawn.
 
     Args:
         source: a run of a texture GAN, and the seed.
         size: (height, width) in pixels.
         out: NAME.png.
-        number: which texture of a generator that holds several, from 0; None: the seed chooses.
+        number: which texture of several, from 0; None: the seed chooses.
         seamless: whether opposite edges meet.
 
     Raises:
-        InputError: another name, a run of another kind, a texture that it does not hold,
-            a place that cannot be written to, or see `Source.open`.
+        InputError: another name, a run of another kind, no such texture, a place that cannot be
+            written to, or see `Source.open`.
     """
     if path_of(out).suffix.lower() != ".png":
         raise InputError(f"--out '{out}': --draw writes one picture; give NAME.png.")

@@ -35,8 +35,8 @@ def sample_texture(
     """A window onto an endless texture, uint8 [h, w, c].
 
     The noise of a cell depends on the seed and the cell's place only, and each tile is made with
-    its margin, so neither `tile` nor `size` changes a pixel (but for rounding: a pixel may differ
-    by 1). Memory beyond the result is that of one tile.
+    its margin, so neither `tile` nor `size` changes a pixel by more than a rounding of 1. Memory
+    beyond the result is that of one tile.
 
     Args:
         generator: the module; its `image_shape` says the channels only.
@@ -153,7 +153,7 @@ def _checked_pair(name: str, pair: Any, least: int | None = None) -> tuple[int, 
 
 
 def _texture_shares(texture: Any, count: int, key: Array) -> np.ndarray:
-    """Shares float64 [rows, columns, count], each cell summing to 1, as the user asked."""
+    """The user's shares, float64 [rows, columns, count], each cell summing to 1."""
     if texture is None:
         texture = int(jax.random.randint(named_key(key, "texture"), (), 0, count))
     shares = np.asarray(texture)
@@ -177,7 +177,7 @@ def _texture_shares(texture: Any, count: int, key: Array) -> np.ndarray:
 
 
 def _wave_numbers(generator: TextureGenerator, variables: Any) -> np.ndarray:
-    """What the generator learned, in radians a pixel: float64 [num_textures, num_waves, 2]."""
+    """The learned wave numbers in radians per pixel, float64 [num_textures, num_waves, 2]."""
     if not generator.num_waves:
         return np.zeros((generator.num_textures, 0, 2))
     return np.asarray(variables["params"]["wave_numbers"], np.float64) / generator.cell

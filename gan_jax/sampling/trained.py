@@ -21,8 +21,8 @@ from gan_jax.config.members import Member, build_members, has_members, member_co
 from gan_jax.data import Dataset, load
 from gan_jax.data.disk import path_of
 from gan_jax.data.machine import memory
-from gan_jax.errors import InputError
-from gan_jax.runtime import parallel
+from gan_jax.errors import InputError, first_line
+from gan_jax.runtime import startup
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.checkpoint import Checkpoints
 from gan_jax.steps.members import MembersState, member_state
@@ -41,8 +41,8 @@ class TrainedGAN:
         ema: the generator's averaged variables, for `gan.generator.apply`, on the host.
         step: of the checkpoint.
         train: the images that it was trained on.
-        folder: of its log: that of the run, or of the member in it.
-        discriminator: its variables, likewise.
+        folder: where its log lies: the run's folder, or the member's in it.
+        discriminator: the discriminator's variables, on the host.
     """
 
     config: Any
@@ -61,8 +61,8 @@ def read_gan(
 
     Args:
         workdir: of the run.
-        checkpoint: which; 'best' of a run of several GANs is that of its best setting's mean.
-        member: of a run of several GANs, which one, from 0; its config is then that of a run which
+        checkpoint: which; 'best' of a run of several GANs goes by the mean of its best setting.
+        member: which one of a run of several GANs, from 0; its config is then that of a run which
             trains it alone.
 
     Raises:
@@ -81,7 +81,7 @@ def read_gan(
             f"{workdir / folder.REPORT}. Give the folder of a GAN's run."
         )
     chosen = choose_member(config, member, workdir)
-    parallel.enable_compilation_cache(config.compilation_cache)
+    startup.enable_compilation_cache(config.compilation_cache)
     train = load(config.dataset, "train")
     num_steps = count_steps(config, len(train))
     kind = {"num_steps": num_steps, "num_classes": train.num_classes or 0}
@@ -116,7 +116,7 @@ def read_gan(
 
 
 def result_folder(workdir: str | pathlib.Path, member: int | None = None) -> pathlib.Path:
-    """Where the log and the results of a run lie, or of one member of it; errors as `read_gan`."""
+    """Where the log and results of a run or of its member lie; errors as `read_gan`."""
     workdir = path_of(workdir)
     return _place(workdir, choose_member(folder.read_config(workdir), member, workdir))
 
@@ -126,10 +126,9 @@ def _place(workdir: pathlib.Path, member: Member | None) -> pathlib.Path:
 
 
 def choose_member(config: ConfigDict, member: int | None, workdir: pathlib.Path) -> Member | None:
-    """The member of that number in the run of this config; None of a run of a single GAN.
+    """The member of that number in a config's run; None for the run of a single GAN.
 
-    Raises:
-        InputError: a run of several GANs and no or another number, or of a single one and a number.
+    Raises InputError for no such number of several GANs, or any number for a single one.
     """
     if not has_members(config):
         if member is not None:
@@ -158,21 +157,16 @@ def _as_described(workdir: pathlib.Path) -> Iterator[None]:
     except InputError:
         raise
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise InputError(
-            f"'{workdir / folder.CONFIG}' describes no networks that can be made ({reason}): give "
-            "the folder of another run, or mend the file."
+            f"'{workdir / folder.CONFIG}' describes no networks that can be made "
+            f"({first_line(error, kind=False)}): give the folder of another run, or mend the file."
         ) from error
 
 
 def _template(
     gan: GAN, image_shape: Shape, members: tuple[int, ...], workdir: pathlib.Path
 ) -> GANState:
-    """A state of zeros, if it fits into memory.
-
-    Args:
-        members: () for one GAN; (n,) for n of them, along a first axis.
-    """
+    """A state of zeros, if it fits into memory; `members` is () for one GAN, (n,) for n of them."""
     create = functools.partial(create_gan_state, gan, image_shape=image_shape)
     shapes = jax.eval_shape(create, jax.random.key(0))
     needed = math.prod(members) * sum(

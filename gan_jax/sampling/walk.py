@@ -11,7 +11,7 @@ from gan_jax.data.disk import open_file, path_of
 from gan_jax.errors import InputError
 from gan_jax.runtime.images import image_grid
 from gan_jax.sampling.animation import check_animation, save_animation
-from gan_jax.sampling.generation import Source
+from gan_jax.sampling.drawing import Source
 
 _SIDE = 512  # pixels that a grid of small images is enlarged to, by whole factors
 
@@ -19,10 +19,10 @@ _SIDE = 512  # pixels that a grid of small images is enlarged to, by whole facto
 def closed_walk(points: np.ndarray, frames: int) -> np.ndarray:
     """Latents float32 [frames, d] on a closed loop through `points` [k, d], k >= 2, d >= 2.
 
-    From each point to the next, and from the last to the first, along the great circle between
-    their directions (White 2016, "Sampling generative networks"), with lengths changing linearly
-    with the angle. The angle from one frame to the next is the same all along the way, and also
-    from the last frame to the first, which is `points[0]`.
+    It goes from each point to the next, and from the last to the first, along the great circle
+    between their directions (White 2016, "Sampling generative networks"); lengths change linearly
+    with the angle. Frames are at equal angles, the last one from the first too, which is
+    `points[0]`.
 
     Raises:
         InputError: fewer points, numbers or frames than one of each needs, or a point that is 0.
@@ -70,10 +70,10 @@ def write_walk(
     Args:
         source: the generator, and its latents: walk i has those from i * points on.
         out: NAME.gif or NAME.mp4.
-        frames: of the loop; the one after the last is the first.
-        fps: frames a second.
+        frames: of the loop; after the last comes the first.
+        fps: frames per second.
         walks: how many are shown side by side.
-        points: latents of a walk, 2 or more.
+        points: latents of each walk, 2 or more.
 
     Raises:
         InputError: a number out of range, a place that cannot be written to, see `check_animation`

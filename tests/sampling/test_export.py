@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
-import pathlib
 import subprocess
 import sys
 import zipfile
@@ -14,10 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
 from scipy import stats
 
-from gan_jax.data import Dataset, read_images
+from gan_jax.data import read_images
 from gan_jax.errors import InputError
 from gan_jax.models.article import ArticleGenerator
 from gan_jax.models.dcgan import DCGANGenerator
@@ -27,15 +25,14 @@ from gan_jax.models.resnet import ResnetGenerator
 from gan_jax.models.super_resolution import UPSAMPLINGS, SuperResolutionGenerator
 from gan_jax.models.texture import TextureGenerator
 from gan_jax.runtime.pixels import to_uint8
-from gan_jax.sampling.generate import generate_images, sample_latents
-from gan_jax.sampling.generation import Drawing, Source
+from gan_jax.sampling.drawing import Drawing, Source
+from gan_jax.sampling.generate import generate_images, sample_latents, truncated_latents
 from gan_jax.sampling.program import PLATFORMS, export_program, exported_generator
 from gan_jax.sampling.samples import export_samples
-from gan_jax.sampling.trained import TrainedGAN, read_gan
-from gan_jax.sampling.truncation import truncated_latents
+from gan_jax.sampling.trained import read_gan
 from gan_jax.steps.downscale import Downscale
-from gan_jax.steps.state import GAN
 from tests.networks import TEXTURE
+from tests.sampling.untrained import untrained_gan
 
 _needs_flatbuffers = pytest.mark.skipif(
     importlib.util.find_spec("flatbuffers") is None, reason="needs flatbuffers"
@@ -51,23 +48,10 @@ class _Conditional(nn.Module):
         return jnp.tanh(x).reshape(-1, 4, 3, 2)
 
 
-def _trained(generator, image_shape, latent_dim, *inputs, **fields):
-    """A GAN that was never trained, as a checkpoint would hold it."""
-    latents = jnp.zeros((1, latent_dim))
-    variables = jax.jit(lambda: generator.init(jax.random.key(0), latents, *inputs, train=False))()
-    config = ConfigDict({"seed": 3, "model": {"name": "made"}, "evaluation": {"batch_size": 4}})
-    gan = GAN(generator, None, None, None, latent_dim, **fields)
-    images = np.zeros((6, *image_shape), np.uint8)
-    labels = np.array([0, 0, 0, 2, 2, 2], np.int32)  # none of class 1
-    train = Dataset("made", "train", images=images, labels=labels, class_names=tuple("abc"))
-    variables = jax.tree.map(np.asarray, variables)
-    return TrainedGAN(config, gan, variables, 7, train, pathlib.Path("run"))
-
-
 @pytest.fixture
 def conditional(monkeypatch):
-    trained = _trained(_Conditional(), (4, 3, 2), 5, jnp.zeros((1,), int), num_classes=3)
-    monkeypatch.setattr("gan_jax.sampling.generation.read_gan", lambda *_: trained)
+    trained = untrained_gan(_Conditional(), (4, 3, 2), 5, jnp.zeros((1,), int), num_classes=3)
+    monkeypatch.setattr("gan_jax.sampling.drawing.read_gan", lambda *_: trained)
     return trained
 
 
@@ -156,8 +140,8 @@ def test_conditional_pngs_lie_in_folders_of_their_class(monkeypatch, tmp_path):
         def __call__(self, latents, labels, *, train):
             return super().__call__(latents, labels, train=train)[..., :1]
 
-    trained = _trained(Grey(), (4, 3, 1), 5, jnp.zeros((1,), int), num_classes=3)
-    monkeypatch.setattr("gan_jax.sampling.generation.read_gan", lambda *_: trained)
+    trained = untrained_gan(Grey(), (4, 3, 1), 5, jnp.zeros((1,), int), num_classes=3)
+    monkeypatch.setattr("gan_jax.sampling.drawing.read_gan", lambda *_: trained)
     export_samples(Source("run"), 12, tmp_path / "pngs")
     export_samples(Source("run"), 12, tmp_path / "set.npz")
     packed, found = read_images(str(tmp_path / "set.npz")), read_images(str(tmp_path / "pngs"))
@@ -167,8 +151,8 @@ def test_conditional_pngs_lie_in_folders_of_their_class(monkeypatch, tmp_path):
 
 
 def test_textures_are_exported_as_crops_and_not_truncated(monkeypatch, tmp_path):
-    trained = _trained(TEXTURE, (16, 16, 1), TEXTURE.latent_dim)
-    monkeypatch.setattr("gan_jax.sampling.generation.read_gan", lambda *_: trained)
+    trained = untrained_gan(TEXTURE, (16, 16, 1), TEXTURE.latent_dim)
+    monkeypatch.setattr("gan_jax.sampling.drawing.read_gan", lambda *_: trained)
     export_samples(Source("run"), 3, tmp_path / "crops")
     assert read_images(str(tmp_path / "crops")).image_shape == (16, 16, 1)
     with pytest.raises(InputError, match="--truncation is 0.5.*textures"):
@@ -294,7 +278,7 @@ def test_every_generator_is_a_program_for_every_platform(name):
     num_classes = getattr(generator, "num_classes", 0)
     labels = np.arange(7, dtype=np.int32) % 3 if num_classes else None
     inputs = [] if labels is None else [labels[:1]]
-    trained = _trained(generator, generator.image_shape, dim, *inputs, num_classes=num_classes)
+    trained = untrained_gan(generator, generator.image_shape, dim, *inputs, num_classes=num_classes)
     program = exported_generator(Drawing(Source("run"), trained))
     assert program.platforms == PLATFORMS
     given = [part for part in (sample_latents(0, 7, dim), labels) if part is not None]
@@ -309,7 +293,7 @@ def test_a_network_that_enlarges_is_a_program_for_images_of_any_size(upsampling)
     generator = SuperResolutionGenerator(2, 4, 1, upsampling)
     small = np.random.default_rng(0).uniform(-1, 1, (2, 9, 13, 3)).astype(np.float32)
     variables = jax.jit(lambda: generator.init(jax.random.key(0), small, train=False))()
-    trained = _trained(DCGANGenerator((16, 16, 3), width=4), (16, 16, 3), 6)
+    trained = untrained_gan(DCGANGenerator((16, 16, 3), width=4), (16, 16, 3), 6)
     gan = dataclasses.replace(trained.gan, generator=generator, conditioning=Downscale(2))
     drawing = Drawing(Source("run"), dataclasses.replace(trained, gan=gan, ema=variables))
     program = exported_generator(drawing)
@@ -323,7 +307,7 @@ def test_a_network_that_enlarges_is_a_program_for_images_of_any_size(upsampling)
 
 def test_each_platform_has_the_forms_that_suit_it():
     """The CPU's rewritten transposed convolutions, and XLA's own elsewhere; the same images."""
-    trained = _trained(DCGANGenerator((28, 28, 1), width=4, kernel_size=5), (28, 28, 1), 6)
+    trained = untrained_gan(DCGANGenerator((28, 28, 1), width=4, kernel_size=5), (28, 28, 1), 6)
     program = exported_generator(Drawing(Source("run"), trained))
     assert "lhs_dilate = [2, 2]" in program.mlir_module()  # where XLA is fast at it
     latents = sample_latents(0, 5, 6)

@@ -9,8 +9,8 @@ from PIL import Image
 
 from gan_jax.errors import InputError
 from gan_jax.sampling.animation import save_animation
+from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.generate import generate_images, sample_latents
-from gan_jax.sampling.generation import Source
 from gan_jax.sampling.trained import read_gan
 from gan_jax.sampling.walk import closed_walk, write_walk
 

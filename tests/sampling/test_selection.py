@@ -8,7 +8,7 @@ import pytest
 from gan_jax.data import read_images
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
-from gan_jax.sampling.generation import Drawing, Source
+from gan_jax.sampling.drawing import Drawing, Source
 from gan_jax.sampling.samples import export_samples
 from gan_jax.sampling.selection import Selection, draw_selected, open_selection
 from gan_jax.training.evaluate_samples import evaluate_samples

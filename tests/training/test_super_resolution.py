@@ -24,8 +24,8 @@ from gan_jax.metrics import kernel_distance
 from gan_jax.models.resampling import double_nearest
 from gan_jax.models.super_resolution import SuperResolutionGenerator, depth_to_space
 from gan_jax.reports.super_resolution import super_resolution_text, verdict
+from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.enlarge import enlarge, enlarge_files
-from gan_jax.sampling.generation import Source
 from gan_jax.sampling.trained import read_gan
 from gan_jax.steps import gan_step, generator_update
 from gan_jax.steps.downscale import Downscale, bicubic, check_divisible

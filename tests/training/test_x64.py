@@ -11,7 +11,7 @@ import pytest
 from gan_jax.config import cnn_config, gan_config
 from gan_jax.config.build import build_gan, build_recogniser, gan_step_function
 from gan_jax.run import run
-from gan_jax.sampling.generation import Source
+from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.samples import export_samples
 from gan_jax.steps import cnn_update
 from gan_jax.steps.state import create_cnn_state, create_gan_state

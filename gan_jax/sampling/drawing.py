@@ -1,4 +1,4 @@
-"""What export and latent walks share: a trained generator with all that it is fed."""
+"""A trained generator with its inputs, as export, walks and studies draw from it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from gan_jax.extractors.common import digest_of
 from gan_jax.models.texture import TextureGenerator
 from gan_jax.runtime.environment import library_versions
 from gan_jax.sampling.classes import asked_labels
-from gan_jax.sampling.generate import generate_images, sample_latents
+from gan_jax.sampling.generate import (
+    TRUNCATION,
+    check_truncation,
+    generate_images,
+    sample_latents,
+    truncated_latents,
+)
 from gan_jax.sampling.trained import TrainedGAN, read_gan
-from gan_jax.sampling.truncation import METHOD, check_truncation, truncated_latents
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +32,10 @@ class Source:
     Attributes:
         workdir: of the run.
         checkpoint: 'latest', 'best' or a step.
-        member: of a run of several GANs, which one; None of other runs.
+        member: which one of a run of several GANs; else None.
         seed: of the latents; None for the run's own, whose first images eval.json judges.
-        truncation: psi of `gan_jax.sampling.truncation`; None for all latents.
-        batch_size: images a call; 0 for as many as the run's config says.
+        truncation: psi of `truncated_latents`; None for all latents.
+        batch_size: images per call; 0 for as many as the run's config says.
     """
 
     workdir: str | pathlib.Path
@@ -41,14 +46,10 @@ class Source:
     batch_size: int = 0
 
     def open(self, *, latents: bool = True) -> Drawing:
-        """Reads the run.
+        """Reads the run; unless `latents` is False, its generator must draw from latents.
 
-        Args:
-            latents: whether it must draw from latents, as a network that enlarges does not.
-
-        Raises:
-            InputError: no such run, member or checkpoint, a seed below 0, or a truncation that
-                cannot be.
+        Raises InputError for no such run, member or checkpoint, a seed below 0, or a truncation
+        that cannot be.
         """
         if self.seed is not None and self.seed < 0:
             raise InputError(f"--seed is {self.seed}; expected 0 or more.")
@@ -71,19 +72,14 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Drawing:
-    """A trained generator, ready to draw.
-
-    Attributes:
-        source: where it comes from.
-        trained: the GAN as the checkpoint holds it.
-    """
+    """A trained generator, ready to draw."""
 
     source: Source
     trained: TrainedGAN
 
     @property
     def seed(self) -> int:
-        """Of the latents."""
+        """The latents' seed."""
         chosen = self.source.seed
         return self.trained.config.seed if chosen is None else chosen
 
@@ -94,33 +90,29 @@ class Drawing:
 
     @property
     def num_classes(self) -> int:
-        """That the generator is conditional on; 0 if it takes no labels."""
+        """How many classes the generator is conditional on; 0 if it takes no labels."""
         return self.trained.gan.num_classes
 
     def latents(self, count: int) -> np.ndarray:
-        """float32 [count, latent_dim], truncated if asked for."""
+        """float32 [count, latent_dim], truncated if the source says so."""
         dim = self.trained.gan.latent_dim
         if self.source.truncation is None:
             return sample_latents(self.seed, count, dim)
         return truncated_latents(self.seed, count, dim, self.source.truncation)
 
     def labels(self, count: int) -> np.ndarray | None:
-        """int32 [count] in the mix of the training set, as those judged; None if it takes none."""
+        """int32 [count] in the training set's mix, like those judged; None if it takes none."""
         return asked_labels(self.trained.gan, self.trained.train, seed=self.seed, count=count)
 
     def images(self, latents: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         """uint8 [n, h, w, c] of latents [n, latent_dim] and labels [n] or None."""
-        batch_size = self.source.batch_size or self.trained.config.evaluation.batch_size
-        return generate_images(
-            self.trained.gan.generator,
-            self.trained.ema,
-            latents,
-            labels=labels,
-            batch_size=batch_size,
-        )
+        trained = self.trained
+        batch_size = self.source.batch_size or trained.config.evaluation.batch_size
+        options = {"labels": labels, "batch_size": batch_size}
+        return generate_images(trained.gan.generator, trained.ema, latents, **options)
 
     def record(self) -> dict[str, Any]:
-        """What made the images, all JSON values."""
+        """The origin of the images, all JSON values."""
         trained, config = self.trained, self.trained.config
         psi = self.source.truncation
         return {
@@ -132,7 +124,7 @@ class Drawing:
             "weights": "moving average",
             "weights_sha256": weights_digest(trained.ema),
             "seed": self.seed,
-            "truncation": None if psi is None else {"psi": psi, "method": METHOD},
+            "truncation": None if psi is None else {"psi": psi, "method": TRUNCATION},
             "image_shape": list(self.image_shape),
             "versions": library_versions(),
         }
