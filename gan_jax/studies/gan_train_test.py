@@ -1,10 +1,10 @@
 """GAN-train and GAN-test: can generated images stand in for real ones, and are they what they say?
 
-GAN-train is the accuracy on real images of a recogniser that was trained on generated ones;
-GAN-test that on generated images of one that was trained on real ones (Shmelkov et al. 2018, "How
-good is my GAN?", section 3; the first is the classification accuracy score of Ravuri and Vinyals
-2019). Both stand beside the real-data baseline: the same recogniser trained on as many real images
-for as many steps.
+GAN-train is the accuracy on real images of a recogniser that was trained on generated ones, the
+classification accuracy score of Ravuri and Vinyals (2019). GAN-test is the accuracy on generated
+images of one that was trained on real ones (Shmelkov et al. 2018, "How good is my GAN?", section
+3). Both stand beside the real-data baseline: the same recogniser trained on as many real images for
+as many steps.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from gan_jax.reports.class_pictures import NamedRows
 from gan_jax.reports.gan_train_test import write_gan_train_test_report
 from gan_jax.reports.gan_train_test_results import SeedResult, summarise_seeds
 from gan_jax.reports.numbers_first import Tell, expendable, publish, quietly
-from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment
 from gan_jax.runtime.logs import say
 from gan_jax.runtime.pixels import PREPROCESSING
 from gan_jax.runtime.signals import StopSignal
+from gan_jax.runtime.startup import enable_compilation_cache
 from gan_jax.sampling.classes import MOST_ROWS
 from gan_jax.studies.labelled import Experiment, Labelled
 from gan_jax.studies.leakage import check_held_out
@@ -52,19 +52,18 @@ def run_gan_train_test(
     num_steps: int = 0,
     tell: Tell = quietly,
 ) -> dict[str, Any]:
-    """Trains two recognisers a seed, and returns what gan_train_test.json then holds.
+    """Trains two recognisers for each seed, and returns the content of gan_train_test.json.
 
-    Seeds that are done in `out` are not done again, so that the same command goes on after an
-    interruption, and with more seeds.
+    Seeds that are done in `out` are not done again: the same command goes on after an interruption,
+    and with more seeds.
 
     Args:
         experiment: the images, and the recognisers' config.
-        out: where gan_train_test.json, report.html and a file a seed go.
-        num_seeds: 0, 1, ... up to it; 3 or more for intervals that mean something.
-        num_images: to train on, of either kind; 0 for as many as there are real ones, or generated
-            ones if these are fewer.
+        out: where gan_train_test.json, report.html and a file for each seed go.
+        num_seeds: how many, from seed 0 on; 3 or more for intervals that mean something.
+        num_images: to train on, of either kind; 0 for as many as there are of both.
         num_steps: of each training; 0 for as many as the config asks for with so many images.
-        tell: takes what gan_train_test.json holds before the page is made.
+        tell: takes the content of gan_train_test.json before the page is made.
 
     Raises:
         InputError: numbers out of range, images that do not fit together, a test set that is not
@@ -77,7 +76,9 @@ def run_gan_train_test(
             "steps above 0, or 0 for as many as the config asks for."
         )
     train, test = experiment.train, experiment.test
-    _check_real(train, test)
+    train.require_classes()
+    check_test_labels(test)
+    check_same_shape(train, test, advice="bring them to one shape")
     count = _count(experiment, num_images)
     steps = num_steps or count_steps(experiment.config, count)
     train_images, test_images = (part.take(np.arange(len(part))) for part in (train, test))
@@ -85,7 +86,7 @@ def run_gan_train_test(
     protocol = _protocol(experiment, count, steps, shared)
     out = open_folder(out, "--out")
     results = _finished(out, num_seeds, protocol)
-    parallel.enable_compilation_cache(experiment.config.compilation_cache)
+    enable_compilation_cache(experiment.config.compilation_cache)
     left = [seed for seed in range(num_seeds) if seed not in results]
     started, pictures = time.monotonic(), None
     with StopSignal() as stop:
@@ -125,7 +126,7 @@ def _run_seed(
     steps: int,
     stop: StopSignal,
 ) -> SeedResult:
-    """Both trainings of a seed. The real images are a random choice of as many."""
+    """Both trainings of a seed; the real images are a random choice, as many as generated ones."""
     train, test, names = experiment.train, experiment.test, experiment.class_names
     count = len(generated.images)
     shared = check_held_out(
@@ -151,12 +152,6 @@ def _run_seed(
     )
 
 
-def _check_real(train: Dataset, test: Dataset) -> None:
-    train.require_classes()
-    check_test_labels(test)
-    check_same_shape(train, test, advice="bring them to one shape")
-
-
 def _count(experiment: Experiment, num_images: int) -> int:
     """How many images to train on, of either kind."""
     real, available = len(experiment.train), experiment.available
@@ -170,7 +165,7 @@ def _count(experiment: Experiment, num_images: int) -> int:
 
 
 def _protocol(experiment: Experiment, count: int, steps: int, shared: int) -> dict[str, Any]:
-    """What every seed has in common: results of another one do not belong to the same mean."""
+    """The protocol that all seeds share: only results of the same one may be averaged."""
     config = plain(experiment.config)
     kept = ("model", "optimizer", "augment", "label_smoothing", "ema_half_life", "batch_size")
     about = {
@@ -197,11 +192,7 @@ def _seed_file(out: pathlib.Path, seed: int) -> pathlib.Path:
 
 
 def _finished(out: pathlib.Path, num_seeds: int, protocol: dict[str, Any]) -> dict[int, SeedResult]:
-    """The seeds that are done in a folder, by seed; the folder is made.
-
-    Raises:
-        InputError: they are of another experiment.
-    """
+    """The seeds that are done in a folder, which is made; InputError for another experiment's."""
     (out / SEEDS).mkdir(exist_ok=True)
     found = {}
     for seed in range(num_seeds):
@@ -222,13 +213,14 @@ def _finished(out: pathlib.Path, num_seeds: int, protocol: dict[str, Any]) -> di
 
 
 def _other(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
+    """The names of the entries that differ."""
     ignored = {"versions", "gan_jax", "run"}  # the weights have a hash of their own
     names = sorted((saved.keys() | current.keys()) - ignored)
     return [name for name in names if saved.get(name) != current.get(name)]
 
 
 def _notes(experiment: Experiment, results: list[SeedResult], count: int, shared: int) -> list[str]:
-    """What a reader must know before believing the numbers."""
+    """The warnings that a reader needs before believing the numbers."""
     notes, batch = [], experiment.config.batch_size
     if len(results) < 3:
         notes.append(f"{len(results)} seed(s): 3 or more are wanted for an interval; see --seeds.")
@@ -247,7 +239,7 @@ def _notes(experiment: Experiment, results: list[SeedResult], count: int, shared
 
 
 def _rows(labelled: Labelled, names: Sequence[str]) -> NamedRows:
-    """A row of images for each of the first classes that there are; white where there are fewer."""
+    """A row of images for each of the first classes; white places where there are too few."""
     present = [int(label) for label in np.unique(labelled.labels)[:MOST_ROWS]]
     rows = np.full((len(present), _SHOWN, *labelled.images.shape[1:]), 255, np.uint8)
     for row, label in zip(rows, present, strict=True):

@@ -14,9 +14,10 @@ from gan_jax.data import Dataset, load, read_images
 from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import shape_text
-from gan_jax.extractors.pack import Extractor, load_pack
+from gan_jax.extractors.extractor import Extractor
+from gan_jax.extractors.pack import load_pack
 from gan_jax.runtime.workdir import restore_config
-from gan_jax.sampling.generation import Source
+from gan_jax.sampling.drawing import Source
 from gan_jax.training.evaluate_samples import resizing_options
 
 ASKED = "classes that the GAN was asked for"
@@ -34,16 +35,16 @@ class Labelled:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Experiment:
-    """What GAN-train and GAN-test need.
+    """The images and settings of GAN-train and GAN-test.
 
     Attributes:
-        title: what is judged.
+        title: of the page: which images are judged.
         config: of the recognisers that are trained, see `config.cnn_config`.
-        train: real images that the GAN may have learned from, labelled.
-        test: real images that nothing was trained on, labelled.
+        train: labelled real images that the GAN may have learned from.
+        test: labelled real images that nothing was trained on.
         labelled_by: where the generated images' labels come from.
         draw: (seed, count) to generated images, with labels in the numbering of `train`.
-        available: how many there are at most; None of a generator.
+        available: how many can be drawn at most; None for a generator.
         protocol: where everything comes from, JSON values.
     """
 
@@ -58,46 +59,37 @@ class Experiment:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Of the real images; all labels are numbers of these."""
+        """The real images' classes; all labels are numbers of these."""
         longer = max(self.train, self.test, key=lambda part: part.num_classes)
         return longer.label_names
 
 
-def samples_of_run(
-    workdir: str | pathlib.Path,
-    extractor: str = "",
-    *,
-    checkpoint: str = "latest",
-    member: int | None = None,
-    batch_size: int = 0,
-) -> Experiment:
+def samples_of_run(source: Source, extractor: str = "") -> Experiment:
     """The images of a GAN's run beside those of its data set.
 
-    A conditional GAN is asked for classes in the mix of its training set. The images of another are
-    labelled by a recogniser: pseudo-labels.
+    A conditional GAN is asked for classes in the mix of its training set. Images of any other GAN
+    get pseudo-labels from a recogniser.
 
     Args:
-        workdir: of the run.
+        source: the generator; its seed is replaced by that of each draw.
         extractor: a pack, whose config the recognisers take and which gives pseudo-labels; '' for
-            those of the run's judge.
-        checkpoint, member: see `gan_jax.sampling.trained.read_gan`.
-        batch_size: images a call; 0 for as many as the config says.
+            the run's judge.
 
     Raises:
         InputError: no such run or pack, or data without classes.
     """
-    drawing = Source(workdir, checkpoint=checkpoint, member=member, batch_size=batch_size).open()
+    drawing = source.open()
     config, train = drawing.trained.config, drawing.trained.train
     train.require_classes()
     conditional = drawing.num_classes > 0
     pack = None
     if extractor or not conditional or not config.judge.train:
-        pack = _pack(extractor or config.judge.pack, workdir)
+        pack = _pack(extractor or config.judge.pack, source.workdir)
     labeller = None if conditional else _labeller(pack, train)
 
     def draw(seed: int, count: int) -> Labelled:
-        source = dataclasses.replace(drawing.source, seed=_SAMPLE_SEED + seed)
-        own = dataclasses.replace(drawing, source=source)
+        own_source = dataclasses.replace(source, seed=_SAMPLE_SEED + seed)
+        own = dataclasses.replace(drawing, source=own_source)
         labels = own.labels(count)
         images = own.images(own.latents(count), labels)
         return Labelled(images, labeller(images) if labels is None else labels)
@@ -122,11 +114,11 @@ def samples_of_files(
     """Anybody's generated images beside real ones.
 
     Args:
-        samples: by path or name, as `gan_jax.data.read_images` takes them; labelled, or else the
-            pack labels them.
+        samples: by path or name, as `gan_jax.data.read_images` takes them; the pack labels them if
+            they have no labels.
         extractor: a pack, whose config the recognisers take.
-        reference: the real images, whose splits 'train' and 'test' are taken; a set that has none
-            is divided as a run divides its data set.
+        reference: the real images' splits 'train' and 'test'; a set without splits is divided as a
+            run divides its data set.
         resize: how to bring all to the pack's size; '' takes them as they are.
 
     Raises:
@@ -194,7 +186,7 @@ def _pseudo(pack: Extractor) -> str:
 
 
 def _labeller(pack: Extractor, train: Dataset) -> Callable[[np.ndarray], np.ndarray]:
-    """What names the class of each image, as numbers of the training set's classes."""
+    """A function that names each image's class, in the numbering of the training set."""
     pack.check_shape(train.image_shape)
     names = train.label_names
     if set(pack.class_names) - set(names):

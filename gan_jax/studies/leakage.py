@@ -1,4 +1,4 @@
-"""Whether images that must not meet have met: exact copies between two sets."""
+"""Exact copies between two sets of images that must have none in common."""
 
 from __future__ import annotations
 
@@ -15,23 +15,12 @@ def shared_images(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.isin(content_keys(images), content_keys(others))
 
 
-def count_shared(images: np.ndarray, others: np.ndarray) -> int:
-    """How many of uint8 `images` [n, h, w, c] are, to the last pixel, among `others`."""
-    return int(np.sum(shared_images(images, others)))
-
-
 def check_held_out(test: np.ndarray, train: np.ndarray, name: str, source: str) -> int:
-    """How many test images stand in a training set too, which are few if any.
+    """How many of the test images, uint8 [n, h, w, c], are in a training set too.
 
-    Args:
-        test, train: uint8 [n, h, w, c].
-        name: of the test set, for the message.
-        source: of the training set, likewise.
-
-    Raises:
-        InputError: more than a tenth of the test images.
+    Raises InputError, with the set's `name` and the training set's `source`, for more than a tenth.
     """
-    shared = count_shared(test, train)
+    shared = int(np.sum(shared_images(test, train)))
     if shared > _MOST * len(test):
         raise InputError(
             f"{shared:,} of the {len(test):,} images of {name} are among {source}, to the last "

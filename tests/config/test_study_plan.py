@@ -12,8 +12,8 @@ from gan_jax.config.study_plan import Added, Arm, Question, arms_of, cells_of, g
 from gan_jax.config.study_settings import gan_run_config, recogniser_config
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError
-from gan_jax.studies.control import extra_steps, from_plain, to_plain
-from gan_jax.studies.subsets import make_splits, nested_order
+from gan_jax.studies.augmentation.control import extra_steps, from_plain, to_plain
+from gan_jax.studies.augmentation.subsets import make_splits, nested_order
 
 
 def make_set(labels, split, seed, **fields):

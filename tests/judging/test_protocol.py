@@ -8,7 +8,7 @@ import pytest
 import gan_jax
 from gan_jax.data import Dataset
 from gan_jax.judging.protocol import make_protocol
-from gan_jax.studies.results import recognition_protocol
+from gan_jax.studies.recognition.numbers import recognition_protocol
 from tests.packs import untrained_pack
 
 REFERENCE = Dataset("real", "test", np.arange(48, dtype=np.uint8).reshape(3, 4, 4, 1))

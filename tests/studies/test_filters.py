@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from gan_jax.studies.filters import (
+from gan_jax.studies.augmentation.filters import (
     acceptance_probabilities,
     accepted,
     agreed,

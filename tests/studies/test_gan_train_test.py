@@ -16,14 +16,14 @@ from gan_jax import metrics
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.reports.gan_train_test_results import SeedResult, summarise_seeds, verdict
+from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.generate import generate_images
-from gan_jax.sampling.generation import Source
 from gan_jax.sampling.trained import TrainedGAN
 from gan_jax.steps.state import GAN
 from gan_jax.studies import gan_train_test, labelled
 from gan_jax.studies.gan_train_test import run_gan_train_test, table_text
 from gan_jax.studies.labelled import Experiment, Labelled, samples_of_files, samples_of_run
-from gan_jax.studies.leakage import check_held_out, count_shared
+from gan_jax.studies.leakage import check_held_out, shared_images
 from tests import networks
 from tests.recognisers import STEPS, save_tiny_pack, small_digits, tiny_cnn
 
@@ -96,7 +96,7 @@ def test_a_perfect_generator_is_at_the_baseline_and_seeds_resume(trainings, tmp_
     # None of the trainings saw a test image, and each saw as many images and steps.
     for images, options in trainings:
         assert len(images) == COUNT and options["num_steps"] == STEPS
-        assert count_shared(images, test.images) == 0 and options["test"] is test
+        assert not shared_images(images, test.images).any() and options["test"] is test
     page = html.unescape((tmp_path / "report.html").read_text())
     for text in ("Shmelkov et al. 2018", "near to recall", "near to precision", labelled.GIVEN):
         assert text in page
@@ -156,8 +156,8 @@ def test_a_test_set_that_is_not_held_out_is_refused(tmp_path):
 
 def test_copies_are_counted():
     images = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
-    assert count_shared(images, images[[0, 2, 2]]) == 2
-    assert count_shared(images[:1] + 1, images[:1]) == 0
+    assert shared_images(images, images[[0, 2, 2]]).sum() == 2
+    assert not shared_images(images[:1] + 1, images[:1]).any()
     other = np.zeros((100, 4, 4, 1), np.uint8)
     other[:, 0, 0, 0] = np.arange(100)
     assert check_held_out(other, other[:10], "a", "b") == 10
@@ -167,7 +167,7 @@ def test_copies_are_counted():
 
 def test_the_built_in_splits_are_disjoint():
     train, test = small_digits()
-    assert count_shared(test.images, train.images) == 0
+    assert not shared_images(test.images, train.images).any()
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_labelled_and_bare_files(pack, tmp_path):
 
 def test_an_unconditional_run_is_labelled_by_its_judge(tiny_run):
     run_folder, _ = tiny_run
-    found = samples_of_run(run_folder)
+    found = samples_of_run(Source(run_folder))
     assert found.labelled_by.startswith("pseudo-labels of cnn-smoke@")
     drawn, other = found.draw(0, 20), found.draw(1, 20)
     assert drawn.labels.dtype == np.int32 and not np.array_equal(drawn.images, other.images)
@@ -309,8 +309,8 @@ def test_a_conditional_run_is_asked_for_its_classes(monkeypatch, tmp_path):
     gan = GAN(generator, networks.ConditionalDiscriminator(), sgd, sgd, 3, num_classes=3)
     train = labelled.load(config.dataset, "train")
     trained = TrainedGAN(config, gan, ema, 7, train, tmp_path)
-    monkeypatch.setattr("gan_jax.sampling.generation.read_gan", lambda *arguments: trained)
-    found = samples_of_run(tmp_path)
+    monkeypatch.setattr("gan_jax.sampling.drawing.read_gan", lambda *arguments: trained)
+    found = samples_of_run(Source(tmp_path))
     assert found.labelled_by == labelled.ASKED and found.config.name == "cnn-smoke"
     drawn = found.draw(0, 60)
     assert set(drawn.labels) == {0, 2}
@@ -318,4 +318,4 @@ def test_a_conditional_run_is_asked_for_its_classes(monkeypatch, tmp_path):
     np.testing.assert_array_equal(
         drawn.images, generate_images(generator, ema, latents, labels=drawn.labels)
     )
-    assert count_shared(found.test.images, found.train.images) == 0
+    assert not shared_images(found.test.images, found.train.images).any()

@@ -14,10 +14,11 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
 from gan_jax.extractors.readings import Readings, difference, held_out, open_recognisers, read
 from gan_jax.runtime.images import save_png
-from gan_jax.studies.files import write_table
-from gan_jax.studies.recognise import recognise_run, recognise_samples
-from gan_jax.studies.results import recognition_table
-from gan_jax.studies.selection import select_surest
+from gan_jax.sampling.drawing import Source
+from gan_jax.studies.recognition import recognise as recognition
+from gan_jax.studies.recognition.files import write_table
+from gan_jax.studies.recognition.numbers import recognition_table
+from gan_jax.studies.recognition.selection import select_surest
 from tests.command import eval_py
 from tests.recognisers import NAMES, save_tiny_pack, small_digits
 
@@ -51,8 +52,9 @@ def save(path, images, **arrays):
     return str(path)
 
 
-def recognise(samples, choices, out, **options):
-    content = recognise_samples(str(samples), choices, out, **options)
+def recognise(samples, choices, out, select=0, **options):
+    subject = recognition.subject_of_samples(str(samples), choices, **options)
+    content = recognition.recognise(subject, out, select=select)
     assert json.loads((out / "recognition.json").read_text()) == content
     return content
 
@@ -291,7 +293,8 @@ def test_of_images_equally_sure_those_kept_do_not_hang_on_their_order():
 
 def test_the_images_of_a_run(tiny_run, tmp_path):
     run, pack = tiny_run
-    content = recognise_run(run, "", tmp_path / "o", num_samples=50)
+    subject = recognition.subject_of_run(Source(run), num_samples=50)
+    content = recognition.recognise(subject, tmp_path / "o")
     assert content["recognisers"][0]["name"] == load_pack(pack).stamp
     assert content["protocol"]["images_are"] == "generated"
     assert content["protocol"]["images"] == 50 and content["protocol"]["preprocessing"]

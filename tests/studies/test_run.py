@@ -10,8 +10,8 @@ from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.sampling.trained import read_gan
-from gan_jax.studies import running
-from gan_jax.studies.cells import SUBSET
+from gan_jax.studies.augmentation import study
+from gan_jax.studies.augmentation.cells import SUBSET
 
 
 def tiny_study(**changes):
@@ -37,11 +37,11 @@ def tiny_study(**changes):
 
 
 def study_json(folder):
-    return (folder / running.STUDY).read_bytes()
+    return (folder / study.STUDY).read_bytes()
 
 
 def cell_times(folder):
-    return {p.name: p.stat().st_mtime_ns for p in (folder / running.CELLS).glob("*.json")}
+    return {p.name: p.stat().st_mtime_ns for p in (folder / study.CELLS).glob("*.json")}
 
 
 @pytest.fixture(scope="module")
@@ -50,22 +50,22 @@ def studies(tmp_path_factory, quickly_compiled):
     root = tmp_path_factory.mktemp("study")
     whole, cut = root / "whole", root / "cut"
     training.run(tiny_study(), whole)
-    write = running.write_json
+    write = study.write_json
 
     def write_then_stop(path, content):
         write(path, content)
-        if path.parent.name == running.CELLS and len(list(path.parent.glob("*.json"))) == 4:
+        if path.parent.name == study.CELLS and len(list(path.parent.glob("*.json"))) == 4:
             stops[-1].number = 15
 
     stops = []
-    run = running.run_study
+    run = study.run_study
 
     def watched(config, workdir, stop, **rest):
         stops.append(stop)
         run(config, workdir, stop, **rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "write_json", write_then_stop)
+        patch.setattr(study, "write_json", write_then_stop)
         patch.setattr(training, "run_study", watched)
         with pytest.raises(Interrupted, match="SIGTERM: stopped with 4 of 10 cells done"):
             training.run(tiny_study(), cut)

@@ -13,7 +13,7 @@ from gan_jax.errors import InputError
 from gan_jax.reports.gan_train_test_results import SeedResult
 from gan_jax.reports.study_results import cell_check
 from gan_jax.sampling.selection import selecting_recogniser
-from gan_jax.studies.control import check_plain, from_plain
+from gan_jax.studies.augmentation.control import check_plain, from_plain
 from gan_jax.training.frozen import in_the_loop
 from gan_jax.training.rollback import Rollbacks
 

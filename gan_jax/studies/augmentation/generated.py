@@ -50,11 +50,8 @@ def draw_pool(
         trained: a conditional GAN.
         images: the subset that it was trained on, uint8 [size, h, w, c].
         labels: its classes, int32 [size], in an order whose beginnings have the mix of the whole.
-            Generated image i is asked for with the class of image i of the subset, which begins
-            anew at its end.
-        count: how many to draw.
-        seed: of the latents.
-        batch_size: images a call.
+            Generated image i gets the class of image i of the subset, over and over.
+        count, seed, batch_size: of the drawn images.
     """
     gan = trained.gan
     asked = labels[np.arange(count) % len(labels)]
@@ -78,8 +75,8 @@ def discriminator_logits(
 ) -> np.ndarray:
     """A conditional discriminator's logits float32 [n] of uint8 images [n, h, w, c] of classes [n].
 
-    As it is when it does not train: batch statistics are its running ones, and nothing is
-    augmented. Where there are several logits an image, their mean.
+    With running batch statistics, and without augmentation. Several logits of an image are
+    averaged.
     """
     return map_batches(_read(discriminator), variables, (images, labels), batch_size=batch_size)
 

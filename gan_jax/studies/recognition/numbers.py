@@ -1,4 +1,4 @@
-"""The numbers of a recognition, as recognition.json holds them, and as text."""
+"""The numbers of a recognition, as recognition.json holds them and as text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.data import Dataset
-from gan_jax.extractors.pack import Extractor
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import Readings, difference, held_out
 from gan_jax.judging.class_agreement import agreement_entry
 from gan_jax.judging.protocol import make_protocol
 from gan_jax.reports.seed_statistics import Summary
-from gan_jax.studies.selection import Selection
+from gan_jax.studies.recognition.selection import Selection
 
 
 def recognition_protocol(
@@ -25,14 +25,7 @@ def recognition_protocol(
     images: int,
     reference: Dataset | None,
 ) -> dict[str, Any]:
-    """What the numbers depend on.
-
-    Args:
-        subject: where the images come from; with the 'seed' of those that were drawn.
-        recognisers: that read them.
-        images: how many were read.
-        reference: the real images, or None.
-    """
+    """The protocol of the numbers of so many `images`, whose origin `subject` tells."""
     preprocessing = dict.fromkeys(pack.record["preprocessing"] for pack in recognisers)
     return make_protocol(
         {
@@ -112,15 +105,10 @@ def recogniser_entry(
     real_labels: np.ndarray | None,
     reference: Dataset | None,
 ) -> dict[str, Any]:
-    """Who a recogniser is, and its `reader_numbers`.
+    """A recogniser's identity, beside the first one's, and its `reader_numbers`.
 
-    Args:
-        pack: the recogniser.
-        first: the one that it is set beside.
-        probabilities: what it says of the images, [n, k].
-        real: what it says of the reference, [m, k], or None.
-        real_labels: the classes of that, int [m], or None.
-        reference: the real images, or None.
+    Its answers to the images are `probabilities` [n, k], and to the reference, whose classes are
+    `real_labels` int [m], `real` [m, k]; the three are None without a reference.
     """
     training = pack.record.get("training", {})
     entry = {
@@ -139,7 +127,7 @@ def recogniser_entry(
 def reader_numbers(
     probabilities: np.ndarray, real: np.ndarray | None, real_labels: np.ndarray | None
 ) -> dict[str, Any]:
-    """Confidence of one recogniser, or of the mean, and what it is worth on real images."""
+    """Confidence of one recogniser or of the mean, and its calibration on real images."""
     confidences = np.minimum(probabilities.max(axis=-1), 1.0)
     found: dict[str, Any] = {"confidence": float(confidences.mean())}
     if real is None:
@@ -189,7 +177,7 @@ def selection_entry(
     readings: Readings,
     labels: np.ndarray | None,
 ) -> dict[str, Any]:
-    """What became of a selection, with `labels` the classes that all images were asked to be."""
+    """A selection's numbers; `labels` are the classes that all images were asked to be, or None."""
     count = len(selection.rows)
     entry = {
         "by": recognisers[0].stamp,
@@ -201,19 +189,19 @@ def selection_entry(
     }
     if labels is not None:
         entry["right"] = _right(readings, 0, labels, selection.rows)
-    for index, (pack, verdict) in enumerate(
+    for index, (pack, score) in enumerate(
         zip(recognisers[1:], selection.others, strict=True), start=1
     ):
         part = {
             "name": pack.stamp,
             "beside_the_first": difference(recognisers[0], pack),
-            "agreement": verdict.agreeing / count,
-            "ci": list(verdict.interval),
-            "confidence": verdict.confidence,
-            "confidence_before": verdict.confidence_before,
-            "gap": _summary_entry(verdict.gap),
-            "gap_before": _summary_entry(verdict.gap_before),
-            "gap_real": verdict.gap_real and _summary_entry(verdict.gap_real),
+            "agreement": score.agreeing / count,
+            "ci": list(score.interval),
+            "confidence": score.confidence,
+            "confidence_before": score.confidence_before,
+            "gap": _summary_entry(score.gap),
+            "gap_before": _summary_entry(score.gap_before),
+            "gap_real": score.gap_real and _summary_entry(score.gap_real),
         }
         if labels is not None:
             part["right"] = _right(readings, index, labels, selection.rows)
@@ -224,7 +212,7 @@ def selection_entry(
 def _right(
     readings: Readings, index: int, labels: np.ndarray, rows: np.ndarray
 ) -> dict[str, float]:
-    """Share of images that a recogniser names as they were asked to be: before and selected."""
+    """Share of images that a recogniser names as asked: of all, and of the selected ones."""
     right = readings.each[:, index] == labels
     return {"before": float(right.mean()), "selected": float(right[rows].mean())}
 

@@ -1,8 +1,8 @@
 """An augmentation study from config to report: `run_study(config, workdir, ...)`.
 
-A study's folder holds a run of a GAN for each group in gans/, a file for each cell in cells/, what
-the controls take in control.json, and study.json and report.html, which are written anew after each
-group. What is in cells/ is not trained again.
+A study's folder holds a run of a GAN for each group in gans/, a file for each cell in cells/, the
+controls' steps in control.json, and study.json and report.html, which are written anew after each
+group. Cells that have a file are not trained again.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from gan_jax.data.decode import decode_image
 from gan_jax.data.disk import write_json
 from gan_jax.data.schema import Check, read_checked
 from gan_jax.errors import InputError, Interrupted
+from gan_jax.judging.protocol import make_protocol
 from gan_jax.reports.numbers_first import expendable
 from gan_jax.reports.study import Picture, StudyReport, write_study_report
 from gan_jax.reports.study_results import cell_check, study_content
@@ -33,10 +34,17 @@ from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment, library_versions
 from gan_jax.runtime.logs import say
+from gan_jax.runtime.pixels import PREPROCESSING
 from gan_jax.runtime.signals import StopSignal
-from gan_jax.studies.cells import PICTURES, GroupWork, TrainGAN
-from gan_jax.studies.control import Extra, check_plain, extra_steps, from_plain, to_plain
-from gan_jax.studies.subsets import Splits, load_splits
+from gan_jax.studies.augmentation.cells import PICTURES, GroupWork, TrainGAN
+from gan_jax.studies.augmentation.control import (
+    Extra,
+    check_plain,
+    extra_steps,
+    from_plain,
+    to_plain,
+)
+from gan_jax.studies.augmentation.subsets import Splits, load_splits
 
 STUDY = "study.json"
 CELLS = "cells"
@@ -47,12 +55,12 @@ _REMOVE = "remove the file, and the same command makes it again"
 def run_study(
     config: ConfigDict, workdir: pathlib.Path, stop: StopSignal, *, train_gan: TrainGAN
 ) -> None:
-    """Trains the cells that the folder does not hold yet, and writes what they come to.
+    """Trains the cells that the folder does not hold yet, and writes the study's results.
 
     Args:
         config: from `config.study_config`, checked.
         workdir: the study's folder.
-        stop: looked at between cells, and by what trains.
+        stop: looked at between cells, and in trainings.
         train_gan: trains the GAN of a config in a folder, or goes on where it was left.
 
     Raises:
@@ -74,7 +82,7 @@ def run_study(
 
 
 def _check_trainings(config: ConfigDict, splits: Splits) -> None:
-    """Raises InputError for trainings that cannot be, before the first begins."""
+    """Raises InputError for impossible trainings before the first begins."""
     shape, classes = splits.train.image_shape, splits.num_classes
     gan = gan_run_config(config, pathlib.Path("none"), config.seed)
     build_gan(gan, shape, gan.num_steps, num_classes=classes)
@@ -176,7 +184,7 @@ class _Study:
         )
 
     def _seconds_left(self) -> float:
-        """Each cell as long as the others of its arm took: the first that needs a GAN trains it."""
+        """The time left, each cell as long as others of its arm: the first also trains the GAN."""
         took: dict[str, list[float]] = {}
         for cell, row in self._results.items():
             took.setdefault(cell.arm.name, []).append(row["elapsed"])
@@ -186,7 +194,7 @@ class _Study:
         return sum(means.get(cell.arm.name, usual) for cell in left)
 
     def _extra(self, work: GroupWork) -> Extra:
-        """What the controls take: settled once, when the first of them comes, and written down."""
+        """The controls' steps: settled once, when the first control comes, and written down."""
         known = self._known_extra()
         if known is not None:
             return known
@@ -206,7 +214,7 @@ class _Study:
         return self._workdir / CELLS / f"{cell.name}.json"
 
     def _write(self) -> dict[str, Any]:
-        """study.json and the report of the cells that are done; the content of the former."""
+        """Writes study.json and the report of the cells that are done; returns the content."""
         config, workdir = self._config, self._workdir
         content = study_content(
             [self._results[cell] for cell in self._cells if cell in self._results],
@@ -238,46 +246,46 @@ class _Study:
         return content
 
     def _known_extra(self) -> Extra | None:
-        """What the controls take, if it was settled."""
+        """The controls' steps, if they were settled."""
         path = self._workdir / CONTROL
         return from_plain(read_checked(path, check_plain, _REMOVE)) if path.exists() else None
 
     def _protocol(self) -> dict[str, Any]:
         config, splits = self._config, self._splits
+        about = {
+            "dataset": splits.train.name,
+            "train_images": len(splits.train),
+            "test_images": len(splits.test),
+            "classes": splits.num_classes,
+            "left_out_as_in_test": splits.dropped,
+            "train_fingerprint": splits.train.fingerprint,
+            "test_fingerprint": splits.test.fingerprint,
+            "sizes": list(config.sizes),
+            "seeds": [group.seed for group in groups_of(config) if group.size == config.sizes[0]],
+            "balanced": config.balanced,
+            "recogniser_steps": config.recogniser.num_steps,
+            "recogniser_batch_size": config.recogniser.batch_size,
+            "gan": f"{config.gan.model.name}, {config.gan.model.conditional}",
+            "gan_steps": config.gan.num_steps,
+            "gan_batch_size": config.gan.batch_size,
+            "pool_ratio": config.pool_ratio,
+            "filters": plain(config.filters),
+            "selection": "none: last steps, and settings fixed before the study",
+        }
         extra = self._known_extra()
-        control: dict[str, Any] = {}
         if extra is not None:
-            control = {
+            about |= {
                 "control_steps_real": config.recogniser.num_steps + extra.plain,
                 "control_steps_classical": config.recogniser.num_steps + extra.classical,
                 "control_steps_given_by": "measured times" if extra.measured else "the config",
                 "control_held_by_limit": extra.asked != (extra.plain, extra.classical),
             }
-        return (
-            {
-                "dataset": splits.train.name,
-                "train_images": len(splits.train),
-                "test_images": len(splits.test),
-                "classes": splits.num_classes,
-                "left_out_as_in_test": splits.dropped,
-                "train_fingerprint": splits.train.fingerprint,
-                "test_fingerprint": splits.test.fingerprint,
-                "sizes": list(config.sizes),
-                "seeds": [
-                    group.seed for group in groups_of(config) if group.size == config.sizes[0]
-                ],
-                "balanced": config.balanced,
-                "recogniser_steps": config.recogniser.num_steps,
-                "recogniser_batch_size": config.recogniser.batch_size,
-                "gan": f"{config.gan.model.name}, {config.gan.model.conditional}",
-                "gan_steps": config.gan.num_steps,
-                "gan_batch_size": config.gan.batch_size,
-                "pool_ratio": config.pool_ratio,
-                "filters": plain(config.filters),
-                "selection": "none: last steps, and settings fixed before the study",
-            }
-            | control
-            | {"versions": library_versions()}
+        return make_protocol(
+            about | {"versions": library_versions()},
+            seed=about["seeds"],
+            images=len(splits.test),
+            preprocessing=PREPROCESSING,
+            reference=splits.test,
         )
 
     def _times(self) -> dict[str, str]:
@@ -299,7 +307,7 @@ def _duration(seconds: float) -> str:
 
 
 def _pictures(workdir: pathlib.Path, groups: Sequence[Group], seed: int) -> list[Picture]:
-    """Of the first seed of each size, those that are there."""
+    """The pictures of the first seed of each size."""
     found = []
     for group in groups:
         for added, name in PICTURES.items():

@@ -1,4 +1,4 @@
-"""What a recognition leaves beside its report: a table of all images, pictures, a selection."""
+"""The files of a recognition beside its report: a table of all images, pictures, a selection."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 from gan_jax.data.content import content_keys
 from gan_jax.data.disk import new_file
 from gan_jax.errors import printable
-from gan_jax.extractors.pack import Extractor
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import Readings
 from gan_jax.runtime.images import image_grid, save_png
-from gan_jax.studies.selection import Selection
+from gan_jax.studies.recognition.selection import Selection
 
 TABLE = "recognition.csv"
 SELECTED = "selected.npz"
@@ -31,16 +31,11 @@ def write_table(
     files: Sequence[str] | None,
     labels: np.ndarray | None,
 ) -> None:
-    """Writes a CSV file with a row an image: its label, how sure, and what each recogniser says.
+    """Writes a CSV file with a row for each image: label, confidence, each recogniser's answer.
 
-    Names that a spreadsheet would compute, such as '=1+1', have an apostrophe in front.
-
-    Args:
-        path: of the file.
-        recognisers: in the order of the readings.
-        readings: of n images.
-        files: their names, or None.
-        labels: the classes that they were asked to be, int [n], or None.
+    Names that a spreadsheet would compute, such as '=1+1', get an apostrophe in front.
+    `recognisers` are in the order of the readings; `labels`, int [n], are the classes that the
+    images were asked to be.
     """
     names = [_as_text(name) for name in recognisers[0].class_names]
     head = ["index"] + ["file"] * (files is not None) + ["asked"] * (labels is not None)
@@ -71,7 +66,7 @@ def _as_text(name: str) -> str:
 def write_pictures(place: pathlib.Path, images: np.ndarray, readings: Readings) -> None:
     """Writes the images that the recognisers are surest and least sure of, as two grids.
 
-    Of equal confidences, content decides: not the order of the images.
+    Between equal confidences content decides, not the order of the images.
     """
     order = np.lexsort((content_keys(images), -readings.confidences))
     save_png(place / "most_certain.png", image_grid(images[order[:_SHOWN]]))

@@ -22,10 +22,10 @@ _log = logging.getLogger(__name__)
 class Splits:
     """The real images of a study, in memory and in the order of their content.
 
-    So what is taken from them does not hang on their order in files.
+    So subsets do not depend on the order in files.
 
     Attributes:
-        train: that subsets are taken from; none is in `test`.
+        train: the images that subsets are taken from; none is in `test`.
         test: held out; no training, filter or choice of the study sees it.
         dropped: training images left out because a test image is equal to them, pixel by pixel.
         num_classes: of both.
@@ -40,9 +40,8 @@ class Splits:
 def load_splits(config: ConfigDict) -> Splits:
     """The splits of a study's config, checked for all of its sizes.
 
-    Raises:
-        InputError: no labels, one class only, a class that the training images lack, too few images
-            for a size, or a set too large for memory.
+    Raises InputError for no labels, one class only, a class that the training images lack, too few
+    images for a size, or a set too large for memory.
     """
     train, test = load(config.dataset, "train"), load(config.dataset, "test")
     return make_splits(train, test, sizes=config.sizes, balanced=config.balanced)
@@ -85,15 +84,7 @@ def nested_order(labels: np.ndarray, seed: int, *, balanced: bool) -> np.ndarray
 
     So subsets of one seed are nested: a larger one holds a smaller one. Balanced, their classes
     differ by one image at most, as long as each class has some left; else each class has its share
-    of the whole set, rounded.
-
-    Args:
-        labels: int [n], of `Splits.train`.
-        seed: of the order.
-        balanced: see above.
-
-    Returns:
-        int64 [n], a permutation.
+    of the whole set, rounded. `labels` are int [n]; returns a permutation, int64 [n].
     """
     rng = np.random.default_rng((_ORDER_SEED, seed))
     order = rng.permutation(len(labels))

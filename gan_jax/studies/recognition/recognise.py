@@ -14,22 +14,28 @@ from gan_jax.data import Dataset, image_files, load, read_images
 from gan_jax.data.disk import open_folder
 from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
-from gan_jax.extractors.pack import Extractor
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import command_for_another, held_out, open_recognisers, read
 from gan_jax.reports.numbers_first import Tell, expendable, no_empty_folder, publish, quietly
 from gan_jax.reports.recognition import RecognitionReport, write_recognition_report
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment
-from gan_jax.sampling.generation import Source
-from gan_jax.studies.files import SELECTED, TABLE, write_pictures, write_selected, write_table
-from gan_jax.studies.results import (
+from gan_jax.sampling.drawing import Source
+from gan_jax.studies.recognition.files import (
+    SELECTED,
+    TABLE,
+    write_pictures,
+    write_selected,
+    write_table,
+)
+from gan_jax.studies.recognition.numbers import (
     joint_numbers,
     reader_numbers,
     recogniser_entry,
     recognition_protocol,
     selection_entry,
 )
-from gan_jax.studies.selection import select_surest
+from gan_jax.studies.recognition.selection import select_surest
 from gan_jax.training.evaluate_samples import resizing_options
 
 RESULT = "recognition.json"
@@ -39,107 +45,85 @@ _FEWEST_REAL = 10
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Subject:
-    """The images that are read.
+    """The images that are read, and the recognisers that read them.
 
     Attributes:
         title: of the page.
         images: uint8 [n, h, w, c].
         protocol: where they come from, JSON values.
-        files: a name each, or None.
-        labels: the classes that they were asked or are said to be, int32 [n], or None.
+        recognisers: one or more, of one image size and the same classes.
+        reference: real images to calibrate on, or None.
+        batch_size: images per call.
+        files: a name for each image, or None.
+        labels: the classes that the images were asked to be or came with, int32 [n], or None.
         own_names: of the classes in the numbering of `labels`; () without.
     """
 
     title: str
     images: np.ndarray
     protocol: dict[str, Any]
+    recognisers: Sequence[Extractor]
+    reference: Dataset | None
+    batch_size: int
     files: list[str] | None = None
     labels: np.ndarray | None = None
     own_names: tuple[str, ...] = ()
 
 
-def recognise_run(
-    workdir: str | pathlib.Path,
-    extractors: str,
-    out: str | pathlib.Path,
-    *,
-    checkpoint: str = "latest",
-    member: int | None = None,
-    num_samples: int = 0,
-    select: int = 0,
-    batch_size: int = 0,
-    tell: Tell = quietly,
-) -> dict[str, Any]:
-    """Reads the images of a GAN's run, and returns what recognition.json then holds.
+def subject_of_run(source: Source, extractors: str = "", *, num_samples: int = 0) -> Subject:
+    """The images of a GAN's run, beside the test images of its data set.
 
     Args:
-        workdir: of the run.
+        source: the generator.
         extractors: packs with commas; '' for the one of the run's config.
-        out: where recognition.json, recognition.csv, report.html and pictures go.
-        checkpoint, member: see `gan_jax.sampling.trained.read_gan`.
         num_samples: how many images; 0 for as many as the run's config judges.
-        select: how many images to keep that the first recogniser is surest of; 0 for none.
-        batch_size: images a call; 0 for as many as the config says.
-        tell: takes what recognition.json holds before the other files are made.
 
     Raises:
-        InputError: no such run, checkpoint or pack, images that a pack does not take, or a folder
-            that cannot be written to.
+        InputError: no such run, checkpoint or pack, or images that a pack does not take.
     """
-    drawing = Source(workdir, checkpoint=checkpoint, member=member, batch_size=batch_size).open()
+    drawing = source.open()
     config, train = drawing.trained.config, drawing.trained.train
     recognisers = open_recognisers(extractors or config.judge.pack)
     recognisers[0].check_shape(drawing.image_shape)
     count = num_samples or num_final_samples(config)
     labels = drawing.labels(count)
-    subject = Subject(
+    return Subject(
         title=f"{config.model.name} on {train.name}, read by recognisers",
         images=drawing.images(drawing.latents(count), labels),
         protocol={"images_are": "generated", **drawing.record()},
+        recognisers=recognisers,
+        reference=load(config.dataset, "test"),
+        batch_size=source.batch_size or config.evaluation.batch_size,
         labels=labels,
         own_names=() if labels is None else train.label_names,
     )
-    return recognise_images(
-        subject,
-        recognisers,
-        load(config.dataset, "test"),
-        out,
-        select=select,
-        batch_size=batch_size or config.evaluation.batch_size,
-        tell=tell,
-    )
 
 
-def recognise_samples(
+def subject_of_samples(
     samples: str,
     extractors: str,
-    out: str | pathlib.Path,
     *,
     reference: str = "",
     reference_split: str = "test",
     divide: bool = False,
     resize: str = "",
-    select: int = 0,
-    batch_size: int = 500,
-    tell: Tell = quietly,
-) -> dict[str, Any]:
-    """Reads anybody's images, and returns what recognition.json then holds.
+    batch_size: int = 0,
+) -> Subject:
+    """Anybody's images.
 
     Args:
-        samples: images by path or name, as `gan_jax.data.read_images` takes them; where they come
-            with labels, these are compared with what is read.
+        samples: images by path or name, as `gan_jax.data.read_images` takes them; labels that come
+            with them are compared with the readings.
         extractors: packs with commas.
-        out: as in `recognise_run`.
         reference: labelled real images that the recognisers were not trained on, for calibration;
             '' for none.
         reference_split: which part of them.
         divide: whether a set without parts is divided, as a run divides its data set.
         resize: how to bring images to the recognisers' size; '' refuses other sizes.
-        select, batch_size, tell: as in `recognise_run`.
+        batch_size: images per call; 0 for 500.
 
     Raises:
-        InputError: images or packs that cannot be read, or do not fit together, or a folder that
-            cannot be written to.
+        InputError: images or packs that cannot be read, or do not fit together.
     """
     recognisers = open_recognisers(extractors)
     options = resizing_options(recognisers[0], resize) if resize else {}
@@ -148,7 +132,7 @@ def recognise_samples(
     real = None
     if reference:
         real = read_images(reference, split=reference_split, divide=divide, **options)
-    subject = Subject(
+    return Subject(
         title=f"{given.name}, read by recognisers",
         images=given.take(np.arange(len(given))),
         protocol={
@@ -157,26 +141,30 @@ def recognise_samples(
             "samples_fingerprint": given.fingerprint,
             "resize": resize or "none",
         },
+        recognisers=recognisers,
+        reference=real,
+        batch_size=batch_size or 500,
         files=image_files(samples),
         labels=given.labels,
         own_names=() if given.labels is None else given.label_names,
     )
-    return recognise_images(
-        subject, recognisers, real, out, select=select, batch_size=batch_size or 500, tell=tell
-    )
 
 
-def recognise_images(
-    subject: Subject,
-    recognisers: Sequence[Extractor],
-    reference: Dataset | None,
-    out: str | pathlib.Path,
-    *,
-    select: int = 0,
-    batch_size: int = 500,
-    tell: Tell = quietly,
+def recognise(
+    subject: Subject, out: str | pathlib.Path, *, select: int = 0, tell: Tell = quietly
 ) -> dict[str, Any]:
-    """Reads images that are at hand; arguments as in `recognise_run`, and held-out real images."""
+    """Reads the images, and returns the content of recognition.json.
+
+    Args:
+        subject: the images.
+        out: where recognition.json, recognition.csv, report.html and pictures go.
+        select: how many images to keep that the first recogniser is surest of; 0 for none.
+        tell: takes the content of recognition.json before the other files are made.
+
+    Raises:
+        InputError: more images to keep than there are, or a folder that cannot be written to.
+    """
+    recognisers, reference = subject.recognisers, subject.reference
     names = recognisers[0].class_names
     if select and not 1 <= select <= len(subject.images):
         raise InputError(
@@ -187,25 +175,19 @@ def recognise_images(
     labels = _given_labels(subject, names, missing)
     out = open_folder(out, "--out")
     with no_empty_folder(out):
-        readings = read(recognisers, subject.images, batch_size=batch_size)
-        real_readings = None if real is None else read(recognisers, real, batch_size=batch_size)
+        batch = {"batch_size": subject.batch_size}
+        readings = read(recognisers, subject.images, **batch)
+        real_readings = None if real is None else read(recognisers, real, **batch)
+    of_real = [None] * len(recognisers) if real_readings is None else real_readings.probabilities
     content: dict[str, Any] = {
         "metrics": joint_numbers(readings, real_readings, real_labels, labels, names),
         "recognisers": [
-            recogniser_entry(
-                pack,
-                recognisers[0],
-                readings.probabilities[index],
-                None if real_readings is None else real_readings.probabilities[index],
-                real_labels,
-                reference,
-            )
-            for index, pack in enumerate(recognisers)
+            recogniser_entry(pack, recognisers[0], of_fake, beside, real_labels, reference)
+            for pack, of_fake, beside in zip(recognisers, readings.probabilities, of_real)
         ],
     }
-    content["mean"] = reader_numbers(
-        readings.mean, None if real_readings is None else real_readings.mean, real_labels
-    )
+    mean = None if real_readings is None else real_readings.mean
+    content["mean"] = reader_numbers(readings.mean, mean, real_labels)
     selection = None
     if select:
         selection = select_surest(readings, select, real_readings)

@@ -1,5 +1,4 @@
-"""Which generated images are kept: by recognisers' confidence and agreement, or by the
-discriminator.
+"""Which generated images are kept: by recognisers' agreement, or by the discriminator's logits.
 
 Pure functions of numbers; nothing here knows of networks.
 """
@@ -34,12 +33,11 @@ def calibrated_log_ratio(
 ) -> np.ndarray:
     """Logits of a discriminator as estimates of log(p_data / p_generator).
 
-    A logistic regression of real against generated on the logit alone, both counting alike, with
-    Platt's targets, which keep it finite where the two do not overlap (Platt 1999, "Probabilistic
-    outputs for support vector machines"). An optimal discriminator of the minimax loss
-    has that logarithm for its logit (Goodfellow et al. 2014, proposition 1), and is left as it is;
-    those of other losses, and those not at their optimum, are brought to the scale (Turner et al.
-    2019, "Metropolis-Hastings generative adversarial networks").
+    A logistic regression of real against generated on the logit alone, both counting alike. Platt's
+    targets keep it finite where the two do not overlap (Platt 1999, "Probabilistic outputs for
+    support vector machines"). An optimal discriminator of the minimax loss has that logarithm for
+    its logit (Goodfellow et al. 2014, proposition 1), and stays as it is; any other is brought to
+    the scale (Turner et al. 2019, "Metropolis-Hastings generative adversarial networks").
 
     Args:
         logits: to bring to the scale, [n].
@@ -67,20 +65,13 @@ def calibrated_log_ratio(
 
 
 def acceptance_probabilities(log_ratio: np.ndarray, gamma: float = 0.0) -> np.ndarray:
-    """Probabilities with which discriminator rejection sampling keeps images.
+    """Probabilities float64 [n] with which discriminator rejection sampling keeps images.
 
-    With D the log of the density ratio p_data / p_generator and D_max its greatest value here,
-    sigma(F) with F = D - D_max - log(1 - exp(D - D_max - epsilon)) - gamma (Azadi et al. 2019,
-    "Discriminator rejection sampling", section 3). With gamma 0 this is
-    exp(D - D_max): plain rejection sampling, after which images follow p_data. A greater gamma
-    accepts fewer, and a smaller one more images than that.
-
-    Args:
-        log_ratio: D, [n].
-        gamma: see above.
-
-    Returns:
-        float64 [n] in [0, 1].
+    With D the log of the density ratio p_data / p_generator, [n], and D_max its greatest value
+    here, sigma(F) with F = D - D_max - log(1 - exp(D - D_max - epsilon)) - gamma (Azadi et al.
+    2019, "Discriminator rejection sampling", section 3). Gamma 0 gives exp(D - D_max): plain
+    rejection sampling, after which images follow p_data. A greater gamma accepts fewer images than
+    that, a smaller one more.
     """
     return special.expit(_shifted(log_ratio) - gamma)
 
@@ -98,15 +89,10 @@ def gamma_for(log_ratio: np.ndarray, acceptance: float) -> float:
 
 
 def accepted(log_ratio: np.ndarray, labels: np.ndarray, acceptance: float, seed: int) -> np.ndarray:
-    """A draw of discriminator rejection sampling, bool [n], within each class.
+    """A draw of discriminator rejection sampling, bool [n].
 
-    Within each class, since the study asks for classes in a mix of its own.
-
-    Args:
-        log_ratio: log(p_data / p_generator), [n].
-        labels: int [n].
-        acceptance: share accepted on average, in each class.
-        seed: of the draw.
+    Within each class, since the study asks for classes in a mix of its own. `log_ratio` [n] is
+    log(p_data / p_generator), `labels` int [n], `acceptance` the share accepted on average.
     """
     probabilities = np.empty(len(labels))
     for label in np.unique(labels):
@@ -119,10 +105,7 @@ def accepted(log_ratio: np.ndarray, labels: np.ndarray, acceptance: float, seed:
 def first_of_each_class(kept: np.ndarray, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Indices int [m] of the first kept images of each class, at most as many as are wanted.
 
-    Args:
-        kept: bool [n].
-        labels: int [n].
-        wanted: int [classes].
+    `kept` is bool [n], `labels` int [n], `wanted` int [classes].
     """
     chosen = [
         np.flatnonzero(kept & (labels == label))[:count] for label, count in enumerate(wanted)

@@ -1,4 +1,4 @@
-"""The control: what the GAN's compute buys if it is spent on real images instead."""
+"""The control: the GAN's compute is spent on training with real images instead."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Extra:
     """The extra steps of the controls, the same in all groups.
 
     Attributes:
-        plain: of real images as they are.
-        classical: of those that are classically augmented, whose step takes longer.
+        plain: with real images as they are.
+        classical: with classical augmentation, whose step takes longer.
         asked: (plain, classical) steps that the GAN's compute would buy without the limit.
-        measured: what this follows from, in seconds; empty where the config gives the steps.
+        measured: the seconds that this follows from; empty if the config gives the steps.
     """
 
     plain: int
@@ -30,7 +30,7 @@ class Extra:
     measured: dict[str, float]
 
     def of(self, *, classical: bool) -> int:
-        """The extra steps of one of the two."""
+        """The extra steps with or without classical augmentation."""
         return self.classical if classical else self.plain
 
 
@@ -42,8 +42,8 @@ def extra_steps(
 ) -> Extra:
     """The GAN's training time in steps of the recogniser, at most what the config allows.
 
-    Medians of the times measured, as a busy machine makes some of them too long. What the filters
-    take is not counted.
+    From medians of the measured times, as a busy machine makes some too long. The filters' time
+    does not count.
     """
     steps, control = config.recogniser.num_steps, config.control
     limit = math.floor(control.most * steps) - steps
@@ -61,7 +61,7 @@ def extra_steps(
 
 
 def to_plain(extra: Extra) -> dict[str, Any]:
-    """As JSON has it."""
+    """The steps as JSON values."""
     return dataclasses.asdict(extra) | {"asked": list(extra.asked)}
 
 

@@ -1,7 +1,7 @@
 """A selection made with one recogniser, scored by others: is the metric being gamed?
 
-Images that are kept because one recogniser is sure of them are, by that choice, the ones that it
-overrates: its own score of them cannot be believed. What the others say of them can.
+Images that are kept because one recogniser is sure of them are the ones that it overrates: its own
+score of them cannot be believed. The others' scores can.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from gan_jax.reports.seed_statistics import Summary, summarise
 
 
 @dataclasses.dataclass(frozen=True)
-class HeldOutVerdict:
-    """What one recogniser that had no part in the selection makes of it.
+class HeldOutScore:
+    """The score of a selection by one recogniser that had no part in it.
 
-    Its confidence is what it gives to the class that the first recogniser names.
+    Its confidence is its probability of the class that the first recogniser names.
 
     Attributes:
-        agreeing: selected images that it names as the first does.
+        agreeing: how many selected images it names as the first does.
         interval: 95 % interval of that share (Wilson 1927).
         confidence: mean over the selected images.
         confidence_before: mean over all images.
-        gap: the first's confidence less this one's, over the selected images; an image each.
+        gap: the first's confidence less this one's, over the selected images.
         gap_before: likewise over all images.
         gap_real: likewise over as large a share of real images, selected in the same way; None
             without real images.
@@ -52,14 +52,14 @@ class Selection:
         labels: the classes that it names, int [count].
         confidence: its mean over the selected images.
         confidence_before: its mean over all images.
-        others: the verdict of each further recogniser, in their order.
+        others: the score by each further recogniser, in their order.
     """
 
     rows: np.ndarray
     labels: np.ndarray
     confidence: float
     confidence_before: float
-    others: tuple[HeldOutVerdict, ...]
+    others: tuple[HeldOutScore, ...]
 
 
 def select_surest(readings: Readings, count: int, real: Readings | None = None) -> Selection:
@@ -67,12 +67,10 @@ def select_surest(readings: Readings, count: int, real: Readings | None = None) 
 
     Args:
         readings: of all images.
-        count: how many to keep; of equal confidences, as of images that a recogniser gives 1,
-            those come first whose probabilities have the smaller hash: not the first in order.
-        real: of held-out real images by the same recognisers, or None.
-
-    Raises:
-        InputError: a count below 1 or above the number of images.
+        count: how many to keep; InputError for fewer than 1 or more than there are. Between equal
+            confidences, such as 1, the smaller hash of the probabilities comes first, not the order
+            of the images.
+        real: readings of held-out real images by the same recognisers, or None.
     """
     total = readings.probabilities.shape[1]
     if not 1 <= count <= total:
@@ -85,15 +83,15 @@ def select_surest(readings: Readings, count: int, real: Readings | None = None) 
         confidence=float(first[rows].mean()),
         confidence_before=float(first.mean()),
         others=tuple(
-            _verdict(readings, other, rows, real, count / total)
+            _score(readings, other, rows, real, count / total)
             for other in range(1, len(readings.probabilities))
         ),
     )
 
 
-def _verdict(
+def _score(
     readings: Readings, other: int, rows: np.ndarray, real: Readings | None, share: float
-) -> HeldOutVerdict:
+) -> HeldOutScore:
     confidences = _in_firsts_class(readings)
     gaps = confidences[0] - confidences[other]
     agreeing = int(np.sum(readings.each[rows, other] == readings.each[rows, 0]))
@@ -102,7 +100,7 @@ def _verdict(
         there = _in_firsts_class(real)
         kept = _surest(real, max(round(share * there.shape[1]), 1))
         gap_real = summarise((there[0] - there[other])[kept])
-    return HeldOutVerdict(
+    return HeldOutScore(
         agreeing=agreeing,
         interval=wilson_interval(agreeing, len(rows)),
         confidence=float(confidences[other][rows].mean()),

@@ -20,10 +20,15 @@ from gan_jax.runtime.images import image_grid, save_png
 from gan_jax.runtime.logs import read_history
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.sampling.trained import read_gan
-from gan_jax.studies.control import Extra
-from gan_jax.studies.filters import accepted, agreed, calibrated_log_ratio, first_of_each_class
-from gan_jax.studies.generated import Pool, draw_pool
-from gan_jax.studies.subsets import Splits, nested_order
+from gan_jax.studies.augmentation.control import Extra
+from gan_jax.studies.augmentation.filters import (
+    accepted,
+    agreed,
+    calibrated_log_ratio,
+    first_of_each_class,
+)
+from gan_jax.studies.augmentation.generated import Pool, draw_pool
+from gan_jax.studies.augmentation.subsets import Splits, nested_order
 from gan_jax.training.fit_recogniser import FittedRecogniser, fit_recogniser
 
 SUBSET = "subset.npz"
@@ -36,11 +41,11 @@ TrainGAN = Callable[[ConfigDict, pathlib.Path, StopSignal], None]
 
 
 class GroupWork:
-    """What the cells of a group share; each part is made when it is first needed.
+    """The parts that the cells of a group share, each made when it is first needed.
 
     Args:
         config: of the study.
-        splits: of the study. The test images are for results only.
+        splits: of the study; the test images are for results only.
         group: which.
         workdir: the study's folder.
         train_gan: trains the GAN of a config in a folder, or goes on where it was left.
@@ -63,7 +68,7 @@ class GroupWork:
 
     @functools.cached_property
     def subset(self) -> Dataset:
-        """The real images of the group: all that its GAN, filters and arms see."""
+        """The real images of the group; its GAN, filters and arms see no others."""
         train, group = self._splits.train, self._group
         order = nested_order(train.labels, group.seed, balanced=self._config.balanced)
         rows = order[: group.size]
@@ -73,7 +78,7 @@ class GroupWork:
 
     @functools.cached_property
     def pool(self) -> Pool:
-        """The generated images; the GAN is trained first where it is not."""
+        """The generated images; the GAN is trained first if it is not yet."""
         run, subset = self.gan_folder, self.subset
         run.mkdir(parents=True, exist_ok=True)
         _write_subset(run / SUBSET, subset, self._splits.num_classes)
@@ -84,13 +89,13 @@ class GroupWork:
             read_gan(run),
             subset.images,
             subset.labels,
-            count=_times(self._config.pool_ratio, len(subset)),
+            count=round(self._config.pool_ratio * len(subset)),
             seed=self._group.seed,
             batch_size=self._config.evaluation.batch_size,
         )
 
     def gan_step_seconds(self) -> list[float]:
-        """Seconds a step of the group's GAN, measured while it trained; without compilation."""
+        """Seconds per step of the group's GAN, measured in training, without compilation."""
         rows = read_history(self.gan_folder)
         rates = [row["time/images_per_second"] for row in rows if "time/images_per_second" in row]
         return [self._config.gan.batch_size / rate for rate in rates if rate > 0]
@@ -115,11 +120,11 @@ class GroupWork:
     def added(self, arm: Arm) -> np.ndarray:
         """The generated images that an arm adds: indices into the pool, in the subset's mix.
 
-        A filter that keeps too few of a class adds the few.
+        If a filter keeps too few of a class, the arm adds those few.
         """
         if arm.added is Added.NONE:
             return np.zeros(0, int)
-        count = _times(arm.ratio, len(self.subset))
+        count = round(arm.ratio * len(self.subset))
         if arm.added is Added.GAN:
             return np.arange(count)
         kept = self.kept_by_agreement if arm.added is Added.AGREEMENT else self.kept_by_rejection
@@ -128,9 +133,9 @@ class GroupWork:
         return first_of_each_class(kept, labels, wanted)
 
     def run(self, arm: Arm, extra: Extra | None = None) -> dict[str, Any]:
-        """The result of an arm, as JSON has it; `extra` are the steps of the controls.
+        """The result of an arm, JSON values; `extra` are the steps of the controls.
 
-        'correct' says of each test image whether it was named correctly, packed into hex digits;
+        'correct' holds for each test image whether it was named correctly, packed into hex digits;
         'seconds' is the time of the training and the test. The rest depends on no clock.
         """
         subset, rows = self.subset, self.added(arm)
@@ -157,7 +162,7 @@ class GroupWork:
             "correct": np.packbits(correct).tobytes().hex(),
             "real_images": len(subset),
             "generated_images": len(rows),
-            "wanted_images": _times(arm.ratio, len(subset)),
+            "wanted_images": round(arm.ratio * len(subset)),
             "steps": steps,
             "subset": subset.fingerprint,
             "seconds": seconds,
@@ -172,7 +177,7 @@ class GroupWork:
         steps: int | None = None,
         test: Dataset | None = None,
     ) -> FittedRecogniser:
-        """A recogniser; `seed` counts from that of the group."""
+        """A trained recogniser; `seed` is added to the group's."""
         return fit_recogniser(
             recogniser_config(self._config, classical=arm.classical),
             train.images,
@@ -192,20 +197,15 @@ class GroupWork:
             save_png(path, image_grid(self.pool.images[shown], columns=count // _PICTURE_ROWS))
 
 
-def _times(ratio: float, count: int) -> int:
-    """How many generated images a ratio asks for."""
-    return round(ratio * count)
-
-
 def _recall(correct: np.ndarray, labels: np.ndarray, num_classes: int) -> list[float | None]:
-    """Share of each class's images that were named correctly; None of a class without images."""
+    """Share of each class's images that were named correctly; None for a class without images."""
     shown = np.bincount(labels, minlength=num_classes)
     found = np.bincount(labels[correct], minlength=num_classes)
     return [float(f / s) if s else None for f, s in zip(found, shown)]
 
 
 def _write_subset(path: pathlib.Path, subset: Dataset, num_classes: int) -> None:
-    """The subset as both parts of a set: the GAN's run is to see nothing else."""
+    """Writes the subset as both parts of a set: the GAN's run is to see nothing else."""
     if path.exists():
         return
     names = subset.class_names or tuple(str(label) for label in range(num_classes))

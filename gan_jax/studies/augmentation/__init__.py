@@ -1,0 +1,1 @@
+"""Do generated images help recognition? Many trainings with and without them."""

@@ -1,0 +1,1 @@
+"""Generated images read by several recognisers: labels, confidence, agreement."""
