@@ -1,7 +1,4 @@
-"""What both command lines share: exit codes, one-line errors, the table of numbers.
-
-Imports nothing heavy.
-"""
+"""Both command lines: exit codes, one-line errors, sizes. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -16,20 +13,15 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from gan_jax.data import disk as files
+from gan_jax.data.disk import in_words
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
 
 
 def run_main(app: Any, main: Callable[[list[str]], None], *, smaller: str) -> int:
     """Runs `main` under absl's `app`; mistakes become one line and an exit status.
 
-    So do a full disk, memory that does not suffice and a missing accelerator. What else goes wrong
-    is a fault of the program's, and leaves its trace.
-
-    Args:
-        app: absl's.
-        main: of the command line.
-        smaller: what to lower where memory does not suffice.
+    So do a full disk, too little memory and a missing accelerator; `smaller` names what to lower if
+    memory does not suffice. Any other error is a fault of the program, and leaves its trace.
 
     Returns:
         0; 2 for bad input and what the machine lacks; 3 for diverged training; 128 + n after
@@ -58,7 +50,7 @@ def run_main(app: Any, main: Callable[[list[str]], None], *, smaller: str) -> in
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        return _fail(f"{files.in_words(error)}.", 2)
+        return _fail(f"{in_words(error)}.", 2)
     except Exception as error:
         lacking = _what_is_lacking(error, smaller)
         if not lacking:
@@ -68,7 +60,7 @@ def run_main(app: Any, main: Callable[[list[str]], None], *, smaller: str) -> in
 
 
 def _what_is_lacking(error: Exception, smaller: str) -> str:
-    """What to do about memory that did not suffice or an accelerator that is not there, or ''."""
+    """What to do about too little memory or a missing accelerator; '' for other errors."""
     first = " ".join((str(error).splitlines() or [""])[0].split())
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in first:
         return f"out of memory ({first or 'no more can be had'}): lower {smaller}."
@@ -84,7 +76,7 @@ def _what_is_lacking(error: Exception, smaller: str) -> str:
 
 
 def _parse(arguments: list[str]) -> list[str]:
-    """absl's flag parsing; what a flag, a config file or an override raises is an InputError."""
+    """absl's flag parsing, whose errors, a config file's included, become InputErrors."""
     from absl import flags
 
     _check_config_file(arguments)
@@ -102,47 +94,46 @@ def _parse(arguments: list[str]) -> list[str]:
         raise InputError(f"--config cannot be used: {' '.join(str(cause).split())}") from error
 
 
-def _check_config_file(arguments: list[str]) -> None:
-    """Raises InputError, with the nearest name, if the file that --config names is not there."""
-    for index, argument in enumerate(arguments):
-        name, equals, value = argument.lstrip("-").partition("=")
-        if name != "config" or not argument.startswith("-"):
-            continue
-        value = value if equals else "".join(arguments[index + 1 : index + 2])
-        path = pathlib.Path(value.partition(":")[0])
-        if path.is_file():
-            continue
-        there = sorted(str(other) for other in path.parent.glob("*.py"))
-        close = difflib.get_close_matches(str(path), there, n=1)
-        hint = (
-            f"did you mean {close[0]}?" if close else "give a file such as configs/quickstart.py."
-        )
-        raise InputError(f"--config '{path}' is not a file: {hint}")
-
-
-def _check_fields(arguments: list[str]) -> None:
-    """Raises InputError, with the nearest names, if an override names no field of the config."""
+def _given(arguments: list[str]) -> dict[str, str]:
+    """The values of --config and of its fields on a command line, by name."""
     values = {}
     for index, argument in enumerate(arguments):
         name, equals, value = argument.lstrip("-").partition("=")
         if argument.startswith("-") and name.partition(".")[0] == "config":
             values[name] = value if equals else "".join(arguments[index + 1 : index + 2])
+    return values
+
+
+def _check_config_file(arguments: list[str]) -> None:
+    """Raises InputError, with the nearest name, if the file that --config names is not there."""
+    given = _given(arguments)
+    path = pathlib.Path(given.get("config", "").partition(":")[0])
+    if "config" not in given or path.is_file():
+        return
+    there = sorted(str(other) for other in path.parent.glob("*.py"))
+    close = difflib.get_close_matches(str(path), there, n=1)
+    hint = f"did you mean {close[0]}?" if close else "give a file such as configs/quickstart.py."
+    raise InputError(f"--config '{path}' is not a file: {hint}")
+
+
+def _check_fields(arguments: list[str]) -> None:
+    """Raises InputError, with the nearest names, if an override names no field of the config."""
+    values = _given(arguments)
     path, _, argument = values.pop("config", "").partition(":")
     try:
         config = runpy.run_path(path)["get_config"](*([argument] if argument else []))
-    except Exception:  # the file itself is at fault, and what it raised is said
+    except Exception:  # the file itself is at fault, and its own error is shown
         return
     for name in values:
         _check_field(name, config)
 
 
 def _check_field(name: str, config: Any) -> None:
-    """`config` is a ConfigDict."""
     known = config
     for part in name.split(".")[1:]:
         if not hasattr(known, "items") or part not in known:
             fields = _fields(config, "config")
-            close = [field for field in fields if part in (_last(field), _initials(field))]
+            close = [field for field in fields if part in _short_names(field)]
             close = close or difflib.get_close_matches(name, fields, n=3)
             guess = f" Did you mean {' or '.join(close[:3])}?" if close else ""
             raise InputError(
@@ -159,13 +150,10 @@ def _fields(config: Any, name: str) -> list[str]:
     return found
 
 
-def _last(field: str) -> str:
-    return field.rpartition(".")[2]
-
-
-def _initials(field: str) -> str:
-    """Of the words of a field's name: 'lr' of 'learning_rate'."""
-    return "".join(word[:1] for word in _last(field).split("_"))
+def _short_names(field: str) -> tuple[str, str]:
+    """'learning_rate' and 'lr' of a field whose last part is that."""
+    last = field.rpartition(".")[2]
+    return last, "".join(word[:1] for word in last.split("_"))
 
 
 def _fail(error: object, status: int) -> int:
@@ -174,11 +162,7 @@ def _fail(error: object, status: int) -> int:
 
 
 def size_of(text: str, flag: str) -> tuple[int, int]:
-    """(height, width) of 'HEIGHTxWIDTH', or of one number for both.
-
-    Raises:
-        InputError: neither.
-    """
+    """(height, width) of 'HEIGHTxWIDTH', or of one number for both; InputError for other texts."""
     sides = re.fullmatch(r"([1-9]\d{0,5})(?:[xX×]([1-9]\d{0,5}))?", text.strip())
     if sides is None:
         raise InputError(

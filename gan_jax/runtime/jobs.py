@@ -1,19 +1,25 @@
-"""What eval.py can be asked for, and which of its flags each job takes.
+"""The jobs of eval.py, and which of its flags each takes.
 
-A flag that a job would ignore is refused: whoever gives it expects something of it. Imports nothing
-heavy.
+A flag that a job would ignore is refused: the user expects something of it. Imports nothing heavy.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import re
+import types
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError
 
 SOURCES = ("workdir", "samples", "gate", "compare")
 _HELP = "see python eval.py --help."
+_PATHS = (
+    "workdir samples reference training save_statistics cache gate select enlarge walk "
+    "export_program out"
+).split()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Job:
 
     Attributes:
         source: the flag that names what is looked at, one of `SOURCES`.
-        action: the flag that says what is done with it; '' for what is done without one.
+        action: the flag that says what is done with it; '' for the job without one.
         needs: flags that must have a value.
         takes: flags that may be given beside those.
     """
@@ -41,70 +47,77 @@ class Job:
         return frozenset((*self.needs, *self.takes, self.source, self.action)) - {""}
 
 
-def _job(source: str, action: str = "", *, needs: str = "", takes: str = "") -> Job:
-    return Job(source, action, tuple(needs.split()), tuple(takes.split()))
-
-
 _OF_RUN = "checkpoint member batch_size"
 _TESTING = "num_samples seeds num_steps json"
 _READING = "keep batch_size json"
-JOBS = (
-    _job(
-        "workdir",
-        takes=f"{_OF_RUN} extractor num_samples out metrics cache texture json",
-    ),
-    _job(
-        "workdir",
-        "export",
-        needs="out",
-        takes=f"{_OF_RUN} seed truncation select least_confidence as_asked",
-    ),
-    _job("workdir", "walk", takes=f"{_OF_RUN} seed truncation frames fps walks points"),
-    _job("workdir", "export_program", takes="checkpoint member"),
-    _job("workdir", "draw", needs="out", takes="checkpoint member seed texture_number seamless"),
-    _job("workdir", "enlarge", needs="out", takes="checkpoint"),
-    _job("workdir", "recognise", needs="out", takes=f"{_OF_RUN} extractor num_samples {_READING}"),
-    _job("workdir", "gan_train_test", needs="out", takes=f"{_OF_RUN} extractor {_TESTING}"),
-    _job(
+# Source, action, the flags that it needs, and those that it takes.
+_JOBS = (
+    ("workdir", "", "", f"{_OF_RUN} extractor num_samples out metrics cache texture json"),
+    ("workdir", "export", "out", f"{_OF_RUN} seed truncation select least_confidence as_asked"),
+    ("workdir", "walk", "", f"{_OF_RUN} seed truncation frames fps walks points"),
+    ("workdir", "export_program", "", "checkpoint member"),
+    ("workdir", "draw", "out", "checkpoint member seed texture_number seamless"),
+    ("workdir", "enlarge", "out", "checkpoint"),
+    ("workdir", "recognise", "out", f"{_OF_RUN} extractor num_samples {_READING}"),
+    ("workdir", "gan_train_test", "out", f"{_OF_RUN} extractor {_TESTING}"),
+    (
         "samples",
-        needs="reference extractor out",
-        takes="reference_split training metrics resize image_size batch_size cache "
-        "save_statistics json",
+        "",
+        "reference extractor out",
+        "reference_split training metrics resize image_size batch_size cache save_statistics json",
     ),
-    _job(
-        "samples",
-        "recognise",
-        needs="extractor out",
-        takes=f"reference reference_split resize {_READING}",
-    ),
-    _job(
-        "samples",
-        "gan_train_test",
-        needs="reference extractor out",
-        takes=f"resize {_TESTING}",
-    ),
-    _job(
+    ("samples", "recognise", "extractor out", f"reference reference_split resize {_READING}"),
+    ("samples", "gan_train_test", "reference extractor out", f"resize {_TESTING}"),
+    (
         "samples",
         "texture",
-        needs="reference out",
-        takes="reference_split extractor metrics crop num_crops grey seed json",
+        "reference out",
+        "reference_split extractor metrics crop num_crops grey seed json",
     ),
-    _job("gate", needs="reference", takes="reference_split resize"),
-    _job("compare", takes="out json"),
+    ("gate", "", "reference", "reference_split resize"),
+    ("compare", "", "", "out json"),
+)
+JOBS = tuple(
+    Job(source, action, tuple(needs.split()), tuple(takes.split()))
+    for source, action, needs, takes in _JOBS
 )
 _ACTIONS = frozenset(job.action for job in JOBS) - {""}
 _ALSO_NEEDED = {"least_confidence": "select", "as_asked": "select"}
 
 
-def choose(given: Mapping[str, Any]) -> Job:
+def with_paths(values: Mapping[str, Any], given: Iterable[str]) -> types.SimpleNamespace:
+    """The values of all flags, with `~` as the home folder in those that may name a path.
+
+    Without a home folder, a cache that is not among the flags `given` on the command line is ''.
+    Any other path that begins with `~` then raises InputError.
+    """
+
+    def expanded(found: re.Match[str]) -> str:
+        return str(path_of(found[0]))
+
+    options = types.SimpleNamespace(**values)
+    if "cache" not in given:
+        try:
+            path_of(options.cache)
+        except InputError:
+            options.cache = ""
+    for name in _PATHS:
+        setattr(options, name, re.sub("^~.*", expanded, getattr(options, name), flags=re.S))
+    # Packs with commas, and inception:WEIGHTS.
+    options.extractor = re.sub(r"(?:^|(?<=[,:]))~[^,]*", expanded, options.extractor)
+    return options
+
+
+def choose(given: Mapping[str, Any], words: Sequence[str] = ()) -> Job:
     """The job that a command line asks for.
 
     Args:
         given: the values of the flags on it, by name. A flag that is False counts as not given.
+        words: on it that are no flags, such as the folders after --compare.
 
     Raises:
         InputError: no source or several, several actions, an action that is not for the source, a
-            flag that the job would ignore, or one that it needs and lacks.
+            flag or word that the job would ignore, or a flag that it needs and lacks.
     """
     given = {name: value for name, value in given.items() if value is not False}
     sources = [name for name in SOURCES if given.get(name)]
@@ -130,6 +143,8 @@ def choose(given: Mapping[str, Any]) -> Job:
     for name, other in needed:
         if not given.get(other):
             raise InputError(f"--{name} needs --{other} too; {_HELP}")
+    if words and job.source != "compare":
+        raise InputError(f"'{words[0]}' is not understood; {_HELP}")
     return job
 
 

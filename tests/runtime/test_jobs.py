@@ -1,12 +1,15 @@
 """Which job a command line asks of eval.py, and the flags that it refuses."""
 
 import re
+import subprocess
+import sys
 
 import pytest
-from absl import flags
 
 from gan_jax.errors import InputError
+from gan_jax.run.evaluate import ACTIONS
 from gan_jax.runtime.jobs import JOBS, choose
+from tests.whole.test_runs import ROOT
 
 
 def given(line):
@@ -76,7 +79,38 @@ def test_what_is_refused(line, message):
         choose(given(line))
 
 
+def test_folders_are_for_compare_alone():
+    assert str(choose({"compare": True}, ["runs/a", "runs/b"])) == "--compare"
+    with pytest.raises(InputError, match="'runs/a' is not understood; see python eval.py --help"):
+        choose({"workdir": "r"}, ["runs/a"])
+
+
+def test_each_job_is_done_by_its_own_function():
+    assert set(ACTIONS) == {job.action or job.source for job in JOBS}
+
+
+def test_help_shows_every_flag_under_its_heading(tmp_path):
+    """Quickly: nothing heavy is loaded for it."""
+    code = (
+        f"import sys, runpy; sys.argv = ['eval.py', '--help']; sys.path.insert(0, {str(ROOT)!r})\n"
+        f"try: runpy.run_path({str(ROOT / 'eval.py')!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "assert 'jax' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    headings = ["What is looked at:", "Judging:", "Drawing and exporting:", "Results:"]
+    places = [done.stdout.index(f"\n{heading}\n") for heading in headings]
+    assert places == sorted(places) and "10 % held out" in " ".join(done.stdout.split())
+    assert places[2] < done.stdout.index("  --truncation: ") < places[3]
+    for job in JOBS:
+        for flag in job.flags:
+            assert re.search(rf"  --(\[no\])?{flag}: ", done.stdout), flag
+
+
 def test_every_flag_of_the_command_line_is_some_jobs(eval_script):
     """One that none takes could never be given, and one that is missing never used."""
-    known = flags.FLAGS.get_key_flags_for_module(eval_script.__name__)
-    assert {flag.name for flag in known} == frozenset().union(*(job.flags for job in JOBS))
+    known = {name for heading in eval_script.HEADINGS.values() for name in heading}
+    assert known == frozenset().union(*(job.flags for job in JOBS))

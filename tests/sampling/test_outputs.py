@@ -13,14 +13,15 @@ from PIL import Image
 from gan_jax.data import read_images
 from gan_jax.errors import InputError
 from gan_jax.models.texture import TextureGenerator
-from gan_jax.sampling.generation import Source
+from gan_jax.run.evaluate import ACTIONS
+from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.program import export_program
 from gan_jax.sampling.samples import export_samples
 from gan_jax.sampling.texture_of_size import draw_texture
 from gan_jax.sampling.textures import sample_texture
 from gan_jax.sampling.walk import write_walk
 from gan_jax.training.evaluate_samples import evaluate_samples
-from tests.sampling.test_export import _trained
+from tests.sampling.untrained import untrained_gan
 from tests.whole.test_runs import environment
 
 
@@ -29,7 +30,7 @@ class _Drawn:
 
     def __init__(self, monkeypatch):
         self.times = 0
-        monkeypatch.setattr("gan_jax.sampling.generation.Drawing.images", self._count)
+        monkeypatch.setattr("gan_jax.sampling.drawing.Drawing.images", self._count)
 
     def _count(self, *_):
         self.times += 1
@@ -44,8 +45,8 @@ def made(monkeypatch):
         generator = TextureGenerator(
             (16, 16, channels), width=4, levels=2, local_dim=3, initialization="xavier", **fields
         )
-        trained = _trained(generator, generator.image_shape, generator.latent_dim)
-        monkeypatch.setattr("gan_jax.sampling.generation.read_gan", lambda *_: trained)
+        trained = untrained_gan(generator, generator.image_shape, generator.latent_dim)
+        monkeypatch.setattr("gan_jax.sampling.drawing.read_gan", lambda *_: trained)
         return trained
 
     return make
@@ -104,13 +105,13 @@ _CUT = """
 import os, signal, sys
 from gan_jax.data import disk as files
 from gan_jax.sampling import place, samples
-from gan_jax.sampling.generation import Source
-from tests.sampling.test_export import _trained
+from gan_jax.sampling.drawing import Source
+from tests.sampling.untrained import untrained_gan
 from tests.networks import TEXTURE
 
-trained = _trained(TEXTURE, TEXTURE.image_shape, TEXTURE.latent_dim)
-from gan_jax.sampling import generation
-generation.read_gan = lambda *_: trained
+trained = untrained_gan(TEXTURE, TEXTURE.image_shape, TEXTURE.latent_dim)
+from gan_jax.sampling import drawing
+drawing.read_gan = lambda *_: trained
 where, out = sys.argv[1:]
 
 def killing(function, at):
@@ -220,16 +221,10 @@ def test_textures_that_cannot_be_drawn(size, out, options, message, made, tmp_pa
 
 @pytest.fixture
 def seen(eval_script, monkeypatch):
-    """Which values eval.py's flags have when a job begins."""
+    """The values of eval.py's flags when a job begins."""
     values = {}
-    monkeypatch.setattr(
-        eval_script,
-        "_ACTIONS",
-        {
-            name: lambda: values.update(flags.FLAGS.flag_values_dict())
-            for name in eval_script._ACTIONS
-        },
-    )
+    for name in ACTIONS:
+        monkeypatch.setitem(ACTIONS, name, lambda options: values.update(vars(options)))
 
     def run(*arguments):
         for name in flags.FLAGS:

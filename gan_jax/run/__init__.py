@@ -12,8 +12,9 @@ from gan_jax.data.disk import path_of
 from gan_jax.runtime import parallel
 from gan_jax.runtime.logs import say
 from gan_jax.runtime.signals import StopSignal
+from gan_jax.runtime.startup import enable_compilation_cache
 from gan_jax.runtime.workdir import held_by_all
-from gan_jax.studies.running import run_study
+from gan_jax.studies.augmentation.study import run_study
 from gan_jax.training import own_data
 from gan_jax.training.gan import train_gan
 from gan_jax.training.recogniser import train_recogniser
@@ -22,9 +23,9 @@ from gan_jax.training.recogniser import train_recogniser
 def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
     """Trains what the config describes in `workdir`, or goes on where it was left.
 
-    Everything that can be seen to be wrong is said before the first step. What decides on resuming,
-    in this order: a finished run is left as it is; else the newest whole checkpoint in the folder;
-    else a fresh start from the seed.
+    Mistakes are told before the first step, where they can be seen. A finished run is left as it
+    is. Any other goes on from the newest whole checkpoint in the folder, or else starts from the
+    seed.
 
     Args:
         config: from `config.gan_config`, `config.cnn_config` or `config.study_config`.
@@ -40,7 +41,7 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
     config, chosen = own_data.complete(config, workdir)
     check_config(config)
     parallel.check_same(plain(config), "config")
-    parallel.enable_compilation_cache(config.compilation_cache)
+    enable_compilation_cache(config.compilation_cache)
     with StopSignal() as stop, held_by_all(workdir):
         if chosen:
             say(chosen)
