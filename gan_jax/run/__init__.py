@@ -46,7 +46,7 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
         if chosen:
             say(chosen)
         if config.kind == "study":
-            run_study(config, workdir, stop, train_gan=train_gan)
+            run_study(config, workdir, stop)
         elif config.kind == "gan":
             train_gan(config, workdir, stop)
         else:

@@ -26,11 +26,11 @@ from gan_jax.reports.class_pictures import picture
 from gan_jax.runtime import parallel
 from gan_jax.runtime.images import image_grid
 from gan_jax.runtime.logs import read_history
+from gan_jax.runtime.members_parallel import on_host
 from gan_jax.sampling.classes import MOST_ROWS, asked_labels, draw_classes
 from gan_jax.sampling.generate import generate_images, sample_latents
 from gan_jax.steps.state import GAN
 from gan_jax.training.collapse_guard import CollapseGuard
-from gan_jax.training.members_parallel import on_host
 from gan_jax.training.task import SAMPLES, Evaluator, OncePerStep, Reading, look, resume
 
 _SHOWN_IN_A_ROW = 12

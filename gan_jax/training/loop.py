@@ -14,8 +14,8 @@ import jax
 from gan_jax.data.disk import in_words
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
 from gan_jax.runtime import parallel
+from gan_jax.runtime.members_parallel import on_host
 from gan_jax.runtime.signals import StopSignal
-from gan_jax.training.members_parallel import on_host
 from gan_jax.training.records import Record, crossed
 from gan_jax.training.rollback import RollBack, Rollbacks
 from gan_jax.training.run_folder import RunFolder

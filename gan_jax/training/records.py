@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from gan_jax.errors import TrainingDiverged
-from gan_jax.training.members_parallel import on_host
+from gan_jax.runtime.members_parallel import on_host
 from gan_jax.training.run_folder import RunFolder
 from gan_jax.training.stopwatch import Stopwatch
 from gan_jax.training.task import Schedule

@@ -22,6 +22,12 @@ from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.feed import make_members_feed
 from gan_jax.runtime.logs import say
+from gan_jax.runtime.members_parallel import (
+    compile_members,
+    make_members_plan,
+    on_host,
+    place_members,
+)
 from gan_jax.runtime.memory import check_memory
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps.members import MemberInputs, create_members_state
@@ -30,12 +36,6 @@ from gan_jax.training.evaluate_members import evaluate_members
 from gan_jax.training.evaluators import EachMember, MemberView, Sampler, gan_evaluators
 from gan_jax.training.frozen import check_alone
 from gan_jax.training.loop import fit
-from gan_jax.training.members_parallel import (
-    compile_members,
-    make_members_plan,
-    on_host,
-    place_members,
-)
 from gan_jax.training.task import OncePerStep, Schedule, Task
 
 # Parameters, their gradients and both moments live beside the state while it is changed.

@@ -15,6 +15,13 @@ from gan_jax.errors import InputError
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.runtime import parallel
 from gan_jax.runtime.feed import make_feed, make_members_feed
+from gan_jax.runtime.members_parallel import (
+    MembersPlan,
+    compile_members,
+    make_members_plan,
+    on_host,
+    place_members,
+)
 from gan_jax.steps import gan_step, simultaneous_step
 from gan_jax.steps.hyperparameters import with_hyperparameters
 from gan_jax.steps.members import (
@@ -26,13 +33,6 @@ from gan_jax.steps.members import (
 )
 from gan_jax.steps.penalties import R1, R2
 from gan_jax.steps.state import GAN, create_gan_state
-from gan_jax.training.members_parallel import (
-    MembersPlan,
-    compile_members,
-    make_members_plan,
-    on_host,
-    place_members,
-)
 from tests.networks import LATENT_DIM, SHAPE, TinyDiscriminator, TinyGenerator
 from tests.tiny_gan import double, make_batch, make_gan, make_state, plain_logits, same
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import pathlib
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,14 +29,13 @@ from gan_jax.studies.augmentation.filters import (
 from gan_jax.studies.augmentation.generated import Pool, draw_pool
 from gan_jax.studies.augmentation.subsets import Splits, nested_order
 from gan_jax.training.fit_recogniser import FittedRecogniser, fit_recogniser
+from gan_jax.training.gan import train_gan
 
 SUBSET = "subset.npz"
 PICTURES = {added: f"{added.value}.png" for added in Added if added is not Added.NONE}
 # Far from the seeds of the arms, so that no filter begins with the weights of what it filters for.
 _FILTER_SEEDS = 100_000
 _PICTURE_ROWS = 4
-
-TrainGAN = Callable[[ConfigDict, pathlib.Path, StopSignal], None]
 
 
 class GroupWork:
@@ -48,7 +46,6 @@ class GroupWork:
         splits: of the study; the test images are for results only.
         group: which.
         workdir: the study's folder.
-        train_gan: trains the GAN of a config in a folder, or goes on where it was left.
         stop: tells the trainings to end.
     """
 
@@ -59,11 +56,10 @@ class GroupWork:
         group: Group,
         *,
         workdir: pathlib.Path,
-        train_gan: TrainGAN,
         stop: StopSignal,
     ) -> None:
         self._config, self._splits, self._group = config, splits, group
-        self._train_gan, self._stop = train_gan, stop
+        self._stop = stop
         self.gan_folder = workdir / folder.GANS / group.name
 
     @functools.cached_property
@@ -84,7 +80,7 @@ class GroupWork:
         _write_subset(run / SUBSET, subset, self._splits.num_classes)
         # A whole path, so that the study may be resumed from another folder.
         own = gan_run_config(self._config, (run / SUBSET).resolve(), self._group.seed)
-        self._train_gan(own, run, self._stop)
+        train_gan(own, run, self._stop)
         return draw_pool(
             read_gan(run),
             subset.images,

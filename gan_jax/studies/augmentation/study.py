@@ -36,7 +36,7 @@ from gan_jax.runtime.environment import describe_environment, library_versions
 from gan_jax.runtime.logs import say
 from gan_jax.runtime.pixels import PREPROCESSING
 from gan_jax.runtime.signals import StopSignal
-from gan_jax.studies.augmentation.cells import PICTURES, GroupWork, TrainGAN
+from gan_jax.studies.augmentation.cells import PICTURES, GroupWork
 from gan_jax.studies.augmentation.control import (
     Extra,
     check_plain,
@@ -52,16 +52,13 @@ CONTROL = "control.json"
 _REMOVE = "remove the file, and the same command makes it again"
 
 
-def run_study(
-    config: ConfigDict, workdir: pathlib.Path, stop: StopSignal, *, train_gan: TrainGAN
-) -> None:
+def run_study(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal) -> None:
     """Trains the cells that the folder does not hold yet, and writes the study's results.
 
     Args:
         config: from `config.study_config`, checked.
         workdir: the study's folder.
         stop: looked at between cells, and in trainings.
-        train_gan: trains the GAN of a config in a folder, or goes on where it was left.
 
     Raises:
         InputError: a mistake in the config, the data, or the folder.
@@ -77,7 +74,7 @@ def run_study(
     _check_trainings(config, splits)
     folder.open_workdir(workdir, config)
     (workdir / CELLS).mkdir(exist_ok=True)
-    study = _Study(config, splits, workdir, stop, train_gan)
+    study = _Study(config, splits, workdir, stop)
     study.run()
 
 
@@ -106,10 +103,9 @@ class _Study:
         splits: Splits,
         workdir: pathlib.Path,
         stop: StopSignal,
-        train_gan: TrainGAN,
     ) -> None:
         self._config, self._splits, self._workdir = config, splits, workdir
-        self._stop, self._train_gan = stop, train_gan
+        self._stop = stop
         self._cells = cells_of(config)
         self._results: dict[Cell, dict[str, Any]] = {}
         for cell in self._cells:
@@ -147,7 +143,6 @@ class _Study:
                 self._splits,
                 group,
                 workdir=workdir,
-                train_gan=self._train_gan,
                 stop=self._stop,
             )
             for cell in own:
