@@ -22,7 +22,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from gan_jax.data.disk import clear_leftovers, new_folder, remove_folder
+from gan_jax.data.disk import clear_leftovers, new_file, new_folder, remove_folder
 from gan_jax.errors import InputError, first_line
 from gan_jax.runtime import parallel
 from gan_jax.runtime.integrity import (
@@ -103,6 +103,13 @@ class Checkpoints:
     def notes(self, step: int) -> dict[str, Any]:
         """The JSON values that `save` was given beside the state."""
         return self._check(step).get("notes") or {}
+
+    def rate(self, step: int, score: float | None, notes: dict[str, Any]) -> None:
+        """Gives the checkpoint of `step`, which is on disk, a score and other notes."""
+        if self._writes:
+            check = self._check(step) | {"score": score, "notes": {**self._notes, **notes}}
+            with new_file(self._folder / str(step) / _CHECK, text=True) as file:
+                json.dump(check, file)
 
     def _check(self, step: int) -> dict[str, Any]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import logging
@@ -10,7 +11,7 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import tqdm
 
@@ -54,7 +55,7 @@ class RunLogger:
         try:
             workdir.mkdir(parents=True, exist_ok=True)
             _keep_rows(path, resume_step)
-            self._file = open(path, "ab")
+            self._file = open(path, "ab", buffering=0)
         except OSError as error:
             raise InputError(
                 f"cannot write {path}: {error.strerror}. Choose another --workdir, or free it."
@@ -75,10 +76,23 @@ class RunLogger:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         row = {"step": int(step), "time": now}
         row.update({name: v if math.isfinite(v) else None for name, v in values.items()})
-        # Flushed row by row: a run that is killed leaves at most its last line torn.
-        self._file.write(json.dumps(row, allow_nan=False).encode() + b"\n")
-        self._file.flush()
+        # Row by row and unbuffered: a run that is killed leaves at most its last line torn.
+        line = json.dumps(row, allow_nan=False).encode() + b"\n"
+        while line:
+            line = line[self._file.write(line) :]
         self._events.add(int(step), [{"tag": k, "simple_value": v} for k, v in values.items()])
+
+    @contextlib.contextmanager
+    def whole_or_not(self) -> Iterator[None]:
+        """Takes back the rows of the block if it ends with an error."""
+        before = 0 if self._file is None else os.fstat(self._file.fileno()).st_size
+        try:
+            yield
+        except BaseException:
+            if self._file is not None:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file.fileno(), before)
+            raise
 
     def image(self, step: int, name: str, image) -> None:
         """Writes one picture, uint8 [h, w, c], to TensorBoard."""

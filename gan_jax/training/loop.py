@@ -65,6 +65,8 @@ class _Stretch:
         schedule, step, state = task.schedule, run.start, run.state
         if (end := resume(task.evaluators, step, run.history())) is not None:
             raise end
+        if parallel.any_process(run.unseen()):
+            self._see(step, state)
         calls = task.feed.calls(step, schedule.num_steps)
         with self._stop.deferred():
             while step < schedule.num_steps:
@@ -94,7 +96,7 @@ class _Stretch:
         if looking:
             with watch.measure("save"):
                 run.wait()  # evaluators may look at the checkpoints
-            with watch.measure("evaluate"), self._saved_on_error(step, state):
+            with watch.measure("evaluate"), self._saved_on_error(step, state, unseen=True):
                 reading = look(self._task.evaluators, step, state)
                 run.keep(step, reading)
         self._save(step, state, reading.score)
@@ -113,12 +115,24 @@ class _Stretch:
                 stopping,
             )
 
-    def _save(self, step: int, state: Any, score: float | None = None) -> None:
+    def _see(self, step: int, state: Any) -> None:
+        """Looks at the state that the run was left at when an error ended the look at it."""
+        with self._watch.measure("evaluate"):
+            reading = look(self._task.evaluators, step, state)
+            self._run.keep(step, reading)
+            self._run.seen(reading.score)
+        if reading.end is not None:
+            raise reading.end
+
+    def _save(
+        self, step: int, state: Any, score: float | None = None, *, unseen: bool = False
+    ) -> None:
+        pending = self._record.pending()
         with self._watch.measure("save"):
-            self._run.save(step, state, score=score, pending=self._record.pending())
+            self._run.save(step, state, score=score, pending=pending, unseen=unseen)
 
     @contextlib.contextmanager
-    def _saved_on_error(self, step: int, state: Any) -> Iterator[None]:
+    def _saved_on_error(self, step: int, state: Any, *, unseen: bool = False) -> Iterator[None]:
         """Saves a good state before an error in reading, judging or writing ends the run."""
         try:
             yield
@@ -128,7 +142,7 @@ class _Stretch:
             if parallel.process_count() > 1:  # the others are not here to save with
                 raise
             self._record.settle()
-            self._save(step, state)
+            self._save(step, state, unseen=unseen)
             self._run.wait()
             if not isinstance(error, (InputError, OSError)):
                 raise

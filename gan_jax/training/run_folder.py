@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +16,9 @@ from gan_jax.runtime.logs import ProgressLine, RunLogger, read_history, say
 from gan_jax.training.rollback import Rollbacks
 from gan_jax.training.task import SAMPLES, Reading, Task
 
-_PENDING = "pending"  # in a checkpoint's notes: numbers that wait for their line of the log
+# In a checkpoint's notes: numbers that wait for their line of the log, and whether the evaluators
+# have yet to look at it.
+_PENDING, _UNSEEN = "pending", "unseen"
 
 
 class RunFolder:
@@ -92,6 +95,10 @@ class RunFolder:
             return {}
         return self._checkpoints.notes(self.start).get(_PENDING, {})
 
+    def unseen(self) -> bool:
+        """Whether the evaluators could not end their look at the state at `start`."""
+        return self._checkpoints is not None and _UNSEEN in self._checkpoints.notes(self.start)
+
     def log(self, step: int, numbers: Mapping[str, Any], member: int | None = None) -> None:
         """Adds a row to the log of the run, or to that of a member."""
         if self._loggers:
@@ -106,24 +113,53 @@ class RunFolder:
         self._progress.write(text)
 
     def keep(self, step: int, reading: Reading) -> None:
-        """Keeps the numbers and pictures of a reading, and those of its members."""
-        for place, one in {-1: reading, **reading.members}.items():
-            for name, picture in one.pictures.items() if self._enabled else ():
-                prefix = "" if name == SAMPLES else f"{name}_"
-                file = f"{prefix}step_{step:07d}.png"
-                save_png(self._places[place + 1] / folder.SAMPLES / file, picture)
-                self._loggers[place + 1].image(step, name, picture)
-            if self._loggers:
-                self._loggers[place + 1].scalars(step, one.numbers)
+        """Keeps the numbers and pictures of a reading, and those of its members; all or none."""
+        with contextlib.ExitStack() as stack:
+            for logger in self._loggers:
+                stack.enter_context(logger.whole_or_not())
+            self._keep(step, 0, reading)
+            for index, one in reading.members.items():
+                self._keep(step, index + 1, one)
         if reading.shown:
             self.show(step, reading.shown)
 
-    def save(self, step: int, state: Any, *, score: float | None, pending: dict[str, Any]) -> None:
-        """Saves a checkpoint; what is resumed from it has its log."""
+    def _keep(self, step: int, place: int, reading: Reading) -> None:
+        for name, picture in reading.pictures.items() if self._enabled else ():
+            prefix = "" if name == SAMPLES else f"{name}_"
+            file = f"{prefix}step_{step:07d}.png"
+            save_png(self._places[place] / folder.SAMPLES / file, picture)
+            self._loggers[place].image(step, name, picture)
+        if self._loggers:
+            self._loggers[place].scalars(step, reading.numbers)
+
+    def save(
+        self,
+        step: int,
+        state: Any,
+        *,
+        score: float | None,
+        pending: dict[str, Any],
+        unseen: bool = False,
+    ) -> None:
+        """Saves a checkpoint; what is resumed from it has its log.
+
+        Args:
+            step: steps done.
+            state: after them.
+            score: of the state.
+            pending: numbers that wait for their line of the log.
+            unseen: whether the evaluators have yet to look at it.
+        """
         if self._checkpoints is not None:
             for logger in self._loggers:
                 logger.flush()
-            self._checkpoints.save(step, state, score=score, notes={_PENDING: pending})
+            notes = {_PENDING: pending} | ({_UNSEEN: True} if unseen else {})
+            self._checkpoints.save(step, state, score=score, notes=notes)
+
+    def seen(self, score: float | None) -> None:
+        """Writes down that the evaluators have looked at the state at `start`."""
+        if self._checkpoints is not None:
+            self._checkpoints.rate(self.start, score, {_PENDING: self.pending()})
 
     def wait(self) -> None:
         """Returns when all that was saved is on disk. Every process makes this call."""

@@ -1,5 +1,6 @@
 """Whole runs: what they leave behind, stopping and resuming, judging again."""
 
+import errno
 import json
 import os
 import pathlib
@@ -18,7 +19,10 @@ from PIL import Image
 from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
+from gan_jax.runtime.checkpoint import Checkpoints
+from gan_jax.runtime.logs import RunLogger
 from gan_jax.training import evaluate_gan as evaluation
+from gan_jax.training import run_folder
 from gan_jax.training.evaluate_samples import evaluate_samples
 from tests import runs
 
@@ -342,6 +346,41 @@ def test_an_error_of_the_feed_saves_the_state(tiny_run, tmp_path, monkeypatch):
     training.run(runs.tiny_config(pack), home)
     assert runs.history(home) == runs.history(folder)
     assert same_state(runs.final_state(home), runs.final_state(folder))
+
+
+@pytest.mark.parametrize("step", [20, 40])
+@pytest.mark.parametrize("what", ["gan_jax.training.run_folder.save_png", "events"])
+def test_an_evaluation_that_fails_is_made_up_for(what, step, tiny_run, tmp_path, monkeypatch):
+    """Its picture, or TensorBoard's events after its row of the log, cannot be written once."""
+    folder, pack = tiny_run
+    home, full = tmp_path / "run", OSError(errno.ENOSPC, "No space left on device")
+    if what == "events":
+        real = RunLogger.scalars
+
+        def fail_after_the_row(self, at, values):
+            real(self, at, values)
+            if at == step and "eval/fd_semantic" in values:
+                raise full
+
+        monkeypatch.setattr(RunLogger, "scalars", fail_after_the_row)
+    else:
+        real = run_folder.save_png
+
+        def fail(path, picture):
+            if path.name == f"step_{step:07d}.png":
+                raise full
+            real(path, picture)
+
+        monkeypatch.setattr(what, fail)
+    with pytest.raises(InputError, match=f"The state of step {step} was saved"):
+        training.run(runs.tiny_config(pack), home)
+    monkeypatch.undo()
+    training.run(runs.tiny_config(pack), home)
+    assert runs.history(home) == runs.history(folder)
+    assert same_state(runs.final_state(home), runs.final_state(folder))
+    best = [Checkpoints(one / "checkpoints", read_only=True).best_step() for one in (home, folder)]
+    assert best[0] == best[1] is not None
+    assert (home / f"samples/step_{step:07d}.png").exists()
 
 
 @pytest.mark.parametrize("name", ["checkpoints", "samples", "tensorboard"])
