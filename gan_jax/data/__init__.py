@@ -1,6 +1,7 @@
 """Images from anywhere, as one kind of dataset and in one reproducible order.
 
-The names below are loaded when they are first asked for: other rooms use small parts of this one.
+What cannot be read raises `InputError`, which says what is wrong and how to mend it. The names
+below are loaded when they are first asked for: other rooms use small parts of this one.
 """
 
 from __future__ import annotations
@@ -20,21 +21,15 @@ if TYPE_CHECKING:
     from gan_jax.data.loading import source_at as source_at
     from gan_jax.data.stacked import StackedSource as StackedSource
 
-_WHERE = {
-    "Dataset": "gan_jax.data.dataset",
-    "StackedSource": "gan_jax.data.stacked",
-    "batch_indices": "gan_jax.data.batches",
-    "holds_photographs": "gan_jax.data.loading",
-    "image_files": "gan_jax.data.loading",
-    "load": "gan_jax.data.loading",
-    "load_photographs": "gan_jax.data.loading",
-    "read_images": "gan_jax.data.loading",
-    "source_at": "gan_jax.data.loading",
-    "stream_batches": "gan_jax.data.batches",
-}
+_MODULES = {"Dataset": "dataset", "StackedSource": "stacked"}
+_MODULES |= dict.fromkeys(["batch_indices", "stream_batches"], "batches")
+_MODULES |= dict.fromkeys(
+    ["holds_photographs", "image_files", "load", "load_photographs", "read_images", "source_at"],
+    "loading",
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module 'gan_jax.data' has no attribute {name!r}")
-    return getattr(importlib.import_module(_WHERE[name]), name)
+    return getattr(importlib.import_module(f"gan_jax.data.{_MODULES[name]}"), name)

@@ -17,13 +17,12 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
-import tqdm
 
 from gan_jax.data import machine
 from gan_jax.data.disk import open_regular
-from gan_jax.data.progress import progress_bar
+from gan_jax.data.progress import read_into
 from gan_jax.data.zips import open_member, open_zip
-from gan_jax.errors import InputError, first_line, printable
+from gan_jax.errors import InputError, first_line
 
 _MOST_HEADER = 10_000  # bytes, NumPy's own limit
 _MOST_DIMENSIONS = 32
@@ -41,23 +40,16 @@ _LOCAL_MAGIC = b"PK\x03\x04"
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What an array says of itself, found to fit the bytes that are there.
-
-    Attributes:
-        shape: of the array.
-        dtype: of its values; numbers or texts.
-        fortran: whether the first axis varies fastest in the file.
-        offset: bytes before the values.
-    """
+    """Shape and type of a stored array, which fit the bytes that are there."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    fortran: bool
-    offset: int
+    fortran: bool  # the first axis varies fastest
+    offset: int  # bytes before the values
 
     @property
     def nbytes(self) -> int:
-        """What the values take."""
+        """Bytes of the values."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
@@ -75,12 +67,11 @@ class ArrayFile:
 
     def __init__(self, path: pathlib.Path, memory_limit: int | None = None) -> None:
         self.path = path
-        self._limit = machine.default_limit() if memory_limit is None else memory_limit
+        self._limit = machine.limit_or_default(memory_limit)
         self._members: dict[str, zipfile.ZipInfo] = {}
         self._files: dict[str, pathlib.Path] = {}
         if path.is_dir():
-            files = array_files(path)
-            self._files = {file.stem: file for file in files}
+            self._files = {file.stem: file for file in array_files(path)}
         elif path.suffix.lower() == ".npy":
             self._files = {"images": path}
         else:
@@ -97,7 +88,7 @@ class ArrayFile:
         return tuple(self._files or self._members)
 
     def where(self, key: str) -> str:
-        """The array's place, for messages."""
+        """The array's name in messages."""
         if self._members:
             return f"array '{key}' of '{self.path}'"
         return f"'{self._files[key]}'"
@@ -140,10 +131,9 @@ class ArrayFile:
             with _opened(self._files[key], where) as file:
                 return _mapped(file, self.header(key), where)
         member = self._members[key]
-        stored = member.compress_type == zipfile.ZIP_STORED
         if member.file_size <= self._limit:
             return self._unpacked(key)
-        if stored:
+        if member.compress_type == zipfile.ZIP_STORED:
             return self._mapped_member(key)
         raise InputError(
             f"{where} takes {member.file_size / 2**20:,.1f} MiB, over dataset.memory_limit_mb "
@@ -153,22 +143,21 @@ class ArrayFile:
         )
 
     def _unpacked(self, key: str) -> np.ndarray:
-        member, where = self._members[key], self.where(key)
-        bar = progress_bar(f"reading {printable(self.path.name)}", member.file_size, "B")
-        with bar, self._member(key) as packed:
-            file = tqdm.utils.CallbackIOWrapper(bar.update, packed, "read")
-            start = file.read(_MOST_HEADER + 16)
-            header = _header_of(start, member.file_size, where)
-            values = np.empty(header.nbytes, np.uint8)
-            filled = min(len(start) - header.offset, len(values))
-            values[:filled] = np.frombuffer(start, np.uint8, filled, header.offset)
-            while block := file.read(_CHUNK):  # to the end, where the checksum is compared
-                kept = min(len(block), len(values) - filled)
-                values[filled : filled + kept] = np.frombuffer(block, np.uint8, kept)
-                filled += kept
+        header = self.header(key)
+        values = np.empty(header.nbytes, np.uint8)
+        with self._member(key) as file:
+            file.read(header.offset)
+            filled = read_into(file, values, self.path.name)
+            while file.read(_CHUNK):  # to the end, where the checksum is compared
+                pass
         if filled < len(values):
-            raise InputError(f"{where} is cut short: copy or write it again.")
-        return _shaped(values, header)
+            raise InputError(f"{self.where(key)} is cut short: copy or write it again.")
+        if not header.nbytes:
+            return np.empty(header.shape, header.dtype)
+        array = values.view(header.dtype)
+        if header.fortran:
+            return array.reshape(header.shape[::-1]).T
+        return array.reshape(header.shape)
 
     @contextlib.contextmanager
     def _member(self, key: str) -> Iterator[BinaryIO]:
@@ -252,13 +241,3 @@ def _mapped(file: BinaryIO, header: Header, where: str) -> np.ndarray:
         raise InputError(
             f"{where} cannot be read ({first_line(error)}): copy or write it again."
         ) from error
-
-
-def _shaped(values: np.ndarray, header: Header) -> np.ndarray:
-    """Bytes uint8 [n] as the array that the header declares."""
-    if not header.nbytes:
-        return np.empty(header.shape, header.dtype)
-    array = values.view(header.dtype)
-    if header.fortran:
-        return array.reshape(header.shape[::-1]).T
-    return array.reshape(header.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,16 +17,13 @@ _OVERSHOOT = 1e-3  # beyond [0, 1] or [-1, 1]: rounding of floats, and less than
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """Which stored values are black and white; those between are grey in proportion."""
+    """The stored values of black and white; those between are grey in proportion."""
 
     black: float
     white: float
 
     def to_uint8(self, values: np.ndarray) -> np.ndarray:
-        """Stored values to uint8, rounded to the nearest; those beyond black or white are clipped.
-
-        uint8 from 0 to 255 is given back as it is.
-        """
+        """Stored values to uint8, clipped and rounded; uint8 from 0 to 255 as it is."""
         if self == AS_STORED and values.dtype == np.uint8:
             return values
         values = np.asarray(values, np.float64 if values.dtype.itemsize > 4 else np.float32)
@@ -115,30 +113,29 @@ def find_scale(array: np.ndarray, where: str, *, white: float = 0.0) -> Scale:
 
 def row_keys(array: np.ndarray) -> np.ndarray:
     """A hash of each row of an array [n, ...] as it is stored: uint64 [n]."""
-    keys = np.empty(len(array), np.uint64)
+    return np.concatenate([content_keys(part) for part in _parts(array, "hashing images")])
+
+
+def _parts(array: np.ndarray, description: str) -> Iterator[np.ndarray]:
+    """The rows of an array part by part, with a progress bar."""
     rows = max(1, _SCANNED_BYTES // (array[0].size * array.itemsize))
-    with progress_bar("hashing images", len(array), "image") as bar:
+    with progress_bar(description, len(array), "image") as bar:
         for start in range(0, len(array), rows):
-            block = array[start : start + rows]
-            keys[start : start + rows] = content_keys(block)
-            bar.update(len(block))
-    return keys
+            part = array[start : start + rows]
+            yield part
+            bar.update(len(part))
 
 
 def _finite_bounds(array: np.ndarray, where: str) -> tuple[float, float]:
     """The least and greatest value; InputError names the first image with NaN or infinity."""
-    low, high = np.inf, -np.inf
-    rows = max(1, _SCANNED_BYTES // (array[0].size * array.itemsize))
-    with progress_bar(f"checking {where}", len(array), "image") as bar:
-        for start in range(0, len(array), rows):
-            block = array[start : start + rows]
-            least, greatest = float(block.min()), float(block.max())
-            if not np.isfinite([least, greatest]).all():
-                bad = ~np.isfinite(block).reshape(len(block), -1).all(axis=1)
-                raise InputError(
-                    f"{where}: image {start + int(np.argmax(bad))} holds NaN or infinity: remove "
-                    "or mend it."
-                )
-            low, high = min(low, least), max(high, greatest)
-            bar.update(len(block))
+    low, high, start = np.inf, -np.inf, 0
+    for part in _parts(array, f"checking {where}"):
+        least, greatest = float(part.min()), float(part.max())
+        if not np.isfinite([least, greatest]).all():
+            bad = ~np.isfinite(part).reshape(len(part), -1).all(axis=1)
+            raise InputError(
+                f"{where}: image {start + int(np.argmax(bad))} holds NaN or infinity: remove or "
+                "mend it."
+            )
+        low, high, start = min(low, least), max(high, greatest), start + len(part)
     return low, high

@@ -32,14 +32,7 @@ def batch_indices(
 
     The order is an endless sequence of epochs, each a permutation of all examples drawn from
     (seed, epoch); step t takes positions t * batch_size and following. So each epoch visits every
-    example once, a batch may reach over the end of an epoch, and any step can be had directly.
-
-    Args:
-        num_examples: the size of the set.
-        batch_size: examples a step.
-        seed: at least 0.
-        step: the first step, at least 0.
-        num_steps: how many.
+    example once, a batch may reach over the end of an epoch, and any step can be computed directly.
 
     Returns:
         int32 [num_steps, batch_size], each in [0, num_examples).
@@ -72,17 +65,15 @@ def stream_batches(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Batches in the order of `batch_indices`, read ahead by Grain's threads.
 
-    Works for streamed sets and sets in memory alike. Nothing needs saving to resume: begin again
-    at `start_step`.
+    Nothing needs saving to resume: begin again at `start_step`.
 
     Args:
-        dataset: what to read.
-        batch_size: examples a step over all shards.
+        dataset: streamed or in memory.
+        batch_size: examples per step over all shards.
         seed: of the order.
         start_step: the first step to yield.
         num_steps: how many steps to yield in all.
-        steps_per_call: S, the steps in one item; the last item has fewer if S does not divide
-            `num_steps`.
+        steps_per_call: S, the steps in one item; the last item may have fewer.
         shard_index: which contiguous part of each batch is wanted, in [0, shard_count).
         shard_count: the parts each batch is cut into.
 
@@ -90,8 +81,7 @@ def stream_batches(
         {'images': uint8 [S, batch_size / shard_count, h, w, c], 'labels': int32 [S, ...] if any}.
 
     Raises:
-        InputError: sizes that do not divide; here, before the first item. While reading, what the
-            source raises.
+        InputError: sizes that do not divide, before the first item; later what the source raises.
     """
     if num_steps < 0 or steps_per_call < 1 or not 0 <= shard_index < shard_count:
         raise InputError(

@@ -1,9 +1,7 @@
 """The order of rows by their content, so that no result depends on how a set lies on disk.
 
-Sets in folders and files are usually sorted by class: a prefix of one is a few classes, and a
-seeded draw of row numbers is another draw once the rows are shuffled. What is drawn here is drawn
-from rows in the order of a hash of their bytes, which looks random and is the same for every order
-on disk.
+Sets on disk are usually sorted by class, so a prefix of one is a few classes. Here rows are ordered
+by a hash of their bytes, which looks random and is the same for every order on disk.
 """
 
 from __future__ import annotations
@@ -22,8 +20,8 @@ def content_keys(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
 
     Each word of 8 bytes is mixed by the finaliser of SplitMix64 (Steele et al. 2014, "Fast
     splittable pseudorandom number generators", figure 17) under a random mask of its place, and
-    the words of a row are summed: rows that differ have the same key once in about 2**64 pairs. It
-    guards against accidents, and not against somebody who wants two rows to collide.
+    the words of a row are summed: rows that differ share a key once in about 2**64 pairs, unless
+    somebody wants them to.
 
     Args:
       rows: [n, ...] of any plain type: images, features or keys.

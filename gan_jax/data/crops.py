@@ -13,7 +13,7 @@ import numpy as np
 from gan_jax.data.content import content_keys
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.options import CropOptions, SourceOptions
-from gan_jax.data.sources import JoinedSource, Source, make_dataset
+from gan_jax.data.sources import Source, make_dataset
 from gan_jax.errors import InputError
 
 CROP_SIZE = (64, 64)  # where no dataset.image_size is given
@@ -54,11 +54,7 @@ class Photographs:
 
 
 class Part(NamedTuple):
-    """Photographs of one split.
-
-    `split` is 'train' or 'test'. If `divided`, only that split's region of each photograph belongs
-    to it; otherwise all of each does.
-    """
+    """Photographs of a split, 'train' or 'test': that split's region of each, if `divided`."""
 
     photographs: Photographs
     split: str
@@ -68,11 +64,10 @@ class Part(NamedTuple):
 def split_regions(size: tuple[int, int], split: str, held_out: float) -> list[Region]:
     """The parts of a photograph that belong to a split.
 
-    A band of whole rows in the middle is for the test, what lies above and below for training. In
-    the middle, since perspective and light mostly change from top to bottom: there the band shows
-    what the rest shows on average. (Of the built-in brick, a quarter at the right differs from the
-    rest in direction by 2.2 standard deviations of its crops, a quarter at the bottom in sharpness
-    by 1.1; the middle band in both by less than 0.1.)
+    A band of whole rows in the middle is for testing, the rest above and below for training.
+    Perspective and light mostly change from top to bottom, so the middle shows the average. (Of the
+    built-in brick, a quarter at the right differs from the rest in direction by 2.2 standard
+    deviations of its crops, a quarter at the bottom in sharpness by 1.1; the middle by under 0.1.)
 
     Args:
         size: (height, width) in pixels.
@@ -90,11 +85,7 @@ def split_regions(size: tuple[int, int], split: str, held_out: float) -> list[Re
 
 
 def photograph_keys(keys: np.ndarray) -> np.ndarray:
-    """Keys uint64 [m] of which the first of equal ones are kept, and others counted up from them.
-
-    So copies of a photograph have random numbers of their own, and it does not matter which of them
-    has which.
-    """
+    """Keys uint64 [m], equal ones counted up, so that copies have random numbers of their own."""
     order = np.argsort(keys, kind="stable")
     _, first, number = np.unique(keys[order], return_index=True, return_inverse=True)
     own = keys.copy()
@@ -112,7 +103,7 @@ def random_windows(
     Args:
         regions: each crop lies wholly inside one; none is smaller than a crop.
         size: (height, width) of a crop.
-        count: k; where there are fewer places than that, each is taken once.
+        count: k; each place is taken once if there are fewer.
         draws: random uint64 [count].
 
     Returns:
@@ -200,14 +191,10 @@ def crop_dataset(
 ) -> Dataset:
     """The crops of one or two parts as a dataset, class after class as the photographs come.
 
-    Random crops are divided evenly among the classes and within each among its photographs (to
-    within one, and but for photographs so small that they have fewer different crops); a grid gives
-    as many as fit. Nothing is resized. Crops of a photograph's test region share no pixel
-    with those of its training region, but overlap each other. What is random hangs on the seed and
-    the photographs, and neither on their names nor on their order.
-
-    Raises:
-        InputError: a photograph too small; more classes than crops; turns of crops not square.
+    Random crops are divided evenly among the classes and then among their photographs (to within
+    one, or fewer from a very small photograph); a grid gives as many as fit. Nothing is resized.
+    Test crops share no pixel with training crops, but overlap each other. Random places depend on
+    the seed and the photographs, not on their names or order.
     """
     size = crop_size(options)
     if options.cut.crop_rotations and size[0] != size[1]:
@@ -221,13 +208,13 @@ def crop_dataset(
         sources.append(
             CropSource(part.photographs, rows, size=size, memory_limit=options.memory_limit)
         )
-        if part.photographs.labels is not None:
-            labels.append(part.photographs.labels[rows[:, 0]])
+        known = part.photographs.labels
+        labels.append(None if known is None else known[rows[:, 0]])
     return make_dataset(
-        sources[0] if len(sources) == 1 else JoinedSource(sources),
+        sources,
+        labels,
         name=name,
         split=split,
-        labels=np.concatenate(labels) if labels else None,
         class_names=parts[0].photographs.class_names,
         options=options,
     )
@@ -296,7 +283,7 @@ def even_shares(total: int, parts: int) -> np.ndarray:
 def _check_size(
     name: str, shape: tuple[int, int], size: tuple[int, int], held_out: float | None
 ) -> None:
-    """Raises InputError unless a crop fits into the photograph, or into each of its regions."""
+    """Raises InputError unless a crop fits into the photograph, or into all of its regions."""
     if held_out is None:
         if shape[0] >= size[0] and shape[1] >= size[1]:
             return

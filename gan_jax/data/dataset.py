@@ -17,10 +17,10 @@ from gan_jax.errors import InputError
 class ImageSource(Protocol):
     """Random access to images that are too many to hold in memory.
 
-    `image_shape` is (h, w, c). `treatment` says how the images are made from what `keys` are taken
-    of, '' where these are the images. `take(indices)` returns examples as uint8 [k, h, w, c] and
-    may be called from several threads at once. `keys()` returns a hash of each example, uint64 [n],
-    that does not depend on names, order or machine; it reads the whole set, if it must.
+    `image_shape` is (h, w, c). `treatment` tells how the images are made of the stored bytes that
+    `keys` hashes, '' if they are these. `take(indices)` returns uint8 [k, h, w, c] and may be
+    called from several threads. `keys()` returns a hash of each example, uint64 [n], that does not
+    depend on names, order or machine; it may read the whole set.
     """
 
     image_shape: tuple[int, int, int]
@@ -46,8 +46,8 @@ class Dataset:
         source: random access to the examples when the set is streamed; else None.
         labels: int32 [n] in [0, num_classes), or None.
         class_names: one name a class, or None.
-        own_parts: whether the set came with a training and a test part; where it did not, they were
-            divided off by `gan_jax.data.split`, or `split` is 'all'.
+        own_parts: whether the set came with a training and a test part; if not, it was divided by
+            `gan_jax.data.split`, or `split` is 'all'.
 
     Raises:
         InputError: no images, wrong dtype or rank, labels of another length or out of range.
@@ -143,11 +143,10 @@ class Dataset:
 
     @functools.cached_property
     def content_keys(self) -> np.ndarray:
-        """A hash of each image, uint64 [n], that hangs neither on names nor on the order.
+        """A hash of each image, uint64 [n], that depends neither on names nor on the order.
 
-        Of a set in memory it is of the pixels. Of a streamed one it is of what is stored: a file's
-        bytes, an array's row, a TFDS record, a crop's photograph and place. The set is read for it
-        once, not decoded, with a progress bar.
+        In memory the pixels are hashed. Of a streamed set the stored bytes are: a file, an array's
+        row, a TFDS record, a crop's photograph and place. They are read once, not decoded.
         """
         keys = content_keys(self.images) if self.images is not None else self.source.keys()
         keys.flags.writeable = False
@@ -168,22 +167,21 @@ class Dataset:
         return order
 
     def _sorted(self, keys: np.ndarray) -> np.ndarray:
-        """The rows by keys, those of equal images by their labels: int64 [n]."""
+        """The rows by keys, equal ones by labels: int64 [n]."""
         return np.lexsort((keys,) if self.labels is None else (self.labels, keys))
 
     def draw(self, most: int, *, seed: int) -> np.ndarray:
         """Rows of `most` images, or of all if there are no more, drawn by the seed: int64 [k].
 
-        The images drawn and their order hang on the seed and on the images, and on nothing else.
+        The images drawn and their order depend on the seed and on the images alone.
         """
         return self._sorted(content_keys(self.content_keys, seed=seed))[:most]
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """sha256 in hex over `content_keys` and labels, in the order of the content.
+        """sha256 in hex over `content_keys` and labels, the same for every order of a set.
 
-        So it is the same for every order of a set. A set that is streamed has another than in
-        memory, unless its images are stored as they are given.
+        A streamed set has another than in memory, unless its images are stored as they are given.
         """
         order, treatment = self.content_order(), getattr(self.source, "treatment", "")
         digest = hashlib.sha256(f"{len(self)} x {self.image_shape} {treatment}\n".encode())
@@ -199,11 +197,7 @@ class Dataset:
         return self.source.take(indices)
 
     def require_classes(self, minimum: int = 2) -> None:
-        """Checks that the set can teach a recogniser.
-
-        Raises:
-            InputError: there are no labels, or examples of fewer than `minimum` classes.
-        """
+        """Raises InputError for a set without labels or of fewer than `minimum` classes."""
         if self.labels is None:
             raise InputError(
                 f"{self._title} has no labels, and a recogniser needs them: use a labelled set, or "
@@ -211,9 +205,7 @@ class Dataset:
             )
         present = np.unique(self.labels)
         if len(present) < minimum:
-            only = ", ".join(
-                self.class_names[label] if self.class_names else str(label) for label in present
-            )
+            only = ", ".join(self.label_names[label] for label in present)
             raise InputError(
                 f"{self._title} has examples of {len(present)} class(es) only ({only}): a "
                 f"recogniser needs at least {minimum} classes to tell apart."

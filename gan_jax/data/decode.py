@@ -1,37 +1,31 @@
-"""Image files of any common kind to uint8 grey or RGB, by Pillow."""
+"""Image files of any common kind to uint8 grey or RGB, by Pillow.
+
+No file is trusted: Pillow finds a picture's format by its content, whatever its name, and for some
+formats starts other programs (Ghostscript for EPS). So every picture of the package is opened here,
+of listed formats only, and of a limited size.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
 import os
 import pathlib
 import threading
+import warnings
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from gan_jax.data import machine
-from gan_jax.data.opening import decoded_bytes, open_picture
+from gan_jax.data.disk import open_regular
 from gan_jax.errors import InputError, first_line
 
 EXTENSIONS = frozenset(
-    [
-        ".avif",
-        ".bmp",
-        ".gif",
-        ".jfif",
-        ".jpe",
-        ".jpeg",
-        ".jpg",
-        ".pbm",
-        ".pgm",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".tif",
-        ".tiff",
-        ".webp",
-    ]
+    ".avif .bmp .gif .jfif .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
 )
 _DEEP_MODES = frozenset(["I", "I;16", "I;16L", "I;16B", "F"])
 _GREY_MODES = _DEEP_MODES | {"1", "L", "LA", "La"}
@@ -39,6 +33,58 @@ _ORIENTATION_TAG = 0x0112
 _SIXTEEN_BIT_WHITE = 65535
 _AT_ONCE = 8  # pictures that may be decoded in threads at once, together under the memory limit
 _one_large_picture = threading.Lock()
+
+PICTURE_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""The formats that are read, by Pillow's names; AVIF only if this Pillow has it."""
+
+# Bytes a pixel that decoding takes, with the copies for turning and converting it.
+_PLAIN, _COLOUR, _DEEP = 4, 12, 20
+_PLAIN_MODES, _COLOUR_MODES = ("1", "L"), ("P", "RGB", "CMYK", "YCbCr", "RGBX", "LAB", "HSV")
+
+# The limit of `open_picture` stands for Pillow's, which cannot be set and only warns at first.
+Image.MAX_IMAGE_PIXELS = None
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged tags; a damaged picture is an error
+
+
+@contextlib.contextmanager
+def open_picture(
+    source: str | os.PathLike[str] | bytes, *, memory_limit: int | None = None
+) -> Iterator[Image.Image]:
+    """A picture of one of `PICTURE_FORMATS`, its pixels not yet decoded.
+
+    Args:
+        source: a file's path, or its content.
+        memory_limit: bytes that decoding may take; None for `machine.default_limit`.
+
+    Raises:
+        InputError: no regular file; more pixels than the limit allows.
+        Exception: whatever Pillow raises on another or a damaged file.
+    """
+    limit = machine.limit_or_default(memory_limit)
+    stream = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
+    with stream, Image.open(stream, formats=_formats()) as picture:
+        needed = _decoded_bytes(picture)
+        if needed > limit:
+            raise InputError(
+                f"{picture.width}x{picture.height} pixels (width x height) take about "
+                f"{needed / 2**20:,.0f} MiB to decode, over {limit / 2**20:,.0f} MiB: raise "
+                "dataset.memory_limit_mb, or cut the picture into smaller ones."
+            )
+        yield picture
+
+
+def _decoded_bytes(picture: Image.Image) -> int:
+    """About what decoding takes, by the size that the header gives."""
+    each = _PLAIN if picture.mode in _PLAIN_MODES else _COLOUR
+    if picture.mode not in _PLAIN_MODES + _COLOUR_MODES or picture.has_transparency_data:
+        each = _DEEP  # more than 8 bits, or laid over white
+    return picture.width * picture.height * each
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in PICTURE_FORMATS if name in Image.OPEN)
 
 
 class ImageFile(Protocol):
@@ -58,12 +104,9 @@ class ImageHeader(NamedTuple):
 def read_header(path: pathlib.Path | ImageFile, *, memory_limit: int | None = None) -> ImageHeader:
     """Size and channels (1 or 3) of an image file, without decoding it.
 
-    Args:
-        path: the file.
-        memory_limit: bytes that decoding may take; None for `machine.default_limit`.
-
     Raises:
-        InputError: it cannot be read, or is too large; names the file.
+        InputError: it cannot be read, or needs more than `memory_limit` bytes to decode (None for
+            `machine.default_limit`); names the file.
     """
     try:
         with open_picture(_source(path), memory_limit=memory_limit) as picture:
@@ -84,9 +127,8 @@ def decode_image(
 ) -> np.ndarray:
     """Decodes an image file to uint8 [h, w, 1] (grey, bilevel) or [h, w, 3] (all else).
 
-    16-bit values are scaled to 8 bits; palettes are looked up; CMYK and others become RGB; what is
-    transparent is laid over white; EXIF orientation is applied; of an animation the first frame is
-    taken.
+    16-bit values are scaled to 8 bits, palettes looked up, CMYK and others turned into RGB,
+    transparent pixels laid over white, EXIF orientation applied; the first frame of an animation.
 
     Args:
         path: the file.
@@ -95,18 +137,16 @@ def decode_image(
         memory_limit: bytes that decoding may take; None for `machine.default_limit`.
 
     Raises:
-        InputError: damaged, cut short, too large, of a kind with no fixed range (32-bit or float
-            pixels) where `white` is 0, or with values over `white`; names the file.
+        InputError: damaged, cut short, too large, 32-bit or float pixels where `white` is 0, or
+            values over `white`; names the file.
     """
     try:
         with open_picture(_source(path), memory_limit=memory_limit) as picture:
             bilevel = picture.mode == "1"
-            limit = machine.default_limit() if memory_limit is None else memory_limit
-            if decoded_bytes(picture) * _AT_ONCE > limit:
-                with _one_large_picture:
-                    pixels = _decoded(picture)
-            else:
-                pixels = _decoded(picture)
+            limit = machine.limit_or_default(memory_limit)
+            large = _decoded_bytes(picture) * _AT_ONCE > limit
+            with _one_large_picture if large else contextlib.nullcontext():
+                pixels = np.asarray(_plain(ImageOps.exif_transpose(picture)))
     except Exception as error:
         raise _unreadable(path, error) from error
     if pixels.dtype != np.uint8 or (white and not bilevel):
@@ -127,10 +167,6 @@ def is_image(path: pathlib.Path | ImageFile) -> bool:
 
 def _source(path: pathlib.Path | ImageFile) -> pathlib.Path | bytes:
     return path if isinstance(path, os.PathLike) else path.read_bytes()
-
-
-def _decoded(picture: Image.Image) -> np.ndarray:
-    return np.asarray(_plain(ImageOps.exif_transpose(picture)))
 
 
 def _plain(picture: Image.Image) -> Image.Image:

@@ -21,9 +21,6 @@ from typing import IO, Any, BinaryIO
 from gan_jax.errors import InputError, first_line
 
 _ENDING = ".new"
-_NO_HOME = (
-    "begins with ~, and the home folder is not known here: set HOME, or give a path from the root."
-)
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -40,23 +37,22 @@ def path_of(text: str | os.PathLike[str]) -> pathlib.Path:
         InputError: it begins with `~`, and there is no such home.
     """
     path = pathlib.Path(text)
-    if path.parts[:1] == ("~",) and os.environ.get("HOME") == "":
-        raise InputError(f"'{text}' {_NO_HOME}")
     try:
+        if path.parts[:1] == ("~",) and os.environ.get("HOME") == "":
+            raise RuntimeError
         return path.expanduser()
     except RuntimeError as error:
-        raise InputError(f"'{text}' {_NO_HOME}") from error
+        raise InputError(
+            f"'{text}' begins with ~, and the home folder is not known here: set HOME, or give a "
+            "path from the root."
+        ) from error
 
 
 def open_folder(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
-    """The folder that results are to go to: made, probed, and cleared of what a kill left.
-
-    Args:
-        text: as a person wrote it.
-        flag: what named it, such as '--out', for the message.
+    """The folder for results: made, probed, and cleared of what killed writers left.
 
     Raises:
-        InputError: it is a file, or nothing can be written there.
+        InputError: it is a file, or nothing can be written there; names the flag, such as '--out'.
     """
     folder = path_of(text)
     if folder.is_file():
@@ -74,11 +70,7 @@ def open_folder(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
 
 
 def open_file(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
-    """The file that a result is to go to, as `open_folder` its folder.
-
-    Raises:
-        InputError: it is a folder, or nothing can be written there.
-    """
+    """The file for a result, its folder as by `open_folder`; InputError for a folder."""
     path = path_of(text)
     if path.is_dir():
         raise InputError(f"{flag} '{path}' is a folder: give the name of a file.")
@@ -87,7 +79,7 @@ def open_file(text: str | os.PathLike[str], flag: str) -> pathlib.Path:
 
 
 def in_words(error: OSError) -> str:
-    """What an error of the disk says, with its file where it names one, in one line."""
+    """What an error of the disk says, with its file if it names one, in one line."""
     reason = error.strerror or first_line(error, kind=False)
     name = error.filename
     if isinstance(name, bytes):
@@ -102,7 +94,7 @@ def new_file(path: pathlib.Path, *, text: bool = False, sync: bool = True) -> It
     Args:
         path: replaced if it is there; a link is replaced, not followed.
         text: whether it takes text, as UTF-8, and not bytes.
-        sync: whether it is on the disk when this returns, whatever happens to the machine then.
+        sync: whether it is on the disk, safe from a power cut, when this returns.
     """
     with _temporary(path, "x" if text else "xb") as file:
         yield file
@@ -118,12 +110,8 @@ def new_file(path: pathlib.Path, *, text: bool = False, sync: bool = True) -> It
 def new_folder(path: pathlib.Path, *, sync: bool = True) -> Iterator[pathlib.Path]:
     """A folder to write to that takes its place at `path` when the block ends without an error.
 
-    What is at `path` then is replaced. For a moment nothing is there, so who is killed in it must
-    be able to make it again.
-
-    Args:
-        path: its parents are made.
-        sync: whether its files are on the disk when this returns.
+    It replaces what is there; for a moment nothing is, so a killed caller must be able to make it
+    again. Parents are made. `sync`: whether its files are on the disk when this returns.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +139,7 @@ def new_folder(path: pathlib.Path, *, sync: bool = True) -> Iterator[pathlib.Pat
 
 
 def remove_folder(path: pathlib.Path) -> None:
-    """Removes a folder; who is killed in the middle leaves none that looks whole."""
+    """Removes a folder; a kill in the middle leaves none that looks whole."""
     hidden = _hidden(path)
     os.rename(path, hidden)
     shutil.rmtree(hidden, ignore_errors=True)
@@ -169,11 +157,7 @@ def write_text(path: pathlib.Path, content: str, *, sync: bool = True) -> None:
 
 
 def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
-    """Writes a JSON file whole or not at all.
-
-    Raises:
-        ValueError: a number in it is not finite.
-    """
+    """Writes a JSON file whole or not at all; ValueError for a number that is not finite."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
@@ -198,11 +182,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """The object in a JSON file.
-
-    Raises:
-        InputError: it cannot be read, is damaged, or holds something else than an object.
-    """
+    """The object in a JSON file; InputError if it cannot be read, is damaged or no object."""
     try:
         with open_regular(path) as file:
             content = json.loads(file.read().decode("utf-8"))

@@ -14,7 +14,7 @@ from gan_jax.data.crops import Part, Photographs, crop_dataset
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.decode import ImageHeader, decode_image, read_header
 from gan_jax.data.disk import open_regular
-from gan_jax.data.listing import Listing, Parts
+from gan_jax.data.listing import Listing
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import convert_channels
 from gan_jax.data.sources import Source, make_dataset, map_blocks
@@ -28,27 +28,22 @@ class FolderSource(Source):
 
     Args:
         root: the folder of the set.
-        files: paths relative to the root.
-        indices: the files of this split, int [k].
-        options: of the set; how its files are decoded and brought to one shape.
+        files: of the split, paths relative to the root.
+        keys: gives their `file_keys`.
+        options: how they are decoded and brought to one shape.
         image_shape: what must come of it, (h, w, c).
-        keys: gives the `file_keys` of all files, where they serve others too.
     """
 
     def __init__(
         self,
         root: Root,
         files: list[str],
+        keys: Callable[[], np.ndarray],
         *,
-        indices: np.ndarray,
         options: SourceOptions,
         image_shape: tuple[int, int, int],
-        keys: Callable[[], np.ndarray] | None = None,
     ) -> None:
-        self._root, self._files = root, [files[index] for index in indices]
-        self._file_keys = functools.partial(file_keys, root, self._files)
-        if keys is not None:
-            self._file_keys = lambda: keys()[indices]
+        self._root, self._files, self._keys = root, files, keys
         self._decode, self.image_shape = _decoder(options), image_shape
         self._preprocess = dataclasses.replace(options.preprocess, channels=image_shape[2])
         self.treatment = f"files, {self._preprocess}"
@@ -69,68 +64,58 @@ class FolderSource(Source):
         return image
 
     def keys(self) -> np.ndarray:
-        return self._file_keys()
+        return self._keys()
 
 
 def load_folder(options: SourceOptions, split: str) -> Dataset:
     """A folder or a zip of images as a dataset.
 
-    Subfolders for training and testing, as `Parts` knows them, are the splits; otherwise each class
-    is divided by `options.test_fraction`, see `split_indices`; files of the same bytes are one
-    image. Within that, images lie either all at the top (no labels) or all in class folders, whose
-    sorted names number the classes. With `options.cut.crops` they are photographs that crops are
-    cut from, see `folder_parts`.
-
-    Raises:
-        InputError: missing, empty, ambiguous, of mixed sizes, or with unreadable images or folders;
-            a photograph too small for a crop.
+    Subfolders for training and testing (`Parts`) are the splits; without them each class is divided
+    by `options.test_fraction` (`split_indices`), where files of the same bytes are one image.
+    Images lie either all at the top (no labels) or all in class folders, whose sorted names number
+    the classes. With `options.cut.crops` they are photographs to cut crops from (`folder_parts`).
     """
-    root, name = _opened(options), _name(options)
+    root = _opened(options)
+    name = f"folder:{printable(options.existing_path('a folder').resolve().name)}"
     if options.cut.crops:
         return crop_dataset(folder_parts(options, split), name=name, split=split, options=options)
-    parts = Parts.of(root)
-    if parts:
-        listing, is_test = Listing.divided(root, parts)
-        chosen = {"train": ~is_test, "test": is_test, "all": is_test | True}[split]
-        indices, keys = np.flatnonzero(chosen), None
+    listing = Listing.of(root)
+    own_parts = listing.is_test is not None
+    all_keys = functools.cache(functools.partial(file_keys, root, listing.files))
+    if own_parts:
+        chosen = {"train": ~listing.is_test, "test": listing.is_test, "all": slice(None)}[split]
+        indices = np.arange(len(listing.files))[chosen]
     else:
-        listing = Listing.of(root)
         split = split if options.divide else "all"
-        keys = functools.cache(functools.partial(file_keys, root, listing.files))
         indices = split_indices(
-            keys,
+            all_keys,
             len(listing.files),
             listing.labels,
             split=split,
             test_fraction=options.test_fraction,
         )
-    # Decided over both splits, so that they have one shape.
-    image_shape = _common_shape(root, listing.files, options)
+    files = [listing.files[index] for index in indices]
     source = FolderSource(
         root,
-        listing.files,
-        indices=indices,
+        files,
+        functools.partial(file_keys, root, files) if own_parts else lambda: all_keys()[indices],
         options=options,
-        image_shape=image_shape,
-        keys=keys,
+        # Decided over both splits, so that they have one shape.
+        image_shape=_common_shape(root, listing.files, options),
     )
     return make_dataset(
-        source,
+        [source],
+        [None if listing.labels is None else listing.labels[indices]],
         name=name,
         split=split,
-        labels=None if listing.labels is None else listing.labels[indices],
         class_names=listing.class_names,
         options=options,
-        own_parts=parts is not None,
+        own_parts=own_parts,
     )
 
 
 def file_keys(root: Root, files: Sequence[str]) -> np.ndarray:
-    """A hash of each file's bytes, uint64 [n], whatever the file is called.
-
-    Raises:
-        InputError: a file that cannot be read.
-    """
+    """A hash of each file's bytes, uint64 [n]; InputError for a file that cannot be read."""
     keys = np.empty(len(files), np.uint64)
 
     def fill(start: int, stop: int) -> None:
@@ -139,8 +124,8 @@ def file_keys(root: Root, files: Sequence[str]) -> np.ndarray:
                 keys[row] = bytes_key(_content(root / file))
             except OSError as error:
                 raise InputError(
-                    f"image '{root / file}' cannot be read ({error.strerror}): "
-                    "replace or remove it."
+                    f"image '{root / file}' cannot be read ({error.strerror}): replace or remove "
+                    "it."
                 ) from error
 
     map_blocks(fill, len(files), "hashing files")
@@ -152,33 +137,25 @@ def folder_files(path: pathlib.Path) -> list[str]:
 
     They are `printable`. Errors are those of `load_folder`.
     """
-    root = open_root(path)
-    parts = Parts.of(root)
-    listing = Listing.divided(root, parts)[0] if parts else Listing.of(root)
-    return [printable(file) for file in listing.files]
+    return [printable(file) for file in Listing.of(open_root(path)).files]
 
 
 def folder_parts(options: SourceOptions, split: str) -> list[Part]:
     """A folder of photographs of textures, of any sizes, as the parts of a split.
 
-    Of a divided folder the splits and labels are those of `load_folder`. Otherwise every photograph
-    is divided into training and test regions, and its class is its subfolder, or, where there are
-    none, itself. Any colour makes the set RGB.
-
-    Raises:
-        InputError: as `load_folder`.
+    A folder with training and test parts has the splits and labels of `load_folder`. In another,
+    every photograph is divided into training and test regions, and its class is its subfolder, or
+    itself where there are no subfolders. Any colour makes the set RGB.
     """
     root = _opened(options)
     splits = ("train", "test") if split == "all" else (split,)
-    parts = Parts.of(root)
-    if parts:
-        listing, is_test = Listing.divided(root, parts)
-        photographs = [
-            _photographs(root, listing, np.flatnonzero(is_test == (part == "test")), options)
-            for part in splits
-        ]
-        return [Part(*part, divided=False) for part in zip(photographs, splits)]
     listing = Listing.of(root)
+    if listing.is_test is not None:
+        chosen = [np.flatnonzero(listing.is_test == (part == "test")) for part in splits]
+        return [
+            Part(_photographs(root, listing, rows, options), part, divided=False)
+            for rows, part in zip(chosen, splits)
+        ]
     if listing.labels is None:
         stems = [printable(pathlib.PurePath(file).stem) for file in listing.files]
         names = stems
@@ -193,7 +170,7 @@ def _photographs(
     root: Root, listing: Listing, indices: np.ndarray, options: SourceOptions
 ) -> Photographs:
     """Some files of a listing; their channels are decided over all of it."""
-    headers = _read_headers(root, listing.files, options)
+    headers = read_headers(root, listing.files, options)
     channels = options.channels or max(header.channels for header in headers)
     files, decode = [listing.files[index] for index in indices], _decoder(options)
     return Photographs(
@@ -211,10 +188,6 @@ def _opened(options: SourceOptions) -> Root:
     return open_root(options.existing_path("a folder or a zip of images"))
 
 
-def _name(options: SourceOptions) -> str:
-    return f"folder:{printable(options.existing_path('a folder').resolve().name)}"
-
-
 def _decoder(options: SourceOptions) -> Callable[[Root], np.ndarray]:
     """Decodes a file as the options say."""
     return functools.partial(decode_image, white=options.white, memory_limit=options.decoding_limit)
@@ -228,14 +201,10 @@ def _content(file: Root) -> bytes:
 
 
 def _common_shape(root: Root, files: list[str], options: SourceOptions) -> tuple[int, int, int]:
-    """The shape that is asked for, completed by what all the files have; any colour makes it RGB.
-
-    Raises:
-        InputError: no size is asked for and the files differ; a file that is no image.
-    """
+    """The shape asked for, completed by what all the files have; any colour makes it RGB."""
     if options.image_size and options.channels:
         return (*options.image_size, options.channels)
-    headers = _read_headers(root, files, options)
+    headers = read_headers(root, files, options)
     size = options.image_size
     if not size:
         size = headers[0][:2]
@@ -250,7 +219,7 @@ def _common_shape(root: Root, files: list[str], options: SourceOptions) -> tuple
     return (*size, options.channels or max(header.channels for header in headers))
 
 
-def _read_headers(root: Root, files: list[str], options: SourceOptions) -> list[ImageHeader]:
+def read_headers(root: Root, files: list[str], options: SourceOptions) -> list[ImageHeader]:
     """The header of each file; InputError names one that is no image."""
     headers: list[ImageHeader | None] = [None] * len(files)
 

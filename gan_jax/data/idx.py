@@ -22,8 +22,8 @@ from gan_jax.data.disk import open_regular
 from gan_jax.data.known_sets import known_class_names
 from gan_jax.data.labels import check_count, int32_labels
 from gan_jax.data.options import SourceOptions
-from gan_jax.data.progress import progress_bar
-from gan_jax.data.sources import ArraySource, JoinedSource, make_dataset
+from gan_jax.data.progress import read_into
+from gan_jax.data.sources import ArraySource, make_dataset
 from gan_jax.errors import InputError, first_line, printable
 
 _FILE_NAME = re.compile(
@@ -34,7 +34,6 @@ _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: "
 _KNOWN_ROOTS = ("raw", "*/raw")  # where torchvision keeps the files below its root
 _CLASS_NAMES = "class_names.txt"
 _MOST_NAMES = 2**20  # bytes of it
-_CHUNK = 2**22
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_MOST = 1040  # deflate cannot shrink by more, so a larger claim is a damaged header
 _AGAIN = "copy or download it again."
@@ -48,18 +47,18 @@ class _Header(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """What the values take."""
+        """Bytes of the values."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def find_idx_sets(path: pathlib.Path) -> dict[str, dict[str, pathlib.Path]]:
-    """The idx sets under a path, by their prefix ('' for MNIST's own names).
+    """The idx sets under a path, by their prefix ('' for MNIST's own names); {} if none.
 
     Args:
         path: the folder; or folder/prefix, where it holds several sets (folder/emnist-letters).
 
     Returns:
-        {prefix: {'train images': path, 'train labels': path, 'test images': ...}}; empty if none.
+        {prefix: {'train images': path, 'train labels': path, 'test images': ...}}.
     """
     if not path.is_dir():
         return _sets_in(path.parent, path.name)
@@ -72,7 +71,7 @@ def find_idx_sets(path: pathlib.Path) -> dict[str, dict[str, pathlib.Path]]:
 
 
 def _sets_in(folder: pathlib.Path, prefix: str = "") -> dict[str, dict[str, pathlib.Path]]:
-    """The sets, or that of a prefix, whose files lie right in a folder."""
+    """The sets, or the one of a prefix, whose files lie directly in a folder."""
     sets: dict[str, dict[str, pathlib.Path]] = {}
     try:
         there = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -88,10 +87,7 @@ def _sets_in(folder: pathlib.Path, prefix: str = "") -> dict[str, dict[str, path
 
 
 def _only_set(path: pathlib.Path) -> tuple[str, dict[str, pathlib.Path]]:
-    """The one set under a path, its prefix and its files; InputError if there is none or a choice.
-
-    torchvision's EMNIST keeps six sets in one folder, told by their prefix.
-    """
+    """The prefix and files of the one set under a path; torchvision's EMNIST has six in one."""
     sets = find_idx_sets(path)
     if len(sets) > 1:
         example = path / min(filter(None, sets))
@@ -116,7 +112,7 @@ def _open(path: pathlib.Path) -> BinaryIO:
 
 @contextlib.contextmanager
 def _naming(path: pathlib.Path):
-    """Turns the errors of reading, unpacking included, into one that names the file."""
+    """Turns every error of reading into one that names the file."""
     try:
         yield
     except InputError:
@@ -136,15 +132,15 @@ def read_header(path: pathlib.Path, ranks: tuple[int, ...]) -> _Header:
         magic = file.read(4)
         if len(magic) < 4 or magic[:2] != bytes(2) or magic[2] not in _TYPES:
             raise InputError(
-                f"'{path}' begins with {magic.hex(' ') or 'nothing'}: it is no idx file "
-                f"of numbers, which begins with 00 00, a type such as 08, and the number of "
+                f"'{path}' begins with {magic.hex(' ') or 'nothing'}: it is no idx file of "
+                "numbers, which begins with 00 00, a type such as 08, and the number of "
                 f"dimensions; {_AGAIN}"
             )
         if magic[3] not in ranks:
             raise InputError(
-                f"'{path}' has {magic[3]} dimensions: expected "
-                f"{' or '.join(str(rank) for rank in ranks)}, [images, height, width] of images "
-                "and [images] of labels; store it so, or use an .npz file."
+                f"'{path}' has {magic[3]} dimensions: expected {' or '.join(map(str, ranks))}, "
+                "[images, height, width] of images and [images] of labels; store it so, or use an "
+                ".npz file."
             )
         dimensions = file.read(4 * magic[3])
     if len(dimensions) < 4 * magic[3]:
@@ -164,27 +160,18 @@ def read_header(path: pathlib.Path, ranks: tuple[int, ...]) -> _Header:
 
 
 def read_idx(path: pathlib.Path, header: _Header, memory_limit: int) -> np.ndarray:
-    """Reads an idx file into memory, or maps it if it is larger: `header.dtype` of `header.shape`.
-
-    Raises:
-        InputError: damaged, cut short, or longer than its header says; gzipped and over the limit.
-    """
+    """The values of an idx file, read into memory, or mapped if they are over the limit."""
     if header.nbytes > memory_limit:
         if not header.gzipped:
             return np.memmap(path, header.dtype, "r", header.offset, header.shape)
         raise InputError(
-            f"'{path}' unpacks to {header.nbytes / 2**20:,.1f} MiB, over "
-            "dataset.memory_limit_mb, and a gzipped file cannot be streamed: gunzip it, or raise "
-            "the limit."
+            f"'{path}' unpacks to {header.nbytes / 2**20:,.1f} MiB, over dataset.memory_limit_mb, "
+            "and a gzipped file cannot be streamed: gunzip it, or raise the limit."
         )
     values = np.empty(header.nbytes, np.uint8)
-    filled = 0
     with _naming(path), _open(path) as file:
         file.read(header.offset)
-        with progress_bar(f"reading {printable(path.name)}", len(values), "B") as bar:
-            while count := file.readinto(memoryview(values)[filled : filled + _CHUNK]):
-                filled += count
-                bar.update(count)
+        filled = read_into(file, values, path.name)
         if filled < len(values) or file.read(1):  # the read past the end also checks gzip's CRC
             raise InputError(
                 f"'{path}' claims shape {list(header.shape)} but holds "
@@ -199,11 +186,8 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
 
     Classes are numbered 0, 1, 2, ... and must all occur in training and test labels together;
     labels that count from 1, as EMNIST's letters do, are shifted and keep their number as class
-    name. EMNIST's images are transposed as published and are given as published. Where one part
-    only is there and `options.divide` is False, that is all of it.
-
-    Raises:
-        InputError: missing, empty, damaged or cut short; labels that do not fit the images.
+    name. EMNIST's images are given as published, which is transposed. A single part is all of the
+    set where `options.divide` is False.
     """
     path = options.expanded_path("a folder of idx files")
     prefix, files = _only_set(path)
@@ -216,15 +200,14 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
     wanted = ["train", "test"] if split == "all" else [split]
     if len(own) == 1 and not options.divide:
         split, wanted = "all", own
-    parts, part_labels = [], []
+    parts = []
     for part in wanted:
         name = f"{part} images"
         if name not in files:
             example = next(iter(files.values()))
             raise InputError(
-                f"'{example.parent}' has no {part} images beside "
-                f"'{example.name}': expected {'train' if part == 'train' else 't10k'}"
-                "-images-idx3-ubyte, with or without .gz."
+                f"'{example.parent}' has no {part} images beside '{example.name}': expected "
+                f"{'train' if part == 'train' else 't10k'}-images-idx3-ubyte, with or without .gz."
             )
         array = read_idx(files[name], headers[name], options.memory_limit)
         array = array if array.ndim == 4 else array[..., None]
@@ -236,18 +219,11 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
                 preprocess=options.preprocess,
             )
         )
-        if part in labels:
-            part_labels.append(labels[part])
-    if len({part.image_shape for part in parts}) > 1:
-        raise InputError(
-            f"training and test images of '{path}' differ in size: "
-            f"{' and '.join(str(part.image_shape) for part in parts)}; give dataset.image_size."
-        )
     return make_dataset(
-        parts[0] if len(parts) == 1 else JoinedSource(parts),
+        parts,
+        [labels.get(part) for part in wanted],
         name=f"idx:{printable(path.resolve().name)}",
         split=split,
-        labels=np.concatenate(part_labels) if len(part_labels) == len(parts) else None,
         class_names=_names(prefix, next(iter(files.values())).parent, class_names),
         options=options,
         own_parts=len(own) == 2,
@@ -294,7 +270,7 @@ def _class_numbers(
 def _names(
     prefix: str, folder: pathlib.Path, numbers: tuple[str, ...] | None
 ) -> tuple[str, ...] | None:
-    """The classes' names: of a file class_names.txt, of a set that is known, or their numbers."""
+    """The classes' names: from class_names.txt, those of a known set, or their numbers."""
     path = folder / _CLASS_NAMES
     if numbers and path.is_file():
         with _naming(path), open_regular(path) as file:
@@ -302,8 +278,8 @@ def _names(
         names = tuple(printable(name.strip()) for name in names if name.strip())
         if len(names) != len(numbers):
             raise InputError(
-                f"'{path}' names {len(names)} classes, and the labels have "
-                f"{len(numbers)}: give one name a line, in the order of the numbers."
+                f"'{path}' names {len(names)} classes, and the labels have {len(numbers)}: give "
+                "one name a line, in the order of the numbers."
             )
         return names
     for title in (prefix, folder.name, folder.parent.name):

@@ -24,16 +24,15 @@ def check_count(labels: Sized, num_examples: int, where: str) -> None:
 def class_labels(
     stored: Mapping[str, np.ndarray], where: Mapping[str, str]
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...] | None]:
-    """Labels of the parts of a set, as numbers of classes that they share.
+    """Labels of the parts of a set, numbered together.
 
     Args:
-        stored: by part, as `int32_labels` takes them, or texts [n], whose sorted names then number
-            the classes.
+        stored: by part, as `int32_labels` takes them, or texts [n], sorted to number the classes.
         where: by part, the file or set, for messages.
 
     Returns:
-        By part int32 [n], and the classes' names: the texts, or the numbers up to the greatest.
-        ({}, None) where nothing is stored.
+        By part int32 [n], and the classes' names: the texts, or the numbers up to the greatest;
+        ({}, None) for no labels.
 
     Raises:
         InputError: as `int32_labels`; texts in one part and numbers in another.
@@ -60,19 +59,15 @@ def class_labels(
 
 
 def int32_labels(labels: np.ndarray, *, where: str) -> np.ndarray:
-    """Class numbers counted from 0.
+    """Class numbers counted from 0, int32 [n].
 
     Args:
-        labels: whole numbers [n] or [n, 1] of any type; or one-hot rows [n, classes], each with a
-            single 1 among zeros.
+        labels: whole numbers [n] or [n, 1] of any type, or one-hot rows [n, classes].
         where: the file or set, for the message.
-
-    Returns:
-        int32 [n].
 
     Raises:
         InputError: others, none, negative, or so large that most classes would be empty (a sign of
-            damage or of numbers that are no class numbers).
+            damage or of other numbers).
     """
     given = labels
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -115,19 +110,16 @@ def _are_one_hot(labels: np.ndarray) -> bool:
 
 
 def _are_whole(labels: np.ndarray) -> bool:
-    return bool(np.isfinite(labels).all() and (labels == np.rint(labels)).all()
-                and (np.abs(labels) < _LARGEST_WHOLE).all())  # fmt: skip
+    whole = np.isfinite(labels) & (labels == np.rint(labels)) & (np.abs(labels) < _LARGEST_WHOLE)
+    return bool(whole.all())
 
 
 def renumbered(
     labels: np.ndarray, own_names: Sequence[str], names: Sequence[str]
 ) -> np.ndarray | None:
-    """Labels of classes `own_names` as numbers of `names`; None if that lacks one that occurs.
+    """Labels, integers [n], of classes `own_names` as numbers of `names`.
 
-    Args:
-        labels: integers [n] in [0, len(own_names)).
-        own_names: of the classes as the labels number them.
-        names: of the same classes, and perhaps others, in another order.
+    None if a class that occurs is not among `names`.
     """
     number = {name: index for index, name in enumerate(names)}
     present = np.unique(labels)

@@ -32,10 +32,7 @@ class Parts:
     def of(cls, root: Root) -> Parts | None:
         """Finds the parts by the usual names in any spelling: Train, training, test_set, val.
 
-        What is called 'val' is the test part where there is no other.
-
-        Returns:
-            None of a folder that is not divided.
+        What is called 'val' is the test part where there is no other. None if there are no parts.
 
         Raises:
             InputError: one part without the other, two names for one part, or the parts of two
@@ -53,8 +50,8 @@ class Parts:
         for names in (train, test, [] if test else validation):
             if len(names) > 1:
                 raise InputError(
-                    f"folder '{root}' has {_quoted(names)}, two names for one "
-                    "part: keep one of them."
+                    f"folder '{root}' has {_quoted(names)}, two names for one part: keep one of "
+                    "them."
                 )
         if not train or not (test or validation):
             raise _half(root, train, test or validation)
@@ -68,28 +65,53 @@ class Parts:
         return cls(train[0], held_out[0])
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Listing:
-    """The image files of a folder in sorted order.
+    """The image files of a folder in sorted order, those for training before those for testing.
 
     Attributes:
         files: paths relative to the folder, with '/'.
         labels: int32 [n] index into `class_names`, or None.
         class_names: the names of the subfolders that hold images, sorted; or None.
+        is_test: bool [n], which files are of the test part; None where there are no parts.
     """
 
     files: list[str]
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
+    is_test: np.ndarray | None = None
 
     @classmethod
     def of(cls, root: Root) -> Listing:
-        """Lists a folder.
+        """Lists a folder, or both its parts where it has them.
 
         Raises:
-            InputError: no image in it, or images beside class folders; a folder in it that cannot
-                be read.
+            InputError: as `Parts.of`; no image, or images beside class folders; a class in the
+                test part alone; a folder in it that cannot be read.
         """
+        parts = Parts.of(root)
+        if parts is None:
+            return cls._of_part(root)
+        train, test = cls._of_part(root / parts.train), cls._of_part(root / parts.test)
+        files = [f"{parts.train}/{file}" for file in train.files]
+        files += [f"{parts.test}/{file}" for file in test.files]
+        is_test = np.arange(len(files)) >= len(train.files)
+        if train.class_names is None and test.class_names is None:
+            return cls(files, is_test=is_test)
+        extra = sorted(set(test.class_names or ()) - set(train.class_names or ()))
+        if extra or test.class_names is None:
+            raise InputError(
+                f"'{root / parts.test}' and '{root / parts.train}' have different classes "
+                f"({', '.join(extra) or 'one has class folders, the other none'}): give both the "
+                "same class folders."
+            )
+        number = {name: label for label, name in enumerate(train.class_names)}
+        test_labels = [number[test.class_names[label]] for label in test.labels]
+        labels = np.concatenate([train.labels, np.array(test_labels, np.int32)])
+        return cls(files, labels, train.class_names, is_test)
+
+    @classmethod
+    def _of_part(cls, root: Root) -> Listing:
         files = image_files(root)
         if not files:
             raise InputError(_no_images(root))
@@ -97,9 +119,8 @@ class Listing:
         nested = next((file for file in files if "/" in file), None)
         if loose and nested:
             raise InputError(
-                f"folder '{root}' holds both images ('{loose}') and "
-                f"folders of images ('{nested}'): move the images into a class folder, "
-                "or the folders elsewhere."
+                f"folder '{root}' holds both images ('{loose}') and folders of images "
+                f"('{nested}'): move the images into a class folder, or the folders elsewhere."
             )
         if loose:
             return cls(files)
@@ -120,32 +141,6 @@ class Listing:
                 "rename one."
             )
         return cls(files, labels, shown)
-
-    @classmethod
-    def divided(cls, root: Root, parts: Parts) -> tuple[Listing, np.ndarray]:
-        """The files of both parts together, relative to the root, and bool [n] is_test.
-
-        Raises:
-            InputError: as `of`; a class in the test part that is in the training part not.
-        """
-        train, test = cls.of(root / parts.train), cls.of(root / parts.test)
-        is_test = np.arange(len(train.files) + len(test.files)) >= len(train.files)
-        files = [f"{parts.train}/{file}" for file in train.files]
-        files += [f"{parts.test}/{file}" for file in test.files]
-        if train.class_names is None and test.class_names is None:
-            return cls(files), is_test
-        extra = sorted(set(test.class_names or ()) - set(train.class_names or ()))
-        if extra or test.class_names is None:
-            raise InputError(
-                f"'{root / parts.test}' and "
-                f"'{root / parts.train}' have different classes "
-                f"({', '.join(extra) or 'one has class folders, the other none'}): give both the "
-                "same class folders."
-            )
-        number = {name: label for label, name in enumerate(train.class_names)}
-        test_labels = [number[test.class_names[label]] for label in test.labels]
-        labels = np.concatenate([train.labels, np.array(test_labels, np.int32)])
-        return cls(files, labels, train.class_names), is_test
 
 
 def _part(folder: str) -> str | None:

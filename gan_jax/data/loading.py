@@ -46,15 +46,13 @@ _PICKLE = b"\x80"
 def load(config: Mapping[str, Any], split: str) -> Dataset:
     """Reads one split of the set that a config's `dataset` section names.
 
+    The dataset is in memory if its images fit under `memory_limit_mb`, else streamed.
+
     Args:
         config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'textures', 'procedural' or
-            'stacked_mnist') and any fields of `SourceOptions`, `CropOptions`, `ProceduralOptions`
-            and `StackOptions` in `gan_jax.data.options`, such as path, image_size, channels, crops,
-            num_crops, kinds. Other fields are not looked at.
+            'stacked_mnist') and any fields of the options in `gan_jax.data.options`, such as path,
+            image_size, channels, crops, num_crops, kinds. Other fields are ignored.
         split: 'train', 'test', or 'all' for both.
-
-    Returns:
-        A dataset, in memory if its images fit under `memory_limit_mb`, else streamed.
 
     Raises:
         InputError: anything that cannot work: what, and how to mend it.
@@ -82,9 +80,8 @@ def load_photographs(config: Mapping[str, Any], split: str) -> dict[str, list[np
         split: 'train', 'test', or 'all' for both.
 
     Returns:
-        By the photograph's name (its file's path in a folder) a list of uint8 [h, w, c]: of a
-        divided photograph the regions that belong to the split (two of 'train', above and below
-        the one of 'test'); else the one whole photograph.
+        By name (in a folder the file's path) a list of uint8 [h, w, c]: the split's regions of a
+        divided photograph ('train' has two, above and below that of 'test'), or the whole one.
 
     Raises:
         InputError: another source; otherwise as `load`.
@@ -123,10 +120,9 @@ def read_images(
 ) -> Dataset:
     """Reads anybody's images: samples to judge, or a reference to judge them by.
 
-    Some sets have parts of their own: folders 'train' and 'test', arrays x_train and x_test, idx
-    files of both, TFDS splits, the built-in sets. Of others all images are read whatever part is
-    asked for, unless `divide`. The dataset tells which it was: its `split` then is 'all', its
-    `own_parts` False, and `described` says so in words.
+    Sets with parts of their own are folders 'train' and 'test', arrays x_train and x_test, idx
+    files of both, TFDS splits, the built-in sets. Other sets are read whole whatever part is asked
+    for, unless `divide`: the dataset's `split` then is 'all' and its `own_parts` False.
 
     Args:
         path_or_name: a folder or a zip of images, a folder of idx files (torchvision's root too),
@@ -150,7 +146,7 @@ def read_images(
 
 
 def image_files(path_or_name: str) -> list[str] | None:
-    """The files of `read_images`'s images with split 'all', in its order; None if not a folder's.
+    """The files behind `read_images` with split 'all', in its order; None if it is no folder.
 
     Paths are relative to the folder, with '/', and `printable`.
     """

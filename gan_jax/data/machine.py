@@ -38,3 +38,8 @@ def memory() -> int:
 def default_limit() -> int:
     """Bytes that one set or one file may take in memory where nobody says: a quarter, or 2 GiB."""
     return min(memory() // _SHARE, _MOST)
+
+
+def limit_or_default(limit: int | None) -> int:
+    """The limit in bytes, or `default_limit` for None."""
+    return default_limit() if limit is None else limit

@@ -28,16 +28,12 @@ def load_mnist5k(options: SourceOptions, split: str) -> Dataset:
         images, labels, is_test = stored["images"], stored["labels"], stored["is_test"]
     chosen = {"train": ~is_test, "test": is_test, "all": np.ones_like(is_test)}[split]
     indices = np.flatnonzero(chosen)
-    source = ArraySource(
-        images[..., None],
-        indices=indices,
-        preprocess=options.preprocess,
-    )
+    source = ArraySource(images[..., None], indices=indices, preprocess=options.preprocess)
     return make_dataset(
-        source,
+        [source],
+        [labels[indices].astype(np.int32)],
         name="mnist5k",
         split=split,
-        labels=labels[indices].astype(np.int32),
         class_names=CLASS_NAMES,
         options=options,
     )

@@ -19,7 +19,7 @@ from gan_jax.data.known_sets import known_class_names
 from gan_jax.data.labels import check_count, class_labels
 from gan_jax.data.notices import notice
 from gan_jax.data.options import SourceOptions
-from gan_jax.data.sources import ArraySource, JoinedSource, make_dataset
+from gan_jax.data.sources import ArraySource, make_dataset
 from gan_jax.data.split import split_indices
 from gan_jax.errors import InputError, printable
 
@@ -94,12 +94,8 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
 
     Images are uint8 [n, h, w] or [n, h, w, c], floats clearly in [0, 1] or [-1, 1], or any numbers
     from 0 to `options.white`; 'data' may also be CIFAR's rows [n, 3072]. Labels are class numbers,
-    names or one-hot rows, see `class_labels`; 'class_names', if there, is an array of strings.
-    Without a test part, `options.test_fraction` of each class is held out, see `split_indices`.
-
-    Raises:
-        InputError: missing or damaged files; arrays of another layout, dtype or range; NaN;
-            labels that do not fit.
+    names or one-hot rows (`class_labels`); 'class_names' is an array of strings. Without a test
+    part, `options.test_fraction` of each class is held out (`split_indices`).
     """
     path = options.existing_path("an .npz file, a .npy file or a folder of .npy files")
     file = ArrayFile(path, options.memory_limit)
@@ -129,19 +125,13 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
                 keys=hashed,
             )
         )
-        if part in labels:
-            part_labels.append(labels[part][indices])
-    if len({part.image_shape for part in parts}) > 1:
-        raise InputError(
-            f"training and test images of '{path}' differ in size: "
-            f"{' and '.join(str(part.image_shape) for part in parts)}; give dataset.image_size."
-        )
+        part_labels.append(labels[part][indices] if part in labels else None)
     name = path.resolve().stem
     return make_dataset(
-        parts[0] if len(parts) == 1 else JoinedSource(parts),
+        parts,
+        part_labels,
         name=f"npz:{printable(name)}",
         split=split,
-        labels=np.concatenate(part_labels) if len(part_labels) == len(parts) else None,
         class_names=known_class_names(name, class_names),
         options=options,
         own_parts=own_parts,

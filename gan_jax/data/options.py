@@ -15,6 +15,39 @@ from gan_jax.errors import InputError, nearest
 
 CROP_MODES = ("random", "grid")
 _STACKED_SETS = ("mnist5k", "idx", "tfds:mnist")
+_HINTS = {
+    "held_out": "give the share of each photograph kept for testing, above 0 and below 1, such as "
+    "0.25.",
+    "seed": "expected 0 or more, below 2**63.",
+    "image_size": "give (height, width) in pixels, such as (64, 64), or () to keep the size as "
+    "stored.",
+    "channels": "give 1 for grey, 3 for RGB, or 0 to keep the channels as stored.",
+    "test_fraction": "give the part held out for testing, at least 0 and below 1, such as 0.1.",
+    "memory_limit_mb": "give a positive number of MiB, above which sets are streamed, or 0 for the "
+    "machine's own limit.",
+    "white": "give the stored value that is white, such as 4095 or 1, or 0 for what the type of "
+    "the pixels says.",
+}
+
+
+def _require(options: Any, **fits: bool) -> None:
+    for field, fit in fits.items():
+        if not fit:
+            raise InputError(f"dataset.{field} is {getattr(options, field)!r}: {_HINTS[field]}")
+
+
+def _require_counts(options: Any, *fields: str) -> None:
+    for field in fields:
+        value, default = getattr(options, field), getattr(type(options), field)
+        if not isinstance(value, int) or value < 1:
+            raise InputError(
+                f"dataset.{field} is {value!r}: expected a whole number, 1 or more, such as "
+                f"{default}."
+            )
+
+
+def _unknown(field: str, value: str, choices: tuple[str, ...]) -> InputError:
+    return InputError(f"dataset.{field} '{value}' is unknown: {nearest(value, choices)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,18 +57,13 @@ class CropOptions:
     Attributes:
         crops: '' for whole images (where photographs are not always cut), 'random' for a fixed
             number at random places, 'grid' for all at every `crop_stride` pixels.
-        num_crops: how many for training if random, over all classes; also how many images
-            'procedural' draws.
+        num_crops: random crops for training, over all classes; also the images 'procedural' draws.
         num_test_crops: the same of the test split.
         crop_stride: pixels between neighbours of a grid.
         crop_flips: whether each crop is mirrored left to right with probability 1/2.
         crop_rotations: whether each crop is turned by 0, 90, 180 or 270 degrees at random.
-        held_out: the share of each photograph (a band of rows in its middle) that is kept for the
-            test split, in (0, 1).
+        held_out: share of each photograph (a band of rows in its middle) for testing, in (0, 1).
         seed: of everything random here, in [0, 2**63); the test split does not depend on it.
-
-    Raises:
-        InputError: a value that cannot work.
     """
 
     crops: str = ""
@@ -49,29 +77,14 @@ class CropOptions:
 
     def __post_init__(self) -> None:
         if self.crops and self.crops not in CROP_MODES:
-            raise InputError(
-                f"dataset.crops '{self.crops}' is unknown: {nearest(self.crops, CROP_MODES)} Or '' "
-                "for whole images."
-            )
-        for name in ("num_crops", "num_test_crops", "crop_stride"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise InputError(
-                    f"dataset.{name} is {value!r}: expected a whole number, 1 or more, such as "
-                    f"{getattr(CropOptions, name)}."
-                )
-        if not 0 < self.held_out < 1:
-            raise InputError(
-                f"dataset.held_out is {self.held_out!r}: give the share of each photograph kept "
-                "for testing, above 0 and below 1, such as 0.25."
-            )
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"dataset.seed is {self.seed!r}: expected 0 or more, below 2**63.")
+            raise InputError(f"{_unknown('crops', self.crops, CROP_MODES)} Or '' for whole images.")
+        _require_counts(self, "num_crops", "num_test_crops", "crop_stride")
+        _require(self, held_out=0 < self.held_out < 1, seed=0 <= self.seed < 2**63)
 
 
 @dataclasses.dataclass(frozen=True)
 class ProceduralOptions:
-    """What 'procedural' draws; checked by `gan_jax.data.procedural`, which says what they mean."""
+    """What 'procedural' draws; `gan_jax.data.procedural` explains and checks the fields."""
 
     kinds: str = ""
     period: float = 8.0
@@ -89,9 +102,6 @@ class StackOptions:
         num_stacks: images for training; each takes 12 bytes.
         num_test_stacks: images for testing.
         seed: of the images for training, in [0, 2**63).
-
-    Raises:
-        InputError: a value that cannot work.
     """
 
     stack: str = "mnist5k"
@@ -102,16 +112,8 @@ class StackOptions:
     def __post_init__(self) -> None:
         prefix, _, name = str(self.stack).partition(":")
         if self.stack not in _STACKED_SETS and not (prefix == "tfds" and name):
-            raise InputError(
-                f"dataset.stack '{self.stack}' is unknown: {nearest(self.stack, _STACKED_SETS)}"
-            )
-        for field in ("num_stacks", "num_test_stacks"):
-            value = getattr(self, field)
-            if not isinstance(value, int) or value < 1:
-                raise InputError(
-                    f"dataset.{field} is {value!r}: expected a whole number, 1 or more, such as "
-                    f"{getattr(StackOptions, field)}."
-                )
+            raise _unknown("stack", self.stack, _STACKED_SETS)
+        _require_counts(self, "num_stacks", "num_test_stacks")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,9 +137,6 @@ class SourceOptions:
         cut: how crops are cut out of photographs.
         procedural: what 'procedural' draws.
         stacking: what 'stacked_mnist' stacks.
-
-    Raises:
-        InputError: a value that cannot work.
     """
 
     path: str = ""
@@ -156,38 +155,22 @@ class SourceOptions:
 
     def __post_init__(self) -> None:
         size = self.image_size
-        if not isinstance(size, (tuple, list)) or not (
-            len(size) in (0, 2) and all(isinstance(side, int) and side > 0 for side in size)
-        ):
-            raise InputError(
-                f"dataset.image_size is {size!r}: give (height, width) in pixels, such as "
-                "(64, 64), or () to keep the size as stored."
-            )
-        object.__setattr__(self, "image_size", tuple(size))
+        is_size = (
+            isinstance(size, (tuple, list))
+            and len(size) in (0, 2)
+            and all(isinstance(side, int) and side > 0 for side in size)
+        )
+        _require(
+            self,
+            image_size=is_size,
+            channels=self.channels in (0, 1, 3),
+            test_fraction=0 <= self.test_fraction < 1,
+            memory_limit_mb=0 <= self.memory_limit_mb < math.inf,
+            white=0 <= self.white < math.inf,
+        )
         if self.resize not in RESIZE_METHODS:
-            raise InputError(
-                f"dataset.resize '{self.resize}' is unknown: {nearest(self.resize, RESIZE_METHODS)}"
-            )
-        if self.channels not in (0, 1, 3):
-            raise InputError(
-                f"dataset.channels is {self.channels!r}: give 1 for grey, 3 for RGB, or 0 to keep "
-                "the channels as stored."
-            )
-        if not 0 <= self.test_fraction < 1:
-            raise InputError(
-                f"dataset.test_fraction is {self.test_fraction!r}: give the part held out for "
-                "testing, at least 0 and below 1, such as 0.1."
-            )
-        if not 0 <= self.memory_limit_mb < math.inf:
-            raise InputError(
-                f"dataset.memory_limit_mb is {self.memory_limit_mb!r}: give a positive number of "
-                "MiB, above which sets are streamed, or 0 for the machine's own limit."
-            )
-        if not 0 <= self.white < math.inf:
-            raise InputError(
-                f"dataset.white is {self.white!r}: give the stored value that is white, such as "
-                "4095 or 1, or 0 for what the type of the pixels says."
-            )
+            raise _unknown("resize", self.resize, RESIZE_METHODS)
+        object.__setattr__(self, "image_size", tuple(size))
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> SourceOptions:
@@ -217,11 +200,7 @@ class SourceOptions:
         return max(self.memory_limit, machine.default_limit())
 
     def existing_path(self, kind: str) -> pathlib.Path:
-        """The path with '~' expanded.
-
-        Raises:
-            InputError: it is empty or there is nothing there.
-        """
+        """The path with '~' expanded; InputError if it is empty or nothing is there."""
         path = self.expanded_path(kind)
         try:
             there = path.exists()
@@ -237,7 +216,7 @@ class SourceOptions:
         return path
 
     def expanded_path(self, kind: str) -> pathlib.Path:
-        """The path with '~' expanded, whether or not it exists; InputError if it is empty."""
+        """The path with '~' expanded, which may not exist; InputError if it is empty."""
         if not self.path:
             raise InputError(f"dataset.path is empty: give {kind}.")
         return path_of(self.path)

@@ -74,10 +74,8 @@ def convert_channels(image: np.ndarray, channels: int) -> np.ndarray:
 def resize_image(image: np.ndarray, size: tuple[int, int], method: str) -> np.ndarray:
     """uint8 [h, w, c] to uint8 [*size, c] by a method named as in `Preprocess.resize`."""
     if image.shape[2] not in (1, 3):  # Pillow has no such mode: channel by channel
-        planes = [
-            resize_image(plane[..., None], size, method) for plane in np.moveaxis(image, 2, 0)
-        ]
-        return np.concatenate(planes, axis=2)
+        planes = (image[..., i : i + 1] for i in range(image.shape[2]))
+        return np.concatenate([resize_image(plane, size, method) for plane in planes], axis=2)
     geometry, name = method.split("_")
     (height, width), (old_height, old_width) = size, image.shape[:2]
     picture = Image.fromarray(np.ascontiguousarray(image[..., 0] if image.shape[2] == 1 else image))

@@ -24,12 +24,12 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gan_jax.data.content import content_keys
-from gan_jax.data.crops import TEST_SEED, crop_size
+from gan_jax.data.crops import CROP_SIZE, TEST_SEED, crop_size
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.options import SourceOptions, split_names
 from gan_jax.data.preprocess import convert_channels
@@ -57,32 +57,19 @@ class TextureParameters:
             rows (down).
         phase: float64 [n, 2] in [0, 1): u and v at the first pixel, in periods; of noise and
             quasi_periodic the phases are further draws.
-        contrast: of all: the standard deviation of the pixels over their mean, which is 127.5.
     """
 
     period: np.ndarray
     angle: np.ndarray
     phase: np.ndarray
-    contrast: float
 
 
-def procedural_textures(
-    kind: str,
-    count: int,
-    *,
-    size: tuple[int, int] = (64, 64),
-    period: float = 8.0,
-    angle: float = 0.0,
-    contrast: float = 0.25,
-    jitter: float = 0.0,
-    seed: int = 0,
-    first: int = 0,
-) -> np.ndarray:
-    """Draws textures, each at a random phase.
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """How textures of one kind are drawn, each at a random phase.
 
-    Args:
+    Attributes:
         kind: one of KINDS, which the module describes.
-        count: n, how many.
         size: (height, width) in pixels.
         period: in pixels, at least 2, at most half the shorter side.
         angle: in degrees, see `TextureParameters`.
@@ -92,50 +79,88 @@ def procedural_textures(
         jitter: 0 for one period and angle; j for periods from 2**-j to 2**j times `period` (uniform
             in the exponent) and angles within 90 * j degrees of `angle`; in [0, 1].
         seed: in [0, 2**63].
-        first: the index of the first image: image i is the same whatever `first` and `count`.
-
-    Returns:
-        uint8 [n, h, w, 1]. Edges are smoothed over one pixel, not jagged.
-
-    Raises:
-        InputError: a value that cannot work.
     """
-    parameters = procedural_parameters(
-        kind, count, size=size, period=period, angle=angle, contrast=contrast, jitter=jitter,
-        seed=seed, first=first,
-    )  # fmt: skip
-    images = np.empty((count, *size, 1), np.uint8)
-    for row in range(count):
-        images[row, ..., 0] = _image(kind, size, parameters, row, seed, first + row)
-    return images
+
+    kind: str
+    size: tuple[int, int] = CROP_SIZE
+    period: float = 8.0
+    angle: float = 0.0
+    contrast: float = 0.25
+    jitter: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        kind, size, period, jitter = self.kind, self.size, self.period, self.jitter
+        if kind not in KINDS:
+            raise InputError(f"kind '{kind}' of texture is unknown: {nearest(kind, KINDS)}")
+        if len(size) != 2 or min(size) < 4:
+            raise InputError(f"size is {size}: expected (height, width), each 4 pixels or more.")
+        if not 0 <= jitter <= 1:
+            raise InputError(
+                f"jitter is {jitter}: expected 0 (none) to 1 (period halved to doubled)."
+            )
+        low, high = 2.0 * 2**jitter, min(size) / 2 / 2**jitter
+        if not low <= period <= high:
+            raise InputError(
+                f"period is {period}: for images of {size[0]}x{size[1]} and jitter {jitter}, "
+                f"expected {low:g} to {high:g} pixels (2 pixels to half the shorter side, within "
+                "what jitter adds); give another period, a larger size or less jitter."
+            )
+        if not np.isfinite(self.angle):
+            raise InputError(f"angle is {self.angle}: expected a number of degrees, such as 45.")
+        if not 0 < self.contrast <= 1:
+            raise InputError(
+                f"contrast is {self.contrast}: expected a standard deviation over the mean, above "
+                "0 and at most 1, such as 0.25."
+            )
+        if not 0 <= self.seed <= TEST_SEED:
+            raise InputError(f"seed {self.seed}: expected 0 or more, at most 2**63.")
+
+    def parameters(self, count: int, *, first: int = 0) -> TextureParameters:
+        """The parameters of the images that `images` draws."""
+        if count < 1 or first < 0:
+            raise InputError(f"count is {count}: expected 1 or more, from {first} on, 0 or more.")
+        draws = [_Draws(self, first + row).uniform(4) for row in range(count)]
+        phase, spread = np.split(np.stack(draws), 2, axis=1)
+        spread = 2 * spread - 1
+        return TextureParameters(
+            period=self.period * 2.0 ** (self.jitter * spread[:, 0]),
+            angle=self.angle + 90.0 * self.jitter * spread[:, 1],
+            phase=phase,
+        )
+
+    def images(self, count: int, *, first: int = 0) -> np.ndarray:
+        """The images from number `first` on, uint8 [count, h, w, 1].
+
+        Image i is the same whatever `first` and `count`. Edges are smoothed over one pixel.
+        """
+        parameters = self.parameters(count, first=first)
+        images = np.empty((count, *self.size, 1), np.uint8)
+        for row in range(count):
+            draws = _Draws(self, first + row)
+            draws.uniform(4)  # those of the parameters
+            period, angle = parameters.period[row], np.deg2rad(parameters.angle[row])
+            field = self._field(period, angle, parameters.phase[row], draws)
+            field = field - field.mean()
+            field *= _MEAN * self.contrast / field.std()
+            images[row, ..., 0] = np.rint(np.clip(_MEAN + field, 0, 255)).astype(np.uint8)
+        return images
+
+    def _field(self, period: float, angle: float, phase: np.ndarray, draws: _Draws) -> np.ndarray:
+        """The pattern in any units, float64 [h, w]; the angle is in radians."""
+        if self.kind in ("noise", "oriented_noise"):
+            return _noise(
+                self.size, period, angle if self.kind == "oriented_noise" else None, draws
+            )
+        y, x = np.mgrid[: self.size[0], : self.size[1]] / period
+        u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+        frame = _Frame(u + phase[0], v + phase[1], period)
+        return _PATTERNS[self.kind](frame, draws)
 
 
-def procedural_parameters(
-    kind: str,
-    count: int,
-    *,
-    size: tuple[int, int] = (64, 64),
-    period: float = 8.0,
-    angle: float = 0.0,
-    contrast: float = 0.25,
-    jitter: float = 0.0,
-    seed: int = 0,
-    first: int = 0,
-) -> TextureParameters:
-    """The parameters of what `procedural_textures` draws for the same arguments.
-
-    Raises:
-        InputError: a value that cannot work.
-    """
-    _check(kind, count, size, period, angle, contrast, jitter, seed, first)
-    draws = np.stack([_Draws(seed, first + row, kind).uniform(4) for row in range(count)])
-    spread = 2 * draws[:, 2:] - 1
-    return TextureParameters(
-        period=period * 2.0 ** (jitter * spread[:, 0]),
-        angle=angle + 90.0 * jitter * spread[:, 1],
-        phase=draws[:, :2],
-        contrast=contrast,
-    )
+def procedural_textures(kind: str, count: int, *, first: int = 0, **drawing: Any) -> np.ndarray:
+    """Textures of a kind, uint8 [count, h, w, 1]: `Drawing.images`, with fields of `Drawing`."""
+    return Drawing(kind, **drawing).images(count, first=first)
 
 
 def load_procedural(options: SourceOptions, split: str) -> Dataset:
@@ -145,15 +170,11 @@ def load_procedural(options: SourceOptions, split: str) -> Dataset:
     `options.cut` the number of images (`num_crops`, `num_test_crops`) and the seed, on which the
     test split does not depend. uint8 [n, h, w, 1], 64 x 64 where no size is given; with
     `options.channels` 3 the channels are equal.
-
-    Raises:
-        InputError: an unknown kind, fewer images than kinds, or a parameter that cannot work.
     """
-    drawn = options.procedural
+    drawn, size = options.procedural, crop_size(options)
     kinds = split_names(drawn.kinds, KINDS, "kinds")
-    parts = ("train", "test") if split == "all" else (split,)
     rows, labels = [], []
-    for part in parts:
+    for part in ("train", "test") if split == "all" else (split,):
         train = part == "train"
         total = options.cut.num_crops if train else options.cut.num_test_crops
         if total < len(kinds):
@@ -163,65 +184,53 @@ def load_procedural(options: SourceOptions, split: str) -> Dataset:
                 "more."
             )
         seed = options.cut.seed if train else TEST_SEED
+        drawings = [
+            Drawing(kind, size, drawn.period, drawn.angle, drawn.contrast, drawn.jitter, seed)
+            for kind in kinds
+        ]
         part_labels = np.arange(total) % len(kinds)
-        labels.append(part_labels)
-        rows += [_Row(kinds[label], seed, i // len(kinds)) for i, label in enumerate(part_labels)]
+        rows += [(drawings[label], i // len(kinds)) for i, label in enumerate(part_labels)]
+        labels.append(part_labels.astype(np.int32))
     return make_dataset(
-        _ProceduralSource(rows, options),
+        [_ProceduralSource(rows, options.channels)],
+        [np.concatenate(labels)],
         name="procedural",
         split=split,
-        labels=np.concatenate(labels).astype(np.int32),
         class_names=kinds,
         options=options,
     )
 
 
-class _Row(NamedTuple):
-    """Which image it is."""
-
-    kind: str
-    seed: int
-    index: int
-
-
 class _ProceduralSource(Source):
-    """Images drawn when they are asked for."""
+    """Images drawn when they are asked for; a row is a drawing and the number of its image."""
 
     threads = 1  # drawing is many small operations, which threads slow down
 
-    def __init__(self, rows: list[_Row], options: SourceOptions) -> None:
-        drawn = options.procedural
-        self._rows, self._channels = rows, options.channels
-        self._parameters = {
-            "size": crop_size(options),
-            "period": drawn.period,
-            "angle": drawn.angle,
-            "contrast": drawn.contrast,
-            "jitter": drawn.jitter,
-        }
-        self.image_shape = (*self._parameters["size"], options.channels or 1)
-        self.treatment = f"procedural {self._parameters}"
+    def __init__(self, rows: list[tuple[Drawing, int]], channels: int) -> None:
+        self._rows, self._channels = rows, channels
+        self.image_shape = (*rows[0][0].size, channels or 1)
+        common = ("size", "period", "angle", "contrast", "jitter")
+        self.treatment = f"procedural { ({name: getattr(rows[0][0], name) for name in common}) }"
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        kind, seed, number = self._rows[index]
-        images = procedural_textures(kind, 1, seed=seed, first=number, **self._parameters)
-        return convert_channels(images[0], self._channels)
+        drawing, number = self._rows[index]
+        return convert_channels(drawing.images(1, first=number)[0], self._channels)
 
     def keys(self) -> np.ndarray:
-        rows = [(KINDS.index(row.kind), row.seed, row.index) for row in self._rows]
+        rows = [(KINDS.index(drawing.kind), drawing.seed, number) for drawing, number in self._rows]
         return content_keys(np.array(rows, np.uint64))
 
 
 class _Draws:
     """The random numbers of one image, in the order they are asked for."""
 
-    def __init__(self, seed: int, index: int, kind: str) -> None:
+    def __init__(self, drawing: Drawing, index: int) -> None:
         # Raw Philox numbers are the part of NumPy's random streams that never changes.
         key, counter = np.zeros(2, np.uint64), np.zeros(4, np.uint64)
-        key[:], counter[3] = (seed, index), KINDS.index(kind)
+        key[:], counter[3] = (drawing.seed, index), KINDS.index(drawing.kind)
         self._stream = np.random.Philox(key=key, counter=counter)
 
     def uniform(self, *shape: int) -> np.ndarray:
@@ -241,30 +250,6 @@ class _Frame(NamedTuple):
     u: np.ndarray
     v: np.ndarray
     period: float
-
-
-def _image(
-    kind: str,
-    size: tuple[int, int],
-    parameters: TextureParameters,
-    row: int,
-    seed: int,
-    index: int,
-) -> np.ndarray:
-    """One image, uint8 [h, w]."""
-    draws = _Draws(seed, index, kind)
-    draws.uniform(4)  # those of the parameters
-    period, angle = parameters.period[row], np.deg2rad(parameters.angle[row])
-    if kind in ("noise", "oriented_noise"):
-        field = _noise(size, period, angle if kind == "oriented_noise" else None, draws)
-    else:
-        y, x = np.mgrid[: size[0], : size[1]] / period
-        u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-        frame = _Frame(u + parameters.phase[row, 0], v + parameters.phase[row, 1], period)
-        field = _PATTERNS[kind](frame, draws)
-    field = field - field.mean()
-    field *= _MEAN * parameters.contrast / field.std()
-    return np.rint(np.clip(_MEAN + field, 0, 255)).astype(np.uint8)
 
 
 def _covered(distance: np.ndarray) -> np.ndarray:
@@ -312,12 +297,9 @@ def _voronoi(frame: _Frame, draws: _Draws) -> np.ndarray:
 def _neighbours(
     frame: _Frame, draws: _Draws, *, scatter: float, reach: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """From each pixel to the points of the (2 reach + 1)**2 lattice cells around it, in periods.
+    """From each pixel to the points of the lattice cells around it, in periods along u and v.
 
     A cell's point lies within `scatter` of its middle in u and in v, uniformly.
-
-    Yields:
-        Along u and along v, float64 [h, w] each, for one cell after the other.
     """
     cell_u, cell_v = (np.floor(place).astype(np.int64) for place in (frame.u, frame.v))
     low_u, low_v = cell_u.min() - reach, cell_v.min() - reach
@@ -359,41 +341,3 @@ def _noise(size: tuple[int, int], period: float, angle: float | None, draws: _Dr
         off = (off + np.pi / 2) % np.pi - np.pi / 2  # opposite directions are one wave
         gain = gain * np.exp(-0.5 * (off / _ANGLE_WIDTH) ** 2)
     return np.fft.ifft2(spectrum * gain).real[: size[0], : size[1]]
-
-
-def _check(
-    kind: str,
-    count: int,
-    size: tuple[int, int],
-    period: float,
-    angle: float,
-    contrast: float,
-    jitter: float,
-    seed: int,
-    first: int,
-) -> None:
-    """Raises InputError for arguments of `procedural_textures` that cannot work."""
-    if kind not in KINDS:
-        raise InputError(f"kind '{kind}' of texture is unknown: {nearest(kind, KINDS)}")
-    if count < 1:
-        raise InputError(f"count is {count}: expected 1 or more images.")
-    if len(size) != 2 or min(size) < 4:
-        raise InputError(f"size is {size}: expected (height, width), each 4 pixels or more.")
-    if not 0 <= jitter <= 1:
-        raise InputError(f"jitter is {jitter}: expected 0 (none) to 1 (period halved to doubled).")
-    low, high = 2.0 * 2**jitter, min(size) / 2 / 2**jitter
-    if not low <= period <= high:
-        raise InputError(
-            f"period is {period}: for images of {size[0]}x{size[1]} and jitter {jitter}, expected "
-            f"{low:g} to {high:g} pixels (2 pixels to half the shorter side, within what jitter "
-            "adds); give another period, a larger size or less jitter."
-        )
-    if not np.isfinite(angle):
-        raise InputError(f"angle is {angle}: expected a number of degrees, such as 45.")
-    if not 0 < contrast <= 1:
-        raise InputError(
-            f"contrast is {contrast}: expected a standard deviation over the mean, above 0 and at "
-            "most 1, such as 0.25."
-        )
-    if not 0 <= seed <= TEST_SEED or first < 0:
-        raise InputError(f"seed {seed}, first {first}: expected 0 or more, a seed at most 2**63.")

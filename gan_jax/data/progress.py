@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, BinaryIO
+
 import tqdm
+
+from gan_jax.errors import printable
+
+_CHUNK = 2**22
 
 
 def progress_bar(description: str, total: int, unit: str) -> tqdm.tqdm:
@@ -16,3 +22,13 @@ def progress_bar(description: str, total: int, unit: str) -> tqdm.tqdm:
         disable=None,
         leave=False,
     )
+
+
+def read_into(file: BinaryIO, values: Any, name: str) -> int:
+    """Reads an open file into bytes, uint8 [n], with a bar; returns how many there were."""
+    filled = 0
+    with progress_bar(f"reading {printable(name)}", len(values), "B") as bar:
+        while count := file.readinto(memoryview(values)[filled : filled + _CHUNK]):
+            filled += count
+            bar.update(count)
+    return filled

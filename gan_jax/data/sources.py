@@ -19,6 +19,7 @@ from gan_jax.data.notices import notice
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import Preprocess
 from gan_jax.data.progress import progress_bar
+from gan_jax.errors import InputError
 
 _MOST_THREADS = 8  # beyond it, threads wait for Python's lock more than they decode
 _SMALL_IMAGE = 128 * 128  # pixels; work on smaller arrays is mostly Python, which threads slow down
@@ -29,11 +30,8 @@ _LOOKED_AT = 16  # images of a streamed set
 class Source(abc.ABC):
     """Random access to preprocessed images of one shape.
 
-    Attributes:
-        image_shape: (h, w, c) of every image.
-        treatment: how images are made from what `keys` are taken of; '' where these are the images.
-        threads: how many read the whole set fastest.
-        block: how many images a thread takes at a time.
+    `threads` read a whole set fastest, each `block` images at a time; for the others see
+    `ImageSource`.
     """
 
     image_shape: tuple[int, int, int]
@@ -79,10 +77,7 @@ def map_blocks(
     threads: int = Source.threads,
     block: int = Source.block,
 ) -> None:
-    """Calls `fill(start, stop)` in threads for each block of examples, with a progress bar.
-
-    The first error ends it: blocks that have not begun are dropped.
-    """
+    """Calls `fill(start, stop)` in threads for each block of examples, until the first error."""
     starts = range(0, num_examples, block)
     stops = [min(start + block, num_examples) for start in starts]
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
@@ -105,7 +100,7 @@ class ArraySource(Source):
         scale: how its values become uint8.
         indices: the rows of this split, int [k], increasing.
         preprocess: applied to each image.
-        keys: gives the `row_keys` of the array, where they serve others too.
+        keys: gives the `row_keys` of the array, if they are at hand.
     """
 
     def __init__(
@@ -172,20 +167,37 @@ class JoinedSource(Source):
 
 
 def make_dataset(
-    source: Source,
+    sources: Sequence[Source],
+    labels: Sequence[np.ndarray | None],
     *,
     name: str,
     split: str,
-    labels: np.ndarray | None,
     class_names: tuple[str, ...] | None,
     options: SourceOptions,
     own_parts: bool = True,
 ) -> Dataset:
-    """The dataset of a source: in memory if it fits under the memory limit, else streamed."""
+    """One dataset of one or more sources, in memory if it fits under the limit, else streamed.
+
+    Args:
+        sources: one after the other.
+        labels: of each source, int32; the set has none where one of them has none.
+        name, split, class_names, own_parts: see `Dataset`.
+        options: give the memory limit.
+
+    Raises:
+        InputError: sources of different image shapes.
+    """
+    shapes = [source.image_shape for source in sources]
+    if len(set(shapes)) > 1:
+        raise InputError(
+            f"training and test images of '{options.path}' differ in size: "
+            f"{' and '.join(map(str, shapes))}; give dataset.image_size."
+        )
+    source = sources[0] if len(sources) == 1 else JoinedSource(sources)
     content = {
         "name": name,
         "split": split,
-        "labels": labels,
+        "labels": None if any(part is None for part in labels) else np.concatenate(labels),
         "class_names": class_names,
         "own_parts": own_parts,
     }
@@ -201,7 +213,7 @@ def make_dataset(
 
 
 def _notice_darkness(name: str, images: np.ndarray) -> None:
-    """Tells of a set in which nothing is bright: its white was probably stored as another value."""
+    """Tells of a set without a bright pixel: its white was probably stored as another value."""
     brightest = int(images.max(initial=0))
     if len(images) and brightest < _BRIGHT:
         notice(

@@ -22,10 +22,10 @@ def split_indices(
 ) -> np.ndarray:
     """Indices of one split, stratified by class, in increasing order.
 
-    The same fraction of each class is held out, chosen by the images' content and a fixed seed: not
-    by their order, nor by the names of files and classes. All copies of an image lie on one side,
-    also where they have other labels. A class of two or more different images has at least one on
-    either side, as long as its images are in no other class; a single one is for training.
+    The same fraction of each class is held out, chosen by the images' content and a fixed seed,
+    whatever their order and names. All copies of an image lie on one side, even under different
+    labels. A class of two or more different images has at least one on either side if its images
+    are in no other class; a single one is for training.
 
     Args:
         keys: gives a hash of each image, uint64 [n], equal for equal images; called if needed.
@@ -56,10 +56,7 @@ def _nothing_left(
 ) -> str:
     """Why a split is empty, and what helps."""
     if test_fraction == 0:
-        return (
-            "dataset.test_fraction 0 holds no image out for testing: give a larger one, such as "
-            "0.1."
-        )
+        return "dataset.test_fraction 0 holds no image out: give a larger one, such as 0.1."
     if num_examples == 1:
         reason = "there is 1 image only"
     elif len(np.unique(keys())) == 1:

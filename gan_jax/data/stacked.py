@@ -71,15 +71,10 @@ def load_stacked_mnist(options: SourceOptions, split: str) -> Dataset:
     """Images uint8 [n, h, w, 3] and the labels of their 1,000 classes.
 
     The first channel is the leading digit: (1, 2, 3) is class 123, as in
-    `gan_jax.metrics.stacked_classes`. 'train' stacks training digits only and is drawn from
-    `options.stacking.seed`; 'test' stacks test digits only and is the same for every seed; 'all' is
-    both. Each channel is drawn evenly from all digits of the split, with replacement; by their
-    content, so that their order in files does not matter. Sizes other than the digits' own are made
-    before stacking.
-
-    Raises:
-        InputError: a set that is not grey, has no labels or over ten classes; otherwise as the
-            loader of `options.stacking.stack`.
+    `gan_jax.metrics.stacked_classes`. 'train' stacks training digits, drawn from
+    `options.stacking.seed`; 'test' stacks test digits, the same for every seed; 'all' is both. Each
+    channel is drawn evenly, with replacement, from the split's digits in the order of their
+    content. Digits are resized before stacking.
     """
     if options.channels not in (0, CHANNELS):
         raise InputError(
@@ -109,15 +104,9 @@ def load_stacked_mnist(options: SourceOptions, split: str) -> Dataset:
 
 
 def draw_stacks(num_digits: int, count: int, *, seed: int, split: str) -> np.ndarray:
-    """Which digits are stacked: int32 [count, 3], each even in [0, num_digits).
+    """Which digits are stacked: int32 [count, 3], each even in [0, num_digits), below 2**31.
 
-    The first rows do not depend on `count`.
-
-    Args:
-        num_digits: how many there are to choose from, below 2**31.
-        count: how many images.
-        seed: of 'train'; 'test' does not depend on it.
-        split: 'train' or 'test'.
+    The first rows do not depend on `count`, nor those of split 'test' on the seed.
     """
     # Raw Philox numbers are the part of NumPy's random streams that never changes.
     key = [_TEST_SEED if split == "test" else seed, _SPLIT_KEYS[split]]
@@ -130,12 +119,8 @@ def _digits(options: SourceOptions, split: str) -> Dataset:
     """The set that is stacked, grey."""
     name, _, tfds_name = options.stacking.stack.partition(":")
     loader = {"mnist5k": load_mnist5k, "idx": load_idx, "tfds": load_tfds}[name]
-    base = loader(
-        dataclasses.replace(
-            options, channels=1, tfds_name=tfds_name or options.tfds_name, divide=True
-        ),
-        split,
-    )
+    tfds_name = tfds_name or options.tfds_name
+    base = loader(dataclasses.replace(options, channels=1, tfds_name=tfds_name, divide=True), split)
     base.require_classes()
     if len(base.class_names or ()) not in range(2, _MOST_CLASSES + 1):
         raise InputError(

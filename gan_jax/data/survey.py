@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.data.decode import ImageHeader, decode_image, read_header
-from gan_jax.data.listing import Listing, Parts
+from gan_jax.data.decode import decode_image
+from gan_jax.data.folder import read_headers
+from gan_jax.data.listing import Listing
 from gan_jax.data.loading import load, source_at
 from gan_jax.data.options import SourceOptions
-from gan_jax.data.sources import map_blocks
 from gan_jax.data.trees import open_root
 
 _LOOKED_AT = 200  # images whose pixels tell whether a set in colour shows any
@@ -26,11 +26,11 @@ class Survey:
     Attributes:
         name: the source that reads it, as `config.dataset.name`.
         num_images: in all its parts.
-        num_test: of those, in the test part that the set came with; 0 where it has none.
-        size: (height, width) in pixels that all images have; of mixed sizes the median of each.
+        num_test: images in the test part that the set came with; 0 if it has none.
+        size: (height, width) of all images in pixels; the medians of mixed sizes.
         mixed: whether the images differ in size.
-        channels: 1 for grey, also where it is stored as RGB; 3 for colour; others as stored.
-        class_counts: images of each class, those without any left out; None without labels.
+        channels: 1 for grey, even if stored as RGB; 3 for colour; others as stored.
+        class_counts: images of each class that has any; None without labels.
     """
 
     name: str
@@ -61,17 +61,8 @@ def survey(section: Mapping[str, Any]) -> Survey:
 def _of_files(section: Mapping[str, Any]) -> Survey:
     options = SourceOptions.of(section)
     root = open_root(options.existing_path("a folder or a zip of images"))
-    parts = Parts.of(root)
-    listing, is_test = Listing.divided(root, parts) if parts else (Listing.of(root), np.array(()))
-    headers: list[ImageHeader | None] = [None] * len(listing.files)
-
-    def fill(start: int, stop: int) -> None:
-        headers[start:stop] = [
-            read_header(root / file, memory_limit=options.decoding_limit)
-            for file in listing.files[start:stop]
-        ]
-
-    map_blocks(fill, len(headers), "reading image headers")
+    listing = Listing.of(root)
+    headers = read_headers(root, listing.files, options)
     sizes = np.array([header[:2] for header in headers])
     coloured = [file for file, header in zip(listing.files, headers) if header.channels != 1]
     shown = (
@@ -81,7 +72,7 @@ def _of_files(section: Mapping[str, Any]) -> Survey:
     return Survey(
         name="folder",
         num_images=len(headers),
-        num_test=int(is_test.sum()),
+        num_test=0 if listing.is_test is None else int(listing.is_test.sum()),
         size=tuple(int(side) for side in np.median(sizes, axis=0)),
         mixed=bool((sizes != sizes[0]).any()),
         channels=1 if all(map(_is_grey, shown)) else 3,

@@ -21,9 +21,6 @@ def load_textures(options: SourceOptions, split: str) -> Dataset:
 
     uint8 [n, h, w, 1], or 3 equal channels if `options.channels` is 3; 64 x 64 where no size is
     given. `options.photographs` chooses, `options.cut` says how crops are cut ('' means random).
-
-    Raises:
-        InputError: an unknown photograph; a crop too large for either split's region.
     """
     return crop_dataset(
         texture_parts(options, split), name="textures", split=split, options=options

@@ -17,8 +17,8 @@ import numpy as np
 from gan_jax.data.content import bytes_key
 from gan_jax.data.crops import Part, Photographs, crop_dataset
 from gan_jax.data.dataset import Dataset
+from gan_jax.data.decode import open_picture
 from gan_jax.data.disk import path_of
-from gan_jax.data.opening import open_picture
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import Preprocess, convert_channels
 from gan_jax.data.sources import Source, make_dataset, map_blocks
@@ -29,113 +29,12 @@ _BLOCK = 512  # records read together; larger ones hardly gain
 _UNLABELLED = -1  # what TFDS gives where the labels were never published
 
 
-class TfdsSource(Source):
-    """Examples of a prepared TFDS set, decoded on access.
-
-    Args:
-        records: a TFDS data source, whose examples have an 'image'.
-        image_shape: (h, w, c) as stored, None where it varies.
-        indices: the records of this split, int [k].
-        preprocess: applied to each image.
-        title: name, version and split, for messages.
-        keys: gives a hash of each record's stored image, uint64 [n].
-    """
-
-    block = _BLOCK
-
-    def __init__(
-        self,
-        records: Any,
-        image_shape: tuple[int | None, ...],
-        *,
-        indices: np.ndarray,
-        preprocess: Preprocess,
-        title: str,
-        keys: Callable[[], np.ndarray],
-    ) -> None:
-        self._records, self._indices = records, indices
-        self._preprocess, self._record_keys = preprocess, keys
-        self.treatment = f"records, {preprocess}"
-        self.image_shape = preprocess.output_shape(image_shape)
-        if None in self.image_shape:
-            raise InputError(
-                f"the images of {title} vary in size or channels {image_shape}: give "
-                "dataset.image_size=(height, width) and dataset.channels to bring them to one "
-                "shape."
-            )
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self.take([index])[0]
-
-    def take(self, indices: Sequence[int]) -> np.ndarray:
-        # Many records in one call: one by one, ArrayRecord's own overhead takes most of the time.
-        examples = self._records.__getitems__(self._indices[np.asarray(indices)].tolist())
-        return np.stack([self._preprocess(example["image"]) for example in examples])
-
-    def keys(self) -> np.ndarray:
-        return self._record_keys()[self._indices]
-
-
-def load_tfds(options: SourceOptions, split: str) -> Dataset:
-    """A TFDS set with an 'image' and, if it is classified, a 'label'.
-
-    The test split is 'test', or 'validation' where there is no 'test', or else
-    `options.test_fraction` of each class of 'train', see `split_indices`. `options.path` is TFDS's
-    data folder. With `options.cut.crops` each image is a photograph that crops are cut from, see
-    `tfds_parts`.
-
-    Raises:
-        InputError: unknown name; not prepared and TensorFlow is missing; no uint8 images; an image
-            too small for a crop.
-    """
-    name = f"tfds:{options.tfds_name}"
-    if options.cut.crops:
-        return crop_dataset(tfds_parts(options, split), name=name, split=split, options=options)
-    chosen = _choose(_image_builder(options), options, split)
-    source = TfdsSource(
-        chosen.records,
-        chosen.image_shape,
-        indices=chosen.indices,
-        preprocess=options.preprocess,
-        title=chosen.title,
-        keys=chosen.keys,
-    )
-    return make_dataset(
-        source,
-        name=name,
-        split=chosen.split,
-        labels=chosen.labels,
-        class_names=chosen.class_names,
-        options=options,
-        own_parts=chosen.own_parts,
-    )
-
-
-def tfds_parts(options: SourceOptions, split: str) -> list[Part]:
-    """A TFDS set of photographs of textures, such as 'dtd', as the parts of a split.
-
-    Whole photographs are for training or for testing, divided as in `load_tfds`.
-
-    Raises:
-        InputError: as `load_tfds`.
-    """
-    builder = _image_builder(options)
-    options = dataclasses.replace(options, divide=True)
-    splits = ("train", "test") if split == "all" else (split,)
-    return [
-        Part(_photographs(builder, _choose(builder, options, part), options), part, divided=False)
-        for part in splits
-    ]
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Chosen:
     """The records of one split: those at `indices`, with their labels int32 [k] or None.
 
-    `keys` gives a hash of each record's image, uint64 [len(records)].
+    `keys` gives a hash of each record's stored image, uint64 [len(records)]; `image_shape` has None
+    where it varies; `title` is for messages.
     """
 
     records: Any
@@ -150,6 +49,75 @@ class _Chosen:
     keys: Callable[[], np.ndarray]
 
 
+class TfdsSource(Source):
+    """Examples of a prepared TFDS set, decoded on access and brought to one shape."""
+
+    block = _BLOCK
+
+    def __init__(self, chosen: _Chosen, preprocess: Preprocess) -> None:
+        self._chosen, self._preprocess = chosen, preprocess
+        self.treatment = f"records, {preprocess}"
+        self.image_shape = preprocess.output_shape(chosen.image_shape)
+        if None in self.image_shape:
+            raise InputError(
+                f"the images of {chosen.title} vary in size or channels {chosen.image_shape}: give "
+                "dataset.image_size=(height, width) and dataset.channels to bring them to one "
+                "shape."
+            )
+
+    def __len__(self) -> int:
+        return len(self._chosen.indices)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.take([index])[0]
+
+    def take(self, indices: Sequence[int]) -> np.ndarray:
+        # Many records in one call: one by one, ArrayRecord's own overhead takes most of the time.
+        rows = self._chosen.indices[np.asarray(indices)].tolist()
+        examples = self._chosen.records.__getitems__(rows)
+        return np.stack([self._preprocess(example["image"]) for example in examples])
+
+    def keys(self) -> np.ndarray:
+        return self._chosen.keys()[self._chosen.indices]
+
+
+def load_tfds(options: SourceOptions, split: str) -> Dataset:
+    """A TFDS set with an 'image' and, if it is classified, a 'label'.
+
+    The test split is 'test', or 'validation' where there is no 'test', or else
+    `options.test_fraction` of each class of 'train', see `split_indices`. `options.path` is TFDS's
+    data folder. With `options.cut.crops` each image is a photograph that crops are cut from, see
+    `tfds_parts`.
+    """
+    name = f"tfds:{options.tfds_name}"
+    if options.cut.crops:
+        return crop_dataset(tfds_parts(options, split), name=name, split=split, options=options)
+    chosen = _choose(_image_builder(options), options, split)
+    return make_dataset(
+        [TfdsSource(chosen, options.preprocess)],
+        [chosen.labels],
+        name=name,
+        split=chosen.split,
+        class_names=chosen.class_names,
+        options=options,
+        own_parts=chosen.own_parts,
+    )
+
+
+def tfds_parts(options: SourceOptions, split: str) -> list[Part]:
+    """A TFDS set of photographs of textures, such as 'dtd', as the parts of a split.
+
+    Whole photographs are for training or for testing, divided as in `load_tfds`.
+    """
+    builder = _image_builder(options)
+    options = dataclasses.replace(options, divide=True)
+    splits = ("train", "test") if split == "all" else (split,)
+    return [
+        Part(_photographs(builder, _choose(builder, options, part), options), part, divided=False)
+        for part in splits
+    ]
+
+
 def _image_builder(options: SourceOptions) -> Any:
     """The prepared builder of a set that has images and a split 'train'."""
     name = options.tfds_name
@@ -157,7 +125,7 @@ def _image_builder(options: SourceOptions) -> Any:
         raise InputError("dataset.tfds_name is empty: give a TFDS name, such as 'mnist'.")
     builder = _prepared_builder(name, options)
     info = builder.info
-    image = _feature(info, "image")
+    image = info.features["image"] if "image" in info.features else None
     if image is None or len(image.shape) != 3 or image.np_dtype != np.uint8:
         raise InputError(
             f"TFDS set '{name}' has no feature 'image' of type uint8 [h, w, c]; it has "
@@ -169,7 +137,6 @@ def _image_builder(options: SourceOptions) -> Any:
 
 
 def _choose(builder: Any, options: SourceOptions, split: str) -> _Chosen:
-    """The records of a split."""
     info = builder.info
     held_out = next((part for part in ("test", "validation") if part in info.splits), None)
     if not (held_out or options.divide):
@@ -192,7 +159,7 @@ def _choose(builder: Any, options: SourceOptions, split: str) -> _Chosen:
         indices=indices,
         labels=None if labels is None else labels[indices],
         class_names=class_names,
-        image_shape=_feature(info, "image").shape,
+        image_shape=info.features["image"].shape,
         split=split,
         own_parts=held_out is not None,
         tfds_split=tfds_split,
@@ -203,8 +170,7 @@ def _choose(builder: Any, options: SourceOptions, split: str) -> _Chosen:
 
 def _photographs(builder: Any, chosen: _Chosen, options: SourceOptions) -> Photographs:
     """Records as photographs, their sizes read without decoding."""
-    stored = chosen.image_shape[2]
-    if not (options.channels or stored):
+    if not (options.channels or chosen.image_shape[2]):
         raise InputError(
             f"the images of {chosen.title} vary in channels: give dataset.channels, 1 or 3, to "
             "bring them to one number."
@@ -227,16 +193,12 @@ def _sizes(builder: Any, chosen: _Chosen) -> list[tuple[int, int]]:
     height, width, _ = chosen.image_shape
     if height and width:
         return [(height, width)] * len(chosen.indices)
-    import tensorflow_datasets as tfds
-
-    decoders = {"image": tfds.decode.SkipDecoding()}
-    records = builder.as_data_source(chosen.tfds_split, decoders=decoders)
+    records = _encoded(builder, chosen.tfds_split)
     sizes = [(0, 0)] * len(chosen.indices)
 
     def fill(start: int, stop: int) -> None:
-        for row, example in enumerate(
-            records.__getitems__(chosen.indices[start:stop].tolist()), start
-        ):
+        examples = records.__getitems__(chosen.indices[start:stop].tolist())
+        for row, example in enumerate(examples, start):
             with open_picture(example["image"]) as picture:
                 sizes[row] = picture.size[::-1]  # TFDS does not look at EXIF orientation
 
@@ -295,11 +257,13 @@ def _how_to_prepare(name: str, data_dir: str | None) -> str:
     )
 
 
-def _feature(info: Any, key: str) -> Any:
-    """The feature of that name, or None."""
-    if key not in info.features:
-        return None
-    return info.features[key]
+def _label_feature(builder: Any) -> Any:
+    """The feature 'label' if it is one of classes, or None."""
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    label = features["label"] if "label" in features else None
+    return label if isinstance(label, tfds.features.ClassLabel) else None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -310,14 +274,17 @@ class _Scan:
     labels: np.ndarray | None
 
 
-def _scan(builder: Any, tfds_split: str) -> _Scan:
-    """Reads all records in their order, without decoding the images."""
+def _encoded(builder: Any, tfds_split: str) -> Any:
+    """The records with their images as they are stored."""
     import tensorflow_datasets as tfds
 
-    labelled = isinstance(_feature(builder.info, "label"), tfds.features.ClassLabel)
-    records = builder.as_data_source(tfds_split, decoders={"image": tfds.decode.SkipDecoding()})
+    return builder.as_data_source(tfds_split, decoders={"image": tfds.decode.SkipDecoding()})
+
+
+def _scan(builder: Any, tfds_split: str) -> _Scan:
+    records = _encoded(builder, tfds_split)
     keys = np.empty(len(records), np.uint64)
-    labels = np.empty(len(records), np.int32) if labelled else None
+    labels = np.empty(len(records), np.int32) if _label_feature(builder) is not None else None
 
     def fill(start: int, stop: int) -> None:
         examples = records.__getitems__(list(range(start, stop)))
@@ -333,12 +300,7 @@ def _labels(
     builder: Any, scan: Callable[[], _Scan]
 ) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     """int32 [n] in record order and the class names."""
-    import tensorflow_datasets as tfds
-
-    feature = _feature(builder.info, "label")
-    if not isinstance(feature, tfds.features.ClassLabel):
+    feature = _label_feature(builder)
+    if feature is None or (scan().labels == _UNLABELLED).all():
         return None, None
-    labels = scan().labels
-    if (labels == _UNLABELLED).all():
-        return None, None
-    return labels, tuple(feature.names) or None
+    return scan().labels, tuple(feature.names) or None

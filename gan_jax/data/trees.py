@@ -22,11 +22,7 @@ Root = pathlib.Path | ZippedFiles
 
 
 def open_root(path: pathlib.Path) -> Root:
-    """A folder as it is, a zip as a folder.
-
-    Raises:
-        InputError: another file.
-    """
+    """A folder as it is, a zip as a folder; InputError for another file."""
     if path.is_dir():
         return path
     if path.suffix.lower() == ".zip":
@@ -35,11 +31,7 @@ def open_root(path: pathlib.Path) -> Root:
 
 
 def subfolders(root: Root) -> list[str]:
-    """The names of the folders right below, sorted; hidden ones are left out.
-
-    Raises:
-        InputError: the folder cannot be read.
-    """
+    """The names of the folders right below, sorted and not hidden; InputError if unreadable."""
     if isinstance(root, ZippedFiles):
         return sorted({name.split("/")[0] for name in root.names() if "/" in name})
     return sorted(entry.name for entry in _entries(root) if _is_folder(entry))
@@ -48,12 +40,8 @@ def subfolders(root: Root) -> list[str]:
 def image_files(root: Root) -> list[str]:
     """The images below, relative to the root with '/', sorted; hidden ones are left out.
 
-    An image is what has an ending of EXTENSIONS, or none and an image's content. A link counts as
-    what it leads to, so what two links lead to is there twice. How many files were passed over is
-    logged, by their endings.
-
-    Raises:
-        InputError: a folder that cannot be read; a pipe, socket or device among them.
+    An image has an ending of EXTENSIONS, or no ending and an image's content. A link counts as the
+    file it leads to. The numbers of other files are logged, by their endings.
     """
     found, passed = [], collections.Counter()
     for name in root.names() if isinstance(root, ZippedFiles) else _walk(root, "", ()):
@@ -74,8 +62,8 @@ def holds_images(root: pathlib.Path) -> bool:
 
 def _counts(passed: collections.Counter[str]) -> str:
     """'5 files (3 .txt, 2 without an ending)'."""
-    told = [f"{count:,} {ending or 'without an ending'}"
-            for ending, count in passed.most_common(_MOST_TOLD)]  # fmt: skip
+    most = passed.most_common(_MOST_TOLD)
+    told = [f"{count:,} {ending or 'without an ending'}" for ending, count in most]
     if len(passed) > _MOST_TOLD:
         told.append("others")
     total = sum(passed.values())
@@ -94,8 +82,7 @@ def _walk(folder: pathlib.Path, below: str, above: tuple[tuple[int, int], ...]) 
         visits[place] += 1
         if visits[place] > _MOST_LINKS:
             raise InputError(
-                f"folder '{folder}' is reached by more than {_MOST_LINKS:,} links: "
-                "remove the links."
+                f"folder '{folder}' is reached by more than {_MOST_LINKS:,} links: remove links."
             )
         for entry in _entries(folder):
             if _is_folder(entry):

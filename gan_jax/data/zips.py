@@ -44,14 +44,14 @@ def open_member(
     """A file in a zip, open for reading; errors on reading it name it too.
 
     Args:
-        where: the file in words, for messages.
+        where: names the file in messages.
         memory_limit: bytes that it may unpack to; None for `machine.default_limit`.
 
     Raises:
         InputError: encrypted; packed by a method that Python does not know; larger than the limit;
             damaged.
     """
-    limit = machine.default_limit() if memory_limit is None else memory_limit
+    limit = machine.limit_or_default(memory_limit)
     if member.flag_bits & _ENCRYPTED:
         raise InputError(f"{where} is encrypted: unpack it with its password, and give that.")
     if member.compress_type not in _METHODS:
@@ -86,10 +86,7 @@ def open_member(
 class ZippedFiles:
     """A zip of images as a folder, or a file or folder in it: `root / name` as with a path.
 
-    Attributes:
-        path: of the zip.
-        archive: open for reading; several threads may read from it.
-        inner: the place in the zip, '' for all of it.
+    `inner` is the place in the zip at `path`, '' for all of it. Several threads may read from it.
     """
 
     path: pathlib.Path
@@ -98,11 +95,7 @@ class ZippedFiles:
 
     @classmethod
     def open(cls, path: pathlib.Path) -> ZippedFiles:
-        """Opens a zip; where all lies in one folder of it, that folder.
-
-        Raises:
-            InputError: no zip, or a damaged one.
-        """
+        """Opens a zip, or the one folder in it that holds everything; InputError as `open_zip`."""
         root = cls(path, open_zip(path))
         tops = {name.split("/")[0] for name in root.names()}
         if len(tops) == 1 and all("/" in name for name in root.names()):
@@ -118,16 +111,15 @@ class ZippedFiles:
     def names(self) -> list[str]:
         """The files below this place, relative to it, hidden ones left out."""
         start = f"{self.inner}/" if self.inner else ""
-        names = [name.removeprefix(start) for name in self.archive.namelist()
-                 if name.startswith(start) and not name.endswith("/")]  # fmt: skip
-        return [n for n in names if not any(_hidden(part) for part in n.split("/"))]
+        return [
+            name.removeprefix(start)
+            for name in self.archive.namelist()
+            if name.startswith(start) and not name.endswith("/")
+            if not any(map(_hidden, name.removeprefix(start).split("/")))
+        ]
 
     def read_bytes(self) -> bytes:
-        """The content of the file at this place.
-
-        Raises:
-            InputError: encrypted, damaged, too large, or packed as Python cannot unpack.
-        """
+        """The content of the file at this place; InputError as `open_member`."""
         with open_member(self.archive, self.archive.getinfo(self.inner), str(self)) as file:
             return file.read()
 

@@ -14,7 +14,7 @@ import numpy as np
 from gan_jax.data import Dataset
 from gan_jax.data.content import content_keys
 from gan_jax.judging.collapse_meter import CollapseRule, Reading
-from gan_jax.metrics import TrainingDistances, copying_verdict, find_copies, image_keys
+from gan_jax.metrics import TrainingDistances, find_copies, image_keys, signs_of_copying
 from gan_jax.reports.flags import Flag, make_flag
 
 _MOST_EQUAL = 0.01  # of the images, more than among real ones
@@ -74,9 +74,9 @@ def copy_flags(
     keys = None if training is None else image_keys(_blocks(training))
     copies = find_copies(keys, images, reference)
     flags = []
-    verdict = copying_verdict(copies, *(distances or ()))
-    if verdict.copied:
-        text = f"The images are copies of training images: {' '.join(verdict.reasons)}"
+    signs = signs_of_copying(copies, *(distances or ()))
+    if signs:
+        text = f"The images are copies of training images: {' '.join(signs)}"
         flags.append(make_flag("copied", text, apart=True))
     if copies.leaked > _MOST_EQUAL * len(images):
         text = f"{copies.leaked:,} of the {len(images):,} images are images of the reference."

@@ -126,10 +126,10 @@ def distance_entry(result: metrics.FrechetResult) -> Entry:
         "value": result.value,
         "floor": result.floor,
         "floor_spread": result.floor_spread,
-        "ci": None if result.ci is None else list(result.ci),
+        "ci": None if result.interval is None else list(result.interval),
         "n": result.n,
     }
-    if result.ci is not None:
+    if result.interval is not None:
         entry["standard_error"] = result.standard_error
         entry[INFLUENCE] = result.real_influence
     return entry

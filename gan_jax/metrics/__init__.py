@@ -1,7 +1,9 @@
 """Numbers that say how good generated images are, one module a family.
 
-Everything here takes numpy arrays (features, images, probabilities, counts) and computes in float64
-on the host; nothing knows of models or training.
+Everything takes numpy arrays (features, images, probabilities, counts) and computes in float64 on
+the host; nothing knows of models or training. Arguments that are not what a docstring asks for
+raise `InputError`: features [n, d] must be finite real numbers, of the same width d on both sides,
+probabilities [n, k] those of a softmax, classes integers below their number, and all n at least 1.
 """
 
 from gan_jax.metrics.agreement import ClassAgreement as ClassAgreement
@@ -24,11 +26,10 @@ from gan_jax.metrics.classifier import classifier_score_estimate as classifier_s
 from gan_jax.metrics.classifier import confidence_estimate as confidence_estimate
 from gan_jax.metrics.classifier import mean_confidence as mean_confidence
 from gan_jax.metrics.copies import Copies as Copies
-from gan_jax.metrics.copies import CopyingVerdict as CopyingVerdict
 from gan_jax.metrics.copies import ImageKeys as ImageKeys
-from gan_jax.metrics.copies import copying_verdict as copying_verdict
 from gan_jax.metrics.copies import find_copies as find_copies
 from gan_jax.metrics.copies import image_keys as image_keys
+from gan_jax.metrics.copies import signs_of_copying as signs_of_copying
 from gan_jax.metrics.estimates import Estimate as Estimate
 from gan_jax.metrics.frechet import FrechetInfinity as FrechetInfinity
 from gan_jax.metrics.frechet import FrechetResult as FrechetResult
@@ -37,7 +38,6 @@ from gan_jax.metrics.frechet import frechet_distance_from_moments as frechet_dis
 from gan_jax.metrics.frechet import frechet_floor as frechet_floor
 from gan_jax.metrics.frechet import frechet_infinity as frechet_infinity
 from gan_jax.metrics.frechet import frechet_with_floor as frechet_with_floor
-from gan_jax.metrics.kernel import KernelDistance as KernelDistance
 from gan_jax.metrics.kernel import SubsetKernelDistance as SubsetKernelDistance
 from gan_jax.metrics.kernel import kernel_distance as kernel_distance
 from gan_jax.metrics.kernel import kernel_distance_subsets as kernel_distance_subsets

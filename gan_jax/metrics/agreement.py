@@ -56,9 +56,6 @@ def class_agreement(predictions, labels, num_classes: int) -> ClassAgreement:
         predictions: the recogniser's classes, integers [n] in [0, num_classes).
         labels: the classes asked for, [n], in the recogniser's numbering.
         num_classes: k.
-
-    Raises:
-        InputError: no images, different lengths, not integers, or a class out of range.
     """
     predictions, labels = np.asarray(predictions), np.asarray(labels)
     if predictions.shape != labels.shape or predictions.ndim != 1 or not len(labels):

@@ -60,9 +60,6 @@ def reliability(confidences, correct, *, num_bins: int = NUM_BINS) -> Reliabilit
         confidences: the largest probability of each image, [n] in [0, 1].
         correct: whether each was named correctly, bool [n].
         num_bins: b.
-
-    Raises:
-        InputError: no images, different lengths, or confidences outside [0, 1].
     """
     confidences, correct = _checked(confidences, correct)
     edges = np.linspace(0.0, 1.0, num_bins + 1)
@@ -78,10 +75,10 @@ def reliability(confidences, correct, *, num_bins: int = NUM_BINS) -> Reliabilit
 
 
 def calibration_floor(confidences, *, num_bins: int = NUM_BINS, seed: int = 0) -> float:
-    """The expected calibration error that a perfectly calibrated recogniser would have.
+    """The expected calibration error of a perfectly calibrated recogniser, above 0 at finite n.
 
-    With finite n it is not 0. Answers are drawn to be right with exactly these confidences, 200
-    times, and the mean error is returned (consistency resampling, Broecker and Smith 2007).
+    Answers are drawn to be right with exactly these confidences, 200 times, and the mean error is
+    returned (consistency resampling, Broecker and Smith 2007).
 
     Args:
         confidences: [n] in [0, 1].
@@ -90,13 +87,9 @@ def calibration_floor(confidences, *, num_bins: int = NUM_BINS, seed: int = 0) -
     """
     confidences = _checked(confidences, np.zeros(np.shape(confidences), bool))[0]
     rng = np.random.default_rng(seed)
-    errors = [
-        reliability(
-            confidences, rng.random(len(confidences)) < confidences, num_bins=num_bins
-        ).expected_error
-        for _ in range(_DRAWS)
-    ]
-    return float(np.mean(errors))
+    answers = (rng.random(len(confidences)) < confidences for _ in range(_DRAWS))
+    curves = [reliability(confidences, correct, num_bins=num_bins) for correct in answers]
+    return float(np.mean([curve.expected_error for curve in curves]))
 
 
 def brier_score(probabilities, labels) -> float:
@@ -107,9 +100,6 @@ def brier_score(probabilities, labels) -> float:
     Args:
         probabilities: [n, k] softmax outputs.
         labels: true classes, integers [n].
-
-    Raises:
-        InputError: not probabilities, or labels that do not fit them.
     """
     probabilities, labels = _checked_pair(probabilities, labels)
     truth = np.zeros_like(probabilities)
@@ -118,9 +108,9 @@ def brier_score(probabilities, labels) -> float:
 
 
 def negative_log_likelihood(probabilities, labels) -> float:
-    """Mean of -log p(true class), in nats; arguments and errors as `brier_score`.
+    """Mean of -log p(true class), in nats; arguments as `brier_score`.
 
-    Probabilities under 1e-12 count as that, so that a single image cannot make it infinite.
+    Probabilities under 1e-12 count as that, so that no image makes it infinite.
     """
     probabilities, labels = _checked_pair(probabilities, labels)
     given = probabilities[np.arange(len(labels)), labels]
@@ -130,19 +120,15 @@ def negative_log_likelihood(probabilities, labels) -> float:
 def confidence_for_accuracy(confidences, correct, accuracy: float = 0.99) -> float | None:
     """The least confidence at which images are named correctly this share of the time.
 
-    The share at a confidence is that of the rising step function which fits the answers best, in
-    squares (isotonic regression, Zadrozny and Elkan 2002). It is the share of images with about
-    this confidence, not of all with this or more: of a recogniser that is right 99 times in 100,
-    the latter would be reached by all images, the unsure ones included. None where even the surest
-    images are wrong too often.
+    The share is that of images with about this confidence, by the rising step function that fits
+    the answers best in squares (isotonic regression, Zadrozny and Elkan 2002). (The share of images
+    with this confidence or more would call every image sure if 99 in 100 are right.) None if even
+    the surest images are wrong too often.
 
     Args:
         confidences: [n] in [0, 1].
         correct: bool [n].
         accuracy: the share, in (0, 1].
-
-    Raises:
-        InputError: as `reliability`.
     """
     confidences, correct = _checked(confidences, correct)
     levels, place, counts = np.unique(confidences, return_inverse=True, return_counts=True)
@@ -180,11 +166,7 @@ class Calibration:
 
 
 def measure_calibration(probabilities, labels, *, num_bins: int = NUM_BINS) -> Calibration:
-    """All of it at once, of softmax outputs [n, k] and true classes, integers [n].
-
-    Raises:
-        InputError: not probabilities, or labels that do not fit them.
-    """
+    """All of it at once, of softmax outputs [n, k] and true classes, integers [n]."""
     probabilities, labels = _checked_pair(probabilities, labels)
     correct = np.argmax(probabilities, axis=1) == labels
     confidences = np.minimum(probabilities.max(axis=1), 1.0)

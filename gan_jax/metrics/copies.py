@@ -8,6 +8,7 @@ and before any network has seen them. Near copies are found by distances between
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -24,12 +25,11 @@ _LEVEL = 1e-6
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageKeys:
-    """Hashes of images: what is kept of a set to look for copies among it.
+    """Hashes of a set of images, to look for copies in it.
 
     Attributes:
       whole: uint64 [n], of each image.
-      inner: uint64 [n], of each image without its outermost pixels; empty for images of fewer than
-        8 pixels a side.
+      inner: uint64 [n], of each image without its outermost pixels; empty below 8 pixels a side.
       shape: (h, w, c) of the images.
     """
 
@@ -39,11 +39,7 @@ class ImageKeys:
 
 
 def image_keys(images: np.ndarray | Iterable[np.ndarray]) -> ImageKeys:
-    """The keys of uint8 images [n, h, w, c], or of a set that comes in such blocks.
-
-    Raises:
-      InputError: not uint8 images, blocks of different sizes, or no image.
-    """
+    """The keys of uint8 images [n, h, w, c], or of a set that comes in such blocks."""
     blocks = [images] if isinstance(images, np.ndarray) else images
     whole, inner, shapes = [], [], set()
     for block in blocks:
@@ -64,16 +60,14 @@ class Copies:
 
     Attributes:
       n: judged images.
-      exact: those that are equal to a training image.
-      moved: those that are, or are once they are mirrored or shifted by a pixel in any direction;
-        the rows and columns at the border do not count.
-      repeated: those that are equal to another judged image.
-      leaked: those that are equal to a reference image.
-      training_n: training images.
-      training_repeated: those that are equal to another one.
-      reference_n: reference images.
-      reference_exact, reference_moved: as `exact` and `moved`, of the reference images: what new
-        images have by chance, or a leak of the reference into the training set.
+      exact: equal to a training image.
+      moved: equal to one, as they are, mirrored or shifted by a pixel in any direction, but for the
+        rows and columns at the border.
+      repeated: equal to another judged image.
+      leaked: equal to a reference image.
+      training_n, training_repeated: training images, and those equal to another one.
+      reference_n, reference_exact, reference_moved: the same of reference images, which tell what
+        new images have by chance, or a leak of the reference into the training set.
     """
 
     n: int
@@ -97,12 +91,9 @@ def find_copies(
 
     Args:
       training: all images that the generator was trained on, uint8 [t, h, w, c], or their keys;
-        None if they are not known.
+        None if unknown.
       images: judged ones, uint8 [n, h, w, c].
-      reference: real images that it was not trained on, uint8 [r, h, w, c], or None.
-
-    Raises:
-      InputError: not uint8 images, or images of different sizes.
+      reference: real images not trained on, uint8 [r, h, w, c], or None.
     """
     if isinstance(training, np.ndarray):
         training = image_keys(training)
@@ -132,50 +123,33 @@ def find_copies(
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class CopyingVerdict:
-    """Whether images were copied from the training set.
-
-    Attributes:
-      copied: more of them are copies than chance explains.
-      reasons: one sentence for each finding; empty where there is none.
-    """
-
-    copied: bool
-    reasons: tuple[str, ...]
-
-
-def copying_verdict(
+def signs_of_copying(
     copies: Copies | None = None,
     generated: TrainingDistances | None = None,
     held_out: TrainingDistances | None = None,
-) -> CopyingVerdict:
-    """Whether more images are copies than real images that were not trained on have by chance.
+) -> tuple[str, ...]:
+    """What tells that images were copied from the training set, a sentence each; () for no.
 
-    Three shares are each compared by Fisher's exact test, one-sided, at 1e-6: equal images (with
-    the held-out images and the repeats within the training set), moved or mirrored ones (with the
+    Three shares are compared by Fisher's exact test, one-sided, at 1e-6: equal images (with the
+    held-out images and the repeats within the training set), moved or mirrored ones (with the
     held-out images), and `TrainingDistances.close` ones (with the held-out images; equal images
     count once, or a generator that repeats one image would be judged by that one).
 
-    Measured on the built-in digits, 100 random divisions into 4,000 training images, 500 held-out
-    and 500 judged ones, distances in the 64 main components of the training pixels: no real images
-    were called copied. Among the judged images, 2 % that equal a training image were found in 10
-    draws of 10, and so were 5 % that are mirrored or shifted by a pixel; 5 % with one pixel changed
-    or noise of 0.05 were found in 9 of 10, and 20 % in 10 of 10. Real images that are blurred, one
-    or five real images repeated, black images and the mean image were never called copies.
+    Of the built-in digits, 100 random divisions into 4,000 training images, 500 held-out and 500
+    judged ones, distances in the 64 main components of the training pixels: no real images were
+    called copied. 2 % equal to a training image were found in 10 draws of 10, and so were 5 %
+    mirrored or shifted by a pixel; 5 % with one pixel changed or noise of 0.05 in 9 of 10, and 20 %
+    in 10 of 10. Blurred images, one or five images repeated, black images and the mean image were
+    never called copies.
 
-    AuthPct and C_T are no part of it, as they also fall for images that are no copies: by pixels,
-    AuthPct of held-out digits fell from 60 to 42 by a blur of 0.5 (z = -7.8), and one held-out
-    digit repeated had C_T = -12. Nor do they see all that are: a training digit shifted by a pixel
-    each way is as far from its origin as from others (AuthPct 82, C_T +12).
+    AuthPct and C_T are no part of it. They fall for images that are no copies (by pixels, AuthPct
+    of held-out digits fell from 60 to 42 by a blur of 0.5, and one digit repeated had C_T = -12),
+    and miss copies (training digits shifted by a pixel each way had AuthPct 82, C_T +12).
 
     Args:
       copies: what `find_copies` found, with a reference.
       generated: distances of the judged images to all training images.
-      held_out: those of real images that were not trained on.
-
-    Raises:
-      InputError: distances of one side only.
+      held_out: the same of real images not trained on; both or neither.
     """
     if (generated is None) != (held_out is None):
         raise InputError(
@@ -203,25 +177,23 @@ def copying_verdict(
                 *(held_out.close, len(held_out.nearest)),
             )
         )
-    reasons = tuple(
+    return tuple(
         f"{found / count:.1%} of the images {what} (real images: {usual / usual_n:.1%})."
         for what, found, count, usual, usual_n in findings
         if usual_n and _chance_of_more(found, count, usual, usual_n) < _LEVEL
     )
-    return CopyingVerdict(bool(reasons), reasons)
 
 
 def _found(training: ImageKeys | None, images: np.ndarray, keys: np.ndarray) -> tuple[int, int]:
-    """How many images are equal to training images, and how many are once they are moved."""
+    """How many images equal training images, and how many do so once they are moved."""
     if training is None:
         return 0, 0
     exact = np.isin(keys, training.whole)
     moved = exact.copy()
-    for source in (images, images[:, :, ::-1]):
-        for down in _SHIFTS:
-            for right in _SHIFTS:
-                windows = _window_keys(source, down, right)
-                moved |= np.isin(windows, training.inner) if len(windows) else False
+    sides = (images, images[:, :, ::-1])
+    for source, down, right in itertools.product(sides, _SHIFTS, _SHIFTS):
+        windows = _window_keys(source, down, right)
+        moved |= np.isin(windows, training.inner) if len(windows) else False
     return int(exact.sum()), int(moved.sum())
 
 

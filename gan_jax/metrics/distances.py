@@ -1,14 +1,12 @@
 """Which pairs of points are how near: decided exactly, at the price of a matrix product.
 
-|x|^2 - 2 x.y + |y|^2 is quick and loses near duplicates to cancellation, so it only sorts out what
-is clear. Points are centred and scaled together, the products are taken tile by tile in float32,
-and each has a bound on its round-off (Higham, "Accuracy and Stability of Numerical Algorithms",
-2002, section 3.1). A pair that the bound leaves open is decided in float64, and one that is still
-open (ties, near duplicates) by the sum of its squared float64 differences. Equal rows are merged
-into one of larger weight first. Memory is that of the points and a few tiles of 2048 x 2048.
+|x|^2 - 2 x.y + |y|^2 is quick and loses near duplicates to cancellation, so it only decides clear
+pairs. Points are centred and scaled together, the products are taken tile by tile in float32, and
+each has a bound on its round-off (Higham, "Accuracy and Stability of Numerical Algorithms", 2002,
+section 3.1). A pair that the bound leaves open is decided in float64, then by the sum of its
+squared float64 differences. Equal rows are merged first. Memory is that of points and a few tiles.
 
-Squared distances of this module are times the square of a power of two that is common to the
-points made together; they compare as the distances do.
+Squared distances here are scaled by a power of two, common to the points made together.
 """
 
 from __future__ import annotations
@@ -34,17 +32,15 @@ class Pairs(NamedTuple):
 def neighbour_radii(points: Points, ks: Sequence[int]) -> np.ndarray:
     """Squared distance from each point to its k-th nearest other, float64 [len(ks), u], exactly.
 
-    Each copy of a point counts as another one. Every k is at most `points.total` - 1.
+    Each copy of a point counts as another one. Every k is below `points.total`.
     """
     return neighbourhoods(points, ks)[0]
 
 
 def neighbourhoods(points: Points, ks: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """`neighbour_radii`, and the rows nearest to each row.
+    """`neighbour_radii`, and the other distinct rows nearest to each row, int64 [u, w].
 
-    Returns:
-      The radii, and int64 [u, w] of other distinct rows, nearest first (equal to round-off, in any
-      order), enough for the largest k.
+    Nearest first, up to round-off; enough for the largest k.
     """
     width = min(max(ks) + _SPARE, len(points.rows) - 1)
     radii = np.zeros((len(ks), len(points.rows)))
@@ -156,8 +152,7 @@ def _rounded_up(values: np.ndarray) -> np.ndarray:
 def _round_off(width: int, dtype) -> tuple[float, float]:
     """Relative and absolute bound of the error of a squared distance beside |x|^2 + |y|^2.
 
-    A product of rows has d roundings of half an eps; the rest is for the casts and sums. The
-    absolute part is for products that underflow.
+    A product has d roundings of half an eps, casts and sums some more; products may underflow.
     """
     info = np.finfo(dtype)
     return (width + 8) * float(info.eps), 16 * width * float(info.tiny)
@@ -202,8 +197,8 @@ def _exact(a: Points, b: Points, i: np.ndarray, j: np.ndarray) -> np.ndarray:
 def _candidates(points: Points, width: int) -> tuple[np.ndarray, np.ndarray]:
     """The `width` other points of least lower bound, [u, width] by rising bound, and the bounds.
 
-    Each tile serves its rows and its columns. The tiles on the diagonal come first: they give most
-    rows a limit, so that few entries of the others need a look.
+    Each tile serves its rows and its columns. Those on the diagonal come first and give most rows a
+    limit, so that few entries of the others need a look.
     """
     parts = tiles(len(points.rows))
     rows, columns, lows = [], [], []
@@ -252,10 +247,7 @@ def _smallest(rows, columns, lows, width: int):
 
 
 def _candidates_of(a: Points, b: Points, rows, width: int, dtype):
-    """The same of `b` for some rows of `a`; a row itself is left out where `a` is `b`.
-
-    The first tiles give each row a limit; of the others only what is below it needs a look.
-    """
+    """The same of `b` for some rows of `a`; a row itself is left out if `a` is `b`."""
     left = a.tile(rows, dtype)
     limits = None
     found = [np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, dtype)]

@@ -16,9 +16,8 @@ class Draw:
     Attributes:
       one, other: of the reference, disjoint: the floor is the distance of the two.
       generated: of the generated rows: the value is their distance from `one`.
-      null_one, null_other: halves of the same 2 n reference rows in each draw, from which the
-        spread between real rows is learnt: `one` and `other` themselves where these are halves of
-        all rows.
+      null_one, null_other: halves of the same 2 n reference rows in each draw, which give the
+        spread between real rows; `one` and `other` if these are halves of all rows.
     """
 
     one: np.ndarray
@@ -32,9 +31,6 @@ def draw_rows(num_reference: int, num_generated: int, *, num_splits: int, seed: 
     """`num_splits` draws of n = min(num_reference // 2, num_generated) rows a side.
 
     A prefix of the list is the list of fewer draws.
-
-    Raises:
-      InputError: fewer than four reference or two generated rows, or no draw at all.
     """
     if num_splits < 1:
         raise InputError(f"num_splits is {num_splits}; expected at least 1.")

@@ -19,10 +19,10 @@ class Estimate:
     Attributes:
       value: of these images.
       standard_error: deviation of the value over fresh images of the same kinds, as many of them.
-      interval: 95 % interval (low, high) of the mean of such values, within the range of the
-        number. Where the number depends on n, it is about this n.
-      real_influence: float64 [m] of zero mean, what each row of the reference made of the value;
-        None where there is no reference.
+      interval: 95 % interval (low, high) of the mean of such values at this n, within the range of
+        the number.
+      real_influence: float64 [m] of zero mean, what each row of the reference, in the order of the
+        input, made of the value; None without a reference.
     """
 
     value: float
@@ -40,7 +40,7 @@ def number_estimate(
 
 
 def without_spread(value: float, interval: tuple[float, float]) -> Estimate:
-    """An estimate from images that do not differ, by an interval that does not look at them."""
+    """An estimate from images that do not differ, by a given interval."""
     return Estimate(value, (interval[1] - interval[0]) / (2.0 * _Z), interval)
 
 
@@ -48,8 +48,8 @@ def share_estimate(share: float, variance: float, trials: int) -> Estimate:
     """An estimate of a share of n images whose variance may be more than that of n coin flips.
 
     The interval is Wilson's for as many independent images as would have this variance, n at most
-    (the effective sample size of Kish, "Survey sampling", 1965), so that it has a width at shares
-    of 0 and 1 too. There the standard error is a part of that width.
+    (the effective sample size of Kish, "Survey sampling", 1965). At shares of 0 and 1 it has a
+    width too, and gives the standard error.
     """
     smoothed = (share * trials + 2.0) / (trials + 4.0)
     effective = trials
@@ -64,7 +64,7 @@ def share_estimate(share: float, variance: float, trials: int) -> Estimate:
 def varied_estimate(value: float, log_variance: float, trials: int, most: float) -> Estimate:
     """An estimate of how many kinds n images amount to, in [1, most], by the variance of its log.
 
-    Where no image differs in its influence, the images of a further kind that may be unseen (the
+    If all images have the same influence, the images of a further kind that may be unseen (the
     upper end of Wilson's interval of 0 in n) give the width.
     """
     most = max(most, value)

@@ -4,9 +4,9 @@ With mean m and covariance S (ddof 1) of each side (Dowson & Landau 1982; Heusel
 
     FD = |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2).
 
-The distance of two finite samples of the same distribution is not zero: for n vectors of N(0, I_d)
-a side it is about (2 d + d (d + 1) / 2) / n. A distance is therefore to be read beside the distance
-of real from real images at the same n: its floor.
+Two finite samples of one distribution are not at distance 0: for n vectors of N(0, I_d) a side it
+is about (2 d + d (d + 1) / 2) / n. So read a distance beside its floor, the distance of real from
+real images at the same n.
 """
 
 from __future__ import annotations
@@ -29,25 +29,21 @@ _FEWEST = 3  # images a side that an interval needs
 
 @dataclasses.dataclass(frozen=True)
 class FrechetResult:
-    """A Fréchet distance that can be read by itself.
+    """A Fréchet distance that can be read by itself, of n images a side.
 
     Attributes:
-      value: generated against real, n images a side.
-      floor: real against real, n images a side.
-      ci: 95 % interval (low, high) of the expectation of `value` over fresh images of both sides,
-        n a side; None if none was asked for, or at fewer than 3 images a side.
+      value: generated against real.
+      floor: real against real.
       n: number of images on each side of both distances.
-      standard_error: of `value` over fresh images of both sides; None where `ci` is.
-      floor_spread: standard deviation (ddof 1) of the floor over its halvings, each of which is
-        one distance; None for one halving.
-      real_influence: float64 [m], what each row of the reference, in the order of the input, made
-        of `value`, for `gan_jax.metrics.paired_difference`; its mean is 0. None where `ci` is.
+      interval, standard_error, real_influence: see `Estimate`; of the expectation of `value` over
+        fresh images of both sides. None if none were asked for, or at fewer than 3 images a side.
+      floor_spread: standard deviation (ddof 1) of the floor over its halvings; None for one.
     """
 
     value: float
     floor: float
-    ci: tuple[float, float] | None
     n: int
+    interval: tuple[float, float] | None = None
     standard_error: float | None = None
     floor_spread: float | None = None
     real_influence: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)
@@ -61,33 +57,20 @@ class FrechetResult:
 def frechet_distance_from_moments(a: Moments, b: Moments) -> float:
     """Fréchet distance of two sets known by their moments only: for sets of any size, streamed.
 
-    Never NaN. True distances are >= 0; round-off below zero, which stays within about
-    1e-13 (tr S1 + tr S2) x d, is returned as 0.
-
-    Raises:
-      InputError: fewer than two images on a side, or different numbers of features.
+    Never NaN; round-off below 0, of about 1e-13 (tr S1 + tr S2) x d, is returned as 0.
     """
     _check_same_width(len(a.mean), len(b.mean))
     return gaussian_distance(Gaussian.of_moments(a), Gaussian.of_moments(b))
 
 
 def frechet_distance(real, fake) -> float:
-    """Fréchet distance of the features [n, d] and [m, d] of two sets of images.
+    """Fréchet distance of the features [n, d] and [m, d] of two sets of images, never NaN.
 
-    Where a side has no more rows than columns its covariance is singular and its centred rows
-    serve as the root, so no small eigenvalue is ever computed. Same promises as
-    `frechet_distance_from_moments`.
-
-    Raises:
-      InputError: fewer than two rows, different numbers of columns, or a non-finite feature.
+    If a side has no more rows than columns, its covariance is singular and its centred rows serve
+    as the root, so no small eigenvalue is computed.
     """
     real, fake = _checked_pair(real, fake, "real features", "fake features")
-    for name, features in (("real", real), ("fake", fake)):
-        if len(features) < 2:
-            raise InputError(
-                f"a Fréchet distance needs n >= 2 images a side, but the {name} side has "
-                f"n = {len(features)}; give more images."
-            )
+    _check_several(real=real, fake=fake)
     return gaussian_distance(Gaussian.of_features(real), Gaussian.of_features(fake))
 
 
@@ -97,8 +80,8 @@ class FrechetInfinity:
 
     Attributes:
       value: intercept of the line through the distances against 1/n; can be below 0.
-      standard_error: of the intercept, by least squares. It measures how straight the line is: the
-        prefixes share images, so the spread over fresh images is larger.
+      standard_error: of the intercept, by least squares. It tells how straight the line is; the
+        spread over fresh images is larger.
       slope: of the line; the bias at n images is about slope / n.
       sizes: numbers of generated images n.
       distances: their distances.
@@ -118,26 +101,18 @@ def frechet_infinity(
 
     Chong & Forsyth, "Effectively unbiased FID and Inception score and where to find them", 2020,
     section 3. Distances at `num_points` numbers of images, evenly from `smallest` to n, are fitted
-    by a line in 1/n. The images are nested prefixes of one seeded permutation of their order
-    by content. The bias from a finite real set stays, so compare results of the same real set only.
+    by a line in 1/n. The images are prefixes of one seeded permutation. The bias from a finite real
+    set stays, so compare results of the same real set only.
 
     Args:
       real, fake: features; n >= 2 * num_points or so, and n well above d for a straight line.
       num_points: at least 3.
       smallest: fewest images, at least 2; the lesser of 5000 and n // 2 if None.
       seed: of the permutation.
-
-    Raises:
-      InputError: too few rows for that many different sizes, different numbers of columns, or a
-        non-finite feature.
     """
     real, fake = _checked_pair(real, fake, "real features", "fake features")
     count = len(fake)
-    if len(real) < 2:
-        raise InputError(
-            f"a Fréchet distance needs n >= 2 images a side, but the real side has n = {len(real)};"
-            " give more images."
-        )
+    _check_several(real=real)
     smallest = min(5000, count // 2) if smallest is None else smallest
     if num_points < 3 or smallest < 2 or count - smallest < num_points - 1:
         raise InputError(
@@ -168,20 +143,14 @@ def frechet_infinity(
 
 
 def frechet_floor(reference, *, num_splits: int = 8, seed: int = 0) -> float:
-    """Mean distance of one half of `reference` [n, d] from the other, over seeded halvings.
-
-    Raises:
-      InputError: fewer than four rows, or a non-finite feature.
-    """
+    """Mean distance of one half of `reference` [n, d], n >= 4, from the other over halvings."""
     reference = np.asarray(checked_features(reference, name="reference features"), np.float64)
     reference = in_content_order(reference)
     count = len(reference)
-    floors = [
-        gaussian_distance(
-            *(Gaussian.of_features(reference[half]) for half in (draw.other, draw.one))
-        )
-        for draw in draw_rows(count, max(count, 2), num_splits=num_splits, seed=seed)
-    ]
+    floors = []
+    for draw in draw_rows(count, max(count, 2), num_splits=num_splits, seed=seed):
+        other, one = (Gaussian.of_features(reference[half]) for half in (draw.other, draw.one))
+        floors.append(gaussian_distance(other, one))
     return float(np.mean(floors))
 
 
@@ -196,29 +165,23 @@ def frechet_with_floor(
 ) -> FrechetResult:
     """The headline value: generated against real, real against real, both at the same n.
 
-    n = min(len(reference) // 2, len(generated)). For each of `num_splits` seeded draws, the
-    reference gives two disjoint sets A and B of n rows and the generated set gives G of n rows;
-    `value` is the mean of FD(G, A) and `floor` the mean of FD(B, A). The two share A and n, so the
-    bias of a finite sample is the same in both. Rows are drawn by seed from their order by content,
-    so the order in which they are given changes nothing.
+    n = min(len(reference) // 2, len(generated)). Each of `num_splits` seeded draws takes two
+    disjoint sets A and B of n reference rows and a set G of n generated rows; `value` is the mean
+    of FD(G, A) and `floor` the mean of FD(B, A), with the same bias of a finite sample. Rows are
+    drawn from their order by content, so their given order changes nothing.
 
-    `ci` is for the expectation of `value` itself, which is biased by n as the floor beside it is;
-    see `gan_jax.metrics.spread`. It rests on the exact distance without each row in turn, which
-    costs about as much again as the distances.
+    The interval is of the expectation of `value`, biased by n as the floor is
+    (`gan_jax.metrics.spread`). It rests on the exact distance without each row in turn, and about
+    doubles the time.
 
     Args:
       reference: features [m, d] of real images, m >= 4.
       generated: features [k, d] of generated images, k >= 2.
       num_splits: number of draws: >= 1, and >= 2 for an interval.
-      interval: whether to find `ci`, `standard_error` and `real_influence`.
+      interval: whether to find `interval`, `standard_error` and `real_influence`.
       standardised: whether the columns of both sides were divided by the deviations of this very
-        reference. These are measured too, and far from the floor they can be most of what is
-        uncertain, so the interval must know of it. It doesn't change `value` or `floor`.
+        reference, whose error is then part of the interval. `value` and `floor` are the same.
       seed: of the draws; the same seed and features give the same numbers.
-
-    Raises:
-      InputError: too few images, different numbers of columns, a non-finite feature, or a count
-        out of range.
     """
     reference, generated = _checked_pair(
         reference, generated, "reference features", "generated features"
@@ -252,7 +215,7 @@ def frechet_with_floor(
 
 
 def _of_deviations(reference: np.ndarray, by_scale: np.ndarray) -> np.ndarray:
-    """What each row [m] made of a distance through the deviations that columns were divided by."""
+    """What each row [m] made of a distance through the deviations of the columns."""
     squares = (reference - reference.mean(axis=0)) ** 2
     usual = squares.mean(axis=0)
     per_square = np.divide(by_scale, -2.0 * usual, out=np.zeros_like(usual), where=usual > 0.0)
@@ -261,11 +224,7 @@ def _of_deviations(reference: np.ndarray, by_scale: np.ndarray) -> np.ndarray:
 
 
 def influences_of(draws: Sequence[Draw], num_real: int, num_generated: int) -> Influences | None:
-    """Influences yet to be filled in, or None: fewer than 3 images a side have no interval.
-
-    Raises:
-      InputError: one draw, which doesn't tell how a row's part changes.
-    """
+    """Influences yet to be filled in; None below 3 images a side; InputError for a single draw."""
     if len(draws) < 2:
         raise InputError(
             f"num_splits is {len(draws)}; an interval needs 2. Give more, or interval=False."
@@ -282,11 +241,11 @@ def result_of(
     influences: Influences | None,
     order: np.ndarray,
 ) -> FrechetResult:
-    """The result of several draws of reference rows that were taken in the order `order` [m]."""
+    """The result of several draws from reference rows in the order `order` [m]."""
     value, floor, size = float(np.mean(values)), float(np.mean(floors)), len(draws[0].one)
     floor_spread = float(np.std(floors, ddof=1)) if len(floors) > 1 else None
     if influences is None:
-        return FrechetResult(value, floor, None, size, floor_spread=floor_spread)
+        return FrechetResult(value, floor, size, floor_spread=floor_spread)
     spread, sorted_influence = spread_of_mean(value, floor, influences)
     low, high = spread.interval(value)
     real_influence = np.empty(len(order))
@@ -294,8 +253,8 @@ def result_of(
     return FrechetResult(
         value=value,
         floor=floor,
-        ci=(max(low, 0.0), max(high, 0.0)),
         n=size,
+        interval=(max(low, 0.0), max(high, 0.0)),
         standard_error=math.sqrt(spread.variance(value)),
         floor_spread=floor_spread,
         real_influence=real_influence,
@@ -307,6 +266,15 @@ def _checked_pair(a, b, name_a: str, name_b: str):
     a, b = checked_features(a, name=name_a), checked_features(b, name=name_b)
     _check_same_width(a.shape[1], b.shape[1])
     return a.astype(np.float64), b.astype(np.float64)
+
+
+def _check_several(**sides: np.ndarray) -> None:
+    for name, features in sides.items():
+        if len(features) < 2:
+            raise InputError(
+                f"a Fréchet distance needs n >= 2 images a side, but the {name} side has "
+                f"n = {len(features)}; give more images."
+            )
 
 
 def _check_same_width(width_a: int, width_b: int) -> None:

@@ -1,10 +1,9 @@
 """Two Gaussians: their Fréchet distance, and what it would be without each of their rows.
 
 A root of a covariance S is any matrix F of r rows with F^T F = S. The trace of (S1 S2)^(1/2) is the
-sum of the square roots of the eigenvalues of S1^(1/2) S2 S1^(1/2), and these square roots are the
-singular values of F1 F2^T. The singular values are taken directly: squaring first would lose half
-of the digits where a covariance is near singular, which is where a general matrix square root
-returns NaN or complex numbers. All algebra is numpy float64.
+sum of the singular values of F1 F2^T. These are taken directly: squaring first would lose half of
+the digits of a near singular covariance, for which a general matrix square root returns NaN or
+complex numbers. All algebra is numpy float64.
 """
 
 from __future__ import annotations
@@ -81,8 +80,8 @@ def gaussian_distance(a: Gaussian, b: Gaussian) -> float:
 def _fast_nuclear_norm(product: np.ndarray) -> tuple[float, float]:
     """Sum of the singular values as roots of the eigenvalues of P P^T, and its probable error.
 
-    Several times as fast as singular values at d 2048. A square root divides the round-off of an
-    eigenvalue by twice the root, so the error is known from the roots; infinite if one is 0.
+    Several times as fast at d 2048. The round-off of an eigenvalue over twice its root is the error
+    of the root; infinite if one is 0.
     """
     gram = product @ product.T if len(product) <= product.shape[1] else product.T @ product
     eigenvalues = np.linalg.eigvalsh(gram)

@@ -9,44 +9,28 @@ section 4; the "KID" where the features are Inception's), n real vectors x and m
 (Gretton et al. 2012, eq. 3). It is unbiased at any n, so it is below 0 about half of the time when
 the two distributions are equal. All sums are float64, tile by tile.
 
-Its variance over fresh images has a part of first order, which is 0 where the distributions are
-equal, and one of second order, the only one there (Bounliphone et al. 2016, "A test of relative
-similarity", section 3; Sutherland & Deka 2019, "Unbiased estimators for the variance of MMD
-estimators"). A jackknife counts the second twice. It is estimated by itself from the centred kernel
-matrices, without bias, and `gan_jax.metrics.spread` makes an interval of the two.
+Its variance over fresh images has a part of first order, which is 0 for equal distributions, and
+one of second order (Bounliphone et al. 2016, "A test of relative similarity", section 3; Sutherland
+& Deka 2019, "Unbiased estimators for the variance of MMD estimators"). A jackknife counts the
+second twice, so it is estimated without bias from the centred kernel matrices;
+`gan_jax.metrics.spread` makes an interval of both.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
 from gan_jax.data.content import content_order, in_content_order
 from gan_jax.errors import InputError
-from gan_jax.metrics.moments import checked_features
+from gan_jax.metrics.estimates import Estimate
+from gan_jax.metrics.moments import checked_pair
 from gan_jax.metrics.spread import spread_of_distance
 
-_TILE = 1024
-
-
-@dataclasses.dataclass(frozen=True)
-class KernelDistance:
-    """The U-statistic over all pairs and how certain it is.
-
-    Attributes:
-      value: the distance; it can be negative.
-      standard_error: over fresh images of both sides.
-      ci: 95 % interval (low, high) of its expectation; `low` can be negative.
-      real_influence: float64 [n], what each real row, in the order of the input, made of `value`,
-        for `gan_jax.metrics.paired_difference`; its mean is 0.
-    """
-
-    value: float
-    standard_error: float
-    ci: tuple[float, float]
-    real_influence: np.ndarray = dataclasses.field(repr=False, compare=False)
+TILE = 1024  # rows; the memory of a sum grows with its square
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +55,7 @@ class _Kernel:
         return self._of_products(x @ y.T)
 
     def centred_on(self, x: np.ndarray, y: np.ndarray) -> _Kernel:
-        """Without what all values share, so that their squares lose no digits when centred."""
+        """Less what all values share, so that their squares lose no digits when centred."""
         middles = (side.mean(axis=0, dtype=np.float64, keepdims=True) for side in (x, y))
         return dataclasses.replace(self, less=_finite(self(*middles).item()))
 
@@ -97,10 +81,10 @@ def _power(base: np.ndarray, degree: int) -> np.ndarray:
 
 def kernel_distance(
     real, fake, *, degree: int = 3, gamma: float | None = None, offset: float = 1.0
-) -> KernelDistance:
+) -> Estimate:
     """Kernel distance of features [n, d] and [m, d] over all pairs, with its interval.
 
-    The order of the rows changes nothing: they are taken in the order of their content.
+    It can be negative, and so can the interval. Rows are taken in the order of their content.
 
     Args:
       real, fake: at least 4 rows each; any real type.
@@ -112,7 +96,7 @@ def kernel_distance(
       InputError: too few rows, different numbers of columns, a non-finite feature, features so
         large that the kernel overflows, or a degree below 1.
     """
-    real, fake = _checked(real, fake, least=4)
+    real, fake = checked_pair(real, fake, metric="a kernel distance", least=4)
     kernel = _kernel(real.shape[1], degree, gamma, offset)
     order = content_order(real)
     real, fake = real[order], in_content_order(fake)
@@ -142,12 +126,8 @@ def kernel_distance(
         )
     in_input_order = np.empty(n)
     in_input_order[order] = influence
-    return KernelDistance(
-        value=float(value),
-        standard_error=_finite(math.sqrt(spread.variance(value))),
-        ci=spread.interval(value),
-        real_influence=in_input_order,
-    )
+    error = _finite(math.sqrt(spread.variance(value)))
+    return Estimate(float(value), error, spread.interval(value), in_input_order)
 
 
 def kernel_distance_subsets(
@@ -163,9 +143,9 @@ def kernel_distance_subsets(
 ) -> SubsetKernelDistance:
     """Kernel distances of random subsets of features, as other libraries report them.
 
-    Rows are drawn without replacement from their order by content, by numpy's legacy generator,
-    real before fake: with the default seed the draws of torch-fidelity 0.4 for rows that come in
-    that order. `kernel_distance` uses all pairs once and has a standard error; prefer it.
+    Prefer `kernel_distance`, which uses all pairs and has a standard error. Rows are drawn without
+    replacement from their order by content, by numpy's legacy generator, real before fake: with the
+    default seed the draws of torch-fidelity 0.4 for rows in that order.
 
     Args:
       real, fake: features [n, d] and [m, d].
@@ -173,11 +153,8 @@ def kernel_distance_subsets(
       subset_size: rows of each side in a subset: 2 to min(n, m).
       degree, gamma, offset: see `kernel_distance`.
       seed: of the draws.
-
-    Raises:
-      InputError: a size out of range, or as `kernel_distance` does.
     """
-    real, fake = _checked(real, fake, least=2)
+    real, fake = checked_pair(real, fake, metric="a kernel distance", least=2)
     most = min(len(real), len(fake))
     if not 2 <= subset_size <= most:
         raise InputError(
@@ -209,31 +186,37 @@ class _Sums:
     mean: float
 
 
+def _tiles(x: np.ndarray, first: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
+    """The rows from `first` on, tile by tile: which they are, and these in float64."""
+    for start in range(first, len(x), TILE):
+        part = slice(start, start + TILE)
+        yield part, x[part].astype(np.float64)
+
+
 def _sums_within(x: np.ndarray, kernel: _Kernel) -> _Sums:
     """Of k(x_i, x_j), j != i; each pair of tiles is computed once."""
     sums, squares = np.zeros(len(x)), 0.0
-    for start in range(0, len(x), _TILE):
-        rows = x[start : start + _TILE].astype(np.float64)
-        for other in range(start, len(x), _TILE):
-            values = kernel(rows, x[other : other + _TILE].astype(np.float64))
-            if other == start:
+    for rows, left in _tiles(x):
+        for columns, right in _tiles(x, rows.start):
+            values = kernel(left, right)
+            same = columns == rows
+            if same:
                 np.fill_diagonal(values, 0.0)
             else:
-                sums[other : other + _TILE] += values.sum(axis=0)
-            sums[start : start + _TILE] += values.sum(axis=1)
-            squares += float(np.vdot(values, values)) * (1.0 if other == start else 2.0)
+                sums[columns] += values.sum(axis=0)
+            sums[rows] += values.sum(axis=1)
+            squares += float(np.vdot(values, values)) * (1.0 if same else 2.0)
     return _Sums(sums, sums, squares, float(sums.sum() / (len(x) * (len(x) - 1))))
 
 
 def _sums_across(x: np.ndarray, y: np.ndarray, kernel: _Kernel) -> _Sums:
     """Of k(x_i, y_j)."""
     x_sums, y_sums, squares = np.zeros(len(x)), np.zeros(len(y)), 0.0
-    for start in range(0, len(x), _TILE):
-        rows = x[start : start + _TILE].astype(np.float64)
-        for other in range(0, len(y), _TILE):
-            values = kernel(rows, y[other : other + _TILE].astype(np.float64))
-            x_sums[start : start + _TILE] += values.sum(axis=1)
-            y_sums[other : other + _TILE] += values.sum(axis=0)
+    for rows, left in _tiles(x):
+        for columns, right in _tiles(y):
+            values = kernel(left, right)
+            x_sums[rows] += values.sum(axis=1)
+            y_sums[columns] += values.sum(axis=0)
             squares += float(np.vdot(values, values))
     return _Sums(x_sums, y_sums, squares, float(x_sums.sum() / (len(x) * len(y))))
 
@@ -259,10 +242,7 @@ def _pairs_across(sums: _Sums) -> float:
 
 
 def _mean_of_itself(x: np.ndarray, kernel: _Kernel) -> float:
-    total = 0.0
-    for start in range(0, len(x), _TILE):
-        total += float(kernel.of_itself(x[start : start + _TILE].astype(np.float64)).sum())
-    return total / len(x)
+    return sum(float(kernel.of_itself(rows).sum()) for _, rows in _tiles(x)) / len(x)
 
 
 def _kernel(width: int, degree: int, gamma: float | None, offset: float) -> _Kernel:
@@ -278,20 +258,3 @@ def _finite(value: float) -> float:
             "sides by the same number, or give a smaller gamma."
         )
     return float(value)
-
-
-def _checked(real, fake, *, least: int) -> tuple[np.ndarray, np.ndarray]:
-    real = checked_features(real, name="real features")
-    fake = checked_features(fake, name="fake features")
-    if real.shape[1] != fake.shape[1]:
-        raise InputError(
-            f"real features have {real.shape[1]} columns and fake features {fake.shape[1]}; take "
-            "both from the same extractor and layer."
-        )
-    for name, features in (("real", real), ("fake", fake)):
-        if len(features) < least:
-            raise InputError(
-                f"a kernel distance needs n >= {least} images a side, but the {name} side has "
-                f"n = {len(features)}; give more images."
-            )
-    return real, fake

@@ -22,10 +22,9 @@ _ROWS_AT_ONCE = 8192
 def nearest_neighbours(queries, references, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest references of each query in Euclidean distance, exactly.
 
-    By `gan_jax.metrics.distances`: float32 chooses a few candidates, and float64 differences
-    decide among them and prove that no other reference is as near. A copy has distance exactly 0.
-    Memory is that of both sides and a few tiles of 2048 x 2048. 10,000 queries of 128 numbers
-    among 60,000 references take 3.3 s of one core of an Intel Xeon.
+    See `gan_jax.metrics.distances`. A copy has distance exactly 0. Memory is that of both sides and
+    a few tiles of 2048 x 2048. 10,000 queries of 128 numbers among 60,000 references take 3.3 s of
+    one core of an Intel Xeon.
 
     Args:
       queries: [q, ...] features or images, any real type; other axes are flattened.
@@ -35,9 +34,6 @@ def nearest_neighbours(queries, references, k: int = 1) -> tuple[np.ndarray, np.
     Returns:
       indices int64 [q, k] into `references` and distances float64 [q, k], nearest first, equal
       distances by rising index.
-
-    Raises:
-      InputError: different widths, k out of range, or a non-finite number.
     """
     queries = _flat(queries, "queries")
     references = _flat(references, "references")
@@ -72,7 +68,7 @@ class TrainingDistances:
 
     @property
     def close(self) -> int:
-        """Images that are less than half as far from it, or equal to it: new ones hardly are."""
+        """Images less than half as far from it, or equal to it: new ones hardly are."""
         return int(np.count_nonzero((self.nearest < 0.5 * self.own) | (self.nearest == 0.0)))
 
     def distinct(self) -> TrainingDistances:
@@ -88,14 +84,9 @@ class TrainingDistances:
 
 
 def training_distances(train, images) -> TrainingDistances:
-    """Distances of features [m, d] to those of the training images [n, d], all of them, exactly.
+    """Exact distances of features [m, d] to those of all training images [n, d], n >= 2.
 
-    Of equally near training images the first in the order of content counts, so no order of the
-    rows changes anything.
-
-    Raises:
-      InputError: fewer than two training images, different numbers of columns, or a non-finite
-        feature.
+    Of equally near training images the first in the order of content counts.
     """
     train = in_content_order(_flat(train, "training features"))
     if len(train) < 2:
@@ -111,16 +102,12 @@ def auth_pct(train, fake) -> float:
     """Percentage of fakes that are no copies: between 0 and 100.
 
     A fake is authentic if it is farther from the training image nearest to it than that image is
-    from its own nearest other training image (Alaa et al. 2022, section 4.3). About 50 is expected
-    of images that are as new as the training images are to each other, and 0 of copies.
+    from its own nearest other training image (Alaa et al. 2022, section 4.3). Copies give 0, images
+    as new as the training images are to each other about 50.
 
     Args:
-      train: features [n, d] of all images that the generator was trained on, n >= 2: a copy of one
-        that is left out counts as authentic.
-      fake: features [m, d], m >= 1.
-
-    Raises:
-      InputError: too few rows, different numbers of columns, or a non-finite feature.
+      train: features [n, d] of all training images, n >= 2: copies of one left out are authentic.
+      fake: features [m, d].
     """
     return training_distances(train, fake).auth_pct().value
 
@@ -130,8 +117,8 @@ class DataCopying:
     """The data-copying statistic C_T.
 
     Attributes:
-      value: weighted mean of the cells' Z. Far below 0 (say -5): generated images are nearer to the
-        training images than held-out ones are. Far above 0: they are farther, the fit is poor.
+      value: weighted mean of the cells' Z. Far below 0 (say -5), generated images are nearer to the
+        training images than held-out ones are. Far above 0, the fit is poor.
       cells: Z of each cell, None for a cell that is left out.
     """
 
@@ -151,13 +138,12 @@ def data_copying(
 ) -> DataCopying:
     """Meehan, Chaudhuri & Dasgupta, "A non-parametric test to detect data-copying", 2020.
 
-    Features are reduced to the main components of the training set, and cells are found there by
-    k-means. In each cell, the Mann-Whitney U of the distances to the nearest training image of that
-    cell, of fakes against held-out images, becomes Z = (U - mn/2) / s, with midranks for ties and
-    s^2 = mn/12 ((m + n + 1) - sum (t^3 - t) / ((m + n)(m + n - 1))). C_T is the mean of Z weighted
-    by the share of held-out images in each cell. Under the null hypothesis Z of a cell has
-    deviation about 1. No order of the rows changes anything: all sets are put in the order of their
-    content first. The cells are found on at most 10,000 training images; distances are to all.
+    Features are reduced to the main components of the training set, and k-means finds cells there,
+    on at most 10,000 training images. In each cell, the Mann-Whitney U of the distances to the
+    nearest training image of that cell, of fakes against held-out images, becomes Z
+    (`mann_whitney`). C_T is the mean of Z weighted by the share of held-out images in each cell.
+    Under the null hypothesis Z of a cell has deviation about 1. All sets are taken in the order of
+    their content.
 
     Args:
       train: features [n, d] of the training images.
@@ -214,14 +200,11 @@ def _projected(sets: list[np.ndarray], num_components: int) -> list[np.ndarray]:
         return [features - mean for features in sets]
     _, vectors = np.linalg.eigh(Moments.of(sets[0]).scatter)
     vectors = vectors[:, : -num_components - 1 : -1]
-    return [
-        np.concatenate([(features[part] - mean) @ vectors for part in _parts(len(features))])
-        for features in sets
-    ]
-
-
-def _parts(count: int) -> list[slice]:
-    return [slice(start, start + _ROWS_AT_ONCE) for start in range(0, count, _ROWS_AT_ONCE)]
+    projected = []
+    for features in sets:
+        parts = [features[i : i + _ROWS_AT_ONCE] for i in range(0, len(features), _ROWS_AT_ONCE)]
+        projected.append(np.concatenate([(part - mean) @ vectors for part in parts]))
+    return projected
 
 
 def _k_means(points: np.ndarray, num_cells: int, seed: int, *, restarts: int = 5) -> np.ndarray:
@@ -264,11 +247,14 @@ def _spread_out(points: np.ndarray, count: int, rng: np.random.Generator) -> np.
 
 def _nearer_than_held_out(train: np.ndarray, test: np.ndarray, fake: np.ndarray) -> float:
     distance = nearest_neighbours(np.concatenate([fake, test]), train)[1][:, 0]
-    return _mann_whitney(distance[: len(fake)], distance[len(fake) :])
+    return mann_whitney(distance[: len(fake)], distance[len(fake) :])
 
 
-def _mann_whitney(a: np.ndarray, b: np.ndarray) -> float:
-    """Z of the number of pairs in which a value of `a` [m] is above one of `b` [n]; ties half."""
+def mann_whitney(a: np.ndarray, b: np.ndarray) -> float:
+    """Z = (U - mn/2) / s, U the pairs with a value of `a` [m] above one of `b` [n], ties half.
+
+    s^2 = mn/12 ((m + n + 1) - sum (t^3 - t) / ((m + n)(m + n - 1))), t the sizes of groups of ties.
+    """
     m, n = len(a), len(b)
     ordered = np.sort(b)
     above = np.searchsorted(ordered, a, "left") + np.searchsorted(ordered, a, "right")

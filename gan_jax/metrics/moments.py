@@ -17,16 +17,15 @@ _ROWS_AT_ONCE = 8192
 
 
 def checked_features(features, *, name: str = "features", first_row: int = 0) -> np.ndarray:
-    """Returns `features` as an array [n, d] of finite real numbers, in the type it came in.
+    """`features` as an array [n, d] of finite real numbers, in the type it came in.
 
     Args:
       features: array-like [n, d]; d >= 1, n may be 0.
-      name: what the array is called in a message.
-      first_row: number of the first row in the whole set, so that a message names the right one.
+      name: of the array in messages.
+      first_row: number of the first row in messages.
 
     Raises:
-      InputError: not two axes, no columns, not real numbers, or a NaN or infinity (the message
-        gives its row).
+      InputError: not two axes, no columns, not real numbers, or a NaN or infinity.
     """
     features = np.asarray(features)
     if features.ndim != 2 or features.shape[1] == 0:
@@ -51,6 +50,33 @@ def checked_features(features, *, name: str = "features", first_row: int = 0) ->
     return features
 
 
+def checked_pair(real, fake, *, metric: str = "", least: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Features of both sides, checked alone and against one another.
+
+    Args:
+      real, fake: array-like [n, d] and [m, d].
+      metric: in messages about too few rows.
+      least: rows that each side needs.
+
+    Raises:
+      InputError: as `checked_features`; different numbers of columns; too few rows.
+    """
+    real = checked_features(real, name="real features")
+    fake = checked_features(fake, name="fake features")
+    if real.shape[1] != fake.shape[1]:
+        raise InputError(
+            f"real features have {real.shape[1]} columns and fake features {fake.shape[1]}; take "
+            "both from the same extractor and layer."
+        )
+    for name, features in (("real", real), ("fake", fake)):
+        if len(features) < least:
+            raise InputError(
+                f"{metric} needs n >= {least} images a side, but the {name} side has "
+                f"n = {len(features)}; give more images."
+            )
+    return real, fake
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moments:
     """Count, mean and scatter of n feature vectors of d numbers.
@@ -67,18 +93,15 @@ class Moments:
 
     @classmethod
     def empty(cls, num_features: int) -> Moments:
-        """The moments of no vectors at all: the start of an accumulation."""
+        """The moments of no vectors: the start of an accumulation."""
         return cls(0, np.zeros(num_features), np.zeros((num_features, num_features)))
 
     @classmethod
     def of(cls, features, *, first_row: int = 0) -> Moments:
         """Moments of `features` [n, d], any real type; n may be 0 or 1.
 
-        Working memory is a few thousand rows in float64, whatever n is. `first_row` only numbers
-        the rows in messages.
-
-        Raises:
-          InputError: see `checked_features`.
+        Working memory is a few thousand rows in float64. Errors and `first_row` are those of
+        `checked_features`.
         """
         features = checked_features(features, first_row=first_row)
         moments = cls.empty(features.shape[1])
@@ -92,11 +115,7 @@ class Moments:
 
     @classmethod
     def of_batches(cls, batches: Iterable) -> Moments:
-        """Moments of all rows of an iterable of [n_i, d] batches, one batch in memory at a time.
-
-        Raises:
-          InputError: no batch at all, batches of different d, or see `checked_features`.
-        """
+        """Moments of all rows of an iterable of [n_i, d] batches, one batch in memory at a time."""
         total = None
         for batch in batches:
             moments = cls.of(batch, first_row=0 if total is None else total.count)
@@ -106,11 +125,7 @@ class Moments:
         return total
 
     def merge(self, other: Moments) -> Moments:
-        """Moments of both sets together; exact in any order and grouping up to round-off.
-
-        Raises:
-          InputError: the two have different numbers of features.
-        """
+        """Moments of both sets, the same in any order and grouping up to round-off."""
         if len(self.mean) != len(other.mean):
             raise InputError(
                 f"moments of {len(self.mean)} and of {len(other.mean)} features cannot be merged; "
@@ -125,11 +140,7 @@ class Moments:
         return Moments(count, self.mean + difference * (other.count / count), scatter)
 
     def covariance(self) -> np.ndarray:
-        """Unbiased covariance (ddof 1), float64 [d, d].
-
-        Raises:
-          InputError: fewer than two vectors.
-        """
+        """Unbiased covariance (ddof 1), float64 [d, d]; InputError for fewer than two vectors."""
         if self.count < 2:
             raise InputError(
                 f"a covariance needs n >= 2 images, but n = {self.count}; give more images."
@@ -141,22 +152,21 @@ def effective_rank(covariance) -> float:
     """Number of directions that features really use: exp of the entropy of the eigenvalue shares.
 
     Roy & Vetterli, "The effective rank: a measure of effective dimensionality", 2007. Between 1
-    (all variance along one line) and d (the same variance in all directions); 0 for features that
-    do not vary. A low value means that a Fréchet distance sees little of the images.
+    (all variance along one line) and d (the same in all directions); 0 for features that do not
+    vary. If it is low, a Fréchet distance sees little of the images.
 
     Args:
       covariance: symmetric positive semi-definite [d, d].
-
-    Raises:
-      InputError: not a square matrix of finite numbers.
     """
     covariance = np.asarray(checked_features(covariance, name="covariance"), np.float64)
     if covariance.shape[0] != covariance.shape[1]:
         raise InputError(f"covariance has shape {covariance.shape}; expected [d, d].")
     eigenvalues = np.clip(np.linalg.eigvalsh(covariance), 0.0, None)
     total = eigenvalues.sum()
-    if total == 0.0:
-        return 0.0
-    shares = eigenvalues / total
+    return exp_entropy(eigenvalues / total) if total > 0.0 else 0.0
+
+
+def exp_entropy(shares: np.ndarray) -> float:
+    """exp of the entropy of shares that sum to 1: how many equal ones they amount to."""
     shares = shares[shares > 0.0]
     return float(np.exp(-np.sum(shares * np.log(shares))))

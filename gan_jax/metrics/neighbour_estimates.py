@@ -1,15 +1,13 @@
 """Precision, recall, density and coverage with their intervals, without resampling.
 
 A score is a mean over one set given the balls of the other, so its variance has two parts. That of
-the mean is counted directly: s^2 / n. That of the balls is the spread of their influence, as in the
-infinitesimal jackknife (Efron, "The jackknife, the bootstrap and other resampling plans", 1982,
-chapter 6): what a score would lose without one point, which is its own ball, less what the balls
-that it is a neighbour of would gain by growing to the next neighbour. Products of one image with
-itself are left out of the squares, as the first part has them.
+the mean is s^2 / n. That of the balls is the spread of their influence, as in the infinitesimal
+jackknife (Efron, "The jackknife, the bootstrap and other resampling plans", 1982, chapter 6): what
+a score loses without a point and its ball, less what it gains as the balls that held the point as a
+neighbour grow to their next one. Products of one image with itself belong to the first part.
 
-Resampling does not do. With replacement, a copy is its own nearest neighbour; halves without
-replacement have other scores than the whole, with another spread (a precision of 0.993 at n = 50
-and 0.936 at n = 100, whose standard error they give as half of what it is).
+Resampling fails here: drawn with replacement, a copy is its own nearest neighbour; halves have
+other scores than the whole (precision 0.993 at n = 50 and 0.936 at n = 100) and half the error.
 """
 
 from __future__ import annotations
@@ -21,11 +19,11 @@ import numpy as np
 from gan_jax.metrics import distances
 from gan_jax.metrics.agreement import wilson_interval
 from gan_jax.metrics.estimates import Estimate, number_estimate, share_estimate, without_spread
-from gan_jax.metrics.neighbours import checked_pair
+from gan_jax.metrics.neighbours import checked_sides
 from gan_jax.metrics.points import Points, make_points
 
-# Influence by growth is noisy where few neighbours measure it, and noise adds to its spread. Half
-# of it gave the best coverage in the simulations that `neighbour_estimates` speaks of.
+# Influence by growth is noisy if few neighbours measure it, and noise adds to its spread. Half of
+# it gave the best coverage in the simulations of `neighbour_estimates`.
 _GROWTH = 0.5
 
 
@@ -46,22 +44,16 @@ def neighbour_estimates(
 
     Over 150 to 1,000 fresh sets of 16 and 64 features (ten clusters of gamma variables; fakes
     alike, shifted, and shrunk to 0.7), n and m from 100 to 2,000, standard errors were 0.9 to 1.4
-    times the true deviation, and 93 to 97 % of the intervals held the mean (90 to 99 % in single
-    cases, 89 to 97 % at n = 28). Fakes collapsed to five images are the exception: their precision
-    has five steps, no normal spread, and its intervals, 1.2 to 1.6 times as wide as they need be,
-    hold the mean in 83 to 93 %. Of differences on one reference (`paired_difference`), 89 to 98 %
-    were held. All this takes 1.3 to 1.5 times as long as the scores alone.
+    times the true deviation, and 93 to 97 % of the intervals held the mean (89 to 97 % at n = 28;
+    83 to 93 % for the precision of fakes collapsed to five images). Of differences on one reference
+    (`paired_difference`), 89 to 98 % were held. It takes 1.3 to 1.5 times as long as the scores.
 
     Args:
-      real, fake: features [n, d] and [m, d], as `neighbour_scores` takes them; each estimate's
-        `real_influence` is of the n rows of `real`.
+      real, fake: features [n, d] and [m, d]; `real_influence` is of the n rows of `real`.
       precision_k: neighbours that make the balls of precision and recall.
       density_k: those of density and coverage.
-
-    Raises:
-      InputError: as `neighbour_scores` does.
     """
-    real, fake = checked_pair(real, fake, precision_k, density_k)
+    real, fake = checked_sides(real, fake, [precision_k, density_k], [precision_k])
     real_points, fake_points = make_points(real, fake)
     wide, wide_fake, widest = (
         min(2 * k, len(side) - 1)

@@ -1,12 +1,10 @@
 """Which crops show the same piece of a picture: they are not independent images.
 
-Two crops of one photograph that overlap have pixels in common, so a hundred of them say no more
-than the few that would lie side by side. They are found by their pixels, whoever cut them and
-whatever is known of where: small square windows are hashed at every place of every image (Rabin &
-Karp's rolling hash, in two dimensions), a few of them are kept by their hash alone, and so the same
-ones in every image that shows them ("winnowing", Schleimer, Wilkerson & Aiken 2003). Only windows
-with as many different values as they are wide count: a flat or a merely two-toned one is found in
-images that have nothing in common.
+A hundred crops of one photograph that overlap say no more than the few that would lie side by side.
+They are found by their pixels alone: small square windows are hashed at every place of every image
+(Rabin & Karp's rolling hash, in two dimensions), and a few are kept by their hash, so the same ones
+in every image that shows them ("winnowing", Schleimer, Wilkerson & Aiken 2003). Only windows with
+as many different values as they are wide count: flat or two-toned ones are found anywhere.
 
 What is turned, mirrored or resized is not found again, nor is a common strip narrower than a
 sixth of the side.
@@ -30,8 +28,8 @@ _ENTRIES_AT_ONCE = 1 << 20
 def independent_rows(images: np.ndarray) -> np.ndarray:
     """Rows of images no two of which show the same piece, as many as are easily found: int64 [k].
 
-    The image that overlaps fewest others is taken first, again and again. Of images without any
-    window that counts, such as flat ones, nothing can be known: the same share of them is taken.
+    The image that overlaps fewest others is taken first, again and again. Of images without a
+    window that counts, such as flat ones, the same share is taken.
 
     Args:
         images: uint8 [n, h, w, c] in the order of their content; the first 1,000 are looked at.
@@ -69,11 +67,7 @@ def _apart(touching: np.ndarray, among: np.ndarray) -> np.ndarray:
 
 
 def shows_piece_of(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether each of images [n, h, w, c] has a piece in common with any of `others`: bool [n].
-
-    Args:
-        images, others: uint8 of one size and number of channels.
-    """
+    """Whether each of images [n, h, w, c], uint8, shares a piece with any of `others`: bool [n]."""
     keys, owners = _pieces(images)
     found = np.zeros(len(images), bool)
     found[owners[np.isin(keys, _pieces(others)[0])]] = True

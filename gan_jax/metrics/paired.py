@@ -2,8 +2,8 @@
 
 Results that share a reference rise and fall together with the images that it happens to hold. That
 part drops out of their difference, so the overlap of their two intervals is the wrong test: it is
-too cautious. What the reference made of each result is known row by row
-(`FrechetResult.real_influence`, `KernelDistance.real_influence`), and so is what they share.
+too cautious. What the reference made of each result is known row by row (`real_influence`), and so
+is what they share.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Difference:
       standard_error: over fresh images of all sides, with one reference for both results.
       interval: 95 % interval (low, high) of the expected difference.
       p: two-sided, of an expected difference of 0.
-      paired: whether what they share of the reference was taken out; if not, they were taken for
-        independent, which makes the interval longer than it need be.
+      paired: whether the shared influence of the reference was taken out; if not, the results were
+        taken for independent, and the interval is too long.
     """
 
     value: float
@@ -52,12 +52,10 @@ def paired_difference(a: Result, b: Result) -> Difference:
     """`a` less `b`, two results of one metric whose influences are of the same reference rows.
 
     The variance is that of both less twice the covariance, which is the mean of the products of
-    their influences over m; the quantiles are the normal distribution's. The interval held the true
-    difference of two Fréchet distances in 93 to 98 % of 300 fresh triples of sets a case (features
-    like a CNN's, d 16 to 128, n 100 and 500; alike and different, at the floor, at 3 and at 30
-    times it), and in 99 % at d 16, n = 100, both at the floor. That of two kernel distances did so
-    in 94 to 99 %, but in 98 to 100 % where both are near 0, and in 75 to 99 % for heavy-tailed
-    features at d 16, n = 100.
+    their influences over m; the quantiles are the normal distribution's. Of 300 fresh triples of
+    sets (features like a CNN's, d 16 to 128, n 100 and 500, at the floor, at 3 and at 30 times it),
+    the interval held the true difference of two Fréchet distances in 93 to 99 %, and of two kernel
+    distances in 94 to 100 %, but in 75 to 99 % for heavy-tailed features at d 16, n = 100.
 
     Raises:
       InputError: a result without a standard error, or influences of different numbers of rows.
@@ -89,12 +87,9 @@ def paired_difference(a: Result, b: Result) -> Difference:
 def holm(p_values: Sequence[float]) -> np.ndarray:
     """p values corrected for their number, float64 [k], in the order of the input.
 
-    Below a level of 0.05, the chance of even one false finding among all k is at most 0.05 (Holm,
-    "A simple sequentially rejective multiple test procedure", 1979): the i-th smallest is
-    multiplied by k - i + 1, and none is less than one before it.
-
-    Raises:
-      InputError: a value outside 0 to 1.
+    Holm, "A simple sequentially rejective multiple test procedure", 1979: the i-th smallest is
+    multiplied by k - i + 1, and none is less than one before it. Below 0.05, the chance of even one
+    false finding among all k is at most 0.05.
     """
     values = np.asarray(p_values, np.float64)
     outside = ~((values >= 0.0) & (values <= 1.0))

@@ -7,7 +7,7 @@ import hashlib
 
 import numpy as np
 
-_TILE = 2048
+TILE = 2048  # rows; the memory of a comparison grows with its square
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,9 +18,8 @@ class Points:
       rows: [u, d] in the type that they came in, in the order of their first appearance.
       group: int64 [n], which of `rows` each point is.
       counts: int64 [u], how many equal rows each stands for; they sum to `total`.
-      centre: float64 [d] of float32 numbers where the rows are such; common to the points made
-        together, as is `scale`.
-      scale: a power of two that brings the largest centred row near length 1.
+      centre: float64 [d] (float32 numbers for such rows), common to the points made together.
+      scale: a power of two, likewise common, that brings the largest centred row near length 1.
       squares: float64 [u], squared lengths of the centred, scaled rows.
     """
 
@@ -97,7 +96,7 @@ def make_points(*sets: np.ndarray) -> tuple[Points, ...]:
 
 def tiles(count: int) -> list[slice]:
     """Rows in parts that bound the memory of what is made of two of them."""
-    return [slice(start, min(start + _TILE, count)) for start in range(0, count, _TILE)]
+    return [slice(start, min(start + TILE, count)) for start in range(0, count, TILE)]
 
 
 def _distinct(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -39,15 +39,12 @@ class RaterAgreement:
 def fleiss_kappa(labels, num_classes: int) -> float | None:
     """Fleiss' kappa (Fleiss 1971): agreement beyond chance, over what there is to gain beyond it.
 
-    1 is full agreement, 0 what raters of these habits would reach by chance, below 0 worse. None
-    where all answers are one class: chance alone then agrees always.
+    1 is full agreement, 0 what raters of these habits would reach by chance, below 0 worse. None if
+    all answers are one class.
 
     Args:
         labels: classes, integers [n, r] in [0, num_classes), a column a rater, r >= 2.
         num_classes: k.
-
-    Raises:
-        InputError: another shape, fewer than two raters, no images, or a class out of range.
     """
     counts = _counts(labels, num_classes)
     return _kappa(_by_image(counts).mean(), counts.sum(0))
@@ -60,12 +57,7 @@ def mean_pairwise_agreement(labels) -> float:
 
 
 def rater_agreement(labels, num_classes: int, *, seed: int = 0) -> RaterAgreement:
-    """Both with intervals; arguments and errors as `fleiss_kappa`.
-
-    Args:
-        labels, num_classes: as there.
-        seed: of the resampling.
-    """
+    """Both with intervals, by resampling with the seed; arguments as `fleiss_kappa`."""
     counts = _counts(labels, num_classes)
     by_image, count = _by_image(counts), len(counts)
     kappa_interval = pairwise_interval = None

@@ -6,17 +6,13 @@ import numpy as np
 
 from gan_jax.data.content import in_content_order
 from gan_jax.errors import InputError
-from gan_jax.metrics.moments import checked_features
+from gan_jax.metrics.moments import checked_features, checked_pair
 
 _ENTRIES_AT_ONCE = 1 << 22
 
 
 def random_projections(width: int, num_projections: int, *, seed: int = 0) -> np.ndarray:
-    """Directions uniform on the unit sphere, float64 [width, num_projections].
-
-    Raises:
-      InputError: a number below 1.
-    """
+    """Directions uniform on the unit sphere, float64 [width, num_projections]."""
     if width < 1 or num_projections < 1:
         raise InputError(
             f"width is {width} and num_projections is {num_projections}; expected at least 1 each."
@@ -32,8 +28,7 @@ def sliced_wasserstein(
 
     Bonneel et al., "Sliced and Radon Wasserstein barycenters of measures", 2015, eq. 6, by Monte
     Carlo. On a line W_p^p is the integral over t from 0 to 1 of |F^-1(t) - G^-1(t)|^p, which is
-    summed exactly over the steps of both quantile functions, whatever the numbers of rows. The
-    order of the rows changes nothing, not even round-off.
+    summed exactly over the steps of both quantile functions. The order of the rows changes nothing.
 
     Args:
       real, fake: features [n, d] and [m, d], n and m >= 1.
@@ -41,19 +36,9 @@ def sliced_wasserstein(
       num_projections: how many seeded random directions to use if none are given.
       p: order, at least 1.
       seed: of the directions.
-
-    Raises:
-      InputError: no row, different numbers of columns, a non-finite number, projections of another
-        width, or p below 1.
     """
-    real = checked_features(real, name="real features")
-    fake = checked_features(fake, name="fake features")
+    real, fake = checked_pair(real, fake)
     width = real.shape[1]
-    if width != fake.shape[1]:
-        raise InputError(
-            f"real features have {width} columns and fake features {fake.shape[1]}; take both from "
-            "the same extractor and layer."
-        )
     if not (len(real) and len(fake)):
         raise InputError(
             f"there are {len(real)} real and {len(fake)} fake images; expected at least 1 each."

@@ -5,15 +5,14 @@ sum over pairs of rows (Hoeffding 1948):
 
     D = E D + 1/n sum_i f(x_i) + 1/n^2 sum_{i != j} h(x_i, x_j),    var D = V1 + V2.
 
-Far from its floor V1 rules. Where both samples come from one distribution f is next to nothing,
-V2 is all there is, and every resampling of rows counts it twice: the jackknife expects V1 + 2 V2
-(Efron & Stein 1981), a bootstrap of both sides more. So V2 is measured apart, between halves of
-real rows, where nothing but V2 and the small V1 of such halves can be: row i keeps f(x_i) in every
-halving, while its sum over pairs changes.
+Far from its floor V1 rules. If both samples come from one distribution, V2 is nearly all, and every
+resampling of rows counts it twice: the jackknife expects V1 + 2 V2 (Efron & Stein 1981), a
+bootstrap of both sides more. So V2 is measured apart, between halves of real rows: row i keeps
+f(x_i) in every halving, while its sum over pairs changes.
 
 V1 grows in proportion to how far the distance lies above its floor, so the interval is that of all
-expectations that the value doesn't contradict, each with the variance that belongs to it (Wilson
-1927, "Probable inference"): it is longer above the value than below.
+expectations that the value doesn't contradict, each with its own variance (Wilson 1927, "Probable
+inference"): it is longer above the value than below.
 
 How often 95 % intervals of the Fréchet distance held the truth, over 300 to 400 fresh pairs of sets
 a case (so +- 2.3 %), for gamma-distributed features of full rank and for features like a CNN's, at
@@ -24,12 +23,11 @@ the floor, at 3 and at 30 times it:
     but gamma, d 16, n = 100, at 3 and at 30 times the floor                     91.8 and 92.8 %
     n = 28 generated rows of d 64 against 4,000 real ones                            91 to 98 %
 
-What is missed are heavy tails in few images: their variance shows only in rare rows. The kernel
-distance cubes the tails. Its intervals held the truth in 94 to 97.5 % for features like a CNN's and
-in 86 to 98 % for gamma-distributed ones (d 16, 64 and 128, n 100 and 500), but in 73 and 85 % of
-these at d 16, n = 100, above 0. Where both distributions are equal the standard error is up to 1.2
-times the spread, the kernel distance's up to 1.3 times; the intervals know the skewness there. Rows
-are taken to be independent of one another, which crops of one picture are not.
+The variance of heavy tails shows only in rare rows, and the kernel distance cubes the tails: its
+intervals held the truth in 94 to 97.5 % for features like a CNN's and in 86 to 98 % for gamma ones
+(d 16, 64 and 128, n 100 and 500), but in 73 and 85 % of these at d 16, n = 100, above 0. For equal
+distributions the standard error is up to 1.2 times the spread, the kernel distance's up to 1.3
+times. Rows are taken to be independent of one another, which crops of one picture are not.
 """
 
 from __future__ import annotations
@@ -128,12 +126,9 @@ class Influences:
 
 
 def spread_of_mean(value: float, floor: float, influences: Influences) -> tuple[Spread, np.ndarray]:
-    """`spread_of_distance` of a mean over draws.
+    """`spread_of_distance` of the mean of S >= 2 distances, of n >= 3 rows a side.
 
-    Args:
-      value: the mean of the S distances.
-      floor: the mean of the distances between the halves.
-      influences: of the rows on them; S >= 2, n >= 3.
+    `floor` is the mean distance between the halves; `influences` are those of the rows.
     """
     n, count = influences.size, len(influences.real)
     scale = n * (n - 1) * count**2
@@ -169,17 +164,17 @@ def spread_of_distance(
 
     Args:
       value: the distance.
-      floor: its expectation where both sides are real.
-      bias: that of a distance which is never negative: the floor, unless it was taken off.
+      floor: its expectation if both sides are real.
+      bias: of a distance that is never negative: the floor, unless it was taken off.
       real, generated: jackknife influences [m] and [k] of zero mean, scaled so that the sum of
         all squares is the jackknife's variance.
-      first_order, second_order: V1 and V2 where both sides are real.
+      first_order, second_order: V1 and V2 if both sides are real.
       second_order_shared: the part of V2 that pairs of reference rows have.
 
     Returns:
-      The spread, and float64 [m] of zero mean: E value + its mean is what the reference made of
-      `value`. Two results on the same rows share the mean of the products of theirs, over m, as
-      their covariance: V2, which products count twice, is taken out once.
+      The spread, and the reference's influence, float64 [m] of zero mean. The covariance of two
+      results on the same rows is the mean of the products of their influences, over m: V2, which
+      products count twice, is taken out once.
     """
     of_real, of_generated = float(real @ real), float(generated @ generated)
     jackknife = of_real + of_generated
@@ -208,7 +203,7 @@ def _degrees_of_freedom(real: np.ndarray, generated: np.ndarray, jackknife: floa
 
 
 def _null_moments(influences: Influences) -> tuple[float, float]:
-    """E h(x, x')^2 of pairs of rows, and E f(x)^2 of single rows, where both sides are real.
+    """E h(x, x')^2 of pairs of rows, and E f(x)^2 of single rows, if both sides are real.
 
     A row's influence is f + 2/n times the sum of h over the other rows of its side, less that over
     the rows of the other. f stays from halving to halving; the squared difference of two tells h.

@@ -1,9 +1,8 @@
 """Can two sets of images be told apart at all? A permutation test on the kernel distance.
 
-Under the null hypothesis real and generated images are draws of one distribution, so which of the
-pooled images are called real is exchangeable. The unbiased kernel distance
-(`gan_jax.metrics.kernel`) of the sets as they are is ranked among those of random divisions of the
-pool:
+Under the null hypothesis real and generated images are draws of one distribution, so any of the
+pooled images might be called real. The unbiased kernel distance (`gan_jax.metrics.kernel`) of the
+sets is ranked among those of random divisions of the pool:
 
     p = (1 + number of divisions at least as far apart) / (1 + number of divisions)
 
@@ -20,13 +19,11 @@ import numpy as np
 
 from gan_jax.data.content import content_order
 from gan_jax.errors import InputError
-from gan_jax.metrics.moments import checked_features
+from gan_jax.metrics.moments import checked_pair
 
 NUM_PERMUTATIONS = 999
 MOST_IMAGES = 2_000
 """Of each side; more cost time and change p little."""
-
-_FEWEST = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +60,7 @@ def permutation_test(
     """Tests features [n, d] and [m, d] for a difference in distribution.
 
     With the classes of both sides, images change sides within their class only, so that a differing
-    mix of classes is no difference. Rows are taken in the order of their content, so the order of
-    the input changes nothing.
+    mix of classes is no difference. Rows are taken in the order of their content.
 
     Args:
       real, fake: at least 2 rows each.
@@ -73,25 +69,9 @@ def permutation_test(
       num_permutations: at least 19.
       most: images of each side that are used, in the order of their content.
       seed: of the divisions.
-
-    Raises:
-      InputError: too few rows or permutations, other numbers of columns, one side's classes only,
-        or a non-finite feature.
     """
-    sides = [checked_features(real, name="real features"),
-             checked_features(fake, name="fake features")]  # fmt: skip
+    sides = checked_pair(real, fake, metric="a two-sample test", least=2)
     classes = _checked_classes(sides, real_classes, fake_classes)
-    for name, rows in zip(("real", "fake"), sides):
-        if len(rows) < _FEWEST:
-            raise InputError(
-                f"a two-sample test needs at least {_FEWEST} images a side, and the {name} side "
-                f"has {len(rows)}: give more."
-            )
-    if sides[0].shape[1] != sides[1].shape[1]:
-        raise InputError(
-            f"real features have {sides[0].shape[1]} columns and fake features "
-            f"{sides[1].shape[1]}; take both from the same extractor and layer."
-        )
     if num_permutations < 19:
         raise InputError(f"num_permutations is {num_permutations}; expected at least 19.")
     orders = [content_order(rows)[:most] for rows in sides]

@@ -5,7 +5,7 @@ import pytest
 import scipy.ndimage
 
 from gan_jax import data
-from gan_jax.data.procedural import KINDS, procedural_parameters, procedural_textures
+from gan_jax.data.procedural import KINDS, Drawing, procedural_textures
 from gan_jax.errors import InputError
 
 PADDED = 512  # the spectrum is read off this many frequencies a side
@@ -120,7 +120,7 @@ def test_an_image_depends_on_its_index_and_the_seed_alone(kind):
 
 def test_phases_are_those_returned_and_spread_evenly():
     options = {"size": (64, 64), "period": 9.7, "angle": 25.0}
-    phase = procedural_parameters("stripes", 200, **options).phase[:, 0]
+    phase = Drawing("stripes", **options).parameters(200).phase[:, 0]
     images = procedural_textures("stripes", 200, **options)[..., 0] - 127.5
     y, x = np.mgrid[:64, :64]
     along = (x * np.cos(np.deg2rad(25)) + y * np.sin(np.deg2rad(25))) / 9.7
@@ -133,7 +133,7 @@ def test_phases_are_those_returned_and_spread_evenly():
 
 def test_each_image_shows_its_own_jittered_period_and_angle():
     options = {"size": (96, 96), "period": 8.0, "angle": 10.0, "jitter": 0.5}
-    drawn = procedural_parameters("quasi_periodic", 12, **options)
+    drawn = Drawing("quasi_periodic", **options).parameters(12)
     images = procedural_textures("quasi_periodic", 12, **options)
     for image, period, angle in zip(images, drawn.period, drawn.angle):
         frequency, direction = peak(image[None])

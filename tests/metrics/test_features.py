@@ -198,7 +198,7 @@ def test_frechet_refuses_bad_input():
 def test_real_images_score_their_own_floor():
     x = _features(11, 1500, 16)
     result = metrics.frechet_with_floor(x[:1000], x[1000:], interval=False)
-    assert result.n == 500 and result.ci is None
+    assert result.n == 500 and result.interval is None
     assert result.ratio == pytest.approx(1.0, abs=0.25)
 
 
@@ -221,7 +221,7 @@ def test_headline_value_is_reproducible_and_ordered_by_damage():
     assert values == sorted(values)
     assert len({result.floor for result in results}) == 1
     for result in results:
-        assert 0.0 <= result.ci[0] < result.value < result.ci[1]
+        assert 0.0 <= result.interval[0] < result.value < result.interval[1]
     again = metrics.frechet_with_floor(x, x[:500], seed=1)
     other = metrics.frechet_with_floor(x, x[:500], seed=2)
     assert again == metrics.frechet_with_floor(x, x[:500], seed=1)
@@ -232,8 +232,8 @@ def test_headline_value_with_fewer_images_than_features():
     x = _features(15, 100, 128)
     result = metrics.frechet_with_floor(x[:60], x[60:])
     assert result.n == 30
-    assert all(map(math.isfinite, (result.value, result.floor, *result.ci)))
-    assert result.ci[0] < result.value < result.ci[1]
+    assert all(map(math.isfinite, (result.value, result.floor, *result.interval)))
+    assert result.interval[0] < result.value < result.interval[1]
 
 
 def test_headline_value_refuses_too_few_images():

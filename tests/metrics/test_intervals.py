@@ -21,7 +21,9 @@ def _orders(seed: int, *counts: int):
 
 def _coverage(results, expected=None) -> float:
     expected = np.mean([result.value for result in results]) if expected is None else expected
-    return float(np.mean([result.ci[0] <= expected <= result.ci[1] for result in results]))
+    return float(
+        np.mean([result.interval[0] <= expected <= result.interval[1] for result in results])
+    )
 
 
 # The Fréchet distance
@@ -69,7 +71,7 @@ def test_the_order_of_the_rows_changes_nothing(generated):
         measured = metrics.frechet_with_floor(real[one], fake[other], standardised=True)
         assert again == result
         np.testing.assert_array_equal(again.real_influence, result.real_influence[one])
-        assert measured.ci == scaled.ci
+        assert measured.interval == scaled.interval
         assert metrics.frechet_floor(real[one]) == floor
         assert metrics.frechet_infinity(real[one], fake[other], num_points=5) == line
 
@@ -80,8 +82,8 @@ def test_the_interval_changes_neither_value_nor_floor():
     assert (with_.value, with_.floor, with_.floor_spread) == (
         (without.value, without.floor, without.floor_spread)
     )
-    assert without.ci is without.standard_error is without.real_influence is None
-    assert with_.ci[0] < with_.value < with_.ci[1] and 0 < with_.floor_spread
+    assert without.interval is without.standard_error is without.real_influence is None
+    assert with_.interval[0] < with_.value < with_.interval[1] and 0 < with_.floor_spread
     assert with_.real_influence.shape == (100,)
     assert abs(with_.real_influence.mean()) < 1e-12 * np.abs(with_.real_influence).max()
 
@@ -89,15 +91,15 @@ def test_the_interval_changes_neither_value_nor_floor():
 def test_few_images_and_images_that_are_all_the_same():
     x = Family("gamma", 4).draw(0, 9)
     two = metrics.frechet_with_floor(x, x[:2])
-    assert (two.n, two.ci, two.standard_error) == (2, None, None) and math.isfinite(two.value)
+    assert (two.n, two.interval, two.standard_error) == (2, None, None) and math.isfinite(two.value)
     three = metrics.frechet_with_floor(x, x[:3])
-    assert three.ci[0] <= three.value <= three.ci[1]
+    assert three.interval[0] <= three.value <= three.interval[1]
     one = metrics.frechet_with_floor(x, x, num_splits=1, interval=False)
     assert one.floor_spread is None
     same = np.full((20, 3), 0.5)
     for other, distance in ((same, 0.0), (same + 1.0, 3.0)):
         result = metrics.frechet_with_floor(same, other)
-        assert (result.value, result.ci) == (distance, (distance, distance))
+        assert (result.value, result.interval) == (distance, (distance, distance))
         assert result.standard_error == 0.0
 
 

@@ -23,7 +23,7 @@ def _naive(x, y, degree=3, gamma=None, offset=1.0) -> float:
 @pytest.mark.parametrize("tile", [1024, 17])
 @pytest.mark.parametrize("options", [{}, {"degree": 1}, {"degree": 2, "gamma": 0.3, "offset": 0.0}])
 def test_all_pairs_by_the_double_sum(options, tile, monkeypatch):
-    monkeypatch.setattr(kernel, "_TILE", tile)
+    monkeypatch.setattr(kernel, "TILE", tile)
     x, y = mixed_normal(1, 90, 6), mixed_normal(2, 70, 6, shift=0.2)
     result = metrics.kernel_distance(x, y, **options)
     assert result.value == pytest.approx(_naive(x, y, **options), rel=1e-10)
@@ -119,7 +119,7 @@ def test_value_is_unbiased_and_the_error_is_the_spread_over_fresh_data(shift, mo
     spread = values.std(ddof=1)
     # At shift 0 the jackknife was 1.7 times the spread.
     assert 0.85 < np.mean([result.standard_error for result in results]) / spread < most
-    inside = [result.ci[0] <= values.mean() <= result.ci[1] for result in results]
+    inside = [result.interval[0] <= values.mean() <= result.interval[1] for result in results]
     assert 0.9 < np.mean(inside)
     # E (x.y / 5 + 1)^3 of independent normal vectors, by the moments of x.y; s = shift^2.
     s = shift**2

@@ -81,7 +81,7 @@ _NAMES = [
 @pytest.mark.parametrize("tile", [2048, 23])
 @pytest.mark.parametrize("name", _NAMES)
 def test_every_count_is_exact(name, tile, monkeypatch):
-    monkeypatch.setattr(points, "_TILE", tile)
+    monkeypatch.setattr(points, "TILE", tile)
     real, fake = _sets(name)
     for strict in (False, True):
         expected = _naive(real, fake, 3, 5, strict)
@@ -159,7 +159,7 @@ def test_order_and_shift_change_nothing():
 
 
 def test_memory_does_not_grow_with_the_number_of_pairs(monkeypatch):
-    monkeypatch.setattr(points, "_TILE", 512)
+    monkeypatch.setattr(points, "TILE", 512)
     real, fake = np.random.default_rng(0).normal(size=(2, 6000, 4)).astype(np.float32)
     tracemalloc.start()
     metrics.density_coverage(real, fake)

@@ -385,6 +385,6 @@ def _entry(result: metrics.FrechetResult) -> Entry:
         "value": result.value,
         "floor": result.floor,
         "floor_spread": result.floor_spread,
-        "ci": None if result.ci is None else list(result.ci),
+        "ci": None if result.interval is None else list(result.interval),
         "n": result.n,
     }

@@ -2,14 +2,13 @@
 
 The matrix of an offset counts how often level i lies at a pixel and level j at the offset from it
 (Haralick, Shanmugam & Dinstein, "Textural features for image classification", 1973). Each level of
-an image is a plane of bits, 32 rows to a word, so a count is the population count of what one plane
-and another one moved have in common: integers, the same on every device. A product of one-hot
-matrices gives the same counts and took ten times as long on a CPU.
+an image is a plane of bits, 32 rows to a word, so a count is the population count of one plane and
+another one moved: integers, the same on every device. A product of one-hot matrices took ten times
+as long on a CPU.
 
-Grey values are rounded to 0..255 and cut into levels of equal width on that fixed range, never on
-the range of the image: contrast is part of what is to be seen. Angles and offsets are those of
-scikit-image, rows counted downwards: at distance d the offset is d sin(angle) rows and
-d cos(angle) columns, rounded, so that 45 degrees points to the lower right.
+Grey values are rounded to 0..255 and cut into levels of equal width on that fixed range, so
+contrast shows. Angles and offsets are those of scikit-image, rows counted downwards: at distance d
+the offset is d sin(angle) rows and d cos(angle) columns, rounded; 45 degrees is the lower right.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from jax import lax
 from numpy.typing import ArrayLike
 
 from gan_jax.errors import InputError
-from gan_jax.metrics.texture.grey import check_images, grey_images
+from gan_jax.metrics.texture.grey import blocks, check_images, grey_images
 from gan_jax.metrics.texture.statistics import TextureStatistics
 
 ANGLES = (0, 45, 90, 135)
@@ -75,9 +74,6 @@ def cooccurrence_matrices(
         levels: number of grey levels, 2 to 256; time grows with its square.
         symmetric: the pair is counted from both of its ends.
         normalised: each matrix sums to 1; otherwise it holds counts.
-
-    Raises:
-        InputError: other images, distances or numbers of levels.
     """
     parts = []
     for counts in _counts(images, distances, levels, symmetric):
@@ -97,8 +93,8 @@ def cooccurrence_properties(matrices: ArrayLike) -> np.ndarray:
         dissimilarity   sum p |i - j|            energy       sqrt(ASM)
         homogeneity     sum p / (1 + (i - j)^2)  correlation  covariance / sqrt(variances)
 
-    as in scikit-image's `graycoprops`; the correlation is 1 where only one level occurs. Counts are
-    summed exactly before anything is divided, so that this case is met exactly.
+    as in scikit-image's `graycoprops`; the correlation is 1 if only one level occurs, which is met
+    exactly, as counts are summed before they are divided.
     """
     return _properties(_checked_matrices(matrices))
 
@@ -135,21 +131,13 @@ def _properties(matrices: np.ndarray) -> np.ndarray:
 def cooccurrence_statistics(images: ArrayLike) -> TextureStatistics:
     """The six properties at distances 1, 2, 4, 8 and four angles: d = 96, 16 levels.
 
-    Names are such as 'contrast_d1_45'. The angles are kept apart, not averaged: a texture that is
-    turned has the same averages.
+    Names are such as 'contrast_d1_45'. Angles are not averaged: turning a texture must show.
 
     Args:
         images: uint8 [n, h, w, c], at least 9x9.
-
-    Raises:
-        InputError: other images.
     """
-    properties = np.concatenate(
-        [
-            _properties(counts.astype(np.float64))
-            for counts in _counts(images, DISTANCES, LEVELS, symmetric=True)
-        ]
-    )
+    counts = _counts(images, DISTANCES, LEVELS, symmetric=True)
+    properties = np.concatenate([_properties(part.astype(np.float64)) for part in counts])
     names = tuple(
         f"{name}_d{distance}_{angle}"
         for name, distance, angle in itertools.product(PROPERTIES, DISTANCES, ANGLES)
@@ -167,13 +155,10 @@ def haralick_features(matrices: ArrayLike) -> np.ndarray:
 
     Args:
         matrices: counts or shares >= 0, not all 0 in a matrix.
-
-    Raises:
-        InputError: another shape, or a matrix without entries.
     """
     matrices = _checked_matrices(matrices)
     levels = matrices.shape[-1]
-    properties = dict(zip(PROPERTIES, np.moveaxis(cooccurrence_properties(matrices), -1, 0)))
+    properties = dict(zip(PROPERTIES, np.moveaxis(_properties(matrices), -1, 0)))
     p = matrices / matrices.sum(axis=(-1, -2), keepdims=True)
     rows, columns = p.sum(axis=-1), p.sum(axis=-2)
     i, j = np.indices((levels, levels))
@@ -240,24 +225,16 @@ def _counts(
     images = check_images(images, least_side=max(distances) + 1)
     pixels = images.shape[1] * images.shape[2]
     group = max(1, min(_IMAGES, _PIXELS * LEVELS // (pixels * levels)))
-    tile = group * _GROUPS
     offsets = [_offset(d, angle) for d, angle in itertools.product(distances, ANGLES)]
     offsets = np.array(offsets, np.int32)
-    for start in range(0, len(images), tile):
-        grey = _grey_values(images[start : start + tile])
-        missing = tile - len(grey)  # one program a shape of image, whatever their number
-        grey = np.pad(grey, ((0, missing), (0, 0), (0, 0)))
+    for block, count in blocks(images, group * _GROUPS):
+        grey = block[..., 0]
+        if images.shape[-1] > 1:
+            grey = np.rint(grey_images(block) * 255).astype(np.uint8)
         grey = grey.reshape(_GROUPS, group, *grey.shape[1:])
         counts = np.asarray(_count_pairs(grey, offsets, max(distances), levels, symmetric))
         shape = (-1, len(distances), len(ANGLES), levels, levels)
-        yield counts.reshape(shape)[: tile - missing]
-
-
-def _grey_values(images: np.ndarray) -> np.ndarray:
-    """uint8 [n, h, w]: grey as `grey_images` has it, rounded; of one channel that channel."""
-    if images.shape[-1] == 1:
-        return images[..., 0]
-    return np.rint(grey_images(images) * 255).astype(np.uint8)
+        yield counts.reshape(shape)[:count]
 
 
 def _offset(distance: int, angle: int) -> tuple[int, int]:
@@ -269,8 +246,8 @@ def _offset(distance: int, angle: int) -> tuple[int, int]:
 def _count_pairs(grey, offsets, reach: int, levels: int, symmetric: bool):
     """Counts int32 [g, n, k, levels, levels] of grey uint8 [g, n, h, w] at offsets int32 [k, 2].
 
-    An offset is rows >= 0 and columns, neither beyond `reach`. One program serves all offsets, and
-    counts them in the same loop: one by one, starting each small operation took longer than it.
+    An offset is rows >= 0 and columns, neither beyond `reach`. One loop counts all offsets, as
+    starting each small operation takes longer than it.
     """
     return lax.map(lambda group: _count_in_group(group, offsets, reach, levels, symmetric), grey)
 
@@ -300,9 +277,8 @@ def _count_in_group(grey, offsets, reach: int, levels: int, symmetric: bool):
 def _bit_planes(grey, levels: int):
     """uint32 [levels, ceil(h / 32), w, n]: bit r of word g says that row 32 g + r has the level.
 
-    Images come last: it is along them that a CPU takes several words at once. The levels' binary
-    digits are packed, and each level's plane is where all of them are its own: packing the planes
-    themselves took most of the time of everything here.
+    Images come last, along which a CPU takes several words at once. The levels' binary digits are
+    packed and then compared with each level's: packing the planes themselves took most of the time.
     """
     n, height, width = grey.shape
     words = -(-height // _BITS)

@@ -1,11 +1,11 @@
 """Distances between the feature maps of a convolutional layer, wherever in the image they are.
 
-A pooled feature loses texture, and a flattened one asks for the same texture at the same place.
-Here every position is a sample (patch Fréchet distance), or the channels' mean products over the
-positions describe an image (Gram matrix; Gatys, Ecker & Bethge, "Texture synthesis using
-convolutional neural networks", 2015, eq. 1). Both forget where in the image a feature was.
+A pooled feature loses texture, a flattened one ties it to its place. Here every position is a
+sample (patch Fréchet distance), or an image is the channels' mean products over the positions (Gram
+matrix; Gatys, Ecker & Bethge, "Texture synthesis using convolutional neural networks", 2015).
 
-Maps are real arrays [n, h, w, c] of any number of positions, which may differ between the sides.
+Maps are real finite arrays [n, h, w, c], with as many channels on both sides; the numbers of
+positions may differ.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gan_jax.metrics.gaussians import Gaussian, Pair
 from gan_jax.metrics.moments import Moments, checked_features
 from gan_jax.metrics.spread import Influences
 
-_ENTRIES_AT_ONCE = 1 << 22
+ENTRIES_AT_ONCE = 1 << 22  # of maps in a block, which bounds the memory
 
 
 def patch_frechet_distance(reference: ArrayLike, generated: ArrayLike) -> float:
@@ -36,10 +36,6 @@ def patch_frechet_distance(reference: ArrayLike, generated: ArrayLike) -> float:
 
     Channels are standardised by the reference's mean and deviation over its positions. One image
     a side will do if it has two positions.
-
-    Raises:
-      InputError: not real finite maps [n, h, w, c], different numbers of channels, or a side with
-        fewer than two positions in all.
     """
     reference, generated = _checked_pair(reference, generated)
     mean, scale = _standardiser(reference)
@@ -64,18 +60,12 @@ def patch_frechet_with_floor(
 ) -> FrechetResult:
     """`patch_frechet_distance` with its floor and interval, n images a side.
 
-    As `gan_jax.metrics.frechet_with_floor`, whose fields the result has: n = min(len(reference) //
-    2, len(generated)); `value` and `floor` are means over `num_splits` draws of distances of n
-    generated and of n other reference images from n reference images. Whole images are drawn, and
-    the interval rests on what each whole image contributed, never a position, because the positions
-    of one image depend on one another and would make the interval far too narrow. An image's
-    contribution is taken to second order. The reference is standardised as a whole, once.
-
-    Memory grows with num_splits c^2 and with the maps as they are given.
-
-    Raises:
-      InputError: as `patch_frechet_distance`; fewer than 4 reference or 2 generated images, or a
-        count out of range.
+    As `gan_jax.metrics.frechet_with_floor`: n = min(len(reference) // 2, len(generated)), of at
+    least 4 reference and 2 generated images; `value` and `floor` are means over `num_splits` draws
+    of distances of n generated and of n other reference images from n reference images. Whole
+    images are drawn, and the interval rests on each image's contribution (to second order), as the
+    positions of one image depend on one another. The reference is standardised as a whole, once.
+    Memory grows with num_splits c^2.
     """
     reference, generated = _checked_pair(reference, generated)
     counts = len(reference), len(generated)
@@ -108,11 +98,8 @@ def patch_frechet_with_floor(
 def gram_vectors(maps: ArrayLike) -> np.ndarray:
     """The Gram matrix F^T F / (h w) of each image's maps F [h w, c]: float64 [n, c (c + 1) / 2].
 
-    The upper triangle, row by row, with what is off the diagonal times the square root of 2, so
-    that the Euclidean distance of two vectors is the Frobenius distance of their matrices.
-
-    Raises:
-      InputError: not real finite maps [n, h, w, c].
+    The upper triangle, row by row, entries off the diagonal times the square root of 2, so that the
+    Euclidean distance of two vectors is the Frobenius distance of their matrices.
     """
     maps = _checked_maps(maps, "feature maps")
     rows, columns = np.triu_indices(maps.shape[-1])
@@ -127,9 +114,6 @@ def gram_distance(reference: ArrayLike, generated: ArrayLike) -> float:
 
     0 for equal means, 1 where the generated maps are all 0; it sees neither the variety within a
     set nor anything but second moments. If the reference's maps are all 0, it is not divided.
-
-    Raises:
-      InputError: not real finite maps [n, h, w, c], or different numbers of channels.
     """
     means = []
     for maps in _checked_pair(reference, generated):
@@ -162,7 +146,7 @@ def _checked_pair(reference: ArrayLike, generated: ArrayLike) -> tuple[np.ndarra
 
 def _blocks(maps: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Some images at a time, float64 [b, h w, c], and which they are."""
-    per_block = max(1, _ENTRIES_AT_ONCE // max(maps[0].size, maps.shape[-1] ** 2))
+    per_block = max(1, ENTRIES_AT_ONCE // max(maps[0].size, maps.shape[-1] ** 2))
     for start in range(0, len(maps), per_block):
         block = maps[start : start + per_block].astype(np.float64)
         yield slice(start, start + len(block)), block.reshape(len(block), -1, maps.shape[-1])
@@ -174,10 +158,9 @@ def _products(block: np.ndarray) -> np.ndarray:
 
 
 def _standardiser(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each channel over all positions of all images, [c].
+    """Mean and deviation of each channel over all positions of all images, [c], in two passes.
 
-    A channel that does not vary is divided by the largest deviation; by 1 if none varies. Two
-    passes, so a mean that is large beside the deviation costs no accuracy.
+    A channel that does not vary has the largest deviation; 1 if none varies.
     """
     count = np.prod(maps.shape[:3])
     mean = sum(block.sum(axis=(0, 1)) for _, block in _blocks(maps)) / count
@@ -196,11 +179,7 @@ def _times(draws: list[np.ndarray], count: int) -> np.ndarray:
 def _weighted_moments(
     maps: np.ndarray, weights: np.ndarray, mean: np.ndarray, scale: np.ndarray
 ) -> list[Moments]:
-    """Moments of the standardised positions, with image i taken weights[k, i] times, for every k.
-
-    The products of one image are made once and added to all that hold it, so resampling costs no
-    further pass over the positions.
-    """
+    """Moments of the standardised positions, image i taken weights[k, i] times, for every k."""
     channels = maps.shape[-1]
     sums = np.zeros((len(weights), channels))
     squares = np.zeros((len(weights), channels * channels))
@@ -226,15 +205,10 @@ def _note_influences(
     whole: tuple[Moments, Moments],
     standardiser: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """What is missing without each image, as `Pair.leave_one_out` says it of rows.
+    """Fills in what is missing without each image, as `Pair.leave_one_out` does for rows.
 
-    Args:
-      influences: to be filled in.
-      draws: S of them.
-      pairs: real and generated ones of each draw, then both real halves of each.
-      sides: the maps of the reference and the generated ones.
-      whole: their moments.
-      standardiser: mean and deviation of each channel.
+    `pairs` are real and generated ones of each draw, then both real halves of each; `sides` the
+    maps of the reference and the generated ones, `whole` their moments.
     """
     count, fewer = len(draws), len(draws[0].one) - 1
     gradients = [_gradients(pair) for pair in pairs]
@@ -262,10 +236,9 @@ def _note_influences(
 
 
 def _gradients(pair: Pair) -> list[np.ndarray]:
-    """Of the distance by an image's weight on each side, as a function of its products and means.
+    """Of the distance by an image's weight on each side, float64 [c c + c], constants left out.
 
-    Float64 [c c + c] a side: what an image's mean products and its channels' means are multiplied
-    by; constants are left out.
+    They are multiplied by an image's mean products and its channels' means.
     """
     apart = 2.0 * (pair.a.mean - pair.b.mean)
     gradients = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -12,11 +14,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def check_images(images: ArrayLike, *, least_side: int = 1) -> np.ndarray:
-    """The images, uint8 [n, h, w, c], if they are that.
-
-    Args:
-        images: anything.
-        least_side: the smallest height and width that the statistic is defined for.
+    """The images, if they are uint8 [n, h, w, c].
 
     Raises:
         InputError: another dtype or shape, no image, or a side below `least_side`.
@@ -36,11 +34,20 @@ def check_images(images: ArrayLike, *, least_side: int = 1) -> np.ndarray:
     return images
 
 
-def grey_images(images: ArrayLike, *, least_side: int = 1) -> np.ndarray:
-    """Grey images float64 [n, h, w] in [0, 1] of images uint8 [n, h, w, c].
+def blocks(images: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """`size` images at a time, the last block filled up with black ones; and how many are real.
 
-    Three channels are weighed to luma (ITU-R BT.601); of any other number the mean is taken.
-    Arguments and errors are those of `check_images`.
+    So one program is compiled for a shape of image, whatever the number of images.
+    """
+    for start in range(0, len(images), size):
+        block = images[start : start + size]
+        yield np.pad(block, ((0, size - len(block)), (0, 0), (0, 0), (0, 0))), len(block)
+
+
+def grey_images(images: ArrayLike, *, least_side: int = 1) -> np.ndarray:
+    """Grey images float64 [n, h, w] in [0, 1] of images uint8 [n, h, w, c], as `check_images`.
+
+    Three channels are weighed to luma (ITU-R BT.601), of any other number the mean is taken.
     """
     images = check_images(images, least_side=least_side)
     channels = images.shape[-1]

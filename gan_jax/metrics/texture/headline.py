@@ -2,13 +2,12 @@
 
 Three families make it: the polar power spectrum (which waves), co-occurrence (which grey levels lie
 side by side), and Portilla & Simoncelli's statistics (how waves of different places, scales and
-directions go together). `docs/textures.md` holds what each of them sees and overlooks.
+directions go together). `docs/textures.md` tells what each of them sees and overlooks.
 
-Statistics have units of their own, so each is standardised: the reference's mean is taken from it
-and it is divided by the reference's standard deviation. A family of k statistics is then divided by
-sqrt(k), and several together by the square root of their number. So every family has the same say,
-the reference's total variance is 1, and a distance of 1 is a shift by one standard deviation in
-everything.
+Each statistic is standardised by the reference's mean and standard deviation. A family of k
+statistics is then divided by sqrt(k), and several together by the square root of their number. So
+every family has the same say, the reference's total variance is 1, and a distance of 1 is a shift
+by one standard deviation in everything.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ class Standardiser:
 
     Attributes:
         names: of the k statistics that vary over the reference.
-        left_out: names of those that do not, such as the kurtosis of a pure wave. They have no
-            scale to be measured by, so they are not compared.
+        left_out: names of those that do not, such as the kurtosis of a pure wave, and so have no
+            scale to be compared by.
         mean: float64 [k], the reference's.
         deviation: float64 [k], the reference's, > 0.
     """
@@ -67,11 +66,7 @@ class Standardiser:
         )
 
     def __call__(self, statistics: TextureStatistics) -> np.ndarray:
-        """Standardised statistics float64 [n, k], over sqrt(k).
-
-        Raises:
-            InputError: other statistics than those of the reference.
-        """
+        """Standardised statistics float64 [n, k], over sqrt(k)."""
         if set(statistics.names) != {*self.names, *self.left_out}:
             raise InputError(
                 f"there are {len(statistics.names)} statistics and the reference has "
@@ -90,9 +85,6 @@ def headline_features(
     Args:
         statistics: by family, of the same n images; others than those of `HEADLINE` are passed by.
         standardisers: of the reference, by family.
-
-    Raises:
-        InputError: a family is missing.
     """
     missing = [name for name in HEADLINE if name not in statistics or name not in standardisers]
     if missing:

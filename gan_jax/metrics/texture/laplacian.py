@@ -2,11 +2,10 @@
 
 Karras et al., "Progressive growing of GANs for improved quality, stability, and variation", 2018,
 section 5: 128 patches of 7x7 pixels an image and level, standardised a channel, and distances along
-512 random directions. A level shows structure of one size: the finest sharp edges and noise, the
-coarsest the layout.
+512 random directions. A level shows structure of one size, the finest sharp edges and noise.
 
 As published, each set is standardised by its own moments, which hides a difference in contrast or
-colour; here both are standardised by the reference's unless the published form is asked for.
+colour; here both are by the reference's, unless the published form is asked for.
 """
 
 from __future__ import annotations
@@ -61,14 +60,12 @@ def laplacian_distance(
 ) -> LaplacianDistance:
     """Sliced Wasserstein distances of two sets of images uint8 [n, h, w, c] and [m, h, w, c].
 
-    The sets may differ in n: along each direction the distance of the two distributions is exact,
-    by their quantiles. A finite sample does not reach 0, so read the value beside that of two
-    halves of the reference. Equal sets, in the same order, give exactly 0, because the i-th image
-    of both is cut at the same places.
+    Along each direction the distance of the two distributions is exact, whatever their n. A finite
+    sample does not reach 0, so read the value beside that of two halves of the reference. Equal
+    sets in the same order give exactly 0, as the i-th image of both is cut at the same places.
 
     Args:
-      reference, generated: images, sides at least 16; below 31 the only level is the image
-        itself.
+      reference, generated: images, sides at least 16; below 31 the only level is the image itself.
       standardise: 'reference' divides both sides by the deviation of the reference's channels after
         subtracting their mean; 'karras' each side by its own, as published, which cannot see a
         change of contrast or of mean colour.
@@ -76,13 +73,9 @@ def laplacian_distance(
       patch_side: in pixels.
       patches_per_image: at every level; places are drawn uniformly, with repetition.
       max_patches: bound on the patches of a set and level, so on memory (0.15 GB a set at 7x7x3)
-        and time. A larger set gets fewer patches an image, at least one, rather than fewer images.
-        None for no bound, as published.
+        and time: a larger set gets fewer patches an image, at least one. None for no bound.
       p: order of the distance; 1 as published.
       seed: of places and directions.
-
-    Raises:
-      InputError: images of another type, size or number of channels, or an option out of range.
     """
     if standardise not in ("reference", "karras"):
         raise InputError(f"standardise is {standardise!r}; expected 'reference' or 'karras'.")
@@ -157,8 +150,8 @@ def laplacian_patches(
 ) -> np.ndarray:
     """Patches of one level of images uint8 [n, h, w, c]: float64 [n per_image, side side c].
 
-    A patch is flattened in the order row, column, channel. Where it is cut depends on the seed, the
-    level, `per_image` and the image's number, so not on how many images follow.
+    A patch is flattened in the order row, column, channel. Its place depends on the seed, the
+    level, `per_image` and the image's number.
     """
     count, height, width, channels = images.shape
     rows, columns = level_sides(height, width)[level]

@@ -1,8 +1,8 @@
 """Local binary patterns: a diagnostic, and not a score.
 
-The histograms tell apart noise, blur and shuffled patches, but hardly see a change of contrast or
-a rotation: they compare a pixel with its neighbours and keep neither the difference nor the
-direction. No headline number should rest on them.
+The histograms see noise, blur and shuffled patches, but hardly a change of contrast or a rotation:
+they keep neither the difference of a pixel from its neighbours nor its direction. No headline
+number should rest on them.
 
 Ojala, Pietikäinen & Mäenpää, "Multiresolution gray-scale and rotation invariant texture
 classification with local binary patterns", 2002: P = 8 points on a circle of R = 1, interpolated
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gan_jax.metrics.texture.grey import check_images, grey_images
+from gan_jax.metrics.texture.grey import blocks, check_images, grey_images
 from gan_jax.metrics.texture.statistics import TextureStatistics
 
 _POINTS = 8
@@ -34,25 +34,19 @@ def binary_patterns(images: ArrayLike) -> TextureStatistics:
 
     A point of the circle is set if it is no darker than the pixel in the middle. 'lbp_k' for k = 0
     to 8 are patterns of k set points side by side, 'lbp_other' all others: as `method="uniform"` of
-    scikit-image's `local_binary_pattern`. Pixels on the edge, whose circle leaves the image, are
-    not counted. Grey values are rounded to 0..255 and the comparison is done in integers, so ties
-    are ties, on every device.
+    scikit-image's `local_binary_pattern`. Pixels on the edge are not counted. Grey values are
+    rounded to 0..255 and compared in integers, so ties are ties on every device.
 
     Args:
         images: uint8 [n, h, w, c], at least 3x3.
-
-    Raises:
-        InputError: other images.
     """
     images = check_images(images, least_side=3)
     height, width = images.shape[1:3]
     tile = max(1, min(256, _PIXELS // (height * width)))
     counts = []
-    for start in range(0, len(images), tile):
-        grey = grey_images(images[start : start + tile])
-        missing = tile - len(grey)  # one program a shape of image, whatever their number
-        grey = np.pad(np.rint(grey * 255).astype(np.int32), ((0, missing), (0, 0), (0, 0)))
-        counts.append(np.asarray(_count_patterns(grey))[: tile - missing])
+    for block, count in blocks(images, tile):
+        grey = np.rint(grey_images(block) * 255).astype(np.int32)
+        counts.append(np.asarray(_count_patterns(grey))[:count])
     names = (*(f"lbp_{k}" for k in range(_POINTS + 1)), "lbp_other")
     values = np.concatenate(counts).astype(np.float64) / ((height - 2) * (width - 2))
     return TextureStatistics(names, values)
@@ -90,8 +84,7 @@ def _count_patterns(grey):
 def _is_set(beside, across):
     """Whether the interpolated difference to the centre is >= 0, exactly, in int32.
 
-    The centre's own difference is 0. The weights do not fit into 32 bits, so each is split into
-    65536 high + low; the sum of the low parts carries into that of the high parts.
+    The weights do not fit into 32 bits, so each is split into 65536 high + low.
     """
     high = beside * (_BESIDE >> 16) + across * (_ACROSS >> 16)
     low = beside * (_BESIDE & 0xFFFF) + across * (_ACROSS & 0xFFFF)

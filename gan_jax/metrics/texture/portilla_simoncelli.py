@@ -3,13 +3,13 @@
 "A parametric texture model based on joint statistics of complex wavelet coefficients", 2000,
 section 2: marginal statistics of the pixels and of the image rebuilt from ever fewer scales,
 autocorrelations of that image and of the moduli of a complex steerable pyramid, and correlations of
-the moduli between orientations and scales and of the phases between scales. To people, two textures
-that agree in all of them look alike.
+the moduli between orientations and scales and of the phases between scales. Textures that agree in
+all of them look alike to people.
 
-Definitions and the order of the columns follow the package plenoptic 2.1, with two exceptions.
-Where a variance is zero but for round-off, a correlation is 0, a skewness 0 and a kurtosis 3, so
-constant images and pure stripes have finite statistics. And a lowpass residual of odd sides, as of
-72x72 at 3 scales, keeps its highest frequencies, which plenoptic halves.
+Definitions and the order of the columns follow the package plenoptic 2.1, with two exceptions. If a
+variance is zero but for round-off, a correlation is 0, a skewness 0 and a kurtosis 3, so constant
+images and pure stripes have finite statistics. And a lowpass residual of odd sides, as of 72x72 at
+3 scales, keeps its highest frequencies, which plenoptic halves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gan_jax.errors import InputError
-from gan_jax.metrics.texture.grey import check_images, grey_images
+from gan_jax.metrics.texture.grey import blocks, check_images, grey_images
 from gan_jax.metrics.texture.pyramid import SteerableFilters, cut_spectrum, steerable_filters
 from gan_jax.metrics.texture.statistics import TextureStatistics
 
@@ -42,17 +42,13 @@ def portilla_simoncelli(
     pixels. An image is cropped at its centre to sides that are multiples of 2^num_scales.
 
     Everything is float64, on the default device, or on the host if that is a TPU, which has no
-    float64 transform. Images go through in blocks of one shape, so the memory does not grow with n
-    but for the result, and one program is compiled a size.
+    float64 transform. Images go through in blocks of one shape.
 
     Args:
       images: uint8 [n, h, w, c]; sides at least 2^num_scales x max(width, 4), 56 by default.
       num_scales: octaves of the pyramid, at least 1. 2 suits 32x32 images, 1 suits 16x16.
       num_orientations: 2 to 16.
       width: of the square of shifts in the autocorrelations, odd.
-
-    Raises:
-      InputError: images of another type or shape or too small, or an option out of range.
     """
     if num_scales < 1 or not 2 <= num_orientations <= 16 or width < 1 or width % 2 == 0:
         raise InputError(
@@ -61,18 +57,18 @@ def portilla_simoncelli(
         )
     images = check_images(images, least_side=2**num_scales * max(width, 4))
     images = _cropped(images, 2**num_scales)
-    count, height, wide, _ = images.shape
-    filters = _filters(height, wide, num_scales, num_orientations)
+    _, height, wide, _ = images.shape
+    filters = steerable_filters(
+        height, wide, num_scales=num_scales, num_orientations=num_orientations
+    )
     per_block = max(1, _PIXELS_AT_ONCE // (height * wide))
     values = []
     device = "cpu" if jax.default_backend() == "tpu" else None
     with jax.enable_x64(True), jax.default_device(device):
         filters = jax.tree.map(jnp.asarray, filters)
-        for start in range(0, count, per_block):
-            block = np.zeros((per_block, height, wide))
-            grey = grey_images(images[start : start + per_block])
-            block[: len(grey)] = grey
-            values.append(np.asarray(_statistics(block, filters, width=width))[: len(grey)])
+        for block, count in blocks(images, per_block):
+            found = _statistics(grey_images(block), filters, width=width)
+            values.append(np.asarray(found)[:count])
     return TextureStatistics(_names(num_scales, num_orientations, width), np.concatenate(values))
 
 
@@ -80,13 +76,6 @@ def _cropped(images: np.ndarray, multiple: int) -> np.ndarray:
     height, width = (side - side % multiple for side in images.shape[1:3])
     top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
     return images[:, top : top + height, left : left + width]
-
-
-@functools.lru_cache(maxsize=4)
-def _filters(height: int, width: int, num_scales: int, num_orientations: int) -> SteerableFilters:
-    return steerable_filters(
-        height, width, num_scales=num_scales, num_orientations=num_orientations
-    )
 
 
 def _shifts(width: int) -> list[tuple[int, int]]:

@@ -8,13 +8,14 @@ residual. A band is analytic: it passes half of the frequency plane, so its modu
 energy and its angle a local phase. Edges are circular.
 
 The curves are read from tables by linear interpolation, with as many entries as in the authors'
-code, because values that others publish are made so; exact cosines differ by up to 5e-6.
+code, as in published values; exact cosines differ by up to 5e-6.
 
 All spectra are in the order of `numpy.fft`: zero first.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -31,10 +32,9 @@ class SteerableFilters(NamedTuple):
       highpass: float64 [h, w].
       bands: one a scale, complex128 [orientations, h_s, w_s].
       coarser: one a scale but the last, complex128 [orientations, h_s, w_s]: the bands of the next
-        scale at this scale's sides, which doubles their sides by interpolation.
-      lowpass: one a scale and one for the residual, float64 [h_s, w_s]: what the image is
-        multiplied by in all, there and back, when it is rebuilt from that scale and all coarser
-        ones. None passes the mean.
+        scale at this scale's sides.
+      lowpass: one a scale and one for the residual, float64 [h_s, w_s]: the gain, there and back,
+        of rebuilding the image from that scale and all coarser ones. None passes the mean.
     """
 
     highpass: np.ndarray
@@ -43,6 +43,7 @@ class SteerableFilters(NamedTuple):
     lowpass: tuple[np.ndarray, ...]
 
 
+@functools.lru_cache(maxsize=4)
 def steerable_filters(
     height: int, width: int, *, num_scales: int, num_orientations: int
 ) -> SteerableFilters:
@@ -116,8 +117,7 @@ def _radial_gains(octave: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarra
 def _angular_gains(angle: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray]:
     """Gains of analysis, which pass half a turn, and of synthesis, float64 [num, h, w].
 
-    A power of the cosine, scaled so that the squares of all orientations sum to 1 over the two
-    halves of the plane.
+    A power of the cosine; the squares of all orientations sum to 1 over both halves of the plane.
     """
     order = num - 1
     scale = 2.0**order * math.factorial(order) / math.sqrt(num * math.factorial(2 * order))

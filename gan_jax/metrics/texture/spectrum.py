@@ -6,12 +6,12 @@ periodic continuation jumps, out of the spectrum. The power at a frequency is
     |FFT(window (grey - mean))|^2 / sum(window^2),
 
 so that its mean over all frequencies is the variance of the image under the window squared. The
-mean is that under the window, which makes the power at frequency 0 exactly nothing: the curve need
-not drop it, nor does it leak into its neighbours. Frequencies are those of `numpy.fft.fftfreq` in
-cycles a pixel, along both axes, so orientations are true ones in images of any shape.
+mean is that under the window, which makes the power at frequency 0 exactly nothing. Frequencies are
+those of `numpy.fft.fftfreq` in cycles a pixel, along both axes, so orientations are true ones in
+images of any shape.
 
-The FFT is scipy's, in float64: 30 microseconds for 64x64, against 20 in float32 under XLA on the
-same CPU, and less than it takes to bring the images to another device.
+The FFT is scipy's, in float64: 30 microseconds for 64x64, less than it takes to bring the images to
+another device.
 """
 
 from __future__ import annotations
@@ -30,11 +30,7 @@ from gan_jax.metrics.texture.statistics import TextureStatistics
 RADIAL_BINS = 8
 ORIENTATION_BINS = 8
 FLOOR = 1e-8
-"""Added to a power before its logarithm is taken.
-
-Rounding to 8 bits alone has the power 1 / (12 * 255^2) = 1.3e-6 at every frequency, so what is
-below the floor is not in the images.
-"""
+"""Added to a power before its logarithm; rounding to 8 bits alone has 1 / (12 * 255^2) = 1.3e-6."""
 
 _LEAST_SIDE = 8
 _PIXELS = 2**20  # transformed at a time
@@ -53,18 +49,12 @@ class RadialSpectrum(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Bins:
-    """Weighted frequencies grouped into b bins.
+    """Weighted frequencies grouped into b bins."""
 
-    Attributes:
-        numbers: int [b], of the bins, rising; bins without a frequency are left out.
-        order: int [m], frequencies bin by bin; `weights` float64 [m] are theirs.
-        starts: int [b], where in `order` each bin starts.
-    """
-
-    numbers: np.ndarray
-    order: np.ndarray
-    weights: np.ndarray
-    starts: np.ndarray
+    numbers: np.ndarray  # int [b], of the bins, rising; bins without a frequency are left out
+    order: np.ndarray  # int [m], frequencies bin by bin
+    weights: np.ndarray  # float64 [m], theirs
+    starts: np.ndarray  # int [b], where in `order` each bin starts
 
     @classmethod
     def of(cls, numbers: np.ndarray, frequencies: np.ndarray, weights: np.ndarray) -> _Bins:
@@ -85,19 +75,14 @@ def polar_spectrum(images: ArrayLike) -> TextureStatistics:
     Bin r of frequency holds r/16 <= f < (r + 1)/16 cycles a pixel; the last one also holds all
     above, up to the corner at 0.707, where checkerboards are. Bin o of orientation is 22.5 degrees
     wide and centred on 22.5 o degrees: the direction in which the wave varies, 0 along a row and 90
-    down a column, 45 to the lower right; a half turn is no difference. Frequency 0, which has no
-    power, is in no bin. The corner (0.5, 0.5) of even sides runs both ways and is half in 'f7_45',
-    half in 'f7_135', so that a quarter turn exchanges bins exactly. Names are such as 'f3_45' for
-    r = 3 around 45 degrees (22.5 is '22').
+    down a column, 45 to the lower right. Frequency 0 is in no bin. The corner (0.5, 0.5) of even
+    sides runs both ways and is half in 'f7_45', half in 'f7_135', so that a quarter turn exchanges
+    bins exactly. Names are such as 'f3_45' for r = 3 around 45 degrees (22.5 is '22').
 
-    Small images have no frequency in some low bins, and these are left out with their names: 14 at
-    16x16, 4 at 32x32, none at 64x64. Which ones depends on the size alone.
+    Bins without a frequency are left out: 14 at 16x16, 4 at 32x32, none at 64x64.
 
     Args:
         images: uint8 [n, h, w, c], at least 8x8. A mean power below `FLOOR` counts as that.
-
-    Raises:
-        InputError: other images.
     """
     radius, angle = _polar_frequencies(images)
     radial = np.floor(radius * (2 * RADIAL_BINS) + 1e-9).astype(int).clip(max=RADIAL_BINS - 1)
@@ -123,15 +108,12 @@ def polar_spectrum(images: ArrayLike) -> TextureStatistics:
 def radial_spectrum(images: ArrayLike) -> RadialSpectrum:
     """The radial curve: log mean power in rings one frequency step wide, for plots.
 
-    With s = max(h, w), ring k holds the frequencies nearest to k / s, for k = 1 to s / 2: the first
-    point is one cycle an image, the last one 0.5 cycles a pixel or just below it. Frequency 0 has
-    no power and is not shown; the corners beyond 0.5 are not either, as no ring there is whole.
+    With s = max(h, w), ring k holds the frequencies nearest to k / s, for k = 1 to s / 2: from one
+    cycle an image to about 0.5 cycles a pixel. The corners beyond, where no ring is whole, are left
+    out.
 
     Args:
         images: uint8 [n, h, w, c], at least 8x8.
-
-    Raises:
-        InputError: other images.
     """
     radius, _ = _polar_frequencies(images)
     longest = max(radius.shape)

@@ -72,10 +72,10 @@ def test_where_a_feature_is_does_not_matter():
     np.testing.assert_allclose(gram_vectors(mixed), gram_vectors(fake), rtol=1e-12)
     a = patch_frechet_with_floor(real, mixed, num_splits=2)
     b = patch_frechet_with_floor(real, fake, num_splits=2)
-    assert (a.value, a.floor, a.ci) == (
+    assert (a.value, a.floor, a.interval) == (
         pytest.approx(b.value),
         pytest.approx(b.floor),
-        pytest.approx(b.ci),
+        pytest.approx(b.interval),
     )
 
 
@@ -94,7 +94,7 @@ def test_floor_and_value_are_means_over_the_draws():
     # With as many splits as needed for every image to be in use, against plain loops.
     real, fake = in_content_order(_maps(0, 9)), in_content_order(_maps(1, 7, shift=0.5))
     result = patch_frechet_with_floor(real, fake, num_splits=3, interval=False, seed=4)
-    assert result.n == 4 and result.ci is None
+    assert result.n == 4 and result.interval is None
     values, floors = [], []
     for split in range(3):
         order = np.random.default_rng([4, split, 0]).permutation(9)
@@ -137,11 +137,11 @@ def test_the_interval_is_over_images():
     wide = [np.broadcast_to(x, (len(x), 8, 8, 3)) for x in (real, fake)]
     a = patch_frechet_with_floor(real, fake)
     b = patch_frechet_with_floor(*wide)
-    assert b.ci[1] - b.ci[0] == pytest.approx(a.ci[1] - a.ci[0], rel=0.05)
+    assert b.interval[1] - b.interval[0] == pytest.approx(a.interval[1] - a.interval[0], rel=0.05)
     independent = [rng.normal(size=x.shape) + shift for x, shift in zip(wide, (0.0, 0.3))]
     c = patch_frechet_with_floor(*independent)
-    assert (b.ci[1] - b.ci[0]) / (c.ci[1] - c.ci[0]) > 4
-    assert a.ci[0] <= a.value <= a.ci[1] and 0.0 < a.floor < a.value
+    assert (b.interval[1] - b.interval[0]) / (c.interval[1] - c.interval[0]) > 4
+    assert a.interval[0] <= a.value <= a.interval[1] and 0.0 < a.floor < a.value
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.4])
@@ -156,7 +156,7 @@ def test_interval_covers_the_spread_over_fresh_images(shift):
     spread = np.std([x.value for x in draws], ddof=1)
     error = np.sqrt(np.mean([x.standard_error**2 for x in draws]))
     assert 0.8 < error / spread < 1.35
-    assert 0.88 < np.mean([x.ci[0] <= expected <= x.ci[1] for x in draws])
+    assert 0.88 < np.mean([x.interval[0] <= expected <= x.interval[1] for x in draws])
 
 
 def test_gram_vectors_are_the_matrices():
@@ -184,10 +184,10 @@ def test_gram_distance_has_closed_forms():
 def test_blocks_of_images_change_nothing(monkeypatch):
     real, fake = _maps(0, 23), _maps(1, 14, shift=0.2)
     whole = (patch_frechet_with_floor(real, fake), gram_distance(real, fake))
-    monkeypatch.setattr(features, "_ENTRIES_AT_ONCE", 500)
+    monkeypatch.setattr(features, "ENTRIES_AT_ONCE", 500)
     parts = (patch_frechet_with_floor(real, fake), gram_distance(real, fake))
     assert parts[0].value == pytest.approx(whole[0].value, rel=1e-9)
-    assert parts[0].ci == pytest.approx(whole[0].ci, rel=1e-9)
+    assert parts[0].interval == pytest.approx(whole[0].interval, rel=1e-9)
     assert parts[1] == pytest.approx(whole[1], rel=1e-12)
 
 
