@@ -106,7 +106,7 @@ def test_images_that_are_all_the_same_are_not_told_apart():
 @pytest.mark.parametrize(
     ("real", "fake", "options", "message"),
     [
-        (np.zeros((1, 3)), np.zeros((5, 3)), {}, "at least 2 images a side, and the real side"),
+        (np.zeros((1, 3)), np.zeros((5, 3)), {}, "n >= 2 images a side, but the real side"),
         (np.zeros((5, 3)), np.zeros((5, 4)), {}, "3 columns and fake features 4"),
         (np.zeros((5, 3)), np.full((5, 3), np.nan), {}, "fake features: row 0 holds nan"),
         (np.zeros((5, 3)), np.zeros((5, 3)), {"num_permutations": 5}, "expected at least 19"),
