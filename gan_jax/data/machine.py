@@ -10,10 +10,7 @@ import pathlib
 _UNKNOWN = 4 << 30
 _SHARE = 4
 _MOST = 2 << 30  # so that on all but small machines the same sets are streamed
-_CONTAINER_LIMITS = (
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-)
+_CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @functools.cache

@@ -83,9 +83,7 @@ class Copies:
 
 
 def find_copies(
-    training: ImageKeys | np.ndarray | None,
-    images: np.ndarray,
-    reference: np.ndarray | None = None,
+    training: ImageKeys | np.ndarray | None, images: np.ndarray, reference: np.ndarray | None = None
 ) -> Copies:
     """Looks for judged images among the training images, the reference and one another.
 
