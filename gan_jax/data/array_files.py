@@ -197,7 +197,6 @@ def _opened(path: pathlib.Path, where: str) -> BinaryIO:
 
 
 def _header_of(start: bytes, held: int, where: str) -> Header:
-    """Reads a header from the first bytes of a file of `held` bytes."""
     stream = io.BytesIO(start)
     try:
         version = np.lib.format.read_magic(stream)
@@ -231,7 +230,6 @@ def _header_of(start: bytes, held: int, where: str) -> Header:
 
 
 def _mapped(file: BinaryIO, header: Header, where: str) -> np.ndarray:
-    """The values where they lie in a file that is not packed."""
     if not header.nbytes:
         return np.empty(header.shape, header.dtype)
     order = "F" if header.fortran else "C"

@@ -17,7 +17,6 @@ _PREFETCH_BYTES = 2**28
 
 @functools.lru_cache(maxsize=4)
 def _epoch_order(num_examples: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of one epoch, int32 [num_examples], read-only."""
     # NumPy keeps raw Philox numbers the same in all versions, but not `Generator.permutation`.
     keys = np.random.Philox(key=[seed, epoch]).random_raw(num_examples)
     order = np.argsort(keys, kind="stable").astype(np.int32)
@@ -71,11 +70,9 @@ def stream_batches(
         dataset: streamed or in memory.
         batch_size: examples per step over all shards.
         seed: of the order.
-        start_step: the first step to yield.
-        num_steps: how many steps to yield in all.
+        start_step, num_steps: the first step to yield, and how many in all.
         steps_per_call: S, the steps in one item; the last item may have fewer.
-        shard_index: which contiguous part of each batch is wanted, in [0, shard_count).
-        shard_count: the parts each batch is cut into.
+        shard_index, shard_count: which of how many contiguous parts of each batch is wanted.
 
     Yields:
         {'images': uint8 [S, batch_size / shard_count, h, w, c], 'labels': int32 [S, ...] if any}.
@@ -111,7 +108,6 @@ def stream_batches(
 
 
 def _stacked(read_step, steps: range, steps_per_call: int, ahead: int) -> Iterator[dict]:
-    """Reads steps with Grain, `ahead` of them at a time, and stacks every `steps_per_call`."""
     import grain
 
     reader = iter(

@@ -38,10 +38,8 @@ class Photographs:
         sizes: (height, width) of each in pixels.
         channels: of all, 1 or 3.
         read: decodes photograph i to uint8 [h, w, channels]; safe to call from several threads.
-        keys: gives a hash of each, uint64 [m], equal for equal ones, that depends neither on names
-            nor on the order.
-        labels: int32 [m] class of each, or None.
-        class_names: one name a class, or None.
+        keys: gives a hash of each, uint64 [m], that depends neither on names nor on the order.
+        labels, class_names: int32 [m] class of each, and one name a class; or None.
     """
 
     names: Sequence[str]
@@ -283,7 +281,6 @@ def even_shares(total: int, parts: int) -> np.ndarray:
 def _check_size(
     name: str, shape: tuple[int, int], size: tuple[int, int], held_out: float | None
 ) -> None:
-    """Raises InputError unless a crop fits into the photograph, or into all of its regions."""
     if held_out is None:
         if shape[0] >= size[0] and shape[1] >= size[1]:
             return

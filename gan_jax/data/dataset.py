@@ -37,13 +37,11 @@ class ImageSource(Protocol):
 class Dataset:
     """Images and optional labels of one split.
 
-    Exactly one of `images` and `source` is given.
-
     Attributes:
         name: where the images come from, such as 'mnist5k' or 'folder:cats'.
         split: 'train', 'test' or 'all'.
-        images: the whole set, uint8 [n, h, w, c], when it is held in memory; else None.
-        source: random access to the examples when the set is streamed; else None.
+        images, source: the whole set, uint8 [n, h, w, c], in memory, or random access to it; one of
+            both.
         labels: int32 [n] in [0, num_classes), or None.
         class_names: one name a class, or None.
         own_parts: whether the set came with a training and a test part; if not, it was divided by
@@ -167,7 +165,6 @@ class Dataset:
         return order
 
     def _sorted(self, keys: np.ndarray) -> np.ndarray:
-        """The rows by keys, equal ones by labels: int64 [n]."""
         return np.lexsort((keys,) if self.labels is None else (self.labels, keys))
 
     def draw(self, most: int, *, seed: int) -> np.ndarray:

@@ -137,8 +137,7 @@ def decode_image(
         memory_limit: bytes that decoding may take; None for `machine.default_limit`.
 
     Raises:
-        InputError: damaged, cut short, too large, 32-bit or float pixels where `white` is 0, or
-            values over `white`; names the file.
+        InputError: damaged, too large, 32-bit or float pixels without `white`, or values over it.
     """
     try:
         with open_picture(_source(path), memory_limit=memory_limit) as picture:
@@ -170,7 +169,6 @@ def _source(path: pathlib.Path | ImageFile) -> pathlib.Path | bytes:
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """To mode L, RGB, or a single band of more bits."""
     if picture.has_transparency_data and picture.mode not in _DEEP_MODES:
         grey = picture.mode in _GREY_MODES
         picture = picture.convert("RGBA")
@@ -182,7 +180,6 @@ def _plain(picture: Image.Image) -> Image.Image:
 
 
 def _eight_bit(pixels: np.ndarray, white: float, path: pathlib.Path | ImageFile) -> np.ndarray:
-    """Pixels from 0 to `white`, or to the largest of 16 bits, to uint8."""
     low, high = pixels.min(), pixels.max()
     most = white or _SIXTEEN_BIT_WHITE
     if white and not (low >= 0 and high <= white):

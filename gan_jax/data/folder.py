@@ -189,7 +189,6 @@ def _opened(options: SourceOptions) -> Root:
 
 
 def _decoder(options: SourceOptions) -> Callable[[Root], np.ndarray]:
-    """Decodes a file as the options say."""
     return functools.partial(decode_image, white=options.white, memory_limit=options.decoding_limit)
 
 

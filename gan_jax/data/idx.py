@@ -16,7 +16,6 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from gan_jax.data.arrays import find_scale
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.disk import open_regular
 from gan_jax.data.known_sets import known_class_names
@@ -87,7 +86,6 @@ def _sets_in(folder: pathlib.Path, prefix: str = "") -> dict[str, dict[str, path
 
 
 def _only_set(path: pathlib.Path) -> tuple[str, dict[str, pathlib.Path]]:
-    """The prefix and files of the one set under a path; torchvision's EMNIST has six in one."""
     sets = find_idx_sets(path)
     if len(sets) > 1:
         example = path / min(filter(None, sets))
@@ -112,7 +110,6 @@ def _open(path: pathlib.Path) -> BinaryIO:
 
 @contextlib.contextmanager
 def _naming(path: pathlib.Path):
-    """Turns every error of reading into one that names the file."""
     try:
         yield
     except InputError:
@@ -211,14 +208,8 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
             )
         array = read_idx(files[name], headers[name], options.memory_limit)
         array = array if array.ndim == 4 else array[..., None]
-        parts.append(
-            ArraySource(
-                array,
-                scale=find_scale(array, f"'{files[name]}'", white=options.white),
-                indices=np.arange(len(array)),
-                preprocess=options.preprocess,
-            )
-        )
+        every = np.arange(len(array))
+        parts.append(ArraySource(array, f"'{files[name]}'", indices=every, options=options))
     return make_dataset(
         parts,
         [labels.get(part) for part in wanted],
@@ -233,7 +224,6 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
 def _labels(
     files: dict[str, pathlib.Path], headers: dict[str, _Header], memory_limit: int
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...] | None]:
-    """int32 [n] by part, counted from 0, and the stored numbers of the classes as names."""
     labels = {}
     for part in ("train", "test"):
         name, images = f"{part} labels", f"{part} images"
@@ -241,7 +231,7 @@ def _labels(
             continue
         where = f"'{files[name]}'"
         if images in files:  # compared before either is read
-            check_count(range(headers[name].shape[0]), headers[images].shape[0], where)
+            check_count(headers[name].shape[0], headers[images].shape[0], where)
         stored = read_idx(files[name], headers[name], memory_limit)
         labels[part] = int32_labels(stored, where=where)
     names = _class_numbers(labels, files)
@@ -270,7 +260,6 @@ def _class_numbers(
 def _names(
     prefix: str, folder: pathlib.Path, numbers: tuple[str, ...] | None
 ) -> tuple[str, ...] | None:
-    """The classes' names: from class_names.txt, those of a known set, or their numbers."""
     path = folder / _CLASS_NAMES
     if numbers and path.is_file():
         with _naming(path), open_regular(path) as file:

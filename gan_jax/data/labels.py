@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,11 +12,11 @@ _TRUSTED_CLASSES = 64  # a part of a set may lack classes; beyond this, gaps loo
 _LARGEST_WHOLE = 2**31
 
 
-def check_count(labels: Sized, num_examples: int, where: str) -> None:
+def check_count(num_labels: int, num_examples: int, where: str) -> None:
     """Raises InputError unless there is one label an image."""
-    if len(labels) != num_examples:
+    if num_labels != num_examples:
         raise InputError(
-            f"{where}: {len(labels)} labels for {num_examples} images: there must be one label an "
+            f"{where}: {num_labels} labels for {num_examples} images: there must be one label an "
             "image; the two do not belong together or one is cut short."
         )
 
@@ -24,15 +24,13 @@ def check_count(labels: Sized, num_examples: int, where: str) -> None:
 def class_labels(
     stored: Mapping[str, np.ndarray], where: Mapping[str, str]
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...] | None]:
-    """Labels of the parts of a set, numbered together.
+    """Labels of the parts of a set, numbered together: int32 [n] by part, and the classes' names.
+
+    Names are the texts, sorted, or the numbers up to the greatest. ({}, None) for no labels.
 
     Args:
-        stored: by part, as `int32_labels` takes them, or texts [n], sorted to number the classes.
+        stored: by part, as `int32_labels` takes them, or texts [n].
         where: by part, the file or set, for messages.
-
-    Returns:
-        By part int32 [n], and the classes' names: the texts, or the numbers up to the greatest;
-        ({}, None) for no labels.
 
     Raises:
         InputError: as `int32_labels`; texts in one part and numbers in another.

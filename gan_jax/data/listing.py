@@ -144,7 +144,6 @@ class Listing:
 
 
 def _part(folder: str) -> str | None:
-    """The part that a folder's name tells of, or None."""
     match = _PART_NAME.fullmatch(_AFTER_PART.sub("", folder.lower()))
     return match and match.lastgroup
 

@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 
 from gan_jax.data.array_files import array_files
+from gan_jax.data.built_in import load_mnist5k, load_textures, texture_parts
 from gan_jax.data.crops import split_regions
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.disk import open_regular, path_of
 from gan_jax.data.folder import folder_files, folder_parts, load_folder
 from gan_jax.data.idx import find_idx_sets, load_idx
-from gan_jax.data.mnist5k import load_mnist5k
 from gan_jax.data.npz import load_npz
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.procedural import load_procedural
 from gan_jax.data.stacked import load_stacked_mnist
-from gan_jax.data.textures import load_textures, texture_parts
 from gan_jax.data.tfds_source import load_tfds, tfds_parts
 from gan_jax.data.trees import holds_images
 from gan_jax.data.zips import open_zip
@@ -75,16 +74,10 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
 def load_photographs(config: Mapping[str, Any], split: str) -> dict[str, list[np.ndarray]]:
     """The photographs that crops are cut from, at full size: to show, or for baselines.
 
-    Args:
-        config: as in `load`, with name 'textures', 'folder' or 'tfds'; crop sizes do not matter.
-        split: 'train', 'test', or 'all' for both.
-
-    Returns:
-        By name (in a folder the file's path) a list of uint8 [h, w, c]: the split's regions of a
-        divided photograph ('train' has two, above and below that of 'test'), or the whole one.
-
-    Raises:
-        InputError: another source; otherwise as `load`.
+    `config` and `split` are those of `load`, with name 'textures', 'folder' or 'tfds'; crop sizes
+    do not matter. By name (in a folder the file's path) a list of uint8 [h, w, c]: the split's
+    regions of a divided photograph ('train' has two, above and below that of 'test'), or the whole
+    one.
     """
     name = _checked_name(config, split)
     if name not in _PHOTOGRAPHS:
@@ -106,7 +99,6 @@ def load_photographs(config: Mapping[str, Any], split: str) -> dict[str, list[np
 
 
 def _checked_name(config: Mapping[str, Any], split: str) -> str:
-    """The source's name; InputError if it or the split is unknown."""
     name = config["name"]
     if name not in _LOADERS:
         raise InputError(f"dataset.name '{name}' is unknown: {nearest(name, tuple(_LOADERS))}")
@@ -130,11 +122,8 @@ def read_images(
             'stacked_mnist', or 'tfds:NAME'.
         split: 'all' for every image there is, or the part 'train' or 'test'.
         divide: whether a set without parts of its own is divided as `load` does for a run.
-        options: fields of `SourceOptions`, such as image_size=(64, 64), which a folder of mixed
-            sizes needs.
-
-    Raises:
-        InputError: as `load`.
+        options: fields of `SourceOptions`; a folder of mixed sizes needs image_size=(64, 64) or
+            such.
     """
     name = source_at(path_or_name)
     options["divide"] = divide

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_jax.data.array_files import ArrayFile
-from gan_jax.data.arrays import as_image_array, find_scale, row_keys
+from gan_jax.data.arrays import as_image_array, row_keys
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.known_sets import known_class_names
 from gan_jax.data.labels import check_count, class_labels
@@ -116,15 +116,7 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
             split="all" if own_parts else split,
             test_fraction=options.test_fraction,
         )
-        parts.append(
-            ArraySource(
-                array,
-                scale=find_scale(array, where, white=options.white),
-                indices=indices,
-                preprocess=options.preprocess,
-                keys=hashed,
-            )
-        )
+        parts.append(ArraySource(array, where, indices=indices, options=options, keys=hashed))
         part_labels.append(labels[part][indices] if part in labels else None)
     name = path.resolve().stem
     return make_dataset(
@@ -149,11 +141,10 @@ def _images(file: ArrayFile, key: str) -> np.ndarray:
 def _labels(
     file: ArrayFile, keys: dict[str, _Keys]
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...] | None]:
-    """int32 [n] by part, and the names of the classes; ({}, None) without labels."""
     stored = {}
     for part, (images, key) in keys.items():
         if key:  # checked before either is read
-            check_count(_rows(file, key), len(_rows(file, images)), file.where(key))
+            check_count(_rows(file, key), _rows(file, images), file.where(key))
             stored[part] = file.read(key)
     labels, names = class_labels(stored, {part: file.where(keys[part].labels) for part in stored})
     if _CLASS_NAMES in file.keys and labels:
@@ -161,9 +152,8 @@ def _labels(
     return labels, names
 
 
-def _rows(file: ArrayFile, key: str) -> range:
-    """As many as the array has rows."""
-    return range((file.header(key).shape or (0,))[0])
+def _rows(file: ArrayFile, key: str) -> int:
+    return (file.header(key).shape or (0,))[0]
 
 
 def _stored_names(file: ArrayFile) -> tuple[str, ...]:

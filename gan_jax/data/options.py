@@ -223,7 +223,6 @@ class SourceOptions:
 
 
 def _known(options: type, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The items of a flat section that are plain fields of an options class."""
     names = [field.name for field in dataclasses.fields(options)]
     return {name: config[name] for name in names if name in config}
 

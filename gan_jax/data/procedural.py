@@ -147,7 +147,6 @@ class Drawing:
         return images
 
     def _field(self, period: float, angle: float, phase: np.ndarray, draws: _Draws) -> np.ndarray:
-        """The pattern in any units, float64 [h, w]; the angle is in radians."""
         if self.kind in ("noise", "oriented_noise"):
             return _noise(
                 self.size, period, angle if self.kind == "oriented_noise" else None, draws

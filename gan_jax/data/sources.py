@@ -13,11 +13,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gan_jax.data.arrays import AS_STORED, SYMMETRIC, UNIT, Scale, row_keys
+from gan_jax.data.arrays import AS_STORED, SYMMETRIC, UNIT, find_scale, row_keys
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.notices import notice
 from gan_jax.data.options import SourceOptions
-from gan_jax.data.preprocess import Preprocess
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 
@@ -96,22 +95,23 @@ class ArraySource(Source):
     """Rows of an array, in memory or memory-mapped.
 
     Args:
-        array: [n, h, w, c], numbers.
-        scale: how its values become uint8.
+        array: [n, h, w, c], numbers, scaled as `find_scale` says.
+        where: names it in messages.
         indices: the rows of this split, int [k], increasing.
-        preprocess: applied to each image.
+        options: how images are brought to one shape, and what is white.
         keys: gives the `row_keys` of the array, if they are at hand.
     """
 
     def __init__(
         self,
         array: np.ndarray,
+        where: str,
         *,
-        scale: Scale = AS_STORED,
         indices: np.ndarray,
-        preprocess: Preprocess,
+        options: SourceOptions,
         keys: Callable[[], np.ndarray] | None = None,
     ) -> None:
+        preprocess, scale = options.preprocess, find_scale(array, where, white=options.white)
         self.image_shape = preprocess.output_shape(array.shape[1:])
         self._array, self._scale, self._indices = array, scale, indices
         self._preprocess = preprocess
@@ -178,11 +178,8 @@ def make_dataset(
 ) -> Dataset:
     """One dataset of one or more sources, in memory if it fits under the limit, else streamed.
 
-    Args:
-        sources: one after the other.
-        labels: of each source, int32; the set has none where one of them has none.
-        name, split, class_names, own_parts: see `Dataset`.
-        options: give the memory limit.
+    Labels are those of each source, int32; the set has none if one of them has none. For other
+    arguments see `Dataset`.
 
     Raises:
         InputError: sources of different image shapes.
@@ -213,7 +210,6 @@ def make_dataset(
 
 
 def _notice_darkness(name: str, images: np.ndarray) -> None:
-    """Tells of a set without a bright pixel: its white was probably stored as another value."""
     brightest = int(images.max(initial=0))
     if len(images) and brightest < _BRIGHT:
         notice(

@@ -20,7 +20,7 @@ def split_indices(
     split: str,
     test_fraction: float,
 ) -> np.ndarray:
-    """Indices of one split, stratified by class, in increasing order.
+    """Indices of one split, stratified by class, in increasing order: int64 [k].
 
     The same fraction of each class is held out, chosen by the images' content and a fixed seed,
     whatever their order and names. All copies of an image lie on one side, even under different
@@ -33,9 +33,6 @@ def split_indices(
         labels: int [n], or None for one class.
         split: 'train', 'test' or 'all'.
         test_fraction: the part of each class in the test split, in [0, 1).
-
-    Returns:
-        int64 [k], each in [0, n).
 
     Raises:
         InputError: the split would be empty.
@@ -54,7 +51,6 @@ def split_indices(
 def _nothing_left(
     keys: Callable[[], np.ndarray], num_examples: int, split: str, test_fraction: float
 ) -> str:
-    """Why a split is empty, and what helps."""
     if test_fraction == 0:
         return "dataset.test_fraction 0 holds no image out: give a larger one, such as 0.1."
     if num_examples == 1:
@@ -70,7 +66,6 @@ def _nothing_left(
 
 
 def _held_out(keys: np.ndarray, labels: np.ndarray | None, test_fraction: float) -> np.ndarray:
-    """Which images are for the test: bool [n]."""
     if labels is None:
         labels = np.zeros(len(keys), np.int32)
     # Different images by number, in an order that is drawn; and on which side each is.

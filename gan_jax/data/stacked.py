@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from gan_jax.data.built_in import load_mnist5k
 from gan_jax.data.content import content_keys
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.idx import load_idx
-from gan_jax.data.mnist5k import load_mnist5k
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.sources import Source
 from gan_jax.data.tfds_source import load_tfds
@@ -31,13 +31,8 @@ _SPLIT_KEYS = {"train": 1, "test": 2}
 class StackedSource(Source):
     """Images whose channels are digits, put together on access.
 
-    Args:
-        digits: uint8 [d, h, w], in C order.
-        stacks: int32 [n, 3], which digit each channel of each image is.
-
-    Attributes:
-        place: how a dataset is described.
-        parts: 'digits' and 'stacks': all that `compose` needs.
+    `digits` are uint8 [d, h, w], in C order; `stacks` int32 [n, 3], which digit each channel of
+    each image is. `parts` holds both, all that `compose` needs.
     """
 
     threads = 1
@@ -116,7 +111,6 @@ def draw_stacks(num_digits: int, count: int, *, seed: int, split: str) -> np.nda
 
 
 def _digits(options: SourceOptions, split: str) -> Dataset:
-    """The set that is stacked, grey."""
     name, _, tfds_name = options.stacking.stack.partition(":")
     loader = {"mnist5k": load_mnist5k, "idx": load_idx, "tfds": load_tfds}[name]
     tfds_name = tfds_name or options.tfds_name
@@ -132,6 +126,5 @@ def _digits(options: SourceOptions, split: str) -> Dataset:
 
 
 def _stacked_labels(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """int32 [n] of the channels' labels, integers [n, 3]."""
     places = num_classes ** np.arange(CHANNELS - 1, -1, -1)
     return (labels @ places).astype(np.int32)

@@ -98,7 +98,6 @@ def _of_arrays(section: Mapping[str, Any]) -> Survey:
 
 
 def _is_grey(image: np.ndarray) -> bool:
-    """Whether an image uint8 [h, w, c] has no colour."""
     return bool((image.max(axis=2) - image.min(axis=2)).max() <= _GREY)
 
 

@@ -119,7 +119,6 @@ def tfds_parts(options: SourceOptions, split: str) -> list[Part]:
 
 
 def _image_builder(options: SourceOptions) -> Any:
-    """The prepared builder of a set that has images and a split 'train'."""
     name = options.tfds_name
     if not name:
         raise InputError("dataset.tfds_name is empty: give a TFDS name, such as 'mnist'.")
@@ -169,7 +168,6 @@ def _choose(builder: Any, options: SourceOptions, split: str) -> _Chosen:
 
 
 def _photographs(builder: Any, chosen: _Chosen, options: SourceOptions) -> Photographs:
-    """Records as photographs, their sizes read without decoding."""
     if not (options.channels or chosen.image_shape[2]):
         raise InputError(
             f"the images of {chosen.title} vary in channels: give dataset.channels, 1 or 3, to "
@@ -189,7 +187,6 @@ def _photographs(builder: Any, chosen: _Chosen, options: SourceOptions) -> Photo
 
 
 def _sizes(builder: Any, chosen: _Chosen) -> list[tuple[int, int]]:
-    """(height, width) of each chosen image, as TFDS decodes it."""
     height, width, _ = chosen.image_shape
     if height and width:
         return [(height, width)] * len(chosen.indices)
@@ -207,7 +204,6 @@ def _sizes(builder: Any, chosen: _Chosen) -> list[tuple[int, int]]:
 
 
 def _prepared_builder(name: str, options: SourceOptions) -> Any:
-    """A TFDS builder whose files allow random access, prepared now if it can be."""
     import tensorflow_datasets as tfds
 
     data_dir = str(options.expanded_path("")) if options.path else None
@@ -299,7 +295,6 @@ def _scan(builder: Any, tfds_split: str) -> _Scan:
 def _labels(
     builder: Any, scan: Callable[[], _Scan]
 ) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
-    """int32 [n] in record order and the class names."""
     feature = _label_feature(builder)
     if feature is None or (scan().labels == _UNLABELLED).all():
         return None, None

@@ -71,7 +71,6 @@ def _counts(passed: collections.Counter[str]) -> str:
 
 
 def _walk(folder: pathlib.Path, below: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
-    """The files below a folder, each with `below` before its path."""
     visits: collections.Counter[tuple[int, int]] = collections.Counter()
     stack = [(folder, below, above)]
     while stack:

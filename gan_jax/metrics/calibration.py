@@ -77,13 +77,8 @@ def reliability(confidences, correct, *, num_bins: int = NUM_BINS) -> Reliabilit
 def calibration_floor(confidences, *, num_bins: int = NUM_BINS, seed: int = 0) -> float:
     """The expected calibration error of a perfectly calibrated recogniser, above 0 at finite n.
 
-    Answers are drawn to be right with exactly these confidences, 200 times, and the mean error is
-    returned (consistency resampling, Broecker and Smith 2007).
-
-    Args:
-        confidences: [n] in [0, 1].
-        num_bins: as in `reliability`.
-        seed: of the draws.
+    Answers are drawn to be right with exactly these confidences, [n] in [0, 1], 200 times, and the
+    mean error is returned (consistency resampling, Broecker and Smith 2007).
     """
     confidences = _checked(confidences, np.zeros(np.shape(confidences), bool))[0]
     rng = np.random.default_rng(seed)
@@ -118,12 +113,11 @@ def negative_log_likelihood(probabilities, labels) -> float:
 
 
 def confidence_for_accuracy(confidences, correct, accuracy: float = 0.99) -> float | None:
-    """The least confidence at which images are named correctly this share of the time.
+    """The least confidence at which images are named correctly this share of the time, or None.
 
     The share is that of images with about this confidence, by the rising step function that fits
     the answers best in squares (isotonic regression, Zadrozny and Elkan 2002). (The share of images
-    with this confidence or more would call every image sure if 99 in 100 are right.) None if even
-    the surest images are wrong too often.
+    with this confidence or more would call every image sure if 99 in 100 are right.)
 
     Args:
         confidences: [n] in [0, 1].
@@ -144,13 +138,10 @@ class Calibration:
 
     Attributes:
         count: n labelled images.
-        accuracy: share named correctly.
-        interval: its 95 % interval (Wilson 1927).
+        accuracy, interval: share named correctly, and its 95 % interval (Wilson 1927).
         confidence: mean largest probability; above the accuracy it is overconfident.
         curve: in bins of equal width.
-        floor: `calibration_floor` for these confidences.
-        brier: `brier_score`.
-        negative_log_likelihood: in nats.
+        floor, brier, negative_log_likelihood: see the functions of these names.
         sure: `confidence_for_accuracy` at 99 %, or None.
     """
 

@@ -88,8 +88,7 @@ class ClassifierStatistics:
     Attributes:
       count: n.
       total: float64 [k], sum of the probabilities.
-      log_total: sum over images and classes of p log p.
-      largest_total: sum over images of the largest probability.
+      log_total, largest_total: sums over images of p log p over all classes, and of the largest p.
       predicted: int64 [k], images whose largest probability is that class's (the first of equals).
     """
 
@@ -171,12 +170,11 @@ def class_kl(generated_counts, real_counts) -> float:
 def class_kl_estimate(generated_counts, real_counts) -> Estimate:
     """`class_kl` with its standard error and 95 % interval over fresh images of both sides.
 
-    First-order (delta) variance of both counts, and no less than that of chi-square / 2 x
-    (1/n + 1/m) with as many degrees as there are further classes, as between equal mixes. Over
-    1,000 fresh sets of 10 classes, n = m from 28 to 2,000, it was 0.94 to 1.25 times the true
-    deviation between unlike mixes, with 92 to 96 % of the means held. It is too cautious between
-    equal mixes (1.4 times, 99 % held), and with very few images a class (100 classes: 1.8 at
-    n = 100, 3 and more at n = 28).
+    First-order (delta) variance of both counts, and no less than that of chi-square / 2 x (1/n +
+    1/m) with as many degrees as there are further classes, as between equal mixes. Over 1,000 fresh
+    sets of 10 classes, n = m from 28 to 2,000, it was 0.94 to 1.25 times the true deviation between
+    unlike mixes (92 to 96 % of the means held). It is too cautious between equal mixes (1.4 times)
+    and with very few images a class (100 classes: 1.8 at n = 100, 3 at n = 28).
     """
     p, q = _class_shares(generated_counts, real_counts)
     n, m = float(np.sum(generated_counts)), float(np.sum(real_counts))

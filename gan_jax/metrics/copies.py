@@ -128,21 +128,19 @@ def signs_of_copying(
 ) -> tuple[str, ...]:
     """What tells that images were copied from the training set, a sentence each; () for no.
 
-    Three shares are compared by Fisher's exact test, one-sided, at 1e-6: equal images (with the
-    held-out images and the repeats within the training set), moved or mirrored ones (with the
-    held-out images), and `TrainingDistances.close` ones (with the held-out images; equal images
-    count once, or a generator that repeats one image would be judged by that one).
+    Three shares are compared with those of held-out images by Fisher's exact test, one-sided, at
+    1e-6: equal images (the repeats within the training set count as usual too), moved or mirrored
+    ones, and `TrainingDistances.close` ones (equal images once, or a generator that repeats one
+    image would be judged by that one).
 
-    Of the built-in digits, 100 random divisions into 4,000 training images, 500 held-out and 500
-    judged ones, distances in the 64 main components of the training pixels: no real images were
-    called copied. 2 % equal to a training image were found in 10 draws of 10, and so were 5 %
-    mirrored or shifted by a pixel; 5 % with one pixel changed or noise of 0.05 in 9 of 10, and 20 %
-    in 10 of 10. Blurred images, one or five images repeated, black images and the mean image were
-    never called copies.
+    Over 100 random divisions of the built-in digits (4,000 training images, 500 held out, 500
+    judged, distances in the 64 main components of the training pixels) no real images were called
+    copied. 2 % equal to a training image were always found, and so were 5 % mirrored or shifted by
+    a pixel; 5 % with one pixel changed or noise of 0.05 in 9 of 10, 20 % always. Blurred, repeated,
+    black and mean images were never called copies.
 
-    AuthPct and C_T are no part of it. They fall for images that are no copies (by pixels, AuthPct
-    of held-out digits fell from 60 to 42 by a blur of 0.5, and one digit repeated had C_T = -12),
-    and miss copies (training digits shifted by a pixel each way had AuthPct 82, C_T +12).
+    AuthPct and C_T are no part of it: they fall for images that are no copies (a blur of 0.5 took
+    AuthPct of held-out digits from 60 to 42) and miss shifted ones (AuthPct 82, C_T +12).
 
     Args:
       copies: what `find_copies` found, with a reference.

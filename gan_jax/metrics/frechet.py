@@ -80,11 +80,9 @@ class FrechetInfinity:
 
     Attributes:
       value: intercept of the line through the distances against 1/n; can be below 0.
-      standard_error: of the intercept, by least squares. It tells how straight the line is; the
-        spread over fresh images is larger.
+      standard_error: of the intercept, by least squares; the spread over fresh images is larger.
       slope: of the line; the bias at n images is about slope / n.
-      sizes: numbers of generated images n.
-      distances: their distances.
+      sizes, distances: numbers of generated images n, and their distances.
     """
 
     value: float
@@ -100,15 +98,15 @@ def frechet_infinity(
     """FD-infinity: the distance from all of `real` [m, d] of more and more of `fake` [n, d].
 
     Chong & Forsyth, "Effectively unbiased FID and Inception score and where to find them", 2020,
-    section 3. Distances at `num_points` numbers of images, evenly from `smallest` to n, are fitted
-    by a line in 1/n. The images are prefixes of one seeded permutation. The bias from a finite real
-    set stays, so compare results of the same real set only.
+    section 3. Distances at `num_points` >= 3 numbers of images, evenly from `smallest` to n, are
+    fitted by a line in 1/n, which is straight for n well above d. The images are prefixes of one
+    permutation by the seed. The bias from a finite real set stays, so compare results of the same
+    real set only.
 
     Args:
-      real, fake: features; n >= 2 * num_points or so, and n well above d for a straight line.
-      num_points: at least 3.
+      real, fake: features; n >= 2 * num_points or so.
+      num_points, seed: as above.
       smallest: fewest images, at least 2; the lesser of 5000 and n // 2 if None.
-      seed: of the permutation.
     """
     real, fake = _checked_pair(real, fake, "real features", "fake features")
     count = len(fake)
@@ -167,12 +165,9 @@ def frechet_with_floor(
 
     n = min(len(reference) // 2, len(generated)). Each of `num_splits` seeded draws takes two
     disjoint sets A and B of n reference rows and a set G of n generated rows; `value` is the mean
-    of FD(G, A) and `floor` the mean of FD(B, A), with the same bias of a finite sample. Rows are
-    drawn from their order by content, so their given order changes nothing.
-
-    The interval is of the expectation of `value`, biased by n as the floor is
-    (`gan_jax.metrics.spread`). It rests on the exact distance without each row in turn, and about
-    doubles the time.
+    of FD(G, A) and `floor` the mean of FD(B, A), with the same bias of a finite sample. The order
+    of rows changes nothing. The interval (`gan_jax.metrics.spread`) rests on the exact distance
+    without each row in turn, and about doubles the time.
 
     Args:
       reference: features [m, d] of real images, m >= 4.
@@ -181,7 +176,7 @@ def frechet_with_floor(
       interval: whether to find `interval`, `standard_error` and `real_influence`.
       standardised: whether the columns of both sides were divided by the deviations of this very
         reference, whose error is then part of the interval. `value` and `floor` are the same.
-      seed: of the draws; the same seed and features give the same numbers.
+      seed: of the draws.
     """
     reference, generated = _checked_pair(
         reference, generated, "reference features", "generated features"
@@ -262,7 +257,6 @@ def result_of(
 
 
 def _checked_pair(a, b, name_a: str, name_b: str):
-    """Both feature arrays as float64, checked alone and against one another."""
     a, b = checked_features(a, name=name_a), checked_features(b, name=name_b)
     _check_same_width(a.shape[1], b.shape[1])
     return a.astype(np.float64), b.astype(np.float64)

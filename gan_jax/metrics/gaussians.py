@@ -171,7 +171,6 @@ def _singular(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _influences(
     centred: np.ndarray, apart: np.ndarray, singular: np.ndarray, axes: np.ndarray
 ) -> np.ndarray:
-    """Of rows [n, d] less their mean, which lies `apart` [d] from the other side's."""
     count = len(centred)
     lost = np.zeros(count)  # of the trace of the root of the product
     if len(singular):

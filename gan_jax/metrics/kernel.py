@@ -84,17 +84,13 @@ def kernel_distance(
 ) -> Estimate:
     """Kernel distance of features [n, d] and [m, d] over all pairs, with its interval.
 
-    It can be negative, and so can the interval. Rows are taken in the order of their content.
+    It can be negative, and so can the interval. The order of rows changes nothing.
 
     Args:
-      real, fake: at least 4 rows each; any real type.
+      real, fake: at least 4 rows each; any real type, but not so large that the kernel overflows.
       degree: p, at least 1.
       gamma: factor of the inner products; 1/d if None.
       offset: c.
-
-    Raises:
-      InputError: too few rows, different numbers of columns, a non-finite feature, features so
-        large that the kernel overflows, or a degree below 1.
     """
     real, fake = checked_pair(real, fake, metric="a kernel distance", least=4)
     kernel = _kernel(real.shape[1], degree, gamma, offset)
@@ -141,18 +137,16 @@ def kernel_distance_subsets(
     offset: float = 1.0,
     seed: int = 2020,
 ) -> SubsetKernelDistance:
-    """Kernel distances of random subsets of features, as other libraries report them.
+    """Kernel distances of random subsets of features [n, d] and [m, d], as others report them.
 
     Prefer `kernel_distance`, which uses all pairs and has a standard error. Rows are drawn without
     replacement from their order by content, by numpy's legacy generator, real before fake: with the
     default seed the draws of torch-fidelity 0.4 for rows in that order.
 
     Args:
-      real, fake: features [n, d] and [m, d].
       num_subsets: at least 1.
       subset_size: rows of each side in a subset: 2 to min(n, m).
       degree, gamma, offset: see `kernel_distance`.
-      seed: of the draws.
     """
     real, fake = checked_pair(real, fake, metric="a kernel distance", least=2)
     most = min(len(real), len(fake))
@@ -187,7 +181,6 @@ class _Sums:
 
 
 def _tiles(x: np.ndarray, first: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
-    """The rows from `first` on, tile by tile: which they are, and these in float64."""
     for start in range(first, len(x), TILE):
         part = slice(start, start + TILE)
         yield part, x[part].astype(np.float64)
@@ -234,7 +227,6 @@ def _pairs_within(sums: _Sums) -> float:
 
 
 def _pairs_across(sums: _Sums) -> float:
-    """The same for the pairs of one row of each side."""
     n, m = len(sums.rows), len(sums.columns)
     centred = sums.squares - float(sums.rows @ sums.rows) / m
     centred += float(sums.rows.sum()) ** 2 / (n * m) - float(sums.columns @ sums.columns) / n

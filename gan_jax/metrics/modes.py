@@ -61,15 +61,11 @@ def modes_estimate(predictions, num_classes: int) -> Estimate:
 
 
 def mode_coverage(predictions, real_predictions, num_classes: int) -> ModeCoverage:
-    """Modes and KL of generated from real images, both by the predictions of one recogniser.
+    """Modes and KL of generated from real images, both by the classes that one recogniser predicts.
 
     Metz et al., "Unrolled generative adversarial networks", 2017, section 3.3.1 (1000 classes,
-    26,000 samples are usual: Lin et al. 2018).
-
-    Args:
-      predictions: classes of the generated images, integers [n].
-      real_predictions: classes of the real ones, [m].
-      num_classes: k; classes are 0 to k - 1.
+    26,000 samples are usual: Lin et al. 2018). Predictions are integers [n] and [m] below
+    `num_classes`.
     """
     counts = class_histogram(predictions, num_classes)
     kl = class_kl(counts, class_histogram(real_predictions, num_classes))

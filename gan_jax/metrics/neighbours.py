@@ -140,7 +140,6 @@ class _Held:
 def _held(
     real: np.ndarray, fake: np.ndarray, real_ks: list[int], fake_ks: list[int], strict: bool
 ) -> list[_Held]:
-    """Of the real balls of each k, then of the fake ones."""
     real, fake = make_points(real, fake)
     radii = distances.neighbour_radii(real, real_ks)
     fake_radii = distances.neighbour_radii(fake, fake_ks) if fake_ks else ()

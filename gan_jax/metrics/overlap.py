@@ -52,7 +52,6 @@ def independent_rows(images: np.ndarray) -> np.ndarray:
 
 
 def _apart(touching: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Rows of `among` no two of which touch, those with the fewest neighbours first."""
     degree = touching.sum(axis=1)
     chosen = [np.flatnonzero(among & (degree == 0))]
     free = among & (degree > 0)

@@ -18,8 +18,8 @@ class Points:
       rows: [u, d] in the type that they came in, in the order of their first appearance.
       group: int64 [n], which of `rows` each point is.
       counts: int64 [u], how many equal rows each stands for; they sum to `total`.
-      centre: float64 [d] (float32 numbers for such rows), common to the points made together.
-      scale: a power of two, likewise common, that brings the largest centred row near length 1.
+      centre, scale: float64 [d] (float32 numbers for such rows), and a power of two that brings the
+        largest centred row near length 1; common to the points made together.
       squares: float64 [u], squared lengths of the centred, scaled rows.
     """
 
@@ -100,7 +100,6 @@ def tiles(count: int) -> list[slice]:
 
 
 def _distinct(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first row of each group of equal ones, and the number of each row's group."""
     numbers: dict[bytes, int] = {}
     group = np.empty(len(features), np.int64)
     first = []

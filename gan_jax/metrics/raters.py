@@ -16,13 +16,11 @@ class RaterAgreement:
     """The agreement of r raters over n images.
 
     Attributes:
-        kappa: `fleiss_kappa`, or None.
-        kappa_interval: 95 %, by resampling images; None of a single image or without a kappa.
-        pairwise: `mean_pairwise_agreement`.
-        pairwise_interval: likewise.
+        kappa, kappa_interval: `fleiss_kappa` or None, and 95 % by resampling images; None of one
+            image.
+        pairwise, pairwise_interval: `mean_pairwise_agreement`, likewise.
         unanimous: how many images all raters name alike.
-        count: n.
-        raters: r.
+        count, raters: n and r.
         by_image: share of the pairs of raters that agree, float64 [n].
     """
 
@@ -86,7 +84,6 @@ def rater_agreement(labels, num_classes: int, *, seed: int = 0) -> RaterAgreemen
 
 
 def _counts(labels, num_classes: int) -> np.ndarray:
-    """How many raters give image i class j, int64 [n, k]."""
     labels = np.asarray(labels)
     if labels.ndim != 2 or labels.dtype.kind not in "iu" or len(labels) == 0 or labels.shape[1] < 2:
         raise InputError(

@@ -27,15 +27,14 @@ def sliced_wasserstein(
     """p-th root of the mean over directions of the p-th power of Wasserstein's distance W_p.
 
     Bonneel et al., "Sliced and Radon Wasserstein barycenters of measures", 2015, eq. 6, by Monte
-    Carlo. On a line W_p^p is the integral over t from 0 to 1 of |F^-1(t) - G^-1(t)|^p, which is
-    summed exactly over the steps of both quantile functions. The order of the rows changes nothing.
+    Carlo. On a line W_p^p is the integral over t from 0 to 1 of |F^-1(t) - G^-1(t)|^p, summed
+    exactly over the steps of both quantile functions. The order of rows changes nothing.
 
     Args:
-      real, fake: features [n, d] and [m, d], n and m >= 1.
+      real, fake: features [n, d] and [m, d].
       projections: directions [d, P] to use, as they are; columns of length 1 are usual.
-      num_projections: how many seeded random directions to use if none are given.
+      num_projections, seed: of random directions if none are given.
       p: order, at least 1.
-      seed: of the directions.
     """
     real, fake = checked_pair(real, fake)
     width = real.shape[1]

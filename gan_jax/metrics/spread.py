@@ -82,15 +82,13 @@ class Spread:
 class Influences:
     """Jackknife influences of the rows on S distances of n rows a side.
 
-    Row i of a side of n has (n - 1) (D - D without row i), less the mean of its side; a row that
-    was not drawn has 0.
+    Row i of a side has (n - 1) (D - D without row i), less the mean of its side; a row that was not
+    drawn has 0.
 
     Attributes:
       size: n.
-      real: float64 [S, m], of the reference's rows.
-      real_drawn: float64 [S, m], 1 where a row was drawn.
-      generated: float64 [S, k], of the generated rows.
-      generated_drawn: float64 [S, k].
+      real, generated: float64 [S, m] and [S, k], of the reference's and the generated rows.
+      real_drawn, generated_drawn: of the same shapes, 1 where a row was drawn.
       null: float64 [S, m], of the reference's rows on distances between two halves of them.
       null_sides: float64 [S, m], 1 for one half, -1 for the other.
     """
@@ -166,15 +164,14 @@ def spread_of_distance(
       value: the distance.
       floor: its expectation if both sides are real.
       bias: of a distance that is never negative: the floor, unless it was taken off.
-      real, generated: jackknife influences [m] and [k] of zero mean, scaled so that the sum of
-        all squares is the jackknife's variance.
+      real, generated: jackknife influences [m] and [k] of zero mean; the sum of all squares is the
+        jackknife's variance.
       first_order, second_order: V1 and V2 if both sides are real.
-      second_order_shared: the part of V2 that pairs of reference rows have.
+      second_order_shared: the part of V2 from pairs of reference rows.
 
     Returns:
       The spread, and the reference's influence, float64 [m] of zero mean. The covariance of two
-      results on the same rows is the mean of the products of their influences, over m: V2, which
-      products count twice, is taken out once.
+      results on the same rows is the mean of the products of their influences, over m.
     """
     of_real, of_generated = float(real @ real), float(generated @ generated)
     jackknife = of_real + of_generated

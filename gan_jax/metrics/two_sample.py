@@ -57,13 +57,12 @@ def permutation_test(
     most: int = MOST_IMAGES,
     seed: int = 0,
 ) -> TwoSampleTest:
-    """Tests features [n, d] and [m, d] for a difference in distribution.
+    """Tests features [n, d] and [m, d], n, m >= 2, for a difference in distribution.
 
     With the classes of both sides, images change sides within their class only, so that a differing
-    mix of classes is no difference. Rows are taken in the order of their content.
+    mix of classes is no difference. The order of rows changes nothing.
 
     Args:
-      real, fake: at least 2 rows each.
       real_classes, fake_classes: int [n] and [m]; both or neither.
       gamma: of the cubic kernel (gamma x.y + 1)^3; 1/d if None.
       num_permutations: at least 19.
@@ -79,9 +78,23 @@ def permutation_test(
     strata = None
     if classes is not None:
         strata = np.concatenate([values[order] for values, order in zip(classes, orders)])
-    gram = pooled_gram(pool, gamma=gamma)
-    return two_sample_of_gram(
-        gram, len(orders[0]), strata=strata, num_permutations=num_permutations, seed=seed
+    values = permuted_distances(
+        pooled_gram(pool, gamma=gamma),
+        len(orders[0]),
+        strata=strata,
+        num_permutations=num_permutations,
+        seed=seed,
+    )
+    # Divisions that are the same sets differ by round-off only, and count as equal.
+    tolerance = 1e-9 * (np.abs(values).max() + 1e-300)
+    above = int(np.sum(values[1:] >= values[0] - tolerance))
+    return TwoSampleTest(
+        p=(1 + above) / (num_permutations + 1),
+        statistic=float(values[0]),
+        permutations=num_permutations,
+        n_real=len(orders[0]),
+        n_fake=len(orders[1]),
+        within_classes=strata is not None and len(np.unique(strata)) > 1,
     )
 
 
@@ -102,38 +115,6 @@ def pooled_gram(pool: np.ndarray, *, gamma: float | None = None) -> np.ndarray:
     return gram
 
 
-def two_sample_of_gram(
-    gram: np.ndarray,
-    num_real: int,
-    *,
-    strata: np.ndarray | None = None,
-    num_permutations: int = NUM_PERMUTATIONS,
-    seed: int = 0,
-) -> TwoSampleTest:
-    """The test of the first `num_real` rows of a pool against the others.
-
-    Args:
-      gram: from `pooled_gram`, [n, n].
-      num_real: at least 2, and at most n - 2.
-      strata: int [n], classes within which rows change sides; None for one.
-      num_permutations, seed: see `permutation_test`.
-    """
-    values = permuted_distances(
-        gram, num_real, strata=strata, num_permutations=num_permutations, seed=seed
-    )
-    # Divisions that are the same sets differ by round-off only, and count as equal.
-    tolerance = 1e-9 * (np.abs(values).max() + 1e-300)
-    above = int(np.sum(values[1:] >= values[0] - tolerance))
-    return TwoSampleTest(
-        p=(1 + above) / (num_permutations + 1),
-        statistic=float(values[0]),
-        permutations=num_permutations,
-        n_real=num_real,
-        n_fake=len(gram) - num_real,
-        within_classes=strata is not None and len(np.unique(strata)) > 1,
-    )
-
-
 def permuted_distances(
     gram: np.ndarray,
     num_real: int,
@@ -144,7 +125,12 @@ def permuted_distances(
 ) -> np.ndarray:
     """The kernel distances of a pool as it is divided, first, and of random divisions.
 
-    Args are those of `two_sample_of_gram`; no permutation at all gives the distance alone.
+    Args:
+      gram: from `pooled_gram`, [n, n].
+      num_real: the first rows, from 2 to n - 2, are real.
+      strata: int [n], classes within which rows change sides; None for one.
+      num_permutations: 0 gives the distance alone.
+      seed: of the divisions.
 
     Returns:
       float64 [num_permutations + 1].
@@ -159,12 +145,7 @@ def permuted_distances(
         chosen = int(np.sum(members < num_real))
         order = np.argsort(rng.random((num_permutations, len(members))), axis=1)[:, :chosen]
         sides[members[order], np.arange(1, num_permutations + 1)[:, None]] = 1.0
-    return _distances(gram, sides, num_real)
-
-
-def _distances(gram: np.ndarray, sides: np.ndarray, num_real: int) -> np.ndarray:
-    """Kernel distances [b] of divisions: a column of `sides` [n, b] is 1 for real rows, else 0."""
-    n, m = num_real, len(gram) - num_real
+    n, m = num_real, count - num_real
     sums = gram.sum(axis=1)
     total = float(sums.sum())
     within_real = np.einsum("ib,ib->b", sides, gram @ sides)

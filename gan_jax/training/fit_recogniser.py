@@ -170,7 +170,7 @@ def _checked(
     """uint8 images and int32 labels; InputError unless they are, and belong together."""
     images = checked_images(images)
     labels = int32_labels(np.asarray(labels), where="labels")
-    check_count(labels, len(images), "labels")
+    check_count(len(labels), len(images), "labels")
     if labels.max() >= num_classes:
         raise InputError(
             f"labels go up to {labels.max()} and num_classes is {num_classes}: expected class "

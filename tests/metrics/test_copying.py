@@ -8,7 +8,7 @@ import scipy.ndimage
 import scipy.stats
 
 from gan_jax import metrics
-from gan_jax.data.mnist5k import load_mnist5k
+from gan_jax.data.built_in import load_mnist5k
 from gan_jax.data.options import SourceOptions
 from gan_jax.errors import InputError
 from gan_jax.metrics import memorisation

@@ -26,9 +26,8 @@ from gan_jax.judging.ladder import NOISE, Ladder, measure_ladder
 from gan_jax.judging.textures.families import STATISTICS
 from gan_jax.judging.view import View
 from gan_jax.metrics.overlap import OVERLAPPING, independent_rows, shows_piece_of
-from gan_jax.metrics.texture.grey import grey_images
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser
-from gan_jax.metrics.texture.statistics import TextureStatistics
+from gan_jax.metrics.texture.statistics import TextureStatistics, grey_images
 from gan_jax.reports.words import TOO_FEW
 
 Statistics = Mapping[str, TextureStatistics]

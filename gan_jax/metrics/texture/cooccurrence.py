@@ -25,8 +25,7 @@ from jax import lax
 from numpy.typing import ArrayLike
 
 from gan_jax.errors import InputError
-from gan_jax.metrics.texture.grey import blocks, check_images, grey_images
-from gan_jax.metrics.texture.statistics import TextureStatistics
+from gan_jax.metrics.texture.statistics import TextureStatistics, blocks, check_images, grey_images
 
 ANGLES = (0, 45, 90, 135)
 DISTANCES = (1, 2, 4, 8)
@@ -63,7 +62,7 @@ def cooccurrence_matrices(
     symmetric: bool = True,
     normalised: bool = True,
 ) -> np.ndarray:
-    """Co-occurrence matrices float64 [n, len(distances), 4, levels, levels] at 0, 45, 90, 135.
+    """Co-occurrence matrices float64 [n, len(distances), 4, levels, levels] at 0, 45, 90, 135°.
 
     Entry i, j belongs to level i at a pixel and level j at the offset; pairs that leave the image
     are not counted. The counts are exact.
@@ -146,15 +145,12 @@ def cooccurrence_statistics(images: ArrayLike) -> TextureStatistics:
 
 
 def haralick_features(matrices: ArrayLike) -> np.ndarray:
-    """The thirteen `HARALICK_FEATURES` float64 [..., 13] of matrices [..., levels, levels].
+    """The thirteen `HARALICK_FEATURES` float64 [..., 13] of matrices [..., levels, levels] >= 0.
 
-    Haralick et al. 1973, appendix, features 1 to 13, with the conventions of mahotas: levels are
-    counted from 0, logarithms are to base 2 (so the exponent of the 13th is in bits), the sum
-    variance is taken around the sum average, and the correlation of one level is 1. The difference
-    variance is the variance of |i - j|, which mahotas gives with `use_x_minus_y_variance=True`.
-
-    Args:
-        matrices: counts or shares >= 0, not all 0 in a matrix.
+    Haralick et al. 1973, appendix, features 1 to 13, with the conventions of mahotas: levels count
+    from 0, logarithms are to base 2 (so the exponent of the 13th is in bits), the sum variance is
+    taken around the sum average, the correlation of one level is 1. The difference variance is that
+    of |i - j|, in mahotas `use_x_minus_y_variance=True`.
     """
     matrices = _checked_matrices(matrices)
     levels = matrices.shape[-1]

@@ -30,10 +30,8 @@ class Standardiser:
 
     Attributes:
         names: of the k statistics that vary over the reference.
-        left_out: names of those that do not, such as the kurtosis of a pure wave, and so have no
-            scale to be compared by.
-        mean: float64 [k], the reference's.
-        deviation: float64 [k], the reference's, > 0.
+        left_out: names of the others, such as the kurtosis of a pure wave, which are not compared.
+        mean, deviation: float64 [k], the reference's; deviations are > 0.
     """
 
     names: tuple[str, ...]
@@ -82,9 +80,7 @@ def headline_features(
 ) -> np.ndarray:
     """What `texture_fd` compares: float64 [n, d], the families of `HEADLINE` side by side.
 
-    Args:
-        statistics: by family, of the same n images; others than those of `HEADLINE` are passed by.
-        standardisers: of the reference, by family.
+    Both arguments are by family, `statistics` of the same n images; further families are ignored.
     """
     missing = [name for name in HEADLINE if name not in statistics or name not in standardisers]
     if missing:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from gan_jax.errors import InputError
 from gan_jax.metrics.sliced import random_projections, sliced_wasserstein
-from gan_jax.metrics.texture.grey import check_images
+from gan_jax.metrics.texture.statistics import check_images
 
 _COARSEST = 16  # px
 _PIXELS_AT_ONCE = 1 << 19
@@ -66,9 +66,9 @@ def laplacian_distance(
 
     Args:
       reference, generated: images, sides at least 16; below 31 the only level is the image itself.
-      standardise: 'reference' divides both sides by the deviation of the reference's channels after
-        subtracting their mean; 'karras' each side by its own, as published, which cannot see a
-        change of contrast or of mean colour.
+      standardise: 'reference' subtracts the mean and divides by the deviation of the reference's
+        channels; 'karras' uses each side's own, as published, which hides a change of contrast or
+        colour.
       num_projections: directions, the same for every level.
       patch_side: in pixels.
       patches_per_image: at every level; places are drawn uniformly, with repetition.
@@ -187,7 +187,6 @@ def _moments(patches: np.ndarray, channels: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _standardise(patches: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> None:
-    """In place."""
     values = patches.reshape(-1, len(mean))
     values -= mean
     values /= deviation

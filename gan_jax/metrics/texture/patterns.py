@@ -16,8 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gan_jax.metrics.texture.grey import blocks, check_images, grey_images
-from gan_jax.metrics.texture.statistics import TextureStatistics
+from gan_jax.metrics.texture.statistics import TextureStatistics, blocks, check_images, grey_images
 
 _POINTS = 8
 _PIXELS = 2**20  # at a time

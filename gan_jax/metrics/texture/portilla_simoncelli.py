@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gan_jax.errors import InputError
-from gan_jax.metrics.texture.grey import blocks, check_images, grey_images
 from gan_jax.metrics.texture.pyramid import SteerableFilters, cut_spectrum, steerable_filters
-from gan_jax.metrics.texture.statistics import TextureStatistics
+from gan_jax.metrics.texture.statistics import TextureStatistics, blocks, check_images, grey_images
 
 _PIXELS_AT_ONCE = 1 << 16
 # Of images in [0, 1]. Round-off makes variances of 1e-30; one pixel that is one grey level off
@@ -38,11 +37,10 @@ def portilla_simoncelli(
     """Portilla-Simoncelli statistics of uint8 images [n, h, w, c], taken grey and in [0, 1].
 
     With the defaults there are 529, whatever the size. In the names, o is an orientation, s a scale
-    (0 the finest; the last 'lowpass' one is the residual), and y and x are shifts in that scale's
+    (0 the finest; the last 'lowpass' one is the residual), y and x are shifts in that scale's
     pixels. An image is cropped at its centre to sides that are multiples of 2^num_scales.
-
     Everything is float64, on the default device, or on the host if that is a TPU, which has no
-    float64 transform. Images go through in blocks of one shape.
+    float64 transform.
 
     Args:
       images: uint8 [n, h, w, c]; sides at least 2^num_scales x max(width, 4), 56 by default.
@@ -123,7 +121,6 @@ def _names(num_scales: int, num_orientations: int, width: int) -> tuple[str, ...
 
 @functools.partial(jax.jit, static_argnames="width")
 def _statistics(images: jax.Array, filters: SteerableFilters, *, width: int) -> jax.Array:
-    """float64 [n, d] of float64 [n, h, w]."""
     num_scales = len(filters.bands)
     shifts = _shifts(width)
     whole = jnp.fft.fft2(images)
@@ -186,7 +183,6 @@ def _ratio(x: jax.Array, variance: jax.Array, power: float = 1.0, otherwise: flo
 
 
 def _pixel_statistics(images: jax.Array) -> jax.Array:
-    """Mean, variance (ddof 1), skewness and kurtosis by it, minimum, maximum: [n, 6]."""
     axes = (-2, -1)
     apart = _centred(images)
     variance = jnp.var(images, axis=axes, ddof=1)

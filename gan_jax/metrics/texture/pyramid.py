@@ -47,16 +47,11 @@ class SteerableFilters(NamedTuple):
 def steerable_filters(
     height: int, width: int, *, num_scales: int, num_orientations: int
 ) -> SteerableFilters:
-    """The filters for images [height, width].
+    """The filters for images [height, width], multiples of 2^num_scales, at least 4 times that.
 
     The inverse transform of a spectrum cut to smaller sides is not rescaled, so coefficients of
-    scale s are 4^s times as large as with sides kept.
-
-    Args:
-      height, width: multiples of 2^num_scales, at least 2^(num_scales + 2).
-      num_scales: at least 1.
-      num_orientations: at least 2; orientation k responds most to waves along k pi / K, counted
-        from the x axis towards growing y.
+    scale s are 4^s times as large as with sides kept. Orientation k of num_orientations K >= 2
+    responds most to waves along k pi / K, counted from the x axis towards growing y.
     """
     octave, angle = _polar_frequencies(height, width)
     forward, backward = _angular_gains(angle, num_orientations)

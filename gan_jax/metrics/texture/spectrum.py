@@ -24,8 +24,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike
 
-from gan_jax.metrics.texture.grey import check_images, grey_images
-from gan_jax.metrics.texture.statistics import TextureStatistics
+from gan_jax.metrics.texture.statistics import TextureStatistics, check_images, grey_images
 
 RADIAL_BINS = 8
 ORIENTATION_BINS = 8
