@@ -12,13 +12,9 @@ from gan_jax.errors import InputError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClassAgreement:
-    """Asked and found classes of n images.
+    """Asked and found classes of n images: the GAN-test of Shmelkov et al. 2018, section 3.
 
-    The share is GAN-test of Shmelkov et al. 2018, "How good is my GAN?", section 3: the accuracy
-    on generated images of a network that was trained on real ones.
-
-    Attributes:
-        confusion: images asked to be class i and found to be class j, int64 [k, k].
+    `confusion` int64 [k, k] counts images asked to be class i and found to be class j.
     """
 
     confusion: np.ndarray
@@ -50,13 +46,7 @@ class ClassAgreement:
 
 
 def class_agreement(predictions, labels, num_classes: int) -> ClassAgreement:
-    """Counts asked and found classes.
-
-    Args:
-        predictions: the recogniser's classes, integers [n] in [0, num_classes).
-        labels: the classes asked for, [n], in the recogniser's numbering.
-        num_classes: k.
-    """
+    """Counts asked and found classes, integers [n] in the recogniser's numbering, [0, num_classes)."""
     predictions, labels = np.asarray(predictions), np.asarray(labels)
     if predictions.shape != labels.shape or predictions.ndim != 1 or not len(labels):
         raise InputError(

@@ -54,12 +54,9 @@ class Reliability:
 
 
 def reliability(confidences, correct, *, num_bins: int = NUM_BINS) -> Reliability:
-    """The reliability curve.
+    """The reliability curve in b bins of confidences [n] in [0, 1] (the largest of each softmax).
 
-    Args:
-        confidences: the largest probability of each image, [n] in [0, 1].
-        correct: whether each was named correctly, bool [n].
-        num_bins: b.
+    `correct` is bool [n], whether each image was named correctly.
     """
     confidences, correct = _checked(confidences, correct)
     edges = np.linspace(0.0, 1.0, num_bins + 1)
@@ -90,11 +87,8 @@ def calibration_floor(confidences, *, num_bins: int = NUM_BINS, seed: int = 0) -
 def brier_score(probabilities, labels) -> float:
     """Mean over images of the sum over classes of (p - y)^2, y one-hot (Brier 1950).
 
-    From 0, sure and right, to 2, sure and wrong.
-
-    Args:
-        probabilities: [n, k] softmax outputs.
-        labels: true classes, integers [n].
+    Of softmax outputs [n, k] and true classes, integers [n]. From 0, sure and right, to 2, sure and
+    wrong.
     """
     probabilities, labels = _checked_pair(probabilities, labels)
     truth = np.zeros_like(probabilities)
@@ -117,12 +111,8 @@ def confidence_for_accuracy(confidences, correct, accuracy: float = 0.99) -> flo
 
     The share is that of images with about this confidence, by the rising step function that fits
     the answers best in squares (isotonic regression, Zadrozny and Elkan 2002). (The share of images
-    with this confidence or more would call every image sure if 99 in 100 are right.)
-
-    Args:
-        confidences: [n] in [0, 1].
-        correct: bool [n].
-        accuracy: the share, in (0, 1].
+    with this confidence or more would call every image sure if 99 in 100 are right.) Confidences
+    are [n] in [0, 1], `correct` bool [n], `accuracy` in (0, 1].
     """
     confidences, correct = _checked(confidences, correct)
     levels, place, counts = np.unique(confidences, return_inverse=True, return_counts=True)

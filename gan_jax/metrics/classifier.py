@@ -158,10 +158,7 @@ def class_kl(generated_counts, real_counts) -> float:
 
     sum over classes of p log (p / q), p generated and q real. A class without a generated image
     adds nothing. A class that was generated but has no real image counts as half a real image, to
-    keep the result finite.
-
-    Args:
-      generated_counts, real_counts: images a class, [k], non-negative and not all 0.
+    keep the result finite. Counts are images a class, [k], non-negative and not all 0.
     """
     p, q = _class_shares(generated_counts, real_counts)
     return max(float(np.sum(_times_log(p, p / q))), 0.0)

@@ -87,11 +87,8 @@ def find_copies(
 ) -> Copies:
     """Looks for judged images among the training images, the reference and one another.
 
-    Args:
-      training: all images that the generator was trained on, uint8 [t, h, w, c], or their keys;
-        None if unknown.
-      images: judged ones, uint8 [n, h, w, c].
-      reference: real images not trained on, uint8 [r, h, w, c], or None.
+    All are uint8 [n, h, w, c]; `training` are all images that the generator was trained on, or
+    their keys, None if unknown; `reference` are real images not trained on.
     """
     if isinstance(training, np.ndarray):
         training = image_keys(training)

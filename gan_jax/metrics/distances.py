@@ -65,15 +65,10 @@ def neighbourhoods(points: Points, ks: Sequence[int]) -> tuple[np.ndarray, np.nd
 
 
 def nearest(a: Points, b: Points, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k points of `b` nearest to each row of `a`, exactly.
+    """The k <= b.total points of `b` nearest to each row of `a`, made together, exactly.
 
-    Args:
-      a, b: made together.
-      k: at most `b.total`; equal rows are points of their own.
-
-    Returns:
-      The points' numbers, int64 [len(a.rows), k], and their squared distances, float64; nearest
-      first, equal distances by rising number.
+    Returns their numbers, int64 [len(a.rows), k], and their squared distances, float64; nearest
+    first, equal distances by rising number. Equal rows of `b` are points of their own.
     """
     members = b.members(k)
     numbers = np.empty((len(a.rows), k), np.int64)
@@ -107,13 +102,10 @@ def pairs_within(
     *,
     strict: bool = False,
 ) -> Iterator[Pairs]:
-    """All pairs of a row of `a` and one of `b` whose squared distance is within a limit.
+    """All pairs of a row of `a` and one of `b`, made together, within a squared distance.
 
-    Args:
-      a, b: made together.
-      row_limits: arrays [len(a.rows)], one limit a row of `a`; numbered from 0.
-      column_limits: arrays [len(b.rows)], the same for `b`; numbered on from there.
-      strict: below the limit, not at it.
+    `row_limits` are arrays [len(a.rows)], one limit a row of `a`, numbered from 0; `column_limits`
+    the same for `b`, numbered on from there. `strict`: below the limit, not at it.
     """
     for rows in tiles(len(a.rows)):
         left = a.tile(rows, np.float32)

@@ -94,13 +94,10 @@ def _fast_nuclear_norm(product: np.ndarray) -> tuple[float, float]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pair:
-    """Two Gaussians and what the derivatives of their distance are made of.
+    """Two Gaussians, of roots F_a and F_b, and what the derivatives of their distance are made of.
 
-    Attributes:
-      a, b: the Gaussians, of roots F_a and F_b.
-      singular: the r singular values above 0 of F_a F_b^T = U s V^T.
-      axes_a: F_b^T V, [d, r].
-      axes_b: F_a^T U, [d, r].
+    `singular` are the r singular values above 0 of F_a F_b^T = U s V^T; `axes_a` is F_b^T V and
+    `axes_b` F_a^T U, both [d, r].
     """
 
     a: Gaussian
@@ -127,14 +124,14 @@ class Pair:
         """(n - 1) (D - D without row i), less its mean, for the rows of both sides: [n], [m].
 
         D is the Fréchet distance of the rows float64 [n, d] and [m, d] whose Gaussians these are;
-        n, m >= 3. These are the jackknife's influences (Efron & Stein 1981): D moves by about their
-        sum over n when each row's weight moves. Taking out a row takes one rank from a covariance,
-        and for N - e u u^T, with eigenvalues s_k^2 of N and u in its eigenvectors,
+        n, m >= 3. These are the jackknife's influences (Efron & Stein 1981). Taking out a row takes
+        one rank from a covariance, and for N - e u u^T, with eigenvalues s_k^2 of N and u in its
+        eigenvectors,
 
             tr (N - e u u^T)^(1/2) - tr N^(1/2)
                 = 1/pi integral_0^inf log(1 - e sum_k u_k^2 / (s_k^2 + t^2)) dt,
 
-        so that one product with a few dozen values of t serves all rows. Within about 1e-6 of the
+        so that one product with a few dozen values of t serves all rows, within about 1e-6 of the
         largest.
         """
         apart = self.a.mean - self.b.mean

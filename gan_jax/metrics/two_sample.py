@@ -123,7 +123,7 @@ def permuted_distances(
     num_permutations: int,
     seed: int = 0,
 ) -> np.ndarray:
-    """The kernel distances of a pool as it is divided, first, and of random divisions.
+    """The kernel distances of a pool as it is divided, first, and of random divisions by the seed.
 
     Args:
       gram: from `pooled_gram`, [n, n].
@@ -131,9 +131,6 @@ def permuted_distances(
       strata: int [n], classes within which rows change sides; None for one.
       num_permutations: 0 gives the distance alone.
       seed: of the divisions.
-
-    Returns:
-      float64 [num_permutations + 1].
     """
     count = len(gram)
     sides = np.zeros((count, num_permutations + 1))

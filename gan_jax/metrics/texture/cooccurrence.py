@@ -130,10 +130,8 @@ def _properties(matrices: np.ndarray) -> np.ndarray:
 def cooccurrence_statistics(images: ArrayLike) -> TextureStatistics:
     """The six properties at distances 1, 2, 4, 8 and four angles: d = 96, 16 levels.
 
-    Names are such as 'contrast_d1_45'. Angles are not averaged: turning a texture must show.
-
-    Args:
-        images: uint8 [n, h, w, c], at least 9x9.
+    Of images uint8 [n, h, w, c], at least 9x9. Names are such as 'contrast_d1_45'. Angles are not
+    averaged: turning a texture must show.
     """
     counts = _counts(images, DISTANCES, LEVELS, symmetric=True)
     properties = np.concatenate([_properties(part.astype(np.float64)) for part in counts])

@@ -41,13 +41,10 @@ class Standardiser:
 
     @classmethod
     def of(cls, reference: TextureStatistics) -> Standardiser:
-        """By the moments of a reference's statistics.
+        """By the moments of a reference's statistics; InputError if none of them varies.
 
-        A statistic varies if its deviation is above 1e-9 of its largest magnitude: below that it is
+        A statistic varies if its deviation is above 1e-9 of its largest magnitude, which is
         round-off.
-
-        Raises:
-            InputError: no statistic varies.
         """
         mean, deviation = reference.values.mean(axis=0), reference.values.std(axis=0)
         varies = deviation > _ROUND_OFF * np.abs(reference.values).max(axis=0)

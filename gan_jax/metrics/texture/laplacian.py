@@ -31,8 +31,7 @@ class LaplacianDistance:
 
     Attributes:
       sides: the lesser side of each level's images, in pixels.
-      distances: sliced Wasserstein distance of each level's patches, in standard deviations of a
-        channel of that level.
+      distances: of each level's patches, in standard deviations of a channel of that level.
       patches_per_image: patches taken of each reference and of each generated image.
     """
 

@@ -31,13 +31,11 @@ _ACROSS = _COSINE**2
 def binary_patterns(images: ArrayLike) -> TextureStatistics:
     """Shares of the ten rotation-invariant uniform patterns; each row sums to 1.
 
-    A point of the circle is set if it is no darker than the pixel in the middle. 'lbp_k' for k = 0
-    to 8 are patterns of k set points side by side, 'lbp_other' all others: as `method="uniform"` of
-    scikit-image's `local_binary_pattern`. Pixels on the edge are not counted. Grey values are
-    rounded to 0..255 and compared in integers, so ties are ties on every device.
-
-    Args:
-        images: uint8 [n, h, w, c], at least 3x3.
+    Of images uint8 [n, h, w, c], at least 3x3. A point of the circle is set if it is no darker than
+    the pixel in the middle. 'lbp_k' for k = 0 to 8 are patterns of k set points side by side,
+    'lbp_other' all others: as `method="uniform"` of scikit-image's `local_binary_pattern`. Pixels
+    on the edge are not counted. Grey values are rounded to 0..255 and compared in integers, so ties
+    are ties on every device.
     """
     images = check_images(images, least_side=3)
     height, width = images.shape[1:3]

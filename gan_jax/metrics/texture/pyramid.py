@@ -31,8 +31,7 @@ class SteerableFilters(NamedTuple):
     Attributes:
       highpass: float64 [h, w].
       bands: one a scale, complex128 [orientations, h_s, w_s].
-      coarser: one a scale but the last, complex128 [orientations, h_s, w_s]: the bands of the next
-        scale at this scale's sides.
+      coarser: one a scale but the last: the bands of the next scale at this scale's sides.
       lowpass: one a scale and one for the residual, float64 [h_s, w_s]: the gain, there and back,
         of rebuilding the image from that scale and all coarser ones. None passes the mean.
     """

@@ -71,17 +71,14 @@ class _Bins:
 def polar_spectrum(images: ArrayLike) -> TextureStatistics:
     """Natural log of the mean power in 8 bins of frequency x 8 of orientation.
 
-    Bin r of frequency holds r/16 <= f < (r + 1)/16 cycles a pixel; the last one also holds all
-    above, up to the corner at 0.707, where checkerboards are. Bin o of orientation is 22.5 degrees
-    wide and centred on 22.5 o degrees: the direction in which the wave varies, 0 along a row and 90
-    down a column, 45 to the lower right. Frequency 0 is in no bin. The corner (0.5, 0.5) of even
-    sides runs both ways and is half in 'f7_45', half in 'f7_135', so that a quarter turn exchanges
-    bins exactly. Names are such as 'f3_45' for r = 3 around 45 degrees (22.5 is '22').
-
-    Bins without a frequency are left out: 14 at 16x16, 4 at 32x32, none at 64x64.
-
-    Args:
-        images: uint8 [n, h, w, c], at least 8x8. A mean power below `FLOOR` counts as that.
+    Of images uint8 [n, h, w, c], at least 8x8. Bin r of frequency holds r/16 <= f < (r + 1)/16
+    cycles a pixel; the last one also holds all above, up to the corner at 0.707, where
+    checkerboards are. Bin o of orientation is 22.5 degrees wide and centred on 22.5 o degrees: the
+    direction in which the wave varies, 0 along a row and 90 down a column, 45 to the lower right.
+    Frequency 0 is in no bin. The corner (0.5, 0.5) of even sides runs both ways and is half in
+    'f7_45', half in 'f7_135', so that a quarter turn exchanges bins exactly. Names are such as
+    'f3_45' for r = 3 around 45 degrees (22.5 is '22'). Bins without a frequency are left out: 14 at
+    16x16, 4 at 32x32, none at 64x64.
     """
     radius, angle = _polar_frequencies(images)
     radial = np.floor(radius * (2 * RADIAL_BINS) + 1e-9).astype(int).clip(max=RADIAL_BINS - 1)
@@ -107,12 +104,9 @@ def polar_spectrum(images: ArrayLike) -> TextureStatistics:
 def radial_spectrum(images: ArrayLike) -> RadialSpectrum:
     """The radial curve: log mean power in rings one frequency step wide, for plots.
 
-    With s = max(h, w), ring k holds the frequencies nearest to k / s, for k = 1 to s / 2: from one
-    cycle an image to about 0.5 cycles a pixel. The corners beyond, where no ring is whole, are left
-    out.
-
-    Args:
-        images: uint8 [n, h, w, c], at least 8x8.
+    Of images uint8 [n, h, w, c], at least 8x8. With s = max(h, w), ring k holds the frequencies
+    nearest to k / s, for k = 1 to s / 2: from one cycle an image to about 0.5 cycles a pixel. The
+    corners beyond, where no ring is whole, are left out.
     """
     radius, _ = _polar_frequencies(images)
     longest = max(radius.shape)
