@@ -54,12 +54,10 @@ class Header:
 
 
 class ArrayFile:
-    """The arrays stored under a path, by key.
+    """The arrays of an .npz file, a .npy file (key 'images'), or a folder of .npy files, by key.
 
-    Args:
-        path: an .npz file, a .npy file (key 'images'), or a folder of .npy files.
-        memory_limit: bytes; what takes more is memory-mapped, or refused where it is packed. None
-            for `machine.default_limit`.
+    An array over `memory_limit` bytes (None for `machine.default_limit`) is memory-mapped, or
+    refused where it is packed.
 
     Raises:
         InputError: not such a file, or damaged.
@@ -111,9 +109,7 @@ class ArrayFile:
             return _header_of(file.read(_MOST_HEADER + 16), member.file_size, where)
 
     def read(self, key: str) -> np.ndarray:
-        """The array: from a .npy file memory-mapped, from an .npz file in memory if it fits.
-
-        What is over the limit in an .npz file is memory-mapped where it is not packed.
+        """The array: memory-mapped from a .npy file, in memory from an .npz file if it fits.
 
         Raises:
             InputError: as `header`; packed and over the memory limit; texts that are none.

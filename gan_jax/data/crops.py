@@ -60,17 +60,13 @@ class Part(NamedTuple):
 
 
 def split_regions(size: tuple[int, int], split: str, held_out: float) -> list[Region]:
-    """The parts of a photograph that belong to a split.
+    """The parts of a photograph (height, width) that belong to 'train', 'test' or 'all'.
 
-    A band of whole rows in the middle is for testing, the rest above and below for training.
-    Perspective and light mostly change from top to bottom, so the middle shows the average. (Of the
-    built-in brick, a quarter at the right differs from the rest in direction by 2.2 standard
-    deviations of its crops, a quarter at the bottom in sharpness by 1.1; the middle by under 0.1.)
-
-    Args:
-        size: (height, width) in pixels.
-        split: 'train', 'test' or 'all'.
-        held_out: the band's share of the height, in (0, 1); rounded to whole pixels.
+    A band of whole rows in the middle, `held_out` in (0, 1) of the height, is for testing, the rest
+    for training. Perspective and light mostly change from top to bottom, so the middle shows the
+    average. (Of the built-in brick, a quarter at the right differs from the rest in direction by
+    2.2 standard deviations of its crops, a quarter at the bottom in sharpness by 1.1; the middle by
+    under 0.1.)
     """
     height, width = size
     if split == "all":
@@ -96,12 +92,12 @@ def random_windows(
 ) -> np.ndarray:
     """Places of crops: one at random in each of `count` equal parts of all places in row order.
 
-    So they cover the regions evenly, and no two are the same.
+    So they cover the regions evenly, and no two are the same; fewer if there are no more places.
 
     Args:
         regions: each crop lies wholly inside one; none is smaller than a crop.
         size: (height, width) of a crop.
-        count: k; each place is taken once if there are fewer.
+        count: k.
         draws: random uint64 [count].
 
     Returns:
@@ -136,12 +132,9 @@ def grid_windows(regions: Sequence[Region], size: tuple[int, int], stride: int) 
 class CropSource(Source):
     """Crops of photographs, each cut when it is asked for.
 
-    Args:
-        photographs: what is cut.
-        rows: int64 [n, 4]: photograph, top, left, and orientation: quarter turns, plus 4 for a
-            mirror image.
-        size: (height, width) of a crop.
-        memory_limit: bytes of decoded photographs that may be kept; a few are in any case.
+    `rows` are int64 [n, 4]: photograph, top, left, and quarter turns plus 4 for a mirror image;
+    `size` is (height, width). At most `memory_limit` bytes of decoded photographs are kept, or a
+    few.
     """
 
     def __init__(

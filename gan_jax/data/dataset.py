@@ -40,8 +40,7 @@ class Dataset:
     Attributes:
         name: where the images come from, such as 'mnist5k' or 'folder:cats'.
         split: 'train', 'test' or 'all'.
-        images, source: the whole set, uint8 [n, h, w, c], in memory, or random access to it; one of
-            both.
+        images, source: the whole set, uint8 [n, h, w, c], or else random access to it.
         labels: int32 [n] in [0, num_classes), or None.
         class_names: one name a class, or None.
         own_parts: whether the set came with a training and a test part; if not, it was divided by

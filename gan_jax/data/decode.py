@@ -102,12 +102,7 @@ class ImageHeader(NamedTuple):
 
 
 def read_header(path: pathlib.Path | ImageFile, *, memory_limit: int | None = None) -> ImageHeader:
-    """Size and channels (1 or 3) of an image file, without decoding it.
-
-    Raises:
-        InputError: it cannot be read, or needs more than `memory_limit` bytes to decode (None for
-            `machine.default_limit`); names the file.
-    """
+    """Size and channels (1 or 3) of an image file, not decoded; errors as `decode_image`."""
     try:
         with open_picture(_source(path), memory_limit=memory_limit) as picture:
             width, height = picture.size

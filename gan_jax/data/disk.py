@@ -91,10 +91,8 @@ def in_words(error: OSError) -> str:
 def new_file(path: pathlib.Path, *, text: bool = False, sync: bool = True) -> Iterator[IO[Any]]:
     """An open file that takes its place at `path` when the block ends without an error.
 
-    Args:
-        path: replaced if it is there; a link is replaced, not followed.
-        text: whether it takes text, as UTF-8, and not bytes.
-        sync: whether it is on the disk, safe from a power cut, when this returns.
+    It replaces a file or link there. It takes text as UTF-8 if `text`, else bytes. `sync`: whether
+    it is on the disk, safe from a power cut, when this returns.
     """
     with _temporary(path, "x" if text else "xb") as file:
         yield file

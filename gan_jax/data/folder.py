@@ -26,12 +26,8 @@ from gan_jax.errors import InputError, printable
 class FolderSource(Source):
     """Image files decoded on access.
 
-    Args:
-        root: the folder of the set.
-        files: of the split, paths relative to the root.
-        keys: gives their `file_keys`.
-        options: how they are decoded and brought to one shape.
-        image_shape: what must come of it, (h, w, c).
+    `files` are paths of the split relative to `root`, `keys` gives their `file_keys`, and
+    `image_shape` is what must come of them.
     """
 
     def __init__(

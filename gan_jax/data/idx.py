@@ -53,11 +53,8 @@ class _Header(NamedTuple):
 def find_idx_sets(path: pathlib.Path) -> dict[str, dict[str, pathlib.Path]]:
     """The idx sets under a path, by their prefix ('' for MNIST's own names); {} if none.
 
-    Args:
-        path: the folder; or folder/prefix, where it holds several sets (folder/emnist-letters).
-
-    Returns:
-        {prefix: {'train images': path, 'train labels': path, 'test images': ...}}.
+    The path is a folder, or folder/prefix for one of several sets (folder/emnist-letters). A set is
+    {'train images': path, 'train labels': path, 'test images': ...}.
     """
     if not path.is_dir():
         return _sets_in(path.parent, path.name)

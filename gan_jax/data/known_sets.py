@@ -27,14 +27,10 @@ _KNOWN = {
 
 
 def known_class_names(title: str, numbers: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """The names of a set's classes, if its own name tells which set it is.
+    """The names of a set's classes, if the name of its folder or file tells which set it is.
 
-    Args:
-        title: the name of its folder or file.
-        numbers: the names its classes have: plain numbers that count from 0 or 1, or others.
-
-    Returns:
-        `numbers` where the set is not known, has another number of classes, or has names.
+    `numbers` are the names as they come; they are kept if the set is not known, has another number
+    of classes, or has names other than numbers from 0 or 1.
     """
     if not numbers or not all(name.isdecimal() for name in numbers):
         return numbers

@@ -86,8 +86,8 @@ class Listing:
         """Lists a folder, or both its parts where it has them.
 
         Raises:
-            InputError: as `Parts.of`; no image, or images beside class folders; a class in the
-                test part alone; a folder in it that cannot be read.
+            InputError: as `Parts.of`; no image; images beside class folders; a class in the test
+                part alone.
         """
         parts = Parts.of(root)
         if parts is None:

@@ -31,13 +31,9 @@ class Unfit(InputError):
 def read_checked(path: pathlib.Path, check: Check, advice: str) -> dict[str, Any]:
     """The object in a JSON file that fits a description.
 
-    Args:
-        path: of the file.
-        check: what it must hold.
-        advice: how to mend a file that does not, such as 'judge it again'.
-
     Raises:
-        InputError: it cannot be read, is too large, or holds something else.
+        InputError: it cannot be read, is too large, or holds something else; `advice` says how to
+            mend the file, such as 'judge it again'.
     """
     try:
         size = path.stat().st_size
@@ -151,13 +147,7 @@ def map_of(check: Check, most: int = _MOST) -> Check:
 def fields(
     needed: Mapping[str, Check], others: Mapping[str, Check] | None = None, *, closed: bool = False
 ) -> Check:
-    """An object with certain fields.
-
-    Args:
-        needed: must be there.
-        others: may be missing.
-        closed: whether no further field may be there.
-    """
+    """An object with fields: those needed, others that may be missing, and more unless closed."""
     others = others or {}
 
     def check_fields(value: Any, name: str) -> None:

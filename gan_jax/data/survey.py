@@ -43,13 +43,9 @@ class Survey:
 
 
 def survey(section: Mapping[str, Any]) -> Survey:
-    """Looks at a set: at the headers of a folder's images, at the arrays of others.
+    """Looks at a set: at the headers of a folder's images, or at arrays; errors as `load`.
 
-    Args:
-        section: as for `gan_jax.data.load`; with no `name`, or '', what lies at its `path` tells.
-
-    Raises:
-        InputError: as `load`.
+    `section` is as for `gan_jax.data.load`; with no `name`, or '', what lies at its `path` tells.
     """
     section = dict(section)
     if not section.get("name"):

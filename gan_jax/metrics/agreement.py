@@ -46,7 +46,7 @@ class ClassAgreement:
 
 
 def class_agreement(predictions, labels, num_classes: int) -> ClassAgreement:
-    """Counts asked and found classes, integers [n] in the recogniser's numbering, [0, num_classes)."""
+    """Counts asked and found classes, integers [n] in [0, num_classes) as the recogniser's."""
     predictions, labels = np.asarray(predictions), np.asarray(labels)
     if predictions.shape != labels.shape or predictions.ndim != 1 or not len(labels):
         raise InputError(
