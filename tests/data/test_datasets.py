@@ -12,23 +12,7 @@ from gan_jax import data
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.preprocess import RESIZE_METHODS, Preprocess
 from gan_jax.errors import InputError
-
-RNG = np.random.default_rng(0)
-TINY_LIMIT = 1e-6  # MiB: everything streams
-
-
-def pixels(*shape):
-    return RNG.integers(0, 256, shape, dtype=np.uint8)
-
-
-def contents(dataset):
-    return dataset.take(np.arange(len(dataset)))
-
-
-def fails(message, config, split="train"):
-    with pytest.raises(InputError, match=message):
-        data.load(config, split)
-
+from tests.data.sets import TINY_LIMIT, contents, fails, pixels
 
 # The dataset type
 

@@ -2,7 +2,6 @@
 
 import gzip
 import itertools
-import struct
 
 import numpy as np
 import pytest
@@ -10,43 +9,9 @@ from PIL import Image
 
 from gan_jax import data
 from gan_jax.errors import InputError
-
-RNG = np.random.default_rng(0)
-TINY_LIMIT = 1e-6  # MiB: everything streams
-
-
-def pixels(*shape):
-    return RNG.integers(0, 256, shape, dtype=np.uint8)
-
-
-def contents(dataset):
-    return dataset.take(np.arange(len(dataset)))
-
-
-def fails(message, config, split="train"):
-    with pytest.raises(InputError, match=message):
-        data.load(config, split)
-
+from tests.data.sets import TINY_LIMIT, contents, fails, idx_folder, pixels, write_idx
 
 # idx files
-
-
-def write_idx(path, array, *, kind=8, gzipped=False):
-    packed = struct.pack(f">BBBB{array.ndim}I", 0, 0, kind, array.ndim, *array.shape)
-    packed += array.tobytes()
-    path.write_bytes(gzip.compress(packed) if gzipped else packed)
-
-
-def idx_folder(folder, prefix="", separator="-", suffix="", test="t10k", first_label=0):
-    arrays = {}
-    for split, count in (("train", 12), (test, 6)):
-        images = pixels(count, 4, 3)
-        labels = (np.arange(count) % 3 + first_label).astype(np.uint8)
-        for array, kind in ((images, "images"), (labels, "labels")):
-            name = f"{prefix}{split}-{kind}{separator}idx{array.ndim}-ubyte{suffix}"
-            write_idx(folder / name, array, gzipped=suffix == ".gz")
-        arrays[split] = images, labels
-    return arrays
 
 
 @pytest.mark.parametrize(

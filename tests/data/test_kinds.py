@@ -14,7 +14,7 @@ from gan_jax.data.array_files import ArrayFile
 from gan_jax.data.labels import int32_labels
 from gan_jax.data.notices import notice
 from gan_jax.errors import InputError
-from tests.data.test_files import idx_folder, write_idx
+from tests.data.sets import idx_folder, write_idx
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (12, 4, 4, 1), np.uint8)

@@ -10,13 +10,9 @@ from PIL import Image
 from gan_jax import data
 from gan_jax.data.dataset import Dataset
 from gan_jax.errors import InputError
+from tests.data.sets import TINY_LIMIT, contents, write_idx
 
 RNG = np.random.default_rng(0)
-TINY_LIMIT = 1e-6  # MiB: everything streams
-
-
-def contents(dataset):
-    return dataset.take(np.arange(len(dataset)))
 
 
 def pictures(dataset):
@@ -252,13 +248,6 @@ def test_classes_of_photographs_that_give_a_crop_more_do_not_hang_on_their_names
 
 
 # References
-
-
-def write_idx(path, array):
-    header = bytes([0, 0, 8, array.ndim]) + b"".join(
-        int(size).to_bytes(4, "big") for size in array.shape
-    )
-    path.write_bytes(header + array.tobytes())
 
 
 @pytest.mark.parametrize("kind", ["npz", "npy", "folder", "idx"])

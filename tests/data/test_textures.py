@@ -11,19 +11,10 @@ from PIL import Image
 
 from gan_jax import data
 from gan_jax.errors import InputError
+from tests.data.sets import TINY_LIMIT, contents, fails
 
 RNG = np.random.default_rng(0)
-TINY_LIMIT = 1e-6  # MiB: everything streams
 SMALL = {"image_size": (8, 8), "num_crops": 120, "num_test_crops": 40}
-
-
-def contents(dataset):
-    return dataset.take(np.arange(len(dataset)))
-
-
-def fails(message, config, split="train"):
-    with pytest.raises(InputError, match=message):
-        data.load(config, split)
 
 
 def coded(height, width, photograph=0):
