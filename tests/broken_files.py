@@ -5,7 +5,6 @@ prints how many there were, how many were refused, and the peak of memory.
 """
 
 import gzip
-import io
 import json
 import os
 import pathlib
@@ -18,167 +17,63 @@ import zipfile
 import zlib
 
 import numpy as np
-from PIL import Image
 
 from gan_jax import data
 from gan_jax.data import machine
 from gan_jax.errors import InputError, printable
+from tests.broken_bytes import (
+    CENTRAL,
+    END,
+    HEADERS,
+    IMAGES,
+    LABELS,
+    LOCAL,
+    both,
+    idx_bytes,
+    middle_flipped,
+    npy_bytes,
+    npz_bytes,
+    patched,
+    picture_bytes,
+    zip_bytes,
+)
 
 LIMIT_MB = 64.0
 SHOW = os.environ.get("SHOW")
-_RNG = np.random.default_rng(0)
-_IMAGES = _RNG.integers(0, 256, (12, 8, 8, 3), np.uint8)
-_LABELS = np.arange(12) % 3
-_CENTRAL, _LOCAL, _END = b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06"
-
-
-def npz_bytes(method=zipfile.ZIP_DEFLATED, **arrays):
-    """An .npz file; by default of images and labels."""
-    arrays = arrays or {"images": _IMAGES, "labels": _LABELS}
-    members = {}
-    for name, array in arrays.items():
-        stream = io.BytesIO()
-        np.save(stream, array)
-        members[f"{name}.npy"] = stream.getvalue()
-    return zip_bytes(members, method)
-
-
-def zip_bytes(members, method=zipfile.ZIP_DEFLATED):
-    """A zip of named contents."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", method) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return stream.getvalue()
-
-
-def npy_bytes(shape="(2, 2, 2)", descr="'|u1'", values=8, version=(1, 0), header=None, length=None):
-    """A .npy file whose header says whatever is asked for, with `values` bytes after it."""
-    text = header if header is not None else (
-        f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}"
-    )  # fmt: skip
-    text = text.encode("latin-1") + b"\n"
-    size = len(text) if length is None else length
-    packed = struct.pack("<H" if version == (1, 0) else "<I", size & 0xFFFFFFFF)
-    return b"\x93NUMPY" + bytes(version) + packed + text + bytes(values)
-
-
-def idx_bytes(*shape, kind=8, values=None, rank=None):
-    """An idx file whose header says whatever is asked for."""
-    rank = len(shape) if rank is None else rank
-    count = int(np.prod(shape)) if values is None else values
-    return struct.pack(f">BBBB{len(shape)}I", 0, 0, kind, rank, *shape) + bytes(count)
-
-
-def picture_bytes(kind, **options):
-    """A small picture of a format."""
-    stream = io.BytesIO()
-    Image.fromarray(_IMAGES[0]).save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def _patched(content, signature, offset, layout, value):
-    """The content with a field changed after the first place of a signature."""
-    place = content.index(signature) + offset
-    packed = struct.pack(layout, value)
-    return content[:place] + packed + content[place + len(packed) :]
-
-
-def _both(content, central_offset, local_offset, layout, value):
-    """A field of a member changed in the list of contents and before the member itself."""
-    content = _patched(content, _CENTRAL, central_offset, layout, value)
-    return _patched(content, _LOCAL, local_offset, layout, value)
-
-
-def _middle_flipped(content, at=0.5):
-    place = int(len(content) * at)
-    return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
-
-
-_HEADERS = {
-    "73 GiB": dict(shape="(100000, 512, 512, 3)"),
-    "696 PiB": dict(shape="(1000000000, 28000, 28000)"),
-    "beyond 64 bits": dict(shape=f"({2**70},)"),
-    "4,000 digits": dict(shape=f"({'9' * 4000}, 8, 8)"),
-    "9,000 digits": dict(shape=f"({'9' * 9000}, 8, 8)"),
-    "an empty but endless shape": dict(shape=f"(0, {2**62}, {2**62})"),
-    "negative length": dict(shape="(-3, 2, 2)"),
-    "two negative lengths": dict(shape="(-2, -2, 2)"),
-    "boolean length": dict(shape="(True, 2, 2)"),
-    "fractional length": dict(shape="(2.0, 2, 2)"),
-    "no tuple": dict(shape="8"),
-    "text as shape": dict(shape="'abc'"),
-    "forty dimensions": dict(shape=str((1,) * 40)),
-    "a thousand dimensions": dict(shape=str((1,) * 1000)),
-    "objects": dict(descr="'|O'"),
-    "a table": dict(descr="[('a', '|u1'), ('b', '<f4')]"),
-    "a table of objects": dict(descr="[('a', '|O')]"),
-    "subarrays": dict(descr="('|u1', (1000, 1000, 1000))"),
-    "texts without letters": dict(descr="'<U0'", shape="(1000000000000, 2, 2)"),
-    "huge texts": dict(descr="'<U2000000000'", shape="(1,)"),
-    "bytes of no length": dict(descr="'|S0'", shape="(1000000000000,)"),
-    "dates": dict(descr="'<M8[s]'", shape="(1,)"),
-    "unknown type": dict(descr="'<q77'"),
-    "complex": dict(descr="'<c8'", shape="(1, 1, 1)"),
-    "void": dict(descr="'|V8'", shape="(1, 1, 1)"),
-    "halves": dict(descr="'<f2'", shape="(1, 2, 2)"),
-    "no dictionary": dict(header="[1, 2, 3]"),
-    "keys missing": dict(header="{'descr': '|u1'}"),
-    "keys too many": dict(header="{'descr': '|u1', 'fortran_order': 0, 'shape': (), 'x': 1}"),
-    "order no truth": dict(header="{'descr': '|u1', 'fortran_order': 7, 'shape': (2, 2, 2)}"),
-    "a call": dict(header="__import__('os').getpid()"),
-    "deep brackets": dict(header="(" * 5000),
-    "deep lists": dict(header="[" * 3000 + "]" * 3000),
-    "deep minus": dict(header="-" * 9000 + "1"),
-    "open text": dict(header="{'descr': '''"),
-    "nulls": dict(header="\0" * 100),
-    "no ASCII": dict(header="{'descr': '\xe9', 'fortran_order': False, 'shape': (2,)}"),
-    "empty": dict(header=""),
-    "long header": dict(header="#" * 60000),
-    "header of 4 GiB": dict(version=(2, 0), length=2**32 - 1),
-    "header longer than the file": dict(length=65000),
-    "header of nothing": dict(length=0),
-    "version 3": dict(version=(3, 0)),
-    "version 9": dict(version=(9, 9)),
-    "cut short": dict(values=7),
-    "no values": dict(values=0),
-    "labels as images": dict(shape="(8,)"),
-    "no dimension": dict(shape="()", values=1),
-}
 
 
 def _zips():
     whole, stored = npz_bytes(), npz_bytes(zipfile.ZIP_STORED)
-    yield "encrypted", _both(whole, 8, 6, "<H", 0x1)
-    yield "strong encryption", _both(whole, 8, 6, "<H", 0x41)
-    yield "patched data", _both(whole, 8, 6, "<H", 0x20)
+    yield "encrypted", both(whole, 8, 6, "<H", 0x1)
+    yield "strong encryption", both(whole, 8, 6, "<H", 0x41)
+    yield "patched data", both(whole, 8, 6, "<H", 0x20)
     for method in (1, 6, 9, 10, 18, 19, 93, 95, 97, 98, 99, 65535):
-        yield f"method {method}", _both(whole, 10, 8, "<H", method)
+        yield f"method {method}", both(whole, 10, 8, "<H", method)
     for version in (64, 99, 255):
-        yield f"version {version / 10}", _both(whole, 6, 4, "<H", version)
-    yield "another signature in the list", whole.replace(_CENTRAL, b"PK\x09\x09")
-    yield "another signature before a member", whole.replace(_LOCAL, b"PK\x09\x09", 1)
-    yield "no end", whole[: whole.index(_END)]
-    yield "end alone", whole[whole.index(_END) :]
-    yield "list far away", _patched(whole, _END, 16, "<I", 2**32 - 2)
-    yield "list of another size", _patched(whole, _END, 12, "<I", 10)
-    yield "list of 4 GiB", _patched(whole, _END, 12, "<I", 2**32 - 2)
-    yield "count of members", _patched(whole, _END, 10, "<H", 65535)
-    yield "zip64 without its record", _patched(whole, _END, 16, "<I", 2**32 - 1)
-    yield "member far away", _patched(whole, _CENTRAL, 42, "<I", 2**31)
-    yield "name of another length", _patched(whole, _CENTRAL, 28, "<H", 9)
-    yield "extra of another length", _patched(whole, _CENTRAL, 30, "<H", 60000)
-    yield "local name of another length", _patched(whole, _LOCAL, 26, "<H", 60000)
-    yield "local extra of another length", _patched(whole, _LOCAL, 28, "<H", 999)
-    yield "another checksum", _both(whole, 16, 14, "<I", 7)
+        yield f"version {version / 10}", both(whole, 6, 4, "<H", version)
+    yield "another signature in the list", whole.replace(CENTRAL, b"PK\x09\x09")
+    yield "another signature before a member", whole.replace(LOCAL, b"PK\x09\x09", 1)
+    yield "no end", whole[: whole.index(END)]
+    yield "end alone", whole[whole.index(END) :]
+    yield "list far away", patched(whole, END, 16, "<I", 2**32 - 2)
+    yield "list of another size", patched(whole, END, 12, "<I", 10)
+    yield "list of 4 GiB", patched(whole, END, 12, "<I", 2**32 - 2)
+    yield "count of members", patched(whole, END, 10, "<H", 65535)
+    yield "zip64 without its record", patched(whole, END, 16, "<I", 2**32 - 1)
+    yield "member far away", patched(whole, CENTRAL, 42, "<I", 2**31)
+    yield "name of another length", patched(whole, CENTRAL, 28, "<H", 9)
+    yield "extra of another length", patched(whole, CENTRAL, 30, "<H", 60000)
+    yield "local name of another length", patched(whole, LOCAL, 26, "<H", 60000)
+    yield "local extra of another length", patched(whole, LOCAL, 28, "<H", 999)
+    yield "another checksum", both(whole, 16, 14, "<I", 7)
     for size in (0, 1, 100, 2**20, 2**30, 2**31, 2**32 - 2):
-        yield f"{size} bytes claimed", _both(whole, 24, 22, "<I", size)
-        yield f"{size} packed bytes claimed", _both(whole, 20, 18, "<I", size)
-        yield f"{size} stored bytes claimed", _both(stored, 24, 22, "<I", size)
+        yield f"{size} bytes claimed", both(whole, 24, 22, "<I", size)
+        yield f"{size} packed bytes claimed", both(whole, 20, 18, "<I", size)
+        yield f"{size} stored bytes claimed", both(stored, 24, 22, "<I", size)
     for name, method in (("bz2", 12), ("lzma", 14), ("deflate", 8), ("stored", 0)):
         packed = npz_bytes(method)
         for at in (0.05, 0.1, 0.3, 0.5, 0.7, 0.9):
-            yield f"{name} damaged at {at}", _middle_flipped(packed, at)
+            yield f"{name} damaged at {at}", middle_flipped(packed, at)
             yield f"{name} cut at {at}", packed[: int(len(packed) * at)]
     yield "lzma with a dictionary of 4 GiB", _lzma_dictionary()
     yield "nothing", b""
@@ -188,38 +83,38 @@ def _zips():
     yield "bomb by deflate", npz_bytes(images=np.zeros((100, 1024, 1024), np.uint8))
     yield "bomb by bz2", npz_bytes(12, images=np.zeros((100, 1024, 1024), np.uint8))
     yield "bomb by lzma", npz_bytes(14, images=np.zeros((100, 1024, 1024), np.uint8))
-    many = {"images": _IMAGES, "labels": np.zeros((1, 2**26), np.uint8)}
+    many = {"images": IMAGES, "labels": np.zeros((1, 2**26), np.uint8)}
     yield "labels of another count", npz_bytes(**many)
     yield (
         "names of too many classes",
-        npz_bytes(images=_IMAGES, labels=_LABELS, class_names=np.full(2**17, "x")),
+        npz_bytes(images=IMAGES, labels=LABELS, class_names=np.full(2**17, "x")),
     )
     yield (
         "names that are no text",
         npz_bytes(
-            images=_IMAGES, labels=_LABELS, class_names=np.full(3, 0x7FFFFFFF, "<u4").view("<U1")
+            images=IMAGES, labels=LABELS, class_names=np.full(3, 0x7FFFFFFF, "<u4").view("<U1")
         ),
     )
     yield (
         "labels that are no text",
-        npz_bytes(images=_IMAGES, labels=np.full(12, 0x7FFFFFFF, "<u4").view("<U1")),
+        npz_bytes(images=IMAGES, labels=np.full(12, 0x7FFFFFFF, "<u4").view("<U1")),
     )
     yield (
         "wide text labels in one part",
         npz_bytes(
-            x_train=_IMAGES,
+            x_train=IMAGES,
             y_train=np.full(12, "a"),
-            x_test=_IMAGES[:1],
+            x_test=IMAGES[:1],
             y_test=np.array(["b" * 10**6]),
         ),
     )
-    for name, header in _HEADERS.items():
+    for name, header in HEADERS.items():
         yield f"header: {name}", zip_bytes({"images.npy": npy_bytes(**header)})
 
 
 def _lzma_dictionary():
     packed = npz_bytes(14)
-    place = packed.index(_LOCAL)
+    place = packed.index(LOCAL)
     name, extra = struct.unpack_from("<HH", packed, place + 26)
     start = place + 30 + name + extra + 4 + 1  # after version and size of properties, lc/lp/pb
     return packed[:start] + b"\xff\xff\xff\xff" + packed[start + 4 :]
@@ -243,7 +138,7 @@ def _idx_files():
     yield "too many values", idx_bytes(4, 3, 3, values=37)
     packed = gzip.compress(idx_bytes(4, 3, 3), mtime=0)
     for place in range(2, len(packed), 3):
-        yield f"gzip damaged at {place}", _middle_flipped(packed, place / len(packed))
+        yield f"gzip damaged at {place}", middle_flipped(packed, place / len(packed))
         yield f"gzip cut at {place}", packed[:place]
     yield "gzip of too few", gzip.compress(idx_bytes(4, 3, 3, values=35))
     yield "gzip bomb", gzip.compress(idx_bytes(2**14, 2**7, 2**6))
@@ -303,7 +198,7 @@ def _pictures():
         content = picture_bytes(kind)
         for at in (0.02, 0.3, 0.6, 0.95):
             yield f"{kind} cut at {at}", ending, content[: int(len(content) * at)]
-            yield f"{kind} damaged at {at}", ending, _middle_flipped(content, at)
+            yield f"{kind} damaged at {at}", ending, middle_flipped(content, at)
     yield "postscript", "png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n"
 
 
@@ -311,7 +206,7 @@ def designed():
     """(name, {file: content}, path to read) of each file that was thought of."""
     for name, content in _zips():
         yield f"npz: {name}", {"a.npz": content}, "a.npz"
-    for name, header in _HEADERS.items():
+    for name, header in HEADERS.items():
         yield f"npy: {name}", {"a.npy": npy_bytes(**header)}, "a.npy"
     for name, content in _idx_files():
         yield f"idx images: {name}", {"train-images-idx3-ubyte": content}, "."

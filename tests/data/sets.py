@@ -10,6 +10,7 @@ from gan_jax import data
 from gan_jax.errors import InputError
 
 TINY_LIMIT = 1e-6  # MiB: everything streams
+SMALL = {"image_size": (8, 8), "num_crops": 120, "num_test_crops": 40}
 _RNG = np.random.default_rng(0)
 
 
@@ -42,3 +43,15 @@ def idx_folder(folder, prefix="", separator="-", suffix="", test="t10k", first_l
             write_idx(folder / name, array, gzipped=suffix == ".gz")
         arrays[split] = images, labels
     return arrays
+
+
+def coded(height, width, photograph=0):
+    """A photograph whose every pixel says where it is: (row, column, number of the photograph)."""
+    picture = np.full((height, width, 3), photograph, np.uint8)
+    picture[..., 0], picture[..., 1] = np.indices((height, width))
+    return picture
+
+
+def places(images):
+    """The pixels that images show, as a set of (row, column, photograph)."""
+    return set(map(tuple, images.reshape(-1, images.shape[-1]).tolist()))

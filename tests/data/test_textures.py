@@ -1,7 +1,6 @@
-"""Crops of photographs: built in, in a folder, and in TFDS."""
+"""Crops of photographs: built in, and in a folder."""
 
 import hashlib
-import io
 import subprocess
 import sys
 
@@ -11,22 +10,9 @@ from PIL import Image
 
 from gan_jax import data
 from gan_jax.errors import InputError
-from tests.data.sets import TINY_LIMIT, contents, fails
+from tests.data.sets import SMALL, TINY_LIMIT, coded, contents, fails, places
 
 RNG = np.random.default_rng(0)
-SMALL = {"image_size": (8, 8), "num_crops": 120, "num_test_crops": 40}
-
-
-def coded(height, width, photograph=0):
-    """A photograph whose every pixel says where it is: (row, column, number of the photograph)."""
-    picture = np.full((height, width, 3), photograph, np.uint8)
-    picture[..., 0], picture[..., 1] = np.indices((height, width))
-    return picture
-
-
-def places(images):
-    """The pixels that images show, as a set of (row, column, photograph)."""
-    return set(map(tuple, images.reshape(-1, images.shape[-1]).tolist()))
 
 
 def save(path, array):
@@ -167,7 +153,13 @@ def test_crops_of_what_is_not_cut():
 def test_train_and_test_share_no_pixel(tmp_path, mode, turned, held_out):
     for number, size in enumerate([(100, 60), (59, 200), (64, 64)]):
         save(tmp_path / f"{number}.png", coded(*size, number))
-    config = {"name": "folder", "path": str(tmp_path), "crops": mode, "crop_stride": 3, **SMALL}
+    config = {
+        "name": "folder",
+        "path": str(tmp_path),
+        "crops": mode,
+        "crop_stride": 3,
+        **SMALL,
+    }
     config |= {"held_out": held_out, "crop_flips": turned, "crop_rotations": turned}
     config |= {"num_crops": 900, "num_test_crops": 900}
     train, test = (contents(data.load(config, split)) for split in ("train", "test"))
@@ -227,7 +219,13 @@ def test_without_subfolders_each_file_is_a_class(tmp_path):
 def test_subfolders_train_and_test_are_the_splits_and_not_divided(tmp_path):
     for number, (split, name) in enumerate((s, n) for s in ("train", "test") for n in "ab"):
         save(tmp_path / split / name / "x.png", coded(20, 30, number))
-    config = {"name": "folder", "path": str(tmp_path), "crops": "grid", **SMALL, "crop_stride": 1}
+    config = {
+        "name": "folder",
+        "path": str(tmp_path),
+        "crops": "grid",
+        **SMALL,
+        "crop_stride": 1,
+    }
     train, test = data.load(config, "train"), data.load(config, "test")
     assert len(places(train.images)) == len(places(test.images)) == 2 * 20 * 30
     np.testing.assert_array_equal(train.labels, train.images[:, 0, 0, 2])
@@ -288,84 +286,3 @@ def test_a_photograph_that_changes_after_its_header_was_read(tmp_path):
     save(tmp_path / "a.png", coded(41, 50))
     with pytest.raises(InputError, match=r"'a.png' has shape \(41, 50, 3\).*save it anew"):
         contents(streamed)
-
-
-# TFDS
-
-
-@pytest.fixture(scope="module")
-def tfds_folder(tmp_path_factory):
-    """Photographs of several sizes, prepared without TensorFlow; pixels as `coded`."""
-    import tensorflow_datasets as tfds
-
-    class _Photographs(tfds.core.GeneratorBasedBuilder):
-        VERSION = tfds.core.Version("1.0.0")
-        SPLITS: tuple[str, ...]
-
-        def _info(self):
-            label = tfds.features.ClassLabel(names=["banded", "dotted"])
-            features = {"image": tfds.features.Image(), "label": label}
-            return tfds.core.DatasetInfo(
-                builder=self, features=tfds.features.FeaturesDict(features)
-            )
-
-        def _split_generators(self, dl_manager):
-            return {split: self._generate_examples(split) for split in self.SPLITS}
-
-        def _generate_examples(self, split):
-            for number in range(6):
-                file = io.BytesIO()
-                picture = coded(10 + number, 14, number + 10 * self.SPLITS.index(split))
-                Image.fromarray(picture).save(file, "PNG")
-                file.seek(0)
-                yield number, {"image": file, "label": number % 2}
-
-    class GanJaxDescribed(_Photographs):
-        SPLITS = ("train", "test")
-
-    class GanJaxHistology(_Photographs):
-        SPLITS = ("train",)
-
-    folder = str(tmp_path_factory.mktemp("tfds"))
-    for builder in (GanJaxDescribed, GanJaxHistology):
-        builder(data_dir=folder, file_format="array_record").download_and_prepare()
-    return folder
-
-
-@pytest.mark.parametrize("name", ["gan_jax_described", "gan_jax_histology"])
-@pytest.mark.parametrize("limit", [100, TINY_LIMIT])
-def test_whole_tfds_photographs_are_for_training_or_testing(tfds_folder, name, limit):
-    config = {"name": "tfds", "tfds_name": name, "path": tfds_folder, "crops": "random", **SMALL}
-    config |= {"test_fraction": 0.34, "memory_limit_mb": limit, "num_crops": 60}
-    train, test = data.load(config, "train"), data.load(config, "test")
-    assert (train.images is None) == (limit == TINY_LIMIT)
-    assert train.class_names == ("banded", "dotted")
-    assert np.bincount(train.labels).tolist() == [30, 30]
-    photographs = [set(contents(part)[:, 0, 0, 2].tolist()) for part in (train, test)]
-    assert not photographs[0] & photographs[1]
-    np.testing.assert_array_equal(train.labels, contents(train)[:, 0, 0, 2] % 2)
-    np.testing.assert_array_equal(test.labels, contents(test)[:, 0, 0, 2] % 2)
-    assert len(data.load(config, "all")) == 100
-    fails(
-        r"'tfds .* train/\d' is 1\dx14 .* too small for crops of 16x8",
-        {**config, "image_size": (16, 8)},
-    )
-
-
-def test_tfds_grid_covers_photographs_of_every_size(tfds_folder):
-    config = {"name": "tfds", "tfds_name": "gan_jax_described", "path": tfds_folder}
-    config |= {"crops": "grid", "crop_stride": 1, "image_size": (8, 8)}
-    crops = data.load(config, "test").images
-    assert len(places(crops)) == 14 * sum(range(10, 16))
-
-
-@pytest.mark.parametrize("name", ["dtd", "colorectal_histology"])
-def test_texture_sets_of_tfds_say_how_to_prepare_them(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    config = {"name": "tfds", "tfds_name": name, "path": str(tmp_path), "crops": "random"}
-    fails(
-        rf"'{name}' is not prepared in .*pip install tensorflow importlib_resources && python -c "
-        rf'"import tensorflow_datasets as tfds; tfds.builder\(\'{name}\', data_dir=\'{tmp_path}\', '
-        r"file_format='array_record'\).download_and_prepare\(\)",
-        config,
-    )

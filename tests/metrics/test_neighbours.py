@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -184,3 +185,59 @@ def test_bad_input_is_one_clear_error():
     x[4, 1] = np.nan
     with pytest.raises(InputError, match="fake features: row 4 holds nan"):
         metrics.precision_recall(mixed_normal(0, 20, 3), x)
+
+
+# Nearest training images
+
+
+@pytest.mark.parametrize("k", [1, 5, 300])
+def test_neighbours_equal_brute_force(k):
+    rng = np.random.default_rng(0)
+    queries, references = rng.normal(size=(17, 6)) + 40, rng.normal(size=(300, 6)) + 40
+    exact = np.linalg.norm(queries[:, None] - references[None], axis=2)
+    indices, distances = metrics.nearest_neighbours(queries, references, k)
+    np.testing.assert_array_equal(indices, np.argsort(exact, axis=1, kind="stable")[:, :k])
+    np.testing.assert_allclose(distances, np.sort(exact, axis=1)[:, :k], rtol=1e-12)
+
+
+def test_neighbours_of_copies_among_near_duplicates():
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(1, 64)) + 1000
+    references = (base + 1e-5 * rng.normal(size=(5000, 64))).astype(np.float64)
+    copied = rng.permutation(5000)[:20]
+    indices, distances = metrics.nearest_neighbours(references[copied], references, 3)
+    np.testing.assert_array_equal(indices[:, 0], copied)
+    assert (distances[:, 0] == 0.0).all() and (distances[:, 1] > 0.0).all()
+    for row, i in itertools.product(range(5), range(3)):
+        exact = np.sort(np.linalg.norm(references - references[copied[row]], axis=1))
+        assert distances[row, i] == pytest.approx(exact[i], rel=1e-12)
+
+
+def test_neighbours_break_ties_by_index():
+    references = np.repeat(np.arange(4.0)[:, None], 50, axis=0)  # 50 equal rows of each value
+    indices, distances = metrics.nearest_neighbours([[2.0], [0.4]], references, 3)
+    assert indices.tolist() == [[100, 101, 102], [0, 1, 2]]
+    np.testing.assert_allclose(distances, [[0, 0, 0], [0.4] * 3])
+
+
+def test_neighbours_of_images():
+    rng = np.random.default_rng(0)
+    references = rng.integers(0, 256, size=(2500, 6, 5, 3), dtype=np.uint8)
+    indices, distances = metrics.nearest_neighbours(references[2400:2410], references, 2)
+    assert indices[:, 0].tolist() == list(range(2400, 2410))
+    assert (distances[:, 0] == 0).all()
+    second = references[indices[0, 1]].astype(float) - references[2400]
+    assert distances[0, 1] == pytest.approx(np.sqrt(np.sum(second**2)))
+
+
+def test_neighbours_refuse_bad_input():
+    x = mixed_normal(0, 10, 3)
+    with pytest.raises(InputError, match="k is 11; expected 1 to 10"):
+        metrics.nearest_neighbours(x, x, 11)
+    with pytest.raises(InputError, match="queries have 2 numbers an image and references 3"):
+        metrics.nearest_neighbours(x[:, :2], x, 1)
+    with pytest.raises(InputError, match="at least one image"):
+        metrics.nearest_neighbours(x, x[:0], 1)
+    x[3, 0] = np.nan
+    with pytest.raises(InputError, match="references: row 3"):
+        metrics.nearest_neighbours(x[:1], x, 1)
