@@ -15,7 +15,7 @@ from gan_jax.data.crops import Part, Photographs, crop_dataset
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.options import SourceOptions, split_names
 from gan_jax.data.preprocess import convert_channels
-from gan_jax.data.sources import ArraySource, make_dataset
+from gan_jax.data.sources import array_source, make_dataset
 
 DIGITS = tuple("0123456789")
 PHOTOGRAPHS = ("brick", "grass", "gravel")
@@ -33,7 +33,7 @@ def load_mnist5k(options: SourceOptions, split: str) -> Dataset:
     chosen = {"train": ~is_test, "test": is_test, "all": np.ones_like(is_test)}[split]
     indices = np.flatnonzero(chosen)
     return make_dataset(
-        [ArraySource(images[..., None], "mnist5k", indices=indices, options=options)],
+        [array_source(images[..., None], "mnist5k", indices=indices, options=options)],
         [labels[indices].astype(np.int32)],
         name="mnist5k",
         split=split,

@@ -129,52 +129,39 @@ def grid_windows(regions: Sequence[Region], size: tuple[int, int], stride: int) 
     return np.concatenate(windows)
 
 
-class CropSource(Source):
-    """Crops of photographs, each cut when it is asked for.
+def _crop_source(
+    photographs: Photographs, rows: np.ndarray, size: tuple[int, int], memory_limit: int
+) -> Source:
+    """Crops at `rows`, int64 [n, 4]: photograph, top, left, and quarter turns plus 4 if mirrored.
 
-    `rows` are int64 [n, 4]: photograph, top, left, and quarter turns plus 4 for a mirror image;
-    `size` is (height, width). At most `memory_limit` bytes of decoded photographs are kept, or a
-    few.
+    At most `memory_limit` bytes of decoded photographs are kept, or a few.
     """
+    largest = max(math.prod(shape) for shape in photographs.sizes) * photographs.channels
 
-    def __init__(
-        self,
-        photographs: Photographs,
-        rows: np.ndarray,
-        *,
-        size: tuple[int, int],
-        memory_limit: int,
-    ) -> None:
-        self.image_shape = (*size, photographs.channels)
-        self.treatment = f"crops {self.image_shape}"
-        self._photographs, self._rows = photographs, rows
-        largest = max(math.prod(shape) for shape in photographs.sizes) * photographs.channels
-        self._read = functools.lru_cache(max(self.threads, memory_limit // largest))(self._decode)
-
-    def _decode(self, index: int) -> np.ndarray:
-        picture = self._photographs.read(index)
-        expected = (*self._photographs.sizes[index], self.image_shape[2])
+    @functools.lru_cache(max(Source.threads, memory_limit // largest))
+    def decoded(index: int) -> np.ndarray:
+        picture = photographs.read(index)
+        expected = (*photographs.sizes[index], photographs.channels)
         if picture.shape != expected:  # changed since the headers were read
             raise InputError(
-                f"photograph '{self._photographs.names[index]}' has shape {picture.shape} when "
+                f"photograph '{photographs.names[index]}' has shape {picture.shape} when "
                 f"decoded, and not {expected} as its header said: save it anew."
             )
         return picture
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        photograph, top, left, orientation = self._rows[index].tolist()
-        height, width, _ = self.image_shape
-        crop = self._read(photograph)[top : top + height, left : left + width]
+    def read(index: int) -> np.ndarray:
+        photograph, top, left, orientation = rows[index].tolist()
+        crop = decoded(photograph)[top : top + size[0], left : left + size[1]]
         crop = np.rot90(crop, orientation % 4)
         return crop[:, ::-1] if orientation >= 4 else crop
 
-    def keys(self) -> np.ndarray:
-        places = self._rows.astype(np.uint64)
-        places[:, 0] = self._photographs.keys()[self._rows[:, 0]]
+    def keys() -> np.ndarray:
+        places = rows.astype(np.uint64)
+        places[:, 0] = photographs.keys()[rows[:, 0]]
         return content_keys(places)
+
+    shape = (*size, photographs.channels)
+    return Source(len(rows), shape, read, keys, treatment=f"crops {shape}")
 
 
 def crop_dataset(
@@ -196,9 +183,7 @@ def crop_dataset(
     sources, labels = [], []
     for part in parts:
         rows = _rows(part, size, options.cut)
-        sources.append(
-            CropSource(part.photographs, rows, size=size, memory_limit=options.memory_limit)
-        )
+        sources.append(_crop_source(part.photographs, rows, size, options.memory_limit))
         known = part.photographs.labels
         labels.append(None if known is None else known[rows[:, 0]])
     return make_dataset(
@@ -217,7 +202,7 @@ def crop_size(options: SourceOptions) -> tuple[int, int]:
 
 
 def _rows(part: Part, size: tuple[int, int], cut: CropOptions) -> np.ndarray:
-    """Which crops there are: int64 [n, 4], as `CropSource` takes them."""
+    """Which crops there are: int64 [n, 4], as `_crop_source` takes them."""
     photographs, numbers = part.photographs, np.zeros(len(part.photographs.names), np.uint64)
     for name, shape in zip(photographs.names, photographs.sizes):
         _check_size(name, shape, size, cut.held_out if part.divided else None)

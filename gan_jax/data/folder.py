@@ -23,46 +23,6 @@ from gan_jax.data.trees import Root, open_root
 from gan_jax.errors import InputError, printable
 
 
-class FolderSource(Source):
-    """Image files decoded on access.
-
-    `files` are paths of the split relative to `root`, `keys` gives their `file_keys`, and
-    `image_shape` is what must come of them.
-    """
-
-    def __init__(
-        self,
-        root: Root,
-        files: list[str],
-        keys: Callable[[], np.ndarray],
-        *,
-        options: SourceOptions,
-        image_shape: tuple[int, int, int],
-    ) -> None:
-        self._root, self._files, self._keys = root, files, keys
-        self._decode, self.image_shape = _decoder(options), image_shape
-        self._preprocess = dataclasses.replace(options.preprocess, channels=image_shape[2])
-        self.treatment = f"files, {self._preprocess}"
-        if options.white:
-            self.treatment += f", white {options.white:g}"
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        image = self._preprocess(self._decode(self._root / self._files[index]))
-        if image.shape != self.image_shape:  # changed since the headers were read
-            name = printable(str(self._root / self._files[index]))
-            raise InputError(
-                f"image '{name}' has shape {image.shape} when decoded, "
-                f"and not {self.image_shape}: give dataset.image_size, or save it anew."
-            )
-        return image
-
-    def keys(self) -> np.ndarray:
-        return self._keys()
-
-
 def load_folder(options: SourceOptions, split: str) -> Dataset:
     """A folder or a zip of images as a dataset.
 
@@ -91,13 +51,26 @@ def load_folder(options: SourceOptions, split: str) -> Dataset:
             test_fraction=options.test_fraction,
         )
     files = [listing.files[index] for index in indices]
-    source = FolderSource(
-        root,
-        files,
-        functools.partial(file_keys, root, files) if own_parts else lambda: all_keys()[indices],
-        options=options,
-        # Decided over both splits, so that they have one shape.
-        image_shape=_common_shape(root, listing.files, options),
+    # Decided over both splits, so that they have one shape.
+    image_shape = _common_shape(root, listing.files, options)
+    decode = _decoder(options)
+    preprocess = dataclasses.replace(options.preprocess, channels=image_shape[2])
+
+    def read(index: int) -> np.ndarray:
+        image = preprocess(decode(root / files[index]))
+        if image.shape != image_shape:  # changed since the headers were read
+            raise InputError(
+                f"image '{root / files[index]}' has shape {image.shape} when decoded, "
+                f"and not {image_shape}: give dataset.image_size, or save it anew."
+            )
+        return image
+
+    source = Source(
+        count=len(files),
+        image_shape=image_shape,
+        read=read,
+        keys=lambda: file_keys(root, files) if own_parts else all_keys()[indices],
+        treatment=f"files, {preprocess}" + (f", white {options.white:g}" if options.white else ""),
     )
     return make_dataset(
         [source],

@@ -22,7 +22,7 @@ from gan_jax.data.known_sets import known_class_names
 from gan_jax.data.labels import check_count, int32_labels
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.progress import read_into
-from gan_jax.data.sources import ArraySource, make_dataset
+from gan_jax.data.sources import array_source, make_dataset
 from gan_jax.errors import InputError, first_line, printable
 
 _FILE_NAME = re.compile(
@@ -206,7 +206,7 @@ def load_idx(options: SourceOptions, split: str) -> Dataset:
         array = read_idx(files[name], headers[name], options.memory_limit)
         array = array if array.ndim == 4 else array[..., None]
         every = np.arange(len(array))
-        parts.append(ArraySource(array, f"'{files[name]}'", indices=every, options=options))
+        parts.append(array_source(array, f"'{files[name]}'", indices=every, options=options))
     return make_dataset(
         parts,
         [labels.get(part) for part in wanted],

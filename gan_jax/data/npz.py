@@ -19,7 +19,7 @@ from gan_jax.data.known_sets import known_class_names
 from gan_jax.data.labels import check_count, class_labels
 from gan_jax.data.notices import notice
 from gan_jax.data.options import SourceOptions
-from gan_jax.data.sources import ArraySource, make_dataset
+from gan_jax.data.sources import array_source, make_dataset
 from gan_jax.data.split import split_indices
 from gan_jax.errors import InputError, printable
 
@@ -116,7 +116,7 @@ def load_npz(options: SourceOptions, split: str) -> Dataset:
             split="all" if own_parts else split,
             test_fraction=options.test_fraction,
         )
-        parts.append(ArraySource(array, where, indices=indices, options=options, keys=hashed))
+        parts.append(array_source(array, where, indices=indices, options=options, keys=hashed))
         part_labels.append(labels[part][indices] if part in labels else None)
     name = path.resolve().stem
     return make_dataset(

@@ -190,37 +190,32 @@ def load_procedural(options: SourceOptions, split: str) -> Dataset:
         part_labels = np.arange(total) % len(kinds)
         rows += [(drawings[label], i // len(kinds)) for i, label in enumerate(part_labels)]
         labels.append(part_labels.astype(np.int32))
+
+    def read(index: int) -> np.ndarray:
+        drawing, number = rows[index]
+        return convert_channels(drawing.images(1, first=number)[0], options.channels)
+
+    def keys() -> np.ndarray:
+        numbers = [(KINDS.index(drawing.kind), drawing.seed, number) for drawing, number in rows]
+        return content_keys(np.array(numbers, np.uint64))
+
+    common = ("size", "period", "angle", "contrast", "jitter")
+    source = Source(
+        count=len(rows),
+        image_shape=(*size, options.channels or 1),
+        read=read,
+        keys=keys,
+        treatment=f"procedural { ({name: getattr(rows[0][0], name) for name in common}) }",
+        threads=1,  # drawing is many small operations, which threads slow down
+    )
     return make_dataset(
-        [_ProceduralSource(rows, options.channels)],
+        [source],
         [np.concatenate(labels)],
         name="procedural",
         split=split,
         class_names=kinds,
         options=options,
     )
-
-
-class _ProceduralSource(Source):
-    """Images drawn when they are asked for; a row is a drawing and the number of its image."""
-
-    threads = 1  # drawing is many small operations, which threads slow down
-
-    def __init__(self, rows: list[tuple[Drawing, int]], channels: int) -> None:
-        self._rows, self._channels = rows, channels
-        self.image_shape = (*rows[0][0].size, channels or 1)
-        common = ("size", "period", "angle", "contrast", "jitter")
-        self.treatment = f"procedural { ({name: getattr(rows[0][0], name) for name in common}) }"
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        drawing, number = self._rows[index]
-        return convert_channels(drawing.images(1, first=number)[0], self._channels)
-
-    def keys(self) -> np.ndarray:
-        rows = [(KINDS.index(drawing.kind), drawing.seed, number) for drawing, number in self._rows]
-        return content_keys(np.array(rows, np.uint64))
 
 
 class _Draws:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import abc
 import bisect
 import concurrent.futures
+import dataclasses
 import functools
 import itertools
 import math
@@ -26,39 +26,46 @@ _BRIGHT = 64  # of 255: no set of photographs or digits stays below
 _LOOKED_AT = 16  # images of a streamed set
 
 
-class Source(abc.ABC):
-    """Random access to preprocessed images of one shape.
+@dataclasses.dataclass(eq=False)
+class Source:
+    """Random access to preprocessed images of one shape; see `ImageSource`.
 
-    `threads` read a whole set fastest, each `block` images at a time; for the others see
-    `ImageSource`.
+    Attributes:
+        count: n.
+        image_shape: (h, w, c) of every image.
+        read: gives image i as uint8 [h, w, c]; safe to call from several threads.
+        keys: gives a hash of each image as it is stored, uint64 [n]; equal ones have equal keys.
+        treatment: how images are made of what is stored; '' if they are that.
+        threads, block: how many threads read a whole set fastest, and images each takes at a time.
+        read_many, read_whole: as `take` and `read_all`, if these can be had faster.
     """
 
+    count: int
     image_shape: tuple[int, int, int]
+    read: Callable[[int], np.ndarray]
+    keys: Callable[[], np.ndarray]
     treatment: str = ""
     threads: int = min(_MOST_THREADS, os.cpu_count() or 1)
     block: int = 64
+    read_many: Callable[[Sequence[int]], np.ndarray] | None = None
+    read_whole: Callable[[str], np.ndarray] | None = None
 
-    @abc.abstractmethod
     def __len__(self) -> int:
-        """The number of images."""
-
-    @abc.abstractmethod
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Image `index` as uint8 [h, w, c]; safe to call from several threads."""
-
-    @abc.abstractmethod
-    def keys(self) -> np.ndarray:
-        """A hash of each image as it is stored, uint64 [n]; equal ones have equal keys."""
+        return self.count
 
     def take(self, indices: Sequence[int]) -> np.ndarray:
         """The images at `indices` as uint8 [k, h, w, c]."""
+        if self.read_many is not None:
+            return self.read_many(indices)
         images = np.empty((len(indices), *self.image_shape), np.uint8)
         for row, index in enumerate(indices):
-            images[row] = self[int(index)]
+            images[row] = self.read(int(index))
         return images
 
     def read_all(self, description: str) -> np.ndarray:
         """Every image, decoded by a pool of threads: uint8 [n, h, w, c]."""
+        if self.read_whole is not None:
+            return self.read_whole(description)
         images = np.empty((len(self), *self.image_shape), np.uint8)
 
         def fill(start: int, stop: int) -> None:
@@ -91,7 +98,14 @@ def map_blocks(
             raise
 
 
-class ArraySource(Source):
+def array_source(
+    array: np.ndarray,
+    where: str,
+    *,
+    indices: np.ndarray,
+    options: SourceOptions,
+    keys: Callable[[], np.ndarray] | None = None,
+) -> Source:
     """Rows of an array, in memory or memory-mapped.
 
     Args:
@@ -101,69 +115,47 @@ class ArraySource(Source):
         options: how images are brought to one shape, and what is white.
         keys: gives the `row_keys` of the array, if they are at hand.
     """
+    preprocess, scale = options.preprocess, find_scale(array, where, white=options.white)
+    keys = keys or functools.partial(row_keys, array)
 
-    def __init__(
-        self,
-        array: np.ndarray,
-        where: str,
-        *,
-        indices: np.ndarray,
-        options: SourceOptions,
-        keys: Callable[[], np.ndarray] | None = None,
-    ) -> None:
-        preprocess, scale = options.preprocess, find_scale(array, where, white=options.white)
-        self.image_shape = preprocess.output_shape(array.shape[1:])
-        self._array, self._scale, self._indices = array, scale, indices
-        self._preprocess = preprocess
-        self._row_keys = keys or functools.partial(row_keys, array)
-        as_numbers = scale == AS_STORED and array.dtype == np.uint8
-        self._as_stored = as_numbers and self.image_shape == array.shape[1:]
-        if not self._as_stored:
-            self.treatment = f"{array.dtype} {array.shape[1:]}, {preprocess}"
-            if scale not in (AS_STORED, UNIT, SYMMETRIC):  # these follow from the values
-                self.treatment += f", {scale}"
-        if array.shape[1] * array.shape[2] < _SMALL_IMAGE:
-            self.threads = 1
+    def chosen_rows(description: str) -> np.ndarray:
+        if len(indices) == len(array):
+            return np.array(array) if isinstance(array, np.memmap) else np.ascontiguousarray(array)
+        return array[indices]
 
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        row = self._array[self._indices[index]]
-        return self._preprocess(self._scale.to_uint8(row))
-
-    def keys(self) -> np.ndarray:
-        return self._row_keys()[self._indices]
-
-    def read_all(self, description: str) -> np.ndarray:
-        if not self._as_stored:
-            return super().read_all(description)
-        if len(self._indices) == len(self._array):
-            mapped = isinstance(self._array, np.memmap)
-            return np.array(self._array) if mapped else np.ascontiguousarray(self._array)
-        return self._array[self._indices]
+    source = Source(
+        count=len(indices),
+        image_shape=preprocess.output_shape(array.shape[1:]),
+        read=lambda index: preprocess(scale.to_uint8(array[indices[index]])),
+        keys=lambda: keys()[indices],
+    )
+    if scale == AS_STORED and array.dtype == np.uint8 and source.image_shape == array.shape[1:]:
+        source.read_whole = chosen_rows
+    else:
+        source.treatment = f"{array.dtype} {array.shape[1:]}, {preprocess}"
+        if scale not in (AS_STORED, UNIT, SYMMETRIC):  # these follow from the values
+            source.treatment += f", {scale}"
+    if array.shape[1] * array.shape[2] < _SMALL_IMAGE:
+        source.threads = 1
+    return source
 
 
-class JoinedSource(Source):
+def _joined(parts: Sequence[Source]) -> Source:
     """Several sources of one image shape, one after the other."""
+    ends = list(itertools.accumulate(map(len, parts)))
 
-    def __init__(self, parts: Sequence[Source]) -> None:
-        self.image_shape, self.treatment = parts[0].image_shape, parts[0].treatment
-        self._parts = parts
-        self._ends = list(itertools.accumulate(len(part) for part in parts))
+    def read(index: int) -> np.ndarray:
+        part = bisect.bisect_right(ends, index)
+        return parts[part].read(index - (ends[part] - len(parts[part])))
 
-    def __len__(self) -> int:
-        return self._ends[-1]
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        part = bisect.bisect_right(self._ends, index)
-        return self._parts[part][index - (self._ends[part] - len(self._parts[part]))]
-
-    def keys(self) -> np.ndarray:
-        return np.concatenate([part.keys() for part in self._parts])
-
-    def read_all(self, description: str) -> np.ndarray:
-        return np.concatenate([part.read_all(description) for part in self._parts])
+    return Source(
+        count=ends[-1],
+        image_shape=parts[0].image_shape,
+        read=read,
+        keys=lambda: np.concatenate([part.keys() for part in parts]),
+        treatment=parts[0].treatment,
+        read_whole=lambda words: np.concatenate([part.read_all(words) for part in parts]),
+    )
 
 
 def make_dataset(
@@ -190,7 +182,7 @@ def make_dataset(
             f"training and test images of '{options.path}' differ in size: "
             f"{' and '.join(map(str, shapes))}; give dataset.image_size."
         )
-    source = sources[0] if len(sources) == 1 else JoinedSource(sources)
+    source = sources[0] if len(sources) == 1 else _joined(sources)
     content = {
         "name": name,
         "split": split,

@@ -35,20 +35,19 @@ class StackedSource(Source):
     each image is. `parts` holds both, all that `compose` needs.
     """
 
-    threads = 1
-    block = 4096
     place = "put together on access"
-    treatment = "stacked"
 
     def __init__(self, digits: np.ndarray, stacks: np.ndarray) -> None:
-        self.image_shape = (*digits.shape[1:], stacks.shape[1])
         self.parts = {"digits": digits, "stacks": stacks}
-
-    def __len__(self) -> int:
-        return len(self.parts["stacks"])
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self.take([index])[0]
+        super().__init__(
+            count=len(stacks),
+            image_shape=(*digits.shape[1:], stacks.shape[1]),
+            read=lambda index: self.take([index])[0],
+            keys=lambda: content_keys(content_keys(digits)[stacks]),
+            treatment="stacked",
+            threads=1,
+            block=4096,
+        )
 
     def take(self, indices: Sequence[int]) -> np.ndarray:
         return np.ascontiguousarray(self.compose(self.parts, np.asarray(indices, np.intp)))
@@ -57,9 +56,6 @@ class StackedSource(Source):
     def compose(parts: Mapping[str, Any], rows: Any) -> Any:
         """The images at `rows`, integers [k], as uint8 [k, h, w, 3]; of numpy or of JAX arrays."""
         return parts["digits"][parts["stacks"][rows]].transpose(0, 2, 3, 1)
-
-    def keys(self) -> np.ndarray:
-        return content_keys(content_keys(self.parts["digits"])[self.parts["stacks"]])
 
 
 def load_stacked_mnist(options: SourceOptions, split: str) -> Dataset:

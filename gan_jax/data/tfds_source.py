@@ -49,36 +49,29 @@ class _Chosen:
     keys: Callable[[], np.ndarray]
 
 
-class TfdsSource(Source):
-    """Examples of a prepared TFDS set, decoded on access and brought to one shape."""
+def _source(chosen: _Chosen, preprocess: Preprocess) -> Source:
+    shape = preprocess.output_shape(chosen.image_shape)
+    if None in shape:
+        raise InputError(
+            f"the images of {chosen.title} vary in size or channels {chosen.image_shape}: give "
+            "dataset.image_size=(height, width) and dataset.channels to bring them to one shape."
+        )
 
-    block = _BLOCK
-
-    def __init__(self, chosen: _Chosen, preprocess: Preprocess) -> None:
-        self._chosen, self._preprocess = chosen, preprocess
-        self.treatment = f"records, {preprocess}"
-        self.image_shape = preprocess.output_shape(chosen.image_shape)
-        if None in self.image_shape:
-            raise InputError(
-                f"the images of {chosen.title} vary in size or channels {chosen.image_shape}: give "
-                "dataset.image_size=(height, width) and dataset.channels to bring them to one "
-                "shape."
-            )
-
-    def __len__(self) -> int:
-        return len(self._chosen.indices)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self.take([index])[0]
-
-    def take(self, indices: Sequence[int]) -> np.ndarray:
+    def read_many(indices: Sequence[int]) -> np.ndarray:
         # Many records in one call: one by one, ArrayRecord's own overhead takes most of the time.
-        rows = self._chosen.indices[np.asarray(indices)].tolist()
-        examples = self._chosen.records.__getitems__(rows)
-        return np.stack([self._preprocess(example["image"]) for example in examples])
+        rows = chosen.indices[np.asarray(indices)].tolist()
+        examples = chosen.records.__getitems__(rows)
+        return np.stack([preprocess(example["image"]) for example in examples])
 
-    def keys(self) -> np.ndarray:
-        return self._chosen.keys()[self._chosen.indices]
+    return Source(
+        count=len(chosen.indices),
+        image_shape=shape,
+        read=lambda index: read_many([index])[0],
+        keys=lambda: chosen.keys()[chosen.indices],
+        treatment=f"records, {preprocess}",
+        block=_BLOCK,
+        read_many=read_many,
+    )
 
 
 def load_tfds(options: SourceOptions, split: str) -> Dataset:
@@ -94,7 +87,7 @@ def load_tfds(options: SourceOptions, split: str) -> Dataset:
         return crop_dataset(tfds_parts(options, split), name=name, split=split, options=options)
     chosen = _choose(_image_builder(options), options, split)
     return make_dataset(
-        [TfdsSource(chosen, options.preprocess)],
+        [_source(chosen, options.preprocess)],
         [chosen.labels],
         name=name,
         split=chosen.split,
