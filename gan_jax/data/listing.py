@@ -163,10 +163,9 @@ def _refuse_domains(root: Root, folders: list[str]) -> None:
 def _half(root: Root, train: list[str], test: list[str]) -> InputError:
     there, absent = (train[0], "test") if train else (test[0], "train")
     return InputError(
-        f"folder '{root}' has a subfolder '{there}' but no '{absent}': "
-        f"add it, or give '{root / there}' itself: all of it is then a reference, "
-        "and of a run's dataset.path the dataset.test_fraction is held out. If it is a class, "
-        f"call it '{there}_class'."
+        f"folder '{root}' has a subfolder '{there}' but no '{absent}': add it, or give "
+        f"'{root / there}' itself: all of it is then a reference, and of a run's dataset.path the "
+        f"dataset.test_fraction is held out. If it is a class, call it '{there}_class'."
     )
 
 
