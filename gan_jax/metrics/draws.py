@@ -11,19 +11,14 @@ from gan_jax.errors import InputError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Draw:
-    """Row numbers int64 [n] of one draw.
+    """Row numbers int64 [n] of one draw; the null ones are halves of the same 2 n rows every time."""
 
-    Attributes:
-      one, other: of the reference, disjoint: the floor is the distance of the two.
-      generated: of the generated rows: the value is their distance from `one`.
-      null_one, null_other: halves of the same 2 n reference rows in each draw, which give the
-        spread between real rows; `one` and `other` if these are halves of all rows.
-    """
-
-    one: np.ndarray
+    one: np.ndarray  # of the reference, as `other`, disjoint: the floor is their distance
     other: np.ndarray
-    generated: np.ndarray
-    null_one: np.ndarray
+    generated: np.ndarray  # of the generated rows: the value is their distance from `one`
+    null_one: (
+        np.ndarray
+    )  # as `null_other`, gives the spread between real rows; `one` if all are drawn
     null_other: np.ndarray
 
 

@@ -12,23 +12,14 @@ TILE = 2048  # rows; the memory of a comparison grows with its square
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Points:
-    """Distinct points of a set, and how often each occurs.
+    """Distinct points of a set, and how often each occurs; centre and scale are common to a comparison."""
 
-    Attributes:
-      rows: [u, d] in the type that they came in, in the order of their first appearance.
-      group: int64 [n], which of `rows` each point is.
-      counts: int64 [u], how many equal rows each stands for; they sum to `total`.
-      centre, scale: float64 [d] (float32 numbers for such rows), and a power of two that brings the
-        largest centred row near length 1; common to the points made together.
-      squares: float64 [u], squared lengths of the centred, scaled rows.
-    """
-
-    rows: np.ndarray
-    group: np.ndarray
-    counts: np.ndarray
-    centre: np.ndarray
-    scale: float
-    squares: np.ndarray
+    rows: np.ndarray  # [u, d] in the type that they came in, in the order of their first appearance
+    group: np.ndarray  # int64 [n], which of `rows` each point is
+    counts: np.ndarray  # int64 [u], how many equal rows each stands for; they sum to `total`
+    centre: np.ndarray  # float64 [d], of float32 numbers for such rows
+    scale: float  # a power of two that brings the largest centred row near length 1
+    squares: np.ndarray  # float64 [u], squared lengths of the centred, scaled rows
 
     @property
     def total(self) -> int:

@@ -45,19 +45,12 @@ Sides = tuple[np.ndarray, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """The variance of a distance, as a function of what it is expected to be.
+    """The variance of a distance, as a function of what it is expected to be."""
 
-    Attributes:
-      at_floor: variance where the distance is no more than its floor.
-      slope: rise of the variance per unit above the floor.
-      floor: the floor.
-      degrees: degrees of freedom of the estimate, for Student's quantiles.
-    """
-
-    at_floor: float
-    slope: float
+    at_floor: float  # variance where the distance is no more than its floor
+    slope: float  # rise of the variance per unit above the floor
     floor: float
-    degrees: float
+    degrees: float  # of freedom of the estimate, for Student's quantiles
 
     def variance(self, expected: float) -> float:
         """Of the distance, where its expectation is `expected`."""
@@ -82,22 +75,15 @@ class Influences:
 
     Row i of a side has (n - 1) (D - D without row i), less the mean of its side; a row that was not
     drawn has 0.
-
-    Attributes:
-      size: n.
-      real, generated: float64 [S, m] and [S, k], of the reference's and the generated rows.
-      real_drawn, generated_drawn: of the same shapes, 1 where a row was drawn.
-      null: float64 [S, m], of the reference's rows on distances between two halves of them.
-      null_sides: float64 [S, m], 1 for one half, -1 for the other.
     """
 
-    size: int
-    real: np.ndarray
-    real_drawn: np.ndarray
-    generated: np.ndarray
+    size: int  # n
+    real: np.ndarray  # float64 [S, m], of the reference's rows
+    real_drawn: np.ndarray  # of the same shape, 1 where a row was drawn
+    generated: np.ndarray  # float64 [S, k], of the generated rows
     generated_drawn: np.ndarray
-    null: np.ndarray
-    null_sides: np.ndarray
+    null: np.ndarray  # float64 [S, m], of the reference's rows on distances between halves of them
+    null_sides: np.ndarray  # float64 [S, m], 1 for one half, -1 for the other
 
     @classmethod
     def empty(cls, size: int, num_draws: int, num_real: int, num_generated: int) -> Influences:
