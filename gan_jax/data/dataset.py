@@ -192,19 +192,19 @@ class Dataset:
             return self.images[np.asarray(indices, np.intp)]
         return self.source.take(indices)
 
-    def require_classes(self, minimum: int = 2) -> None:
-        """Raises InputError for a set without labels or of fewer than `minimum` classes."""
+    def require_classes(self) -> None:
+        """Raises InputError for a set without labels, or with examples of a single class."""
         if self.labels is None:
             raise InputError(
                 f"{self._title} has no labels, and a recogniser needs them: use a labelled set, or "
                 "put the images of each class in a subfolder of their own."
             )
         present = np.unique(self.labels)
-        if len(present) < minimum:
+        if len(present) < 2:
             only = ", ".join(self.label_names[label] for label in present)
             raise InputError(
                 f"{self._title} has examples of {len(present)} class(es) only ({only}): a "
-                f"recogniser needs at least {minimum} classes to tell apart."
+                "recogniser needs at least 2 classes to tell apart."
             )
 
 

@@ -105,11 +105,11 @@ def new_file(path: pathlib.Path, *, text: bool = False, sync: bool = True) -> It
 
 
 @contextlib.contextmanager
-def new_folder(path: pathlib.Path, *, sync: bool = True) -> Iterator[pathlib.Path]:
+def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """A folder to write to that takes its place at `path` when the block ends without an error.
 
     It replaces what is there; for a moment nothing is, so a killed caller must be able to make it
-    again. Parents are made. `sync`: whether its files are on the disk when this returns.
+    again. Parents are made. Its files are on the disk when this returns.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,15 +120,13 @@ def new_folder(path: pathlib.Path, *, sync: bool = True) -> Iterator[pathlib.Pat
     try:
         _lock(descriptor)
         yield made
-        if sync:
-            for inner in sorted(made.rglob("*"), reverse=True):
-                _sync(inner)
-            os.fsync(descriptor)
+        for inner in sorted(made.rglob("*"), reverse=True):
+            _sync(inner)
+        os.fsync(descriptor)
         if path.is_dir() and not path.is_symlink() and any(path.iterdir()):
             remove_folder(path)
         os.rename(made, path)
-        if sync:
-            _sync_folder(path.parent)
+        _sync_folder(path.parent)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise

@@ -71,17 +71,17 @@ def reliability(confidences, correct, *, num_bins: int = NUM_BINS) -> Reliabilit
         )
 
 
-def calibration_floor(confidences, *, num_bins: int = NUM_BINS, seed: int = 0) -> float:
+def calibration_floor(confidences) -> float:
     """The expected calibration error of a perfectly calibrated recogniser, above 0 at finite n.
 
     Answers are drawn to be right with exactly these confidences, [n] in [0, 1], 200 times, and the
     mean error is returned (consistency resampling, Broecker and Smith 2007).
     """
     confidences = _checked(confidences, np.zeros(np.shape(confidences), bool))[0]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     answers = (rng.random(len(confidences)) < confidences for _ in range(_DRAWS))
-    curves = [reliability(confidences, correct, num_bins=num_bins) for correct in answers]
-    return float(np.mean([curve.expected_error for curve in curves]))
+    errors = [reliability(confidences, correct).expected_error for correct in answers]
+    return float(np.mean(errors))
 
 
 def brier_score(probabilities, labels) -> float:
@@ -146,7 +146,7 @@ class Calibration:
     sure: float | None
 
 
-def measure_calibration(probabilities, labels, *, num_bins: int = NUM_BINS) -> Calibration:
+def measure_calibration(probabilities, labels) -> Calibration:
     """All of it at once, of softmax outputs [n, k] and true classes, integers [n]."""
     probabilities, labels = _checked_pair(probabilities, labels)
     correct = np.argmax(probabilities, axis=1) == labels
@@ -156,8 +156,8 @@ def measure_calibration(probabilities, labels, *, num_bins: int = NUM_BINS) -> C
         accuracy=float(np.mean(correct)),
         interval=wilson_interval(int(correct.sum()), len(correct)),
         confidence=float(np.mean(confidences)),
-        curve=reliability(confidences, correct, num_bins=num_bins),
-        floor=calibration_floor(confidences, num_bins=num_bins),
+        curve=reliability(confidences, correct),
+        floor=calibration_floor(confidences),
         brier=brier_score(probabilities, labels),
         negative_log_likelihood=negative_log_likelihood(probabilities, labels),
         sure=confidence_for_accuracy(confidences, correct),

@@ -11,14 +11,12 @@ from gan_jax.errors import InputError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Draw:
-    """Row numbers int64 [n] of one draw; the null ones are halves of the same 2 n rows every time."""
+    """Row numbers int64 [n] of one draw; the null ones halve the same 2 n rows in every draw."""
 
     one: np.ndarray  # of the reference, as `other`, disjoint: the floor is their distance
     other: np.ndarray
     generated: np.ndarray  # of the generated rows: the value is their distance from `one`
-    null_one: (
-        np.ndarray
-    )  # as `null_other`, gives the spread between real rows; `one` if all are drawn
+    null_one: np.ndarray  # with `null_other`, for the spread between real rows; may be `one`
     null_other: np.ndarray
 
 

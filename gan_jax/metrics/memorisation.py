@@ -200,11 +200,11 @@ def _projected(sets: list[np.ndarray], num_components: int) -> list[np.ndarray]:
     return projected
 
 
-def _k_means(points: np.ndarray, num_cells: int, seed: int, *, restarts: int = 5) -> np.ndarray:
-    """Centres [c, d] of the best of several seeded runs of Lloyd's algorithm, c <= num_cells."""
+def _k_means(points: np.ndarray, num_cells: int, seed: int) -> np.ndarray:
+    """Centres [c, d] of the best of five seeded runs of Lloyd's algorithm, c <= num_cells."""
     rng = np.random.default_rng([seed, len(points), 7])
     best, least = points[:1], math.inf
-    for _ in range(restarts):
+    for _ in range(5):
         centres = _spread_out(points, num_cells, rng)
         cell = _cells(points, centres)
         for _ in range(300):

@@ -54,13 +54,13 @@ def mean_pairwise_agreement(labels) -> float:
     return float(_by_image(_counts(labels, int(np.max(labels, initial=0)) + 1)).mean())
 
 
-def rater_agreement(labels, num_classes: int, *, seed: int = 0) -> RaterAgreement:
-    """Both with intervals, by resampling with the seed; arguments as `fleiss_kappa`."""
+def rater_agreement(labels, num_classes: int) -> RaterAgreement:
+    """Both with intervals, by seeded resampling; arguments as `fleiss_kappa`."""
     counts = _counts(labels, num_classes)
     by_image, count = _by_image(counts), len(counts)
     kappa_interval = pairwise_interval = None
     if count > 1:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(0)
         kappas, shares = [], []
         for _ in range(_RESAMPLES):
             rows = rng.integers(0, count, count)

@@ -62,12 +62,12 @@ def blocks(images: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:
         yield np.pad(block, ((0, size - len(block)), (0, 0), (0, 0), (0, 0))), len(block)
 
 
-def grey_images(images: ArrayLike, *, least_side: int = 1) -> np.ndarray:
+def grey_images(images: ArrayLike) -> np.ndarray:
     """Grey images float64 [n, h, w] in [0, 1] of images uint8 [n, h, w, c], as `check_images`.
 
     Three channels are weighed to luma (ITU-R BT.601), of any other number the mean is taken.
     """
-    images = check_images(images, least_side=least_side)
+    images = check_images(images)
     channels = images.shape[-1]
     weights = np.array(_LUMA if channels == 3 else [1 / channels] * channels)
     return images.astype(np.float64) @ weights / 255
