@@ -21,7 +21,7 @@ from gan_jax.data.content import content_order, in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics.draws import Draw, draw_rows
 from gan_jax.metrics.gaussians import Gaussian, Pair, gaussian_distance
-from gan_jax.metrics.moments import Moments, checked_features
+from gan_jax.metrics.moments import Moments, checked_features, checked_pair
 from gan_jax.metrics.spread import Influences, spread_of_mean
 
 _FEWEST = 3  # images a side that an interval needs
@@ -59,7 +59,11 @@ def frechet_distance_from_moments(a: Moments, b: Moments) -> float:
 
     Never NaN; round-off below 0, of about 1e-13 (tr S1 + tr S2) x d, is returned as 0.
     """
-    _check_same_width(len(a.mean), len(b.mean))
+    if len(a.mean) != len(b.mean):
+        raise InputError(
+            f"one side has {len(a.mean)} features an image and the other {len(b.mean)}; take both "
+            "from the same extractor and layer."
+        )
     return gaussian_distance(Gaussian.of_moments(a), Gaussian.of_moments(b))
 
 
@@ -69,8 +73,7 @@ def frechet_distance(real, fake) -> float:
     If a side has no more rows than columns, its covariance is singular and its centred rows serve
     as the root, so no small eigenvalue is computed.
     """
-    real, fake = _checked_pair(real, fake, "real features", "fake features")
-    _check_several(real=real, fake=fake)
+    real, fake = _checked_pair(real, fake)
     return gaussian_distance(Gaussian.of_features(real), Gaussian.of_features(fake))
 
 
@@ -108,9 +111,8 @@ def frechet_infinity(
       num_points, seed: as above.
       smallest: fewest images, at least 2; the lesser of 5000 and n // 2 if None.
     """
-    real, fake = _checked_pair(real, fake, "real features", "fake features")
+    real, fake = _checked_pair(real, fake)
     count = len(fake)
-    _check_several(real=real)
     smallest = min(5000, count // 2) if smallest is None else smallest
     if num_points < 3 or smallest < 2 or count - smallest < num_points - 1:
         raise InputError(
@@ -178,9 +180,8 @@ def frechet_with_floor(
         reference, whose error is then part of the interval. `value` and `floor` are the same.
       seed: of the draws.
     """
-    reference, generated = _checked_pair(
-        reference, generated, "reference features", "generated features"
-    )
+    names = ("reference", "generated")
+    reference, generated = _checked_pair(reference, generated, names=names, least=0)
     draws = draw_rows(len(reference), len(generated), num_splits=num_splits, seed=seed)
     order = content_order(reference)
     reference, generated = reference[order], in_content_order(generated)
@@ -256,24 +257,8 @@ def result_of(
     )
 
 
-def _checked_pair(a, b, name_a: str, name_b: str):
-    a, b = checked_features(a, name=name_a), checked_features(b, name=name_b)
-    _check_same_width(a.shape[1], b.shape[1])
+def _checked_pair(
+    a, b, *, names: tuple[str, str] = ("real", "fake"), least: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
+    a, b = checked_pair(a, b, names=names, metric="a Fréchet distance", least=least)
     return a.astype(np.float64), b.astype(np.float64)
-
-
-def _check_several(**sides: np.ndarray) -> None:
-    for name, features in sides.items():
-        if len(features) < 2:
-            raise InputError(
-                f"a Fréchet distance needs n >= 2 images a side, but the {name} side has "
-                f"n = {len(features)}; give more images."
-            )
-
-
-def _check_same_width(width_a: int, width_b: int) -> None:
-    if width_a != width_b:
-        raise InputError(
-            f"one side has {width_a} features an image and the other {width_b}; take both from the "
-            "same extractor and layer."
-        )

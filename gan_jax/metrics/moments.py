@@ -50,31 +50,29 @@ def checked_features(features, *, name: str = "features", first_row: int = 0) ->
     return features
 
 
-def checked_pair(real, fake, *, metric: str = "", least: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Features of both sides, checked alone and against one another.
-
-    Args:
-      real, fake: array-like [n, d] and [m, d].
-      metric: in messages about too few rows.
-      least: rows that each side needs.
+def checked_pair(
+    a, b, *, names: tuple[str, str] = ("real", "fake"), metric: str = "", least: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features [n, d] and [m, d] of two sides, checked alone and against one another.
 
     Raises:
-      InputError: as `checked_features`; different numbers of columns; too few rows.
+      InputError: as `checked_features`; different numbers of columns; fewer than `least` rows that
+        the metric needs.
     """
-    real = checked_features(real, name="real features")
-    fake = checked_features(fake, name="fake features")
-    if real.shape[1] != fake.shape[1]:
+    a = checked_features(a, name=f"{names[0]} features")
+    b = checked_features(b, name=f"{names[1]} features")
+    if a.shape[1] != b.shape[1]:
         raise InputError(
-            f"real features have {real.shape[1]} columns and fake features {fake.shape[1]}; take "
-            "both from the same extractor and layer."
+            f"{names[0]} features have {a.shape[1]} columns and {names[1]} features {b.shape[1]}; "
+            "take both from the same extractor and layer."
         )
-    for name, features in (("real", real), ("fake", fake)):
+    for name, features in zip(names, (a, b)):
         if len(features) < least:
             raise InputError(
                 f"{metric} needs n >= {least} images a side, but the {name} side has "
                 f"n = {len(features)}; give more images."
             )
-    return real, fake
+    return a, b
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ TILE = 2048  # rows; the memory of a comparison grows with its square
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Points:
-    """Distinct points of a set, and how often each occurs; centre and scale are for all compared."""
+    """Distinct points of a set, and how often each occurs; centre and scale are for all sets."""
 
     rows: np.ndarray  # [u, d] in the type that they came in, in the order of their first appearance
     group: np.ndarray  # int64 [n], which of `rows` each point is

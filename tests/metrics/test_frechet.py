@@ -142,7 +142,7 @@ def test_infinity_refuses_too_few_images():
         metrics.frechet_infinity(x, x, num_points=2)
     with pytest.raises(InputError, match="the real side has n = 1"):
         metrics.frechet_infinity(x[:1], x)
-    with pytest.raises(InputError, match="3 features an image and the other 2"):
+    with pytest.raises(InputError, match="3 columns and fake features 2"):
         metrics.frechet_infinity(x, x[:, :2])
 
 
@@ -231,7 +231,7 @@ def test_frechet_refuses_bad_input():
         metrics.frechet_distance(x, bad)
     with pytest.raises(InputError, match="n >= 2 images a side, but the fake side has n = 1"):
         metrics.frechet_distance(x, x[:1])
-    with pytest.raises(InputError, match="3 features an image and the other 2"):
+    with pytest.raises(InputError, match="3 columns and fake features 2"):
         metrics.frechet_distance(x, x[:, :2])
     with pytest.raises(InputError, match="n = 1"):
         metrics.frechet_distance_from_moments(Moments.of(x), Moments.of(x[:1]))
