@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import io
 import math
+import os
 import pathlib
 import struct
 import warnings
@@ -97,16 +98,8 @@ class ArrayFile:
         Raises:
             InputError: damaged, pickled objects, more declared than there is, or encrypted.
         """
-        where = self.where(key)
-        if self._files:
-            with _opened(self._files[key], where) as file:
-                file.seek(0, io.SEEK_END)
-                held = file.tell()
-                file.seek(0)
-                return _header_of(file.read(_MOST_HEADER + 16), held, where)
-        member = self._members[key]
-        with self._member(key) as file:
-            return _header_of(file.read(_MOST_HEADER + 16), member.file_size, where)
+        with self._stored(key) as (file, held):
+            return _header_of(file.read(_MOST_HEADER + 16), held, self.where(key))
 
     def read(self, key: str) -> np.ndarray:
         """The array: memory-mapped from a .npy file, in memory from an .npz file if it fits.
@@ -141,7 +134,7 @@ class ArrayFile:
     def _unpacked(self, key: str) -> np.ndarray:
         header = self.header(key)
         values = np.empty(header.nbytes, np.uint8)
-        with self._member(key) as file:
+        with self._stored(key) as (file, _):
             file.read(header.offset)
             filled = read_into(file, values, self.path.name)
             while file.read(_CHUNK):  # to the end, where the checksum is compared
@@ -156,11 +149,17 @@ class ArrayFile:
         return array.reshape(header.shape)
 
     @contextlib.contextmanager
-    def _member(self, key: str) -> Iterator[BinaryIO]:
+    def _stored(self, key: str) -> Iterator[tuple[BinaryIO, int]]:
+        """The array's file, open for reading, and how many bytes it holds."""
+        where = self.where(key)
+        if self._files:
+            with _opened(self._files[key], where) as file:
+                yield file, os.fstat(file.fileno()).st_size
+            return
         member = self._members[key]
         with open_zip(self.path) as archive:
-            with open_member(archive, member, self.where(key), member.file_size) as file:
-                yield file
+            with open_member(archive, member, where, member.file_size) as file:
+                yield file, member.file_size
 
     def _mapped_member(self, key: str) -> np.ndarray:
         member, where = self._members[key], self.where(key)

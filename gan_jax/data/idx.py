@@ -8,14 +8,15 @@ dimension as a big-endian uint32, then the values in C order, big-endian
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gzip
-import math
 import pathlib
 import re
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 
+from gan_jax.data.array_files import Header
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.disk import open_regular
 from gan_jax.data.known_sets import known_class_names
@@ -38,16 +39,9 @@ _GZIP_MOST = 1040  # deflate cannot shrink by more, so a larger claim is a damag
 _AGAIN = "copy or download it again."
 
 
-class _Header(NamedTuple):
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    offset: int  # bytes before the values
+@dataclasses.dataclass(frozen=True)
+class _Header(Header):
     gzipped: bool
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the values."""
-        return math.prod(self.shape) * self.dtype.itemsize
 
 
 def find_idx_sets(path: pathlib.Path) -> dict[str, dict[str, pathlib.Path]]:
@@ -140,7 +134,7 @@ def read_header(path: pathlib.Path, ranks: tuple[int, ...]) -> _Header:
     if len(dimensions) < 4 * magic[3]:
         raise InputError(f"'{path}' ends within its header: {_AGAIN}")
     shape = tuple(int(size) for size in np.frombuffer(dimensions, ">u4"))
-    header = _Header(shape, np.dtype(_TYPES[magic[2]]), 4 + len(dimensions), gzipped)
+    header = _Header(shape, np.dtype(_TYPES[magic[2]]), False, 4 + len(dimensions), gzipped)
     stored = path.stat().st_size
     claimed = header.offset + header.nbytes
     if claimed > stored * (_GZIP_MOST if gzipped else 1) or (not gzipped and claimed < stored):
