@@ -190,7 +190,7 @@ def frechet_with_floor(
     whole = Gaussian.of_features(generated) if all_generated else None
 
     values, floors, by_scale = [], [], np.zeros(reference.shape[1])
-    for split, draw in enumerate(draws):
+    for draw in draws:
         real, fake = reference[draw.one], generated[draw.generated]
         one, other = Gaussian.of_features(real), Gaussian.of_features(reference[draw.other])
         of_fake = whole or Gaussian.of_features(fake)
@@ -199,14 +199,14 @@ def frechet_with_floor(
         if influences is None:
             continue
         pair = Pair.of(one, of_fake)
-        influences.add(split, draw, pair.leave_one_out(real, fake))
+        influences.of_rows.append(pair.leave_one_out(real, fake))
         by_scale += pair.by_scale() / num_splits
         halves = reference[draw.null_one], reference[draw.null_other]
         if draw.null_one is not draw.one:
             one, other = map(Gaussian.of_features, halves)
-        influences.add_null(split, draw, Pair.of(one, other).leave_one_out(*halves))
+        influences.of_halves.append(Pair.of(one, other).leave_one_out(*halves))
     if influences is not None and standardised:
-        influences.add_common(_of_deviations(reference, by_scale))
+        influences.common = _of_deviations(reference, by_scale)
     return result_of(values, floors, draws, influences, order)
 
 
@@ -227,7 +227,7 @@ def influences_of(draws: Sequence[Draw], num_real: int, num_generated: int) -> I
         )
     if len(draws[0].one) < _FEWEST:
         return None
-    return Influences.empty(len(draws[0].one), len(draws), num_real, num_generated)
+    return Influences(draws, num_real, num_generated)
 
 
 def result_of(

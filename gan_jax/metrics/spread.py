@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.special
@@ -69,62 +70,53 @@ class Spread:
         return low, high
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(eq=False)
 class Influences:
-    """Jackknife influences of the rows on S distances of n rows a side.
+    """Jackknife influences of the rows on the distances of S >= 2 draws of n >= 3 rows a side.
 
-    Row i of a side has (n - 1) (D - D without row i), less the mean of its side; a row that was not
-    drawn has 0.
+    Row i of a side has (n - 1) (D - D without row i), less the mean of its side.
+
+    Attributes:
+      draws: from m real and k generated rows.
+      of_rows: by draw, of its real and of its generated rows, [n] each.
+      of_halves: by draw, of the rows of both null halves on the distance between them, [n] each.
+      common: float64 [m] of zero mean, what each row of the reference made of every draw.
     """
 
-    size: int  # n
-    real: np.ndarray  # float64 [S, m], of the reference's rows
-    real_drawn: np.ndarray  # of the same shape, 1 where a row was drawn
-    generated: np.ndarray  # float64 [S, k], of the generated rows
-    generated_drawn: np.ndarray
-    null: np.ndarray  # float64 [S, m], of the reference's rows on distances between halves of them
-    null_sides: np.ndarray  # float64 [S, m], 1 for one half, -1 for the other
+    draws: Sequence[Draw]
+    num_real: int
+    num_generated: int
+    of_rows: list[Sides] = dataclasses.field(default_factory=list)
+    of_halves: list[Sides] = dataclasses.field(default_factory=list)
+    common: np.ndarray | float = 0.0
 
-    @classmethod
-    def empty(cls, size: int, num_draws: int, num_real: int, num_generated: int) -> Influences:
-        """With nothing drawn yet: S draws of `size` rows, of m real and k generated rows."""
-        real, generated = (num_draws, num_real), (num_draws, num_generated)
-        return cls(size, *map(np.zeros, (real, real, generated, generated, real, real)))
-
-    def add(self, split: int, draw: Draw, found: Sides) -> None:
-        """Notes the influences [n] of the real and of the generated rows of a draw."""
-        self.real[split, draw.one], self.generated[split, draw.generated] = found
-        self.real_drawn[split, draw.one] = self.generated_drawn[split, draw.generated] = 1.0
-
-    def add_common(self, of_all: np.ndarray) -> None:
-        """Adds what each row of the whole reference [m] made of every draw, of zero mean."""
-        self.real[:] += of_all * (self.size / len(of_all))
-
-    def add_null(self, split: int, draw: Draw, found: Sides) -> None:
-        """Notes the influences [n] of the rows of both halves on the distance between them."""
-        self.null[split, draw.null_one], self.null[split, draw.null_other] = found
-        self.null_sides[split, draw.null_one] = 1.0
-        self.null_sides[split, draw.null_other] = -1.0
+    def placed(self, name: str, values: Sequence[np.ndarray | float]) -> np.ndarray:
+        """Values of the rows `name` of each draw at these rows, else 0: float64 [S, m or k]."""
+        count = self.num_generated if name == "generated" else self.num_real
+        placed = np.zeros((len(self.draws), count))
+        for row, draw, value in zip(placed, self.draws, values):
+            row[getattr(draw, name)] = value
+        return placed
 
 
 def spread_of_mean(value: float, floor: float, influences: Influences) -> tuple[Spread, np.ndarray]:
-    """`spread_of_distance` of the mean of S >= 2 distances, of n >= 3 rows a side.
-
-    `floor` is the mean distance between the halves; `influences` are those of the rows.
-    """
-    n, count = influences.size, len(influences.real)
+    """`spread_of_distance` of the mean of the distances, `floor` that between the halves."""
+    n, count = len(influences.draws[0].one), len(influences.draws)
     scale = n * (n - 1) * count**2
+    of_real, of_generated = zip(*influences.of_rows)
+    real = influences.placed("one", of_real) + influences.common * (n / influences.num_real)
+    generated = influences.placed("generated", of_generated)
     # Rows that two draws have in common.
-    real_shared = influences.real_drawn @ influences.real_drawn.T
-    generated_shared = influences.generated_drawn @ influences.generated_drawn.T
+    drawn = [influences.placed(name, np.ones(count)) for name in ("one", "generated")]
+    real_shared, generated_shared = (rows @ rows.T for rows in drawn)
     pairs, single = _null_moments(influences)
     per_overlap = 2.0 * pairs / (n**4 * count**2)
     return spread_of_distance(
         value,
         floor=floor,
         bias=floor,
-        real=influences.real.sum(axis=0) / math.sqrt(scale),
-        generated=influences.generated.sum(axis=0) / math.sqrt(scale),
+        real=real.sum(axis=0) / math.sqrt(scale),
+        generated=generated.sum(axis=0) / math.sqrt(scale),
         first_order=single * float(real_shared.sum() + generated_shared.sum()) / scale,
         second_order=per_overlap * float(np.sum((real_shared + generated_shared) ** 2)),
         second_order_shared=per_overlap * float(np.sum(real_shared**2)),
@@ -189,7 +181,10 @@ def _null_moments(influences: Influences) -> tuple[float, float]:
     A row's influence is f + 2/n times the sum of h over the other rows of its side, less that over
     the rows of the other. f stays from halving to halving; the squared difference of two tells h.
     """
-    n, null, sides = influences.size, influences.null, influences.null_sides
+    n, ones = len(influences.draws[0].one), np.ones(len(influences.draws))
+    of_one, of_other = zip(*influences.of_halves)
+    null = influences.placed("null_one", of_one) + influences.placed("null_other", of_other)
+    sides = influences.placed("null_one", ones) - influences.placed("null_other", ones)
     present = np.abs(sides)
     both = np.triu(np.ones((len(null), len(null)), bool), 1)
     rows = (present @ present.T)[both]

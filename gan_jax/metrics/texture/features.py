@@ -226,13 +226,11 @@ def _note_influences(
 
     for split, draw in enumerate(draws):
         one, null_one, null_other = of_real[split::count]
-        influences.add(
-            split, draw, (centred(one, draw.one), centred(of_fake[split], draw.generated))
+        influences.of_rows.append((centred(one, draw.one), centred(of_fake[split], draw.generated)))
+        influences.of_halves.append(
+            (centred(null_one, draw.null_one), centred(null_other, draw.null_other))
         )
-        influences.add_null(
-            split, draw, (centred(null_one, draw.null_one), centred(null_other, draw.null_other))
-        )
-    influences.add_common(common - common.mean())
+    influences.common = common - common.mean()
 
 
 def _gradients(pair: Pair) -> list[np.ndarray]:
