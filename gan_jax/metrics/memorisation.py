@@ -75,7 +75,12 @@ class TrainingDistances:
         return TrainingDistances(*np.unique([self.nearest, self.own], axis=1))
 
     def auth_pct(self) -> Estimate:
-        """`auth_pct` with its 95 % interval over fresh images, the training images being given."""
+        """AuthPct: percentage of images that are no copies, with its 95 % interval.
+
+        An image is authentic if it is farther from the training image nearest to it than that is
+        from its own nearest other one (Alaa et al. 2022, section 4.3). Copies give 0, images as new
+        as the training images are to each other about 50.
+        """
         share, count = self.authentic / len(self.nearest), len(self.nearest)
         low, high = wilson_interval(self.authentic, count)
         error = 100.0 * math.sqrt(share * (1.0 - share) / count)
@@ -95,16 +100,6 @@ def training_distances(train, images) -> TrainingDistances:
     # The image itself is among its two nearest, at 0, so the second is the nearest other one.
     own = nearest_neighbours(train[anchors], train, 2)[1][:, 1]
     return TrainingDistances(distance[:, 0], own[which])
-
-
-def auth_pct(train, fake) -> float:
-    """Percentage of fakes [m, d] that are no copies of training images [n, d], all of them, n >= 2.
-
-    A fake is authentic if it is farther from the training image nearest to it than that image is
-    from its own nearest other training image (Alaa et al. 2022, section 4.3). Copies give 0, images
-    as new as the training images are to each other about 50.
-    """
-    return training_distances(train, fake).auth_pct().value
 
 
 @dataclasses.dataclass(frozen=True)
