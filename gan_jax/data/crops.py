@@ -31,23 +31,14 @@ class Region(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Photographs:
-    """Photographs of any sizes, decoded one at a time.
+    """Photographs of any sizes, decoded one at a time."""
 
-    Attributes:
-        names: one a photograph, for messages.
-        sizes: (height, width) of each in pixels.
-        channels: of all, 1 or 3.
-        read: decodes photograph i to uint8 [h, w, channels]; safe to call from several threads.
-        keys: gives a hash of each, uint64 [m], that depends neither on names nor on the order.
-        labels, class_names: int32 [m] class of each, and one name a class; or None.
-    """
-
-    names: Sequence[str]
-    sizes: Sequence[tuple[int, int]]
-    channels: int
-    read: Callable[[int], np.ndarray]
-    keys: Callable[[], np.ndarray]
-    labels: np.ndarray | None = None
+    names: Sequence[str]  # one a photograph, for messages
+    sizes: Sequence[tuple[int, int]]  # (height, width) of each in pixels
+    channels: int  # of all, 1 or 3
+    read: Callable[[int], np.ndarray]  # photograph i as uint8 [h, w, channels], from any thread
+    keys: Callable[[], np.ndarray]  # a hash of each, uint64 [m], whatever its name and place
+    labels: np.ndarray | None = None  # int32 [m], the class of each
     class_names: tuple[str, ...] | None = None
 
 

@@ -67,19 +67,12 @@ class Parts:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Listing:
-    """The image files of a folder in sorted order, those for training before those for testing.
+    """The image files of a folder in sorted order, those for training before those for testing."""
 
-    Attributes:
-        files: paths relative to the folder, with '/'.
-        labels: int32 [n] index into `class_names`, or None.
-        class_names: the names of the subfolders that hold images, sorted; or None.
-        is_test: bool [n], which files are of the test part; None where there are no parts.
-    """
-
-    files: list[str]
-    labels: np.ndarray | None = None
-    class_names: tuple[str, ...] | None = None
-    is_test: np.ndarray | None = None
+    files: list[str]  # paths relative to the folder, with '/'
+    labels: np.ndarray | None = None  # int32 [n] index into `class_names`
+    class_names: tuple[str, ...] | None = None  # of the subfolders that hold images, sorted
+    is_test: np.ndarray | None = None  # bool [n], of the test part; None where there are no parts
 
     @classmethod
     def of(cls, root: Root) -> Listing:

@@ -54,26 +54,19 @@ def _unknown(field: str, value: str, choices: tuple[str, ...]) -> InputError:
 class CropOptions:
     """How crops are cut out of photographs of textures.
 
-    Attributes:
-        crops: '' for whole images (where photographs are not always cut), 'random' for a fixed
-            number at random places, 'grid' for all at every `crop_stride` pixels.
-        num_crops: random crops for training, over all classes; also the images 'procedural' draws.
-        num_test_crops: the same of the test split.
-        crop_stride: pixels between neighbours of a grid.
-        crop_flips: whether each crop is mirrored left to right with probability 1/2.
-        crop_rotations: whether each crop is turned by 0, 90, 180 or 270 degrees at random.
-        held_out: share of each photograph (a band of rows in its middle) for testing, in (0, 1).
-        seed: of everything random here, in [0, 2**63); the test split does not depend on it.
+    `num_crops` and `num_test_crops` are also how many images 'procedural' draws.
     """
 
+    # '' for whole images (if photographs are not always cut), 'random' for a fixed number at random
+    # places, 'grid' for all at every `crop_stride` pixels.
     crops: str = ""
-    num_crops: int = 6000
+    num_crops: int = 6000  # random crops for training, over all classes
     num_test_crops: int = 600
     crop_stride: int = 32
-    crop_flips: bool = False
-    crop_rotations: bool = False
-    held_out: float = 0.25
-    seed: int = 0
+    crop_flips: bool = False  # each crop is mirrored left to right with probability 1/2
+    crop_rotations: bool = False  # each crop is turned by 0, 90, 180 or 270 degrees at random
+    held_out: float = 0.25  # share of each photograph, a band of rows, for testing, in (0, 1)
+    seed: int = 0  # of all that is random here but the test split, in [0, 2**63)
 
     def __post_init__(self) -> None:
         if self.crops and self.crops not in CROP_MODES:
@@ -95,19 +88,12 @@ class ProceduralOptions:
 
 @dataclasses.dataclass(frozen=True)
 class StackOptions:
-    """What 'stacked_mnist' stacks.
+    """What 'stacked_mnist' stacks."""
 
-    Attributes:
-        stack: the set of digits: 'mnist5k', 'idx' (in `path`) or 'tfds:NAME'.
-        num_stacks: images for training; each takes 12 bytes.
-        num_test_stacks: images for testing.
-        seed: of the images for training, in [0, 2**63).
-    """
-
-    stack: str = "mnist5k"
-    num_stacks: int = 128_000
+    stack: str = "mnist5k"  # the set of digits: 'mnist5k', 'idx' (in `path`) or 'tfds:NAME'
+    num_stacks: int = 128_000  # images for training; each takes 12 bytes
     num_test_stacks: int = 52_000
-    seed: int = 0
+    seed: int = 0  # of the images for training, in [0, 2**63)
 
     def __post_init__(self) -> None:
         prefix, _, name = str(self.stack).partition(":")
@@ -118,37 +104,22 @@ class StackOptions:
 
 @dataclasses.dataclass(frozen=True)
 class SourceOptions:
-    """How images are found and brought to one shape.
+    """How images are found and brought to one shape."""
 
-    Attributes:
-        path: the folder or file, '~' expanded; for TFDS the data folder, '' for its default.
-        tfds_name: the TFDS name, such as 'mnist' or 'imagenet_resized/64x64'.
-        image_size: (height, width) in pixels, or () for the size as stored.
-        resize: a name of RESIZE_METHODS; used where the stored size is another.
-        channels: 1 for grey, 3 for RGB, 0 for as stored.
-        test_fraction: the part of each class held out where a set has no test split, in [0, 1).
-        divide: whether a set without parts of its own is divided into 'train' and 'test'; False
-            gives all of it, whatever part is asked for.
-        memory_limit_mb: a set whose uint8 images take more MiB than this is streamed, and nothing
-            packed or decoded may take more; 0 for a quarter of the machine's memory, at most 2048.
-        white: the stored value that is white, such as 4095 for 12 bits in 16-bit files or 1 for
-            masks of 0 and 1; 0 for what the type of the pixels says. Of 'folder', 'npz' and 'idx'.
-        photographs: of 'textures': names with commas between them, '' for all.
-        cut: how crops are cut out of photographs.
-        procedural: what 'procedural' draws.
-        stacking: what 'stacked_mnist' stacks.
-    """
-
-    path: str = ""
-    tfds_name: str = ""
-    image_size: tuple[int, ...] = ()
-    resize: str = "crop_area"
-    channels: int = 0
-    test_fraction: float = 0.1
-    divide: bool = True
+    path: str = ""  # the folder or file, '~' expanded; for TFDS the data folder, '' for its default
+    tfds_name: str = ""  # such as 'mnist' or 'imagenet_resized/64x64'
+    image_size: tuple[int, ...] = ()  # (height, width) in pixels, or () for the size as stored
+    resize: str = "crop_area"  # of RESIZE_METHODS, used where the stored size is another
+    channels: int = 0  # 1 for grey, 3 for RGB, 0 for as stored
+    test_fraction: float = 0.1  # of each class, held out where a set has no test split, in [0, 1)
+    divide: bool = True  # whether a set without parts of its own is divided, or always read whole
+    # A set whose uint8 images take more MiB is streamed, and nothing packed or decoded may take more;
+    # 0 for a quarter of the machine's memory, at most 2048.
     memory_limit_mb: float = 0.0
+    # The stored value that is white, such as 4095 for 12 bits in 16-bit files or 1 for masks; 0 for
+    # what the type of the pixels says. Of 'folder', 'npz' and 'idx'.
     white: float = 0.0
-    photographs: str = ""
+    photographs: str = ""  # of 'textures': names with commas between them, '' for all
     cut: CropOptions = CropOptions()
     procedural: ProceduralOptions = ProceduralOptions()
     stacking: StackOptions = StackOptions()

@@ -49,19 +49,11 @@ _MARGIN = 4  # periods by which noise is made too large, so that opposite edges 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TextureParameters:
-    """What each of n images was drawn with.
+    """What each of n images was drawn with; noise and quasi_periodic draw further phases."""
 
-    Attributes:
-        period: float64 [n], pixels.
-        angle: float64 [n], degrees from the direction of columns (to the right) towards that of
-            rows (down).
-        phase: float64 [n, 2] in [0, 1): u and v at the first pixel, in periods; of noise and
-            quasi_periodic the phases are further draws.
-    """
-
-    period: np.ndarray
-    angle: np.ndarray
-    phase: np.ndarray
+    period: np.ndarray  # float64 [n], pixels
+    angle: np.ndarray  # float64 [n], degrees from the direction of columns towards that of rows
+    phase: np.ndarray  # float64 [n, 2] in [0, 1): u and v at the first pixel, in periods
 
 
 @dataclasses.dataclass(frozen=True)

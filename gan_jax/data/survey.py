@@ -21,25 +21,15 @@ _GREY = 4  # largest difference of channels that a lossy format leaves in a grey
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
-    """What a set holds.
+    """What a set holds."""
 
-    Attributes:
-        name: the source that reads it, as `config.dataset.name`.
-        num_images: in all its parts.
-        num_test: images in the test part that the set came with; 0 if it has none.
-        size: (height, width) of all images in pixels; the medians of mixed sizes.
-        mixed: whether the images differ in size.
-        channels: 1 for grey, even if stored as RGB; 3 for colour; others as stored.
-        class_counts: images of each class that has any; None without labels.
-    """
-
-    name: str
-    num_images: int
-    num_test: int
-    size: tuple[int, int]
-    mixed: bool
-    channels: int
-    class_counts: tuple[int, ...] | None
+    name: str  # the source that reads it, as `config.dataset.name`
+    num_images: int  # in all its parts
+    num_test: int  # images in the test part that the set came with; 0 if it has none
+    size: tuple[int, int]  # (height, width) of all images in pixels; the medians of mixed sizes
+    mixed: bool  # the images differ in size
+    channels: int  # 1 for grey, even if stored as RGB; 3 for colour; others as stored
+    class_counts: tuple[int, ...] | None  # images of each class that has any; None without labels
 
 
 def survey(section: Mapping[str, Any]) -> Survey:

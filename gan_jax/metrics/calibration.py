@@ -18,19 +18,12 @@ _DRAWS = 200
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Reliability:
-    """Confidence against accuracy in b bins of equal width, the reliability curve.
+    """Confidence against accuracy in b bins of equal width, the reliability curve."""
 
-    Attributes:
-        edges: float64 [b + 1] from 0 to 1; bin i holds confidences in (edges[i], edges[i + 1]].
-        counts: images a bin, int64 [b].
-        confidence: mean confidence of each bin, float64 [b]; NaN of an empty one.
-        accuracy: share of right answers in each, likewise.
-    """
-
-    edges: np.ndarray
-    counts: np.ndarray
-    confidence: np.ndarray
-    accuracy: np.ndarray
+    edges: np.ndarray  # float64 [b + 1] from 0 to 1; bin i holds (edges[i], edges[i + 1]]
+    counts: np.ndarray  # images a bin, int64 [b]
+    confidence: np.ndarray  # mean confidence of each bin, float64 [b]; NaN of an empty one
+    accuracy: np.ndarray  # share of right answers in each, likewise
 
     @property
     def expected_error(self) -> float:

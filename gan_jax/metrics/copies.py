@@ -25,17 +25,11 @@ _LEVEL = 1e-6
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageKeys:
-    """Hashes of a set of images, to look for copies in it.
+    """Hashes of a set of images, to look for copies in it."""
 
-    Attributes:
-      whole: uint64 [n], of each image.
-      inner: uint64 [n], of each image without its outermost pixels; empty below 8 pixels a side.
-      shape: (h, w, c) of the images.
-    """
-
-    whole: np.ndarray
-    inner: np.ndarray
-    shape: tuple[int, int, int]
+    whole: np.ndarray  # uint64 [n], of each image
+    inner: np.ndarray  # the same without outermost pixels; empty below 8 pixels a side
+    shape: tuple[int, int, int]  # (h, w, c) of the images
 
 
 def image_keys(images: np.ndarray | Iterable[np.ndarray]) -> ImageKeys:
@@ -58,27 +52,19 @@ def image_keys(images: np.ndarray | Iterable[np.ndarray]) -> ImageKeys:
 class Copies:
     """How many images are copies, to the last pixel.
 
-    Attributes:
-      n: judged images.
-      exact: equal to a training image.
-      moved: equal to one, as they are, mirrored or shifted by a pixel in any direction, but for the
-        rows and columns at the border.
-      repeated: equal to another judged image.
-      leaked: equal to a reference image.
-      training_n, training_repeated: training images, and those equal to another one.
-      reference_n, reference_exact, reference_moved: the same of reference images, which tell what
-        new images have by chance, or a leak of the reference into the training set.
+    The numbers of reference images tell what new images have by chance, or a leak of the reference
+    into the training set.
     """
 
-    n: int
-    exact: int
-    moved: int
-    repeated: int
-    leaked: int
+    n: int  # judged images
+    exact: int  # equal to a training image
+    moved: int  # equal to one but for a mirroring, a shift by a pixel, and the border
+    repeated: int  # equal to another judged image
+    leaked: int  # equal to a reference image
     training_n: int
-    training_repeated: int
+    training_repeated: int  # equal to another training image
     reference_n: int
-    reference_exact: int
+    reference_exact: int  # equal to a training image
     reference_moved: int
 
 

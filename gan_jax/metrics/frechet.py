@@ -79,20 +79,13 @@ def frechet_distance(real, fake) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class FrechetInfinity:
-    """A Fréchet distance extrapolated to infinitely many generated images.
+    """A Fréchet distance extrapolated to infinitely many generated images."""
 
-    Attributes:
-      value: intercept of the line through the distances against 1/n; can be below 0.
-      standard_error: of the intercept, by least squares; the spread over fresh images is larger.
-      slope: of the line; the bias at n images is about slope / n.
-      sizes, distances: numbers of generated images n, and their distances.
-    """
-
-    value: float
-    standard_error: float
-    slope: float
-    sizes: tuple[int, ...]
-    distances: tuple[float, ...]
+    value: float  # intercept of the line through the distances against 1/n; can be below 0
+    standard_error: float  # of the intercept, by least squares; less than over fresh images
+    slope: float  # the bias at n images is about slope / n
+    sizes: tuple[int, ...]  # numbers of generated images n
+    distances: tuple[float, ...]  # at these numbers
 
 
 def frechet_infinity(

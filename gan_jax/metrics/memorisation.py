@@ -50,15 +50,10 @@ def nearest_neighbours(queries, references, k: int = 1) -> tuple[np.ndarray, np.
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingDistances:
-    """How near images are to training images, and these to one another.
+    """How near images are to training images, and these to one another."""
 
-    Attributes:
-      nearest: float64 [n], from each image to the training image nearest to it.
-      own: float64 [n], from that training image to its own nearest other one.
-    """
-
-    nearest: np.ndarray
-    own: np.ndarray
+    nearest: np.ndarray  # float64 [n], from each image to the training image nearest to it
+    own: np.ndarray  # float64 [n], from that training image to its own nearest other one
 
     @property
     def authentic(self) -> int:
@@ -106,14 +101,12 @@ def training_distances(train, images) -> TrainingDistances:
 class DataCopying:
     """The data-copying statistic C_T.
 
-    Attributes:
-      value: weighted mean of the cells' Z. Far below 0 (say -5), generated images are nearer to the
-        training images than held-out ones are. Far above 0, the fit is poor.
-      cells: Z of each cell, None for a cell that is left out.
+    Far below 0 (say -5), generated images are nearer to the training images than held-out ones are.
+    Far above 0, the fit is poor.
     """
 
-    value: float
-    cells: tuple[float | None, ...]
+    value: float  # weighted mean of the cells' Z
+    cells: tuple[float | None, ...]  # Z of each cell, None for a cell that is left out
 
 
 def data_copying(

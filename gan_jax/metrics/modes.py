@@ -17,17 +17,10 @@ _DAMPING = 2.0
 
 @dataclasses.dataclass(frozen=True)
 class ModeCoverage:
-    """Modes reached and the divergence of the mix.
+    """Modes reached and the divergence of the mix; both depend on the number of images n."""
 
-    Attributes:
-      modes: classes that hold at least one generated image.
-      kl: KL(generated || real) in nats; see `class_kl`.
-      num_classes: how many there are.
-      n: number of generated images; both values depend on it.
-    """
-
-    modes: int
-    kl: float
+    modes: int  # classes that hold at least one generated image
+    kl: float  # KL(generated || real) in nats; see `class_kl`
     num_classes: int
     n: int
 

@@ -30,22 +30,15 @@ class Result(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """One result less another.
-
-    Attributes:
-      value: the difference of the values.
-      standard_error: over fresh images of all sides, with one reference for both results.
-      interval: 95 % interval (low, high) of the expected difference.
-      p: two-sided, of an expected difference of 0.
-      paired: whether the shared influence of the reference was taken out; if not, the results were
-        taken for independent, and the interval is too long.
-    """
+    """One result less another, over fresh images of all sides, with one reference for both."""
 
     value: float
     standard_error: float
-    interval: tuple[float, float]
-    p: float
-    paired: bool
+    interval: tuple[float, float]  # 95 % interval (low, high) of the expected difference
+    p: float  # two-sided, of an expected difference of 0
+    paired: (
+        bool  # the shared influence of the reference was taken out; else the interval is too long
+    )
 
 
 def paired_difference(a: Result, b: Result) -> Difference:

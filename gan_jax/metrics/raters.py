@@ -13,25 +13,16 @@ _RESAMPLES = 200
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RaterAgreement:
-    """The agreement of r raters over n images.
+    """The agreement of r raters over n images, with 95 % intervals by resampling images."""
 
-    Attributes:
-        kappa, kappa_interval: `fleiss_kappa` or None, and 95 % by resampling images; None of one
-            image.
-        pairwise, pairwise_interval: `mean_pairwise_agreement`, likewise.
-        unanimous: how many images all raters name alike.
-        count, raters: n and r.
-        by_image: share of the pairs of raters that agree, float64 [n].
-    """
-
-    kappa: float | None
-    kappa_interval: tuple[float, float] | None
-    pairwise: float
+    kappa: float | None  # `fleiss_kappa`
+    kappa_interval: tuple[float, float] | None  # None of one image, or without a kappa
+    pairwise: float  # `mean_pairwise_agreement`
     pairwise_interval: tuple[float, float] | None
-    unanimous: int
-    count: int
-    raters: int
-    by_image: np.ndarray
+    unanimous: int  # how many images all raters name alike
+    count: int  # n
+    raters: int  # r
+    by_image: np.ndarray  # share of the pairs of raters that agree, float64 [n]
 
 
 def fleiss_kappa(labels, num_classes: int) -> float | None:

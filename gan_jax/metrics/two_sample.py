@@ -28,22 +28,14 @@ MOST_IMAGES = 2_000
 
 @dataclasses.dataclass(frozen=True)
 class TwoSampleTest:
-    """What the test found.
+    """What the test found."""
 
-    Attributes:
-      p: between 1 / (permutations + 1) and 1.
-      statistic: the unbiased kernel distance of the two sides; it can be below 0.
-      permutations: random divisions.
-      n_real, n_fake: images compared.
-      within_classes: whether images changed sides within their class only.
-    """
-
-    p: float
-    statistic: float
-    permutations: int
-    n_real: int
+    p: float  # between 1 / (permutations + 1) and 1
+    statistic: float  # the unbiased kernel distance of the two sides; it can be below 0
+    permutations: int  # random divisions
+    n_real: int  # images compared, as `n_fake`
     n_fake: int
-    within_classes: bool
+    within_classes: bool  # images changed sides within their class only
 
 
 def permutation_test(

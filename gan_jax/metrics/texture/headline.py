@@ -26,18 +26,12 @@ _ROUND_OFF = 1e-9
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Standardiser:
-    """How the statistics of a family are brought to one scale.
+    """How the statistics of a family are brought to one scale."""
 
-    Attributes:
-        names: of the k statistics that vary over the reference.
-        left_out: names of the others, such as the kurtosis of a pure wave, which are not compared.
-        mean, deviation: float64 [k], the reference's; deviations are > 0.
-    """
-
-    names: tuple[str, ...]
-    left_out: tuple[str, ...]
-    mean: np.ndarray
-    deviation: np.ndarray
+    names: tuple[str, ...]  # of the k statistics that vary over the reference
+    left_out: tuple[str, ...]  # the others, such as the kurtosis of a pure wave, not compared
+    mean: np.ndarray  # float64 [k], the reference's
+    deviation: np.ndarray  # float64 [k], the reference's, > 0
 
     @classmethod
     def of(cls, reference: TextureStatistics) -> Standardiser:

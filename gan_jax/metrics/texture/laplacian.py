@@ -27,17 +27,11 @@ _BINOMIAL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
 
 @dataclasses.dataclass(frozen=True)
 class LaplacianDistance:
-    """Distances by level, finest first.
+    """Distances by level, finest first."""
 
-    Attributes:
-      sides: the lesser side of each level's images, in pixels.
-      distances: of each level's patches, in standard deviations of a channel of that level.
-      patches_per_image: patches taken of each reference and of each generated image.
-    """
-
-    sides: tuple[int, ...]
-    distances: tuple[float, ...]
-    patches_per_image: tuple[int, int]
+    sides: tuple[int, ...]  # the lesser side of each level's images, in pixels
+    distances: tuple[float, ...]  # in standard deviations of a channel of the level
+    patches_per_image: tuple[int, int]  # of each reference and of each generated image
 
     @property
     def mean(self) -> float:
