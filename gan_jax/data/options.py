@@ -113,8 +113,8 @@ class SourceOptions:
     channels: int = 0  # 1 for grey, 3 for RGB, 0 for as stored
     test_fraction: float = 0.1  # of each class, held out where a set has no test split, in [0, 1)
     divide: bool = True  # whether a set without parts of its own is divided, or always read whole
-    # A set whose uint8 images take more MiB is streamed, and nothing packed or decoded may take more;
-    # 0 for a quarter of the machine's memory, at most 2048.
+    # A set whose uint8 images take more MiB is streamed, and nothing packed or decoded may take
+    # more; 0 for a quarter of the machine's memory, at most 2048.
     memory_limit_mb: float = 0.0
     # The stored value that is white, such as 4095 for 12 bits in 16-bit files or 1 for masks; 0 for
     # what the type of the pixels says. Of 'folder', 'npz' and 'idx'.

@@ -58,28 +58,19 @@ class TextureParameters:
 
 @dataclasses.dataclass(frozen=True)
 class Drawing:
-    """How textures of one kind are drawn, each at a random phase.
+    """How textures of one kind are drawn, each at a random phase."""
 
-    Attributes:
-        kind: one of KINDS, which the module describes.
-        size: (height, width) in pixels.
-        period: in pixels, at least 2, at most half the shorter side.
-        angle: in degrees, see `TextureParameters`.
-        contrast: RMS contrast (Peli 1990): each image has mean 127.5 and standard deviation
-            127.5 * contrast, before values are cut to 0..255 and rounded; in (0, 1]. Cutting shows
-            in noise above about 0.3, in voronoi and blobs somewhat later.
-        jitter: 0 for one period and angle; j for periods from 2**-j to 2**j times `period` (uniform
-            in the exponent) and angles within 90 * j degrees of `angle`; in [0, 1].
-        seed: in [0, 2**63].
-    """
-
-    kind: str
-    size: tuple[int, int] = CROP_SIZE
-    period: float = 8.0
-    angle: float = 0.0
+    kind: str  # one of KINDS, which the module describes
+    size: tuple[int, int] = CROP_SIZE  # (height, width) in pixels
+    period: float = 8.0  # in pixels, at least 2, at most half the shorter side
+    angle: float = 0.0  # in degrees, see `TextureParameters`
+    # RMS contrast (Peli 1990), in (0, 1]: each image has mean 127.5 and standard deviation 127.5
+    # times this, before values are rounded and cut to 0..255, which shows in noise above 0.3.
     contrast: float = 0.25
+    # 0 for one period and angle; j for periods from 2**-j to 2**j times `period` (uniform in the
+    # exponent) and angles within 90 * j degrees of `angle`; in [0, 1].
     jitter: float = 0.0
-    seed: int = 0
+    seed: int = 0  # in [0, 2**63]
 
     def __post_init__(self) -> None:
         kind, size, period, jitter = self.kind, self.size, self.period, self.jitter

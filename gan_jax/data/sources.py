@@ -28,27 +28,17 @@ _LOOKED_AT = 16  # images of a streamed set
 
 @dataclasses.dataclass(eq=False)
 class Source:
-    """Random access to preprocessed images of one shape; see `ImageSource`.
+    """Random access to preprocessed images of one shape; see `ImageSource`."""
 
-    Attributes:
-        count: n.
-        image_shape: (h, w, c) of every image.
-        read: gives image i as uint8 [h, w, c]; safe to call from several threads.
-        keys: gives a hash of each image as it is stored, uint64 [n]; equal ones have equal keys.
-        treatment: how images are made of what is stored; '' if they are that.
-        threads, block: how many threads read a whole set fastest, and images each takes at a time.
-        read_many, read_whole: as `take` and `read_all`, if these can be had faster.
-    """
-
-    count: int
-    image_shape: tuple[int, int, int]
-    read: Callable[[int], np.ndarray]
-    keys: Callable[[], np.ndarray]
-    treatment: str = ""
-    threads: int = min(_MOST_THREADS, os.cpu_count() or 1)
-    block: int = 64
-    read_many: Callable[[Sequence[int]], np.ndarray] | None = None
-    read_whole: Callable[[str], np.ndarray] | None = None
+    count: int  # n
+    image_shape: tuple[int, int, int]  # (h, w, c)
+    read: Callable[[int], np.ndarray]  # image i as uint8 [h, w, c]; may be called from any thread
+    keys: Callable[[], np.ndarray]  # a hash of each as it is stored, uint64 [n]
+    treatment: str = ""  # how images are made of what is stored; '' if they are that
+    threads: int = min(_MOST_THREADS, os.cpu_count() or 1)  # that read a whole set fastest
+    block: int = 64  # images that each takes at a time
+    read_many: Callable[[Sequence[int]], np.ndarray] | None = None  # as `take`, if that is faster
+    read_whole: Callable[[str], np.ndarray] | None = None  # as `read_all`, likewise
 
     def __len__(self) -> int:
         return self.count

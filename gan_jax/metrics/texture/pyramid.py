@@ -26,19 +26,13 @@ _ANGULAR_ENTRIES = 1024  # half a turn
 
 
 class SteerableFilters(NamedTuple):
-    """Gains of one image size; scale 0 is the finest, and scale s has sides of side / 2^s.
+    """Gains of one image size; scale 0 is the finest, and scale s has sides of side / 2^s."""
 
-    Attributes:
-      highpass: float64 [h, w].
-      bands: one a scale, complex128 [orientations, h_s, w_s].
-      coarser: one a scale but the last: the bands of the next scale at this scale's sides.
-      lowpass: one a scale and one for the residual, float64 [h_s, w_s]: the gain, there and back,
-        of rebuilding the image from that scale and all coarser ones. None passes the mean.
-    """
-
-    highpass: np.ndarray
-    bands: tuple[np.ndarray, ...]
-    coarser: tuple[np.ndarray, ...]
+    highpass: np.ndarray  # float64 [h, w]
+    bands: tuple[np.ndarray, ...]  # one a scale, complex128 [orientations, h_s, w_s]
+    coarser: tuple[np.ndarray, ...]  # of all scales but the last: the next one's bands at its sides
+    # One a scale and one for the residual, float64 [h_s, w_s]: the gain, there and back, of
+    # rebuilding the image from that scale and all coarser ones. None passes the mean.
     lowpass: tuple[np.ndarray, ...]
 
 
