@@ -21,7 +21,7 @@ class Draw:
 
 
 def draw_rows(num_reference: int, num_generated: int, *, num_splits: int, seed: int) -> list[Draw]:
-    """`num_splits` draws of n = min(num_reference // 2, num_generated) rows a side.
+    """`num_splits` draws of n = min(num_reference // 2, num_generated) >= 2 rows a side.
 
     A prefix of the list is the list of fewer draws.
     """

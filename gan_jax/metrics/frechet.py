@@ -55,7 +55,7 @@ class FrechetResult:
 
 
 def frechet_distance_from_moments(a: Moments, b: Moments) -> float:
-    """Fréchet distance of two sets known by their moments only: for sets of any size, streamed.
+    """Fréchet distance of two sets, n, m >= 2, by their moments only: of any size, streamed.
 
     Never NaN; round-off below 0, of about 1e-13 (tr S1 + tr S2) x d, is returned as 0.
     """
@@ -68,7 +68,7 @@ def frechet_distance_from_moments(a: Moments, b: Moments) -> float:
 
 
 def frechet_distance(real, fake) -> float:
-    """Fréchet distance of the features [n, d] and [m, d] of two sets of images, never NaN.
+    """Fréchet distance of the features [n, d] and [m, d] of two sets, n, m >= 2, never NaN.
 
     If a side has no more rows than columns, its covariance is singular and its centred rows serve
     as the root, so no small eigenvalue is computed.

@@ -33,7 +33,7 @@ def vendi_score(features) -> float:
 
 
 def vendi_estimate(features) -> Estimate:
-    """`vendi_score` of features [n, d] with its standard error and 95 % interval at this n.
+    """`vendi_score` of features [n, d], n >= 2, with its standard error and 95 % interval.
 
     By the first-order (delta) method: with M the mean of x x^T over the unit rows x, a row's
     influence on log V is -x^T log(M) x - log V. Over fresh sets of 16 and 64 features (mixtures of
