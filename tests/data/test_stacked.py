@@ -10,7 +10,7 @@ from gan_jax.data.stacked import draw_stacks
 from gan_jax.errors import InputError
 from gan_jax.runtime import parallel
 from gan_jax.runtime.feed import make_feed
-from tests.data.test_files import write_idx
+from tests.data.sets import write_idx
 
 _STACKED = {"name": "stacked_mnist", "num_stacks": 700, "num_test_stacks": 300}
 
