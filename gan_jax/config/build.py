@@ -9,20 +9,26 @@ from collections.abc import Callable
 import flax.linen as nn
 from ml_collections import ConfigDict
 
-from gan_jax.config.build_augment import build_augmentation, build_probability
 from gan_jax.config.build_networks import build_networks, computation_dtype
-from gan_jax.config.build_optimizer import build_optimizer
+from gan_jax.config.build_parts import (
+    build_augmentation,
+    build_optimizer,
+    build_penalties,
+    penalty_fields,
+    scheduled,
+)
 from gan_jax.config.build_super_resolution import adversarial_steps, as_super_resolution
-from gan_jax.config.burn_in import burnt_in, check_burn_in
+from gan_jax.config.checks import check_gan, check_values, named
 from gan_jax.config.defaults import examples_a_step
-from gan_jax.errors import InputError, nearest
+from gan_jax.errors import InputError
 from gan_jax.models.cnn import CNN
-from gan_jax.steps import gan_step, simultaneous_step
 from gan_jax.steps.losses import AdversarialLoss, adversarial_loss
-from gan_jax.steps.parts import Metrics
-from gan_jax.steps.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam
-from gan_jax.steps.state import GAN, GANState, Penalty, Recogniser
+from gan_jax.steps.passes import Metrics
+from gan_jax.steps.penalties import LeCam
+from gan_jax.steps.schedules import Schedule
+from gan_jax.steps.state import GAN, GANState, Recogniser
 from gan_jax.steps.texture_matching import TextureMatching
+from gan_jax.steps.updates import UPDATES
 
 Shape = tuple[int, int, int]
 _log = logging.getLogger(__name__)
@@ -34,19 +40,15 @@ def build_gan(
     """The GAN of a config, for images of shape (h, w, c) of `num_classes` classes (0: no labels).
 
     Raises:
-        InputError: unknown names, a size that the model cannot make, or parts that do not go
-            together.
+        InputError: values that cannot be, a size that the model cannot make, or parts that do not
+            go together.
     """
+    check_gan(config)
     loss = adversarial_loss(config.loss)
-    check_burn_in(config)
-    penalties = build_penalties(config)
     num_steps = adversarial_steps(config, num_steps)
     networks = build_networks(config.model, image_shape, num_classes)
     _check_stability(config, loss, networks.discriminator)
-    half_life = burnt_in(config, "ema_half_life")
-    generator_losses = ()
-    if config.texture_matching.weight:
-        generator_losses = (_texture_matching(config, image_shape),)
+    half_life = scheduled(config, "ema_half_life")
     gan = GAN(
         generator=networks.generator,
         discriminator=networks.discriminator,
@@ -56,65 +58,37 @@ def build_gan(
         ),
         latent_dim=networks.latent_dim,
         loss=loss,
-        penalties=penalties,
+        penalties=build_penalties(config),
         penalty_interval=config.penalty_interval,
         lecam=LeCam(config.lecam_weight) if config.lecam_weight else None,
         augment=build_augmentation(config),
-        augment_probability=build_probability(config),
         ema_half_life=half_life,
-        # What rises over the burn-in needs no other rise.
-        ema_rampup=GAN.ema_rampup if half_life == config.ema_half_life else 0.0,
+        # A half-life that rises over the burn-in needs no other rise.
+        ema_rampup=0.0 if isinstance(half_life, Schedule) else GAN.ema_rampup,
         accumulation=config.accumulation,
         discriminator_steps=config.discriminator_steps,
         num_classes=getattr(networks.generator, "num_classes", 0),
         auxiliary_weight=config.model.auxiliary_weight,
-        generator_losses=generator_losses,
+        generator_losses=_texture_matching(config, image_shape),
     )
     if config.super_resolution.factor:
         return as_super_resolution(gan, config, image_shape)
     return gan
 
 
-def _texture_matching(config: ConfigDict, image_shape: Shape) -> TextureMatching:
+def _texture_matching(config: ConfigDict, image_shape: Shape) -> tuple[TextureMatching, ...]:
     section = config.texture_matching
-    if not (math.isfinite(section.weight) and section.weight > 0):
-        raise InputError(
-            f"config.texture_matching.weight is {section.weight}; expected a number above 0, such "
-            "as 100, or 0 for no such loss."
-        )
+    if not section.weight:
+        return ()
     matching = TextureMatching(**section)
-    matching.check_size(image_shape)
-    return matching
-
-
-def build_penalties(config: ConfigDict) -> tuple[Penalty, ...]:
-    """The gradient penalties whose weight is above 0, or comes to be.
-
-    Raises:
-        InputError: a weight below 0, or an interval below 1.
-    """
-    for field in (*_PENALTIES, "lecam_weight"):
-        if not config[field] >= 0:
-            raise InputError(f"config.{field} is {config[field]}; expected 0 or more.")
-    if config.penalty_interval < 1:
-        raise InputError(
-            f"config.penalty_interval is {config.penalty_interval}; expected 1 or more steps."
-        )
-    return tuple(make(burnt_in(config, field)) for field, make in _weighted(config).items())
-
-
-def _weighted(config: ConfigDict) -> dict[str, Callable[[float], Penalty]]:
-    """The penalties that a config asks for, by field."""
-    return {
-        field: make
-        for field, make in _PENALTIES.items()
-        if config[field] or config.get(f"{field}_end")
-    }
+    with named("config.texture_matching", "config.dataset.image_size=(h, w) resizes the images."):
+        matching.check_size(image_shape)
+    return (matching,)
 
 
 def _check_stability(config: ConfigDict, loss: AdversarialLoss, discriminator: nn.Module) -> None:
     """Refuses what is wrong, and warns of what is known to fail."""
-    weighted = list(_weighted(config))
+    weighted = penalty_fields(config)
     norm = getattr(discriminator, "norm", "none")  # some networks have none to choose
     if norm == "batch":
         if weighted:
@@ -150,18 +124,17 @@ def _check_stability(config: ConfigDict, loss: AdversarialLoss, discriminator: n
 
 
 def gan_step_function(name: str) -> Callable[..., tuple[GANState, Metrics]]:
-    """The step of a config's `updates`.
-
-    Raises:
-        InputError: an unknown name.
-    """
-    if name not in _UPDATES:
-        raise InputError(_unknown("config.updates", name, _UPDATES))
-    return _UPDATES[name]
+    """The step of a config's `updates`: 'alternating' or 'simultaneous'."""
+    return UPDATES[name]
 
 
 def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Recogniser:
-    """The recogniser of a config."""
+    """The recogniser of a config.
+
+    Raises:
+        InputError: values that cannot be.
+    """
+    check_values(config)
     model = config.model
     return Recogniser(
         network=CNN(
@@ -183,16 +156,3 @@ def count_steps(config: ConfigDict, num_examples: int) -> int:
     if config.num_steps:
         return config.num_steps
     return max(1, math.ceil(config.num_epochs * num_examples / examples_a_step(config)))
-
-
-_PENALTIES: dict[str, Callable[[float], Penalty]] = {
-    "r1_weight": R1,
-    "r2_weight": R2,
-    "gradient_penalty_weight": GradientPenalty,
-    "dragan_weight": DRAGAN,
-}
-_UPDATES = {"alternating": gan_step, "simultaneous": simultaneous_step}
-
-
-def _unknown(field: str, value: str, choices: dict) -> str:
-    return f"{field} {value!r} is not known: {nearest(value, choices)}"

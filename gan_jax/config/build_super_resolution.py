@@ -7,9 +7,10 @@ import dataclasses
 from ml_collections import ConfigDict
 
 from gan_jax.config.build_networks import computation_dtype
-from gan_jax.config.build_optimizer import build_optimizer
+from gan_jax.config.build_parts import build_optimizer
+from gan_jax.config.checks import named
 from gan_jax.errors import InputError
-from gan_jax.models.super_resolution import SuperResolutionGenerator, check_super_resolution
+from gan_jax.models.super_resolution import SuperResolutionGenerator
 from gan_jax.steps.downscale import Downscale, check_divisible
 from gan_jax.steps.generator_losses import Pixel
 from gan_jax.steps.state import GAN
@@ -19,17 +20,9 @@ def adversarial_steps(config: ConfigDict, num_steps: int) -> int:
     """How many of a run's steps are the GAN's: all but those of the warm-up.
 
     Raises:
-        InputError: a warm-up that leaves none, or one where nothing is enlarged.
+        InputError: a warm-up that leaves none.
     """
-    section = config.super_resolution
-    warm_up = section.warm_up_steps
-    if not section.factor:
-        if warm_up:
-            raise InputError(
-                f"config.super_resolution.warm_up_steps is {warm_up}, and nothing is enlarged: set "
-                "config.super_resolution.factor=2 or 4, or warm_up_steps=0."
-            )
-        return num_steps
+    warm_up = config.super_resolution.warm_up_steps
     if not 0 <= warm_up < num_steps:
         raise InputError(
             f"config.super_resolution.warm_up_steps is {warm_up} of {num_steps} steps in all; "
@@ -47,9 +40,11 @@ def as_super_resolution(gan: GAN, config: ConfigDict, image_shape: tuple[int, in
         image_shape: (h, w, c) of the training images.
 
     Raises:
-        InputError: fields that cannot be, or images whose sides are not multiples of the factor.
+        InputError: images whose sides are not multiples of the factor.
     """
     section = config.super_resolution
+    with named("config.super_resolution", "Set config.dataset.image_size, or another factor."):
+        check_divisible(image_shape, section.factor)
     generator = SuperResolutionGenerator(
         section.factor,
         section.width,
@@ -57,29 +52,6 @@ def as_super_resolution(gan: GAN, config: ConfigDict, image_shape: tuple[int, in
         section.upsampling,
         computation_dtype(config.model.dtype),
     )
-    check_super_resolution(generator)
-    check_divisible(image_shape, section.factor)
-    if config.model.conditional:
-        raise InputError(
-            f"config.model.conditional is {config.model.conditional!r}, and a generator that "
-            "enlarges is not told of classes: set it to ''."
-        )
-    if not section.pixel_weight >= 0 or not section.adversarial_weight > 0:
-        raise InputError(
-            f"config.super_resolution.pixel_weight is {section.pixel_weight} and "
-            f"adversarial_weight {section.adversarial_weight}; expected 0 or more, and a number "
-            "above 0."
-        )
-    if config.discriminator_steps != 1:
-        raise InputError(
-            f"config.discriminator_steps is {config.discriminator_steps}, and a generator that "
-            "enlarges is to see the images that the network of the pixel loss sees: set it to 1."
-        )
-    if config.collapse.action in ("stop", "rollback"):
-        raise InputError(
-            f"config.collapse.action is {config.collapse.action!r}, and a generator that enlarges "
-            "has its images given, so that nothing looks for a collapse: set it to 'none'."
-        )
     pixel = Pixel(float(section.pixel_weight), section.pixel_loss)
     return dataclasses.replace(
         gan,
@@ -98,9 +70,6 @@ def pixel_only(gan: GAN, config: ConfigDict, num_steps: int) -> GAN:
         gan: from `as_super_resolution`.
         config: its config.
         num_steps: of the whole run.
-
-    Raises:
-        InputError: an optimiser that cannot be.
     """
     return dataclasses.replace(
         gan,

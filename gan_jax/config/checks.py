@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+from collections.abc import Iterator
+from typing import Any
 
 from ml_collections import ConfigDict
 
 from gan_jax.config.defaults import cnn_config, gan_config, study_config
+from gan_jax.config.fields import FIELDS
 from gan_jax.errors import InputError, nearest
+from gan_jax.steps.losses import HINGE, MINIMAX, NON_SATURATING
 
-# What a run may do when its generator collapses.
-COLLAPSE_ACTIONS = ("none", "warn", "stop", "rollback")
+# The losses whose logits say by their sign what is real.
+_SIGNED = (MINIMAX.name, NON_SATURATING.name, HINGE.name)
 
 
 def check_config(config: ConfigDict) -> None:
@@ -20,7 +25,7 @@ def check_config(config: ConfigDict) -> None:
         raise InputError(
             f"config.kind is {config.get('kind')!r}; expected 'gan', 'cnn' or 'study'."
         )
-    _check_fields(config, kinds[config.kind](), "config")
+    _check_names(config, kinds[config.kind](), "config")
     if config.kind == "study":
         _check_study(config)
         return
@@ -29,44 +34,157 @@ def check_config(config: ConfigDict) -> None:
             f"config.num_steps is {config.num_steps} and config.num_epochs {config.num_epochs}: "
             "one of them must be above 0."
         )
-    for name in ("batch_size", "steps_per_call", "log_every"):
-        _check_positive(f"config.{name}", config[name])
-    _check_positive("config.checkpoint.every", config.checkpoint.every)
-    _check_positive("config.checkpoint.keep", config.checkpoint.keep)
-    if config.seed < 0:
-        raise InputError(f"config.seed is {config.seed}; expected 0 or more.")
-    if config.evaluation.every < 0:
+    if config.kind == "cnn":
+        check_values(config)
+        return
+    check_gan(config)
+    _check_collapse(config)
+    for section in (config.judge, config.feature_matching, config.super_resolution.perceptual):
+        if section.train and section.pack:
+            check_config(section.train)
+
+
+def check_values(config: ConfigDict, path: str = "config") -> None:
+    """Raises InputError for the first field whose value is none that `fields.FIELDS` allows.
+
+    Args:
+        config: of any kind, or a part of a study's.
+        path: its name in messages.
+    """
+    for field, rule in FIELDS.items():
+        value = value_of(config, field)
+        if value is None or rule.fits(value):
+            continue
+        if rule.expected:
+            raise InputError(f"{path}.{field} is {value!r}; expected {rule.expected}.")
+        raise InputError(f"{path}.{field} {value!r} is not known: {nearest(value, rule.choices)}")
+
+
+def value_of(config: ConfigDict, field: str) -> Any:
+    """The value of a field by its dotted name; None if there is no such field."""
+    for name in field.split("."):
+        config = config.get(name) if isinstance(config, ConfigDict) else None
+    return config
+
+
+@contextlib.contextmanager
+def named(place: str, hint: str) -> Iterator[None]:
+    """Names the section of the config where a module refuses its arguments, and what to do."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error} {hint}") from error
+
+
+def check_gan(config: ConfigDict) -> None:
+    """Raises InputError for values of a GAN's config that cannot be, or do not go together."""
+    check_values(config)
+    if config.accumulation < 1 or config.batch_size % config.accumulation:
         raise InputError(
-            f"config.evaluation.every is {config.evaluation.every}; expected a number of steps, or "
-            "0 for the end only."
+            f"config.accumulation is {config.accumulation}; expected 1 or more, and a divisor "
+            f"of config.batch_size, which is {config.batch_size}."
         )
-    if config.kind == "gan":
-        if config.accumulation < 1 or config.batch_size % config.accumulation:
+    if config.discriminator_steps > 1 and config.updates == "simultaneous":
+        raise InputError(
+            f"config.discriminator_steps is {config.discriminator_steps} with config.updates "
+            "'simultaneous', which updates both networks once on the same images. Set "
+            "config.updates='alternating', or discriminator_steps=1."
+        )
+    _check_burn_in(config)
+    if config.augment.adaptive.use:
+        _check_adaptive(config)
+    _check_super_resolution(config)
+
+
+def _check_burn_in(config: ConfigDict) -> None:
+    """Refuses a burn-in over which nothing changes, and changes without one or beside another."""
+    images = config.burn_in.images
+    ends = {
+        field: value_of(config, field)
+        for field in FIELDS
+        if field.endswith("_end") and value_of(config, field) is not None
+    }
+    for field, value in ends.items():
+        if not images:
             raise InputError(
-                f"config.accumulation is {config.accumulation}; expected 1 or more, and a divisor "
-                f"of config.batch_size, which is {config.batch_size}."
+                f"config.{field} is {value}, but there is no burn-in to reach it in: set "
+                "config.burn_in.images to the number of images that it is to take, such as a "
+                f"fifth of all that are trained on, or leave {field} at None."
             )
-        _check_discriminator_steps(config)
-        if config.evaluation.num_samples < 4:
+        section = config[field.partition(".")[0]]
+        if field.endswith(".learning_rate_end") and (
+            section.schedule != "constant" or section.warmup_steps
+        ):
             raise InputError(
-                f"config.evaluation.num_samples is {config.evaluation.num_samples}; the Frechet "
-                "distance needs at least 4 samples, and hundreds to mean something."
+                f"config.{field} is {value} with schedule {section.schedule!r} and warmup_steps "
+                f"{section.warmup_steps}: the rate follows one of them. Set schedule='constant' "
+                "and warmup_steps=0, or leave learning_rate_end at None."
             )
-        final = config.evaluation.num_final_samples
-        if final and final < 4:
+    if images and not ends:
+        raise InputError(
+            f"config.burn_in.images is {images:,}, but nothing changes over it: set where a field "
+            "is to end, such as config.r1_weight_end, or the images to 0."
+        )
+
+
+def _check_adaptive(config: ConfigDict) -> None:
+    name = "config.augment.adaptive"
+    if config.loss not in _SIGNED:
+        raise InputError(
+            f"{name}.use goes with the losses {', '.join(_SIGNED)}, and config.loss is "
+            f"'{config.loss}': the probability follows the sign of the logits of real images, and "
+            "with this loss the sign does not say what is real. Use a fixed schedule: set "
+            f"{name}.use=False, and config.augment.probability and probability_end with "
+            "config.burn_in.images."
+        )
+    if config.augment.probability != 1 or config.augment.probability_end is not None:
+        raise InputError(
+            f"{name}.use sets the probability itself, from 0 on: leave config.augment.probability "
+            "at 1 and probability_end at None."
+        )
+
+
+def _check_super_resolution(config: ConfigDict) -> None:
+    section = config.super_resolution
+    if not section.factor:
+        if section.warm_up_steps:
             raise InputError(
-                f"config.evaluation.num_final_samples is {final}; expected at least 4, or 0 for as "
-                "many as config.evaluation.num_samples."
+                f"config.super_resolution.warm_up_steps is {section.warm_up_steps}, and nothing is "
+                "enlarged: set config.super_resolution.factor=2 or 4, or warm_up_steps=0."
             )
-        _check_collapse(config)
-        _check_positive("config.num_seeds", config.num_seeds)
-        for section in (config.judge, config.feature_matching, config.super_resolution.perceptual):
-            if section.train and section.pack:
-                check_config(section.train)
+        return
+    if config.model.conditional:
+        raise InputError(
+            f"config.model.conditional is {config.model.conditional!r}, and a generator that "
+            "enlarges is not told of classes: set it to ''."
+        )
+    if config.discriminator_steps != 1:
+        raise InputError(
+            f"config.discriminator_steps is {config.discriminator_steps}, and a generator that "
+            "enlarges is to see the images that the network of the pixel loss sees: set it to 1."
+        )
+    if config.collapse.action in ("stop", "rollback"):
+        raise InputError(
+            f"config.collapse.action is {config.collapse.action!r}, and a generator that enlarges "
+            "has its images given, so that nothing looks for a collapse: set it to 'none'."
+        )
+
+
+def _check_collapse(config: ConfigDict) -> None:
+    """Refuses to act on a collapse that nothing could find."""
+    if config.collapse.action not in ("stop", "rollback"):
+        return
+    needs = f"config.collapse.action is {config.collapse.action!r}, which needs"
+    if not config.judge.pack:
+        raise InputError(f"{needs} a judge: set config.judge.pack, or the action to 'none'.")
+    if not config.evaluation.every:
+        raise InputError(
+            f"{needs} evaluations during training, and config.evaluation.every is 0 (at the "
+            "end only): set it to a number of steps, or the action to 'warn'."
+        )
 
 
 def _check_study(config: ConfigDict) -> None:
-    """Raises InputError for settings of an augmentation study that cannot work."""
     for name, kind in (("sizes", int), ("ratios", (int, float))):
         values = tuple(config[name])
         fits = all(isinstance(v, kind) and not isinstance(v, bool) and v > 0 for v in values)
@@ -75,13 +193,12 @@ def _check_study(config: ConfigDict) -> None:
                 f"config.{name} is {values!r}; expected numbers above 0 in ascending order, such "
                 f"as {study_config()[name]!r}."
             )
-    for name in ("num_seeds", "steps_per_call", "log_every", "mixed_ratio"):
-        _check_positive(f"config.{name}", config[name])
+    check_values(config)
     for part in ("recogniser", "gan"):
-        _check_positive(f"config.{part}.num_steps", config[part].num_steps)
-        _check_positive(f"config.{part}.batch_size", config[part].batch_size)
-    if config.seed < 0:
-        raise InputError(f"config.seed is {config.seed}; expected 0 or more.")
+        check_values(config[part], f"config.{part}")
+        steps = config[part].num_steps
+        if steps < 1:
+            raise InputError(f"config.{part}.num_steps is {steps}; expected a number above 0.")
     if config.pool_ratio < max(*config.ratios, config.mixed_ratio):
         raise InputError(
             f"config.pool_ratio is {config.pool_ratio}, less than the greatest of config.ratios "
@@ -93,73 +210,10 @@ def _check_study(config: ConfigDict) -> None:
             "config.gan.model.conditional is '': images without a class cannot teach a "
             "recogniser. Set it to 'projection' or 'auxiliary'."
         )
-    filters = config.filters
-    if filters.recognisers < 1:
-        raise InputError(
-            f"config.filters.recognisers is {filters.recognisers}; expected 1 or more."
-        )
-    if not 0 <= filters.confidence < 1:
-        raise InputError(
-            f"config.filters.confidence is {filters.confidence}; expected a probability from 0 to "
-            "below 1."
-        )
-    if not 0 < filters.acceptance < 1:
-        raise InputError(
-            f"config.filters.acceptance is {filters.acceptance}; expected a share between 0 and 1."
-        )
-    if config.control.extra_steps < 0 or config.control.most < 1:
-        raise InputError(
-            f"config.control.extra_steps is {config.control.extra_steps} and most "
-            f"{config.control.most}; expected 0 or more steps, and 1 or more times "
-            "config.recogniser.num_steps."
-        )
 
 
-def _check_discriminator_steps(config: ConfigDict) -> None:
-    times = config.discriminator_steps
-    if times < 1:
-        raise InputError(f"config.discriminator_steps is {times}; expected 1 or more.")
-    if times > 1 and config.updates == "simultaneous":
-        raise InputError(
-            f"config.discriminator_steps is {times} with config.updates 'simultaneous', which "
-            "updates both networks once on the same images. Set config.updates='alternating', or "
-            "discriminator_steps=1."
-        )
-
-
-def _check_collapse(config: ConfigDict) -> None:
-    """Raises InputError for settings of the collapse meter that cannot work."""
-    collapse = config.collapse
-    if collapse.action not in COLLAPSE_ACTIONS:
-        raise InputError(
-            f"config.collapse.action is {collapse.action!r}; "
-            f"{nearest(collapse.action, COLLAPSE_ACTIONS)}"
-        )
-    for name in ("coverage", "vendi", "class_kl", "drop", "grace"):
-        if not 0 <= collapse[name] <= 1:
-            raise InputError(
-                f"config.collapse.{name} is {collapse[name]}; expected a share from 0 to 1."
-            )
-    _check_positive("config.collapse.patience", collapse.patience)
-    if collapse.rollbacks < 0:
-        raise InputError(f"config.collapse.rollbacks is {collapse.rollbacks}; expected 0 or more.")
-    if collapse.action in ("stop", "rollback"):
-        needs = f"config.collapse.action is {collapse.action!r}, which needs"
-        if not config.judge.pack:
-            raise InputError(f"{needs} a judge: set config.judge.pack, or the action to 'none'.")
-        if not config.evaluation.every:
-            raise InputError(
-                f"{needs} evaluations during training, and config.evaluation.every is 0 (at the "
-                "end only): set it to a number of steps, or the action to 'warn'."
-            )
-
-
-def _check_positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise InputError(f"{name} is {value}; expected a number above 0.")
-
-
-def _check_fields(config: ConfigDict, known: ConfigDict, path: str) -> None:
+def _check_names(config: ConfigDict, known: ConfigDict, path: str) -> None:
+    """Refuses a config that has other fields or sections than the known one, or fewer."""
     for name in config:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
@@ -168,7 +222,7 @@ def _check_fields(config: ConfigDict, known: ConfigDict, path: str) -> None:
         if isinstance(known[name], ConfigDict) and name != "train":
             if not isinstance(config[name], ConfigDict):
                 raise InputError(f"{path}.{name} is {config[name]!r}; expected a section.")
-            _check_fields(config[name], known[name], f"{path}.{name}")
+            _check_names(config[name], known[name], f"{path}.{name}")
     missing = sorted(set(known) - set(config))
     if missing:
         raise InputError(

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from ml_collections import ConfigDict
 
 from gan_jax.config.build import build_gan
+from gan_jax.config.checks import value_of
 from gan_jax.config.defaults import gan_config
 from gan_jax.errors import InputError
 from gan_jax.steps.hyperparameters import NotTraceable, differing_numbers
@@ -113,10 +114,8 @@ def members_of(config: ConfigDict) -> list[Member]:
     """The members of a config, setting by setting.
 
     Raises:
-        InputError: see `settings_of`; or fewer than one seed.
+        InputError: see `settings_of`.
     """
-    if config.num_seeds < 1:
-        raise InputError(f"config.num_seeds is {config.num_seeds}; expected 1 or more.")
     pairs = itertools.product(settings_of(config), range(config.num_seeds))
     return [
         Member(index, config.seed + number, setting)
@@ -268,14 +267,10 @@ def _numbers(config: ConfigDict, name: str, value: float) -> dict[str, float]:
     fields = _fields(config, name)
     numbers = dict.fromkeys(fields, value)
     if name == "learning_rate":
-        generator, discriminator = (_field(config, field) for field in fields)
+        generator, discriminator = (value_of(config, field) for field in fields)
         numbers[fields[1]] = value * (discriminator / generator)
     for field in fields:
-        before, end = _field(config, field), _field(config, f"{field}_end")
+        before, end = value_of(config, field), value_of(config, f"{field}_end")
         if end is not None and before:
             numbers[f"{field}_end"] = end * (numbers[field] / before)
     return numbers
-
-
-def _field(config: ConfigDict, path: str) -> float | None:
-    return functools.reduce(lambda part, name: part.get(name), path.split("."), config)

@@ -19,7 +19,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.errors import InputError
-from gan_jax.models.layers import BatchNorm, Conv, ConvTranspose, Dropout, initializer
+from gan_jax.models.layers import (
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dropout,
+    at_least_float32,
+    initializer,
+)
 
 _SLOPE = 0.3  # the LeakyReLU slope of the framework that the article used
 
@@ -66,7 +73,7 @@ class ArticleGenerator(nn.Module):
             )(x)
             x = normalise(x)
         x = ConvTranspose(channels, (7, 7), 2, kernel_init=kernel_init, dtype=self.dtype)(x)
-        return jnp.tanh(x).astype(jnp.promote_types(x.dtype, jnp.float32))
+        return at_least_float32(jnp.tanh(x))
 
 
 class ArticleDiscriminator(nn.Module):
@@ -89,7 +96,7 @@ class ArticleDiscriminator(nn.Module):
             x = nn.leaky_relu(x, _SLOPE)
             x = Dropout(self.dropout_rate, axis_name=self.axis_name)(x, deterministic=not train)
         logits = nn.Dense(1, kernel_init=kernel_init, dtype=self.dtype)(x.reshape(len(x), -1))
-        return logits[:, 0].astype(jnp.promote_types(logits.dtype, jnp.float32))
+        return at_least_float32(logits[:, 0])
 
 
 def check_article_size(height: int, width: int) -> None:
@@ -97,6 +104,5 @@ def check_article_size(height: int, width: int) -> None:
     if height % 4 or width % 4:
         raise InputError(
             f"the article's generator cannot make images of {height}x{width}: height and width "
-            "must be multiples of 4. Set config.dataset.image_size to such a size, or "
-            "config.model.name to 'dcgan', which makes any size from 8 to 256."
+            "must be multiples of 4. The model 'dcgan' makes any size from 8 to 256."
         )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import flax.linen as nn
-import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.errors import InputError
-from gan_jax.models.layers import BatchNorm, Conv, Dropout, max_pool
+from gan_jax.models.layers import BatchNorm, Conv, Dropout, at_least_float32, max_pool
 
 # Kaiming: the right gain under ReLU and batch normalisation (He et al. 2015).
 _KERNEL_INIT = nn.initializers.he_normal()
@@ -75,5 +74,5 @@ class CNN(nn.Module):
         outputs["penultimate"] = x
         x = Dropout(self.dropout_rate, axis_name=self.axis_name)(x, deterministic=not train)
         x = nn.Dense(self.num_classes, dtype=self.dtype)(x)
-        outputs["logits"] = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        outputs["logits"] = at_least_float32(x)
         return outputs

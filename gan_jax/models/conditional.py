@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.errors import InputError
-from gan_jax.models.layers import BatchNorm, Dense, Initializer
+from gan_jax.models.layers import BatchNorm, Dense, Initializer, at_least_float32
 from gan_jax.models.spectral import spectral_normalise
 
 
@@ -60,7 +60,7 @@ class Embedding(nn.Module):
 
 
 class ConditionalBatchNorm(nn.Module):
-    """Batch normalisation with a gain and a bias a class (Dumoulin et al. 2017; Miyato and Koyama
+    """Batch normalisation with a gain and a bias for each class (Dumoulin et al. 2017; Miyato and Koyama
     2018, section 4).
 
     x float [n, ..., c] and labels int32 [n] to the shape of x. Statistics are shared by the
@@ -95,7 +95,7 @@ def normalise(
     dtype: Any,
     scale_init: Initializer = nn.initializers.ones,
 ) -> Array:
-    """Batch normalisation of x [n, ..., c]: a gain and a bias a class if there are classes.
+    """Batch normalisation of x [n, ..., c]: a gain and a bias for each class if there are classes.
 
     To be called in a compact method, whose layer it is.
     """
@@ -156,8 +156,3 @@ def head(
     if not (num_classes and auxiliary):
         return logits
     return logits, at_least_float32(Dense(num_classes, **fields)(x, train=train))
-
-
-def at_least_float32(x: Array) -> Array:
-    """x as float32 if it is bfloat16 or float16; else x."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))

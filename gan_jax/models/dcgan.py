@@ -8,10 +8,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from gan_jax.models.conditional import at_least_float32, check_labels, head, join_class, normalise
+from gan_jax.models.conditional import check_labels, head, join_class, normalise
 from gan_jax.models.layers import (
     ConvTranspose,
     Dense,
+    at_least_float32,
     downsample,
     initializer,
     is_batch,
@@ -27,8 +28,8 @@ class DCGANGenerator(nn.Module):
 
     A dense layer makes a base of 4 to 7 pixels on the shorter side; transposed convolutions of
     stride 2 double it; what exceeds `image_shape` is cropped from the border. With classes it is
-    called with labels int32 [n] after the latents: batch normalisation then has a gain and a bias a
-    class, and without it a learned vector of the class comes beside the latents.
+    called with labels int32 [n] after the latents: batch normalisation then has a gain and a bias
+    for each class, and without it a learned vector of the class comes beside the latents.
 
     Fields:
         image_shape: (h, w, c), h and w from 8 to 256.

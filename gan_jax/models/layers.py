@@ -1,11 +1,11 @@
 """Layers that the networks share: convolutions, dense, batch normalisation, dropout, initialisers.
 
-The functional convolutions live in `gan_jax.models.convolution`, which chooses their form by
-platform; they are re-exported here.
+`gan_jax.models.convolution` has the functional convolutions, and chooses their form by platform.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,24 +18,9 @@ from gan_jax.errors import InputError, nearest
 from gan_jax.models.convolution import conv, conv_transpose
 from gan_jax.models.spectral import spectral_normalise
 
-__all__ = [
-    "BatchNorm",
-    "Conv",
-    "ConvTranspose",
-    "Dense",
-    "Dropout",
-    "conv",
-    "conv_transpose",
-    "downsample",
-    "initializer",
-    "is_batch",
-    "is_spectral",
-    "scale_initializer",
-    "widths",
-]
-
 NORMS = ("batch", "none")  # of a generator
 DISCRIMINATOR_NORMS = (*NORMS, "spectral")
+INITIALIZATIONS = ("normal", "xavier")
 _SLOPE = 0.2
 _WIDEST = 8  # channels never exceed this multiple of the narrowest layer's, as in DCGAN
 
@@ -149,12 +134,8 @@ class Conv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool = False) -> Array:
-        kernel, bias = _parameters(self, (*self.kernel_size, x.shape[-1], self.features))
-        if self.spectral_norm:
-            kernel = spectral_normalise(self, kernel, update=train)
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        y = conv(x, kernel, self.strides)
-        return y if bias is None else y + bias
+        shape = (*self.kernel_size, x.shape[-1], self.features)
+        return _linear(self, x, shape, lambda x, kernel: conv(x, kernel, self.strides), train)
 
 
 class ConvTranspose(nn.Module):
@@ -172,10 +153,8 @@ class ConvTranspose(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        kernel, bias = _parameters(self, (*self.kernel_size, x.shape[-1], self.features))
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        y = conv_transpose(x, kernel, self.strides)
-        return y if bias is None else y + bias
+        shape = (*self.kernel_size, x.shape[-1], self.features)
+        return _linear(self, x, shape, lambda x, kernel: conv_transpose(x, kernel, self.strides))
 
 
 class Dense(nn.Module):
@@ -189,20 +168,31 @@ class Dense(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool = False) -> Array:
-        kernel, bias = _parameters(self, (x.shape[-1], self.features))
-        if self.spectral_norm:
-            kernel = spectral_normalise(self, kernel, update=train)
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        y = jnp.matmul(x, kernel)
-        return y if bias is None else y + bias
+        return _linear(self, x, (x.shape[-1], self.features), jnp.matmul, train)
 
 
-def _parameters(module: nn.Module, shape: tuple[int, ...]) -> tuple[Array, Array | None]:
-    """A layer's kernel of that shape and, with `use_bias`, its bias [features]; float32."""
-    kernel = module.param("kernel", module.kernel_init, shape, jnp.float32)
-    if not module.use_bias:
-        return kernel, None
-    return kernel, module.param("bias", nn.initializers.zeros, (module.features,), jnp.float32)
+def _linear(
+    layer: nn.Module,
+    x: Array,
+    shape: tuple[int, ...],
+    product: Callable[[Array, Array], Array],
+    train: bool = False,
+) -> Array:
+    """product(x, kernel of that shape), and the layer's bias [features] if it has one."""
+    kernel = layer.param("kernel", layer.kernel_init, shape, jnp.float32)
+    bias = None
+    if layer.use_bias:
+        bias = layer.param("bias", nn.initializers.zeros, (layer.features,), jnp.float32)
+    if getattr(layer, "spectral_norm", False):
+        kernel = spectral_normalise(layer, kernel, update=train)
+    x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=layer.dtype)
+    y = product(x, kernel)
+    return y if bias is None else y + bias
+
+
+def at_least_float32(x: Array) -> Array:
+    """x as float32 if it is bfloat16 or float16; else x."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def max_pool(x: Array) -> Array:
@@ -267,10 +257,8 @@ class Dropout(nn.Module):
 
 
 def _example_bits(key: Array, index: Array, shape: tuple[int, ...]) -> Array:
-    """Sixteen random bits an element: uint16 [n, *shape], row i from `fold_in(key, index[i])`."""
-    size = 1
-    for length in shape:
-        size *= length
+    """Sixteen random bits for each element: uint16 [n, *shape], row i from `fold_in(key, index[i])`."""
+    size = math.prod(shape)
 
     def draw(i: Array) -> Array:
         words = jax.random.bits(jax.random.fold_in(key, i), (-(-size // 2),), jnp.uint32)

@@ -18,11 +18,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.errors import InputError
-from gan_jax.models.conditional import at_least_float32, check_labels, head, join_class
+from gan_jax.models.conditional import check_labels, head, join_class
 from gan_jax.models.grouped_convolution import grouped_conv
-from gan_jax.models.layers import Initializer
+from gan_jax.models.layers import Initializer, at_least_float32
 from gan_jax.models.resampling import double_bilinear, halve_bilinear
-from gan_jax.models.sizes import base_size, crop, num_stages
+from gan_jax.models.sizes import base_size, check_least, crop, num_stages
 
 _SLOPE = 0.2
 
@@ -208,14 +208,10 @@ def stage_widths(
         InputError: for fields that do not fit together.
     """
     stages = num_stages(height, width, "r3gan") + 1
-    for name in ("width", "blocks", "expansion", "group_size"):
-        if getattr(network, name) < 1:
-            raise InputError(
-                f"config.model.{name} is {getattr(network, name)}; r3gan needs 1 or more."
-            )
+    check_least(network, width=1, blocks=1, expansion=1, group_size=1)
     if not 0 <= network.halvings < stages:
         raise InputError(
-            f"config.model.halvings is {network.halvings}; images of {height}x{width} have "
+            f"halvings is {network.halvings}; images of {height}x{width} have "
             f"{stages} stages: expected 0 to {stages - 1}."
         )
     share = 2**network.halvings
@@ -223,7 +219,7 @@ def stage_widths(
     step = share * network.group_size // math.gcd(network.expansion, network.group_size)
     if network.width % step:
         raise InputError(
-            f"config.model.width is {network.width}; with halvings {network.halvings}, expansion "
+            f"width is {network.width}; with halvings {network.halvings}, expansion "
             f"{network.expansion} and group_size {network.group_size} it must be a multiple of "
             f"{step}."
         )

@@ -15,13 +15,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.errors import InputError
-from gan_jax.models.conditional import at_least_float32, check_labels, head, join_class, normalise
+from gan_jax.models.conditional import check_labels, head, join_class, normalise
 from gan_jax.models.convolution import conv, conv_transpose
 from gan_jax.models.layers import (
     DISCRIMINATOR_NORMS,
     Conv,
     Dense,
     Initializer,
+    at_least_float32,
     initializer,
     is_batch,
     is_spectral,
@@ -40,8 +41,8 @@ class ResnetGenerator(nn.Module):
     A dense layer makes a base of 4 to 7 pixels on the shorter side; residual blocks double it by
     nearest neighbours; normalisation, ReLU, a 3x3 convolution and tanh end it; what exceeds
     `image_shape` is cropped from the border. With classes it is called with labels int32 [n] after
-    the latents: batch normalisation then has a gain and a bias a class, and without it a learned
-    vector of the class comes beside the latents.
+    the latents: batch normalisation then has a gain and a bias for each class, and without it a
+    learned vector of the class comes beside the latents.
 
     Fields:
         image_shape: (h, w, c), h and w from 8 to 256.

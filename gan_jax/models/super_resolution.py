@@ -15,9 +15,9 @@ import flax.linen as nn
 from jax import Array
 
 from gan_jax.errors import InputError, nearest
-from gan_jax.models.conditional import at_least_float32
-from gan_jax.models.layers import Conv
+from gan_jax.models.layers import Conv, at_least_float32
 from gan_jax.models.resampling import double_nearest
+from gan_jax.models.sizes import check_least
 
 FACTORS = (2, 4)
 UPSAMPLINGS = ("subpixel", "resize")
@@ -86,14 +86,11 @@ def depth_to_space(x: Array) -> Array:
 
 def check_super_resolution(generator: SuperResolutionGenerator) -> None:
     """Raises InputError for fields of the generator that cannot be."""
-    section = "config.super_resolution"
     if generator.factor not in FACTORS:
-        raise InputError(f"{section}.factor is {generator.factor}; expected 2 or 4.")
-    for name in ("width", "blocks"):
-        if getattr(generator, name) < 1:
-            raise InputError(f"{section}.{name} is {getattr(generator, name)}; expected 1 or more.")
+        raise InputError(f"factor is {generator.factor}; expected 2 or 4.")
+    check_least(generator, width=1, blocks=1)
     if generator.upsampling not in UPSAMPLINGS:
         raise InputError(
-            f"{section}.upsampling {generator.upsampling!r} is not known: "
+            f"upsampling {generator.upsampling!r} is not known: "
             f"{nearest(generator.upsampling, UPSAMPLINGS)}"
         )

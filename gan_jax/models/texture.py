@@ -29,14 +29,16 @@ from gan_jax.models.layers import (
     BatchNorm,
     Conv,
     ConvTranspose,
+    at_least_float32,
     initializer,
     is_batch,
     scale_initializer,
     widths,
 )
+from gan_jax.models.sizes import check_least
 from gan_jax.models.spans import Span, centres, spans
 
-_MOST_LEVELS = 7
+MOST_LEVELS = 7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,7 +156,7 @@ class TextureGenerator(nn.Module):
             height, width = self.image_shape[:2]
             raise InputError(
                 f"the latents have {latents.shape[-1]} numbers; a texture of {height}x{width} "
-                f"takes {self.latent_dim}. Set config.model.latent_dim=0 to derive it."
+                f"takes {self.latent_dim}."
             )
         lengths = [self._choice_dim, self.num_waves, *(math.prod(grid) for grid in self.grids)]
         choice, phases, *local = jnp.split(latents, np.cumsum(lengths)[:-1], axis=-1)
@@ -245,42 +247,30 @@ class TextureGenerator(nn.Module):
                 x = finish(x, level)
         if self.refined:
             x = convolve(activate(x), channels, True)
-        x = jnp.tanh(x)
-        return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        return at_least_float32(jnp.tanh(x))
 
 
 def check_texture(generator: TextureGenerator) -> None:
     """Raises InputError for fields outside what `TextureGenerator` can work with."""
-    for name, least in (
-        ("width", 1),
-        ("local_dim", 1),
-        ("fine_dim", 0),
-        ("num_textures", 1),
-        ("num_waves", 0),
-        ("coarse_layers", 1),
-    ):
-        if getattr(generator, name) < least:
-            raise InputError(
-                f"config.model.{name} is {getattr(generator, name)}; a texture's generator needs "
-                f"{least} or more."
-            )
-    if not 1 <= generator.levels <= _MOST_LEVELS:
+    check_least(
+        generator, width=1, local_dim=1, fine_dim=0, num_textures=1, num_waves=0, coarse_layers=1
+    )
+    if not 1 <= generator.levels <= MOST_LEVELS:
         raise InputError(
-            f"config.model.levels is {generator.levels}; expected 1 to {_MOST_LEVELS} doublings "
-            "from the noise to the image, such as 4."
+            f"levels is {generator.levels}; expected 1 to {MOST_LEVELS} doublings from the noise "
+            "to the image, such as 4."
         )
     if generator.num_classes not in (0, generator.num_textures):
         raise InputError(
-            f"the images have {generator.num_classes} classes, and config.model.num_textures is "
+            f"the images have {generator.num_classes} classes, and num_textures is "
             f"{generator.num_textures}: where labels choose the texture, both are the same number."
         )
     is_batch(generator.norm)  # refuses one that is not known
     height, width = generator.image_shape[:2]
     if min(height, width) < generator.cell:
         raise InputError(
-            f"crops of {height}x{width} are smaller than a cell of noise, {generator.cell} pixels "
-            "at config.model.levels "
-            f"{generator.levels}: set fewer levels, or larger crops by config.dataset.image_size."
+            f"images of {height}x{width} are smaller than a cell of noise, {generator.cell} pixels "
+            f"at levels {generator.levels}: give fewer levels, or larger images."
         )
 
 

@@ -11,7 +11,15 @@ from jax import Array
 
 from gan_jax.errors import InputError
 from gan_jax.models.conditional import Embedding, check_labels
-from gan_jax.models.layers import Dense, downsample, initializer, is_spectral, widths
+from gan_jax.models.layers import (
+    Dense,
+    at_least_float32,
+    downsample,
+    initializer,
+    is_spectral,
+    widths,
+)
+from gan_jax.models.sizes import check_least
 
 
 class TextureDiscriminator(nn.Module):
@@ -51,16 +59,16 @@ class TextureDiscriminator(nn.Module):
     def __call__(self, images: Array, labels: Array | None = None, *, train: bool) -> Array:
         check_labels(self.num_classes, labels)
         check_scales(self, images.shape[1:3])
-        maps = [self._judge(images, labels, train=train)]
+        maps = [self._trunk(images, labels, train=train)]
         for _ in range(1, self.scales):
             images = nn.avg_pool(images, (2, 2), (2, 2))
-            coarse = self._judge(images, labels, train=train)
+            coarse = self._trunk(images, labels, train=train)
             maps.append(jax.image.resize(coarse, maps[0].shape, "nearest"))
         logits = jnp.concatenate([found.reshape(len(images), -1) for found in maps], -1)
-        logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+        logits = at_least_float32(logits)
         return jnp.mean(logits, -1) if self.pooled else logits
 
-    def _judge(self, images: Array, labels: Array | None, *, train: bool) -> Array:
+    def _trunk(self, images: Array, labels: Array | None, *, train: bool) -> Array:
         """The map of logits, [n, h / 2^levels, w / 2^levels, 1], of images of one scale."""
         x = downsample(
             images,
@@ -90,15 +98,10 @@ class TextureDiscriminator(nn.Module):
 def check_scales(discriminator: TextureDiscriminator, size: tuple[int, int]) -> None:
     """Raises InputError for a discriminator of images (h, w) that has too many scales or none."""
     scales, levels = discriminator.scales, discriminator.levels
-    if scales < 1:
-        raise InputError(
-            f"config.model.discriminator_scales is {scales}; a texture's discriminator needs 1 or "
-            "more."
-        )
+    check_least(discriminator, scales=1)
     least = 2 ** (levels + scales - 1)
     if min(size) < least:
         raise InputError(
-            f"crops of {size[0]}x{size[1]} are too small for {scales} scales of a discriminator "
-            f"with config.model.levels {levels}, which need {least} pixels: set "
-            "config.model.discriminator_scales lower."
+            f"images of {size[0]}x{size[1]} are too small for {scales} scales of a discriminator "
+            f"with levels {levels}, which need {least} pixels: give fewer scales."
         )

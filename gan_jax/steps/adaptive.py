@@ -19,12 +19,12 @@ class AdaptiveProbability:
     the discriminator the probability p goes up by `interval` * `batch_size` / `images` if the mean
     over these updates is above `target`, and down if it is below.
 
-    It asks that a logit's sign says 'real' or 'generated': so for the minimax, non-saturating and
-    hinge losses. Relativistic and Wasserstein losses do not change when a constant is added to all
+    A logit's sign must tell 'real' from 'generated', as with the minimax, non-saturating and hinge
+    losses. Relativistic and Wasserstein losses do not change when a constant is added to all
     logits, and least squares puts them between 0 and 1.
 
     Attributes:
-        batch_size: real images an update, on all devices together.
+        batch_size: real images per update, on all devices together.
         target: the mean sign to be held.
         interval: updates of the discriminator from one adjustment to the next.
         images: real images over which p can rise from 0 to 1.

@@ -1,4 +1,4 @@
-"""Random augmentation of a batch of images, one key an example, differentiable in the images."""
+"""Random augmentation of a batch of images, one key for each example, differentiable in the images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.scipy.ndimage import map_coordinates
+
+from gan_jax.steps.adaptive import AdaptiveProbability
+from gan_jax.steps.schedules import Schedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Translation:
         padding = ((0, 0), *((limit, limit) for limit in limits), (0, 0))
         padded = jnp.pad(images, padding, constant_values=self.fill)
         starts = [self._shifts(keys, axis, limit) + limit for axis, limit in enumerate(limits)]
-        # A box a copy: its derivative is quick on every back end, a gather of pixels is not.
+        # One box per image: its derivative is quick on every back end, that of a gather is not.
         return jax.vmap(lambda image, y, x: lax.dynamic_slice(image, (y, x, 0), images.shape[1:]))(
             padded, *starts
         )
@@ -204,24 +207,23 @@ class Sequence:
 
     Attributes:
         augmentations: applied in this order.
-        probability: with which each of them is applied to each image, drawn for each anew.
+        probability: with which each of them is applied to each image, drawn for each anew: a
+            number or an array []. In a GAN it may be a value that changes while it trains, which
+            each step replaces.
     """
 
     augmentations: tuple[Callable[[Array, Array], Array], ...]
-    probability: float = 1.0
+    probability: float | Array | Schedule | AdaptiveProbability = 1.0
 
-    def __call__(
-        self, images: Array, keys: Array, probability: float | Array | None = None
-    ) -> Array:
-        """Images [n, h, w, c] and keys [n] to images; `probability`, [], in place of the field."""
-        probability = self.probability if probability is None else probability
-        always = not isinstance(probability, Array) and probability >= 1
+    def __call__(self, images: Array, keys: Array) -> Array:
+        """Images [n, h, w, c] and keys [n] to images."""
+        always = not isinstance(self.probability, Array) and self.probability >= 1
         if not always:
             shape = (len(self.augmentations), 1, 1, 1)
             draw = jax.vmap(
                 lambda key: jax.random.uniform(jax.random.fold_in(key, _LOT), shape, jnp.float32)
             )
-            applied = draw(keys) < probability
+            applied = draw(keys) < self.probability
         for number, augmentation in enumerate(self.augmentations):
             own = jax.vmap(lambda key, number=number: jax.random.fold_in(key, number))(keys)
             changed = augmentation(images, own)

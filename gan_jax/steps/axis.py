@@ -43,8 +43,13 @@ def example_index(count: int, axis_name: str | None) -> Array:
 
 
 def example_keys(key: Array, index: Array) -> Array:
-    """One key an example, [n]: `key` folded with the example's global index, int32 [n]."""
+    """One key [n] for each example: `key` folded with the example's global index, int32 [n]."""
     return jax.vmap(jax.random.fold_in, (None, 0))(key, index)
+
+
+def draw_latents(key: Array, index: Array, dim: int) -> Array:
+    """Standard normal latents float32 [n, dim], each from its global example index, int32 [n]."""
+    return jax.vmap(lambda k: jax.random.normal(k, (dim,), jnp.float32))(example_keys(key, index))
 
 
 def named_key(key: Array, name: str) -> Array:

@@ -39,9 +39,8 @@ def check_divisible(shape: tuple[int, int, int], factor: int) -> None:
     if height % factor or width % factor:
         nearest = [max(side // factor, 1) * factor for side in (height, width)]
         raise InputError(
-            f"config.super_resolution.factor is {factor}, and the images are {height}x{width}: "
-            f"both sides must be multiples of it. Set config.dataset.image_size=({nearest[0]}, "
-            f"{nearest[1]}), or another factor."
+            f"the images are {height}x{width}: both sides must be multiples of the factor, "
+            f"{factor}, such as ({nearest[0]}, {nearest[1]})."
         )
 
 

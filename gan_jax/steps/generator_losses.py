@@ -91,13 +91,8 @@ class FrozenFeatures:
 
 
 @dataclasses.dataclass(frozen=True)
-class FeatureMatching:
-    """|| E f(x) - E f(G(z)) ||^2, the expectations being means over the batch.
-
-    Salimans et al. 2016, "Improved techniques for training GANs", section 3.1, with f a layer of
-    the frozen recogniser where they take one of the discriminator. The means are over the whole
-    batch on all devices, like batch statistics; under gradient accumulation they are a part's. A
-    layer of maps [h, w, c] is compared at each position, the squares being summed.
+class _OnFeatures:
+    """Base of the losses on a frozen recogniser.
 
     Attributes:
         features: f.
@@ -106,6 +101,17 @@ class FeatureMatching:
 
     features: FrozenFeatures
     weight: float = 1.0
+
+
+class FeatureMatching(_OnFeatures):
+    """|| E f(x) - E f(G(z)) ||^2, the expectations being means over the batch.
+
+    Salimans et al. 2016, "Improved techniques for training GANs", section 3.1, with f a layer of
+    the frozen recogniser where they take one of the discriminator. The means are over the whole
+    batch on all devices, like batch statistics; under gradient accumulation they are a part's. A
+    layer of maps [h, w, c] is compared at each position, the squares being summed.
+    """
+
     name = "feature_matching"
 
     def __call__(self, fake: Array, real: Array, axis_name: str | None = None) -> Array:
@@ -114,20 +120,13 @@ class FeatureMatching:
         return jnp.sum((fake_mean - real_mean) ** 2)
 
 
-@dataclasses.dataclass(frozen=True)
-class Perceptual:
+class Perceptual(_OnFeatures):
     """The mean squared difference of features of generated image i and real image i.
 
     Johnson et al. 2016, "Perceptual losses for real-time style transfer and super-resolution",
     section 3.2, feature reconstruction, with the frozen recogniser in place of VGG.
-
-    Attributes:
-        features: f.
-        weight: in the generator's loss.
     """
 
-    features: FrozenFeatures
-    weight: float = 1.0
     name = "perceptual"
 
     def __call__(self, fake: Array, real: Array, axis_name: str | None = None) -> Array:

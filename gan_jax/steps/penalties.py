@@ -41,98 +41,79 @@ def squared_gradient_norm(logits_fn: Callable[[Array], Array], images: Array) ->
 
 
 @dataclasses.dataclass(frozen=True)
-class R1:
+class _OnGradients:
+    """Base of the gradient penalties: a number of ||dD(x)/dx||^2 at images x of its own."""
+
+    weight: float
+
+    def __call__(
+        self,
+        logits_fn: LogitsFn,
+        real: Array,
+        fake: Array,
+        keys: Array,
+        axis_name: str | None = None,
+    ) -> Array:
+        kind, images = self._images(real, fake, keys, axis_name)
+        return self._value(squared_gradient_norm(lambda x: logits_fn(x, kind), images))
+
+    def _value(self, squared_norm: Array) -> Array:
+        # The square root has no derivative at 0, where a discriminator that is still flat stands.
+        return self.weight * jnp.square(jnp.sqrt(squared_norm + 1e-12) - 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class R1(_OnGradients):
     """weight/2 * ||dD(x)/dx||^2 on real images (Mescheder et al. 2018, eq. 9)."""
 
-    weight: float
     name = "r1"
 
-    def __call__(
-        self,
-        logits_fn: LogitsFn,
-        real: Array,
-        fake: Array,
-        keys: Array,
-        axis_name: str | None = None,
-    ) -> Array:
-        del fake, keys, axis_name
-        return 0.5 * self.weight * squared_gradient_norm(lambda x: logits_fn(x, "real"), real)
+    def _images(self, real, fake, keys, axis_name):
+        return "real", real
+
+    def _value(self, squared_norm: Array) -> Array:
+        return 0.5 * self.weight * squared_norm
 
 
 @dataclasses.dataclass(frozen=True)
-class R2:
+class R2(R1):
     """weight/2 * ||dD(x)/dx||^2 on generated images (Mescheder et al. 2018, eq. 10)."""
 
-    weight: float
     name = "r2"
 
-    def __call__(
-        self,
-        logits_fn: LogitsFn,
-        real: Array,
-        fake: Array,
-        keys: Array,
-        axis_name: str | None = None,
-    ) -> Array:
-        del real, keys, axis_name
-        return 0.5 * self.weight * squared_gradient_norm(lambda x: logits_fn(x, "fake"), fake)
+    def _images(self, real, fake, keys, axis_name):
+        return "fake", fake
 
 
 @dataclasses.dataclass(frozen=True)
-class GradientPenalty:
+class GradientPenalty(_OnGradients):
     """weight * (||dD(x)/dx|| - 1)^2 between real and generated (Gulrajani et al. 2017, eq. 3).
 
     x lies on the straight line between the images of one position, at a place drawn evenly.
     """
 
-    weight: float
     name = "gradient"
 
-    def __call__(
-        self,
-        logits_fn: LogitsFn,
-        real: Array,
-        fake: Array,
-        keys: Array,
-        axis_name: str | None = None,
-    ) -> Array:
-        del axis_name
+    def _images(self, real, fake, keys, axis_name):
         share = jax.vmap(lambda key: jax.random.uniform(key, (1, 1, 1), real.dtype))(keys)
-        between = real + share * (fake - real)
-        return self.weight * _distance_from_one(lambda x: logits_fn(x, "real"), between)
+        return "real", real + share * (fake - real)
 
 
 @dataclasses.dataclass(frozen=True)
-class DRAGAN:
+class DRAGAN(_OnGradients):
     """weight * (||dD(x)/dx|| - 1)^2 around real images (Kodali et al. 2017, "On convergence and
     stability of GANs", algorithm 1).
 
-    x is a real image moved by even noise in [0, spread * s] a pixel, where s is the standard
+    x is a real image moved by even noise in [0, spread * s] per pixel, where s is the standard
     deviation of its batch on all devices together; under gradient accumulation, of its part.
     """
 
-    weight: float
     spread: float = 0.5
     name = "dragan"
 
-    def __call__(
-        self,
-        logits_fn: LogitsFn,
-        real: Array,
-        fake: Array,
-        keys: Array,
-        axis_name: str | None = None,
-    ) -> Array:
-        del fake
+    def _images(self, real, fake, keys, axis_name):
         noise = jax.vmap(lambda key: jax.random.uniform(key, real.shape[1:], real.dtype))(keys)
-        near = real + self.spread * standard_deviation(real, axis_name) * noise
-        return self.weight * _distance_from_one(lambda x: logits_fn(x, "real"), near)
-
-
-def _distance_from_one(logits_fn: Callable[[Array], Array], images: Array) -> Array:
-    # The square root has no derivative at 0, where a discriminator that is still flat stands.
-    norm = jnp.sqrt(squared_gradient_norm(logits_fn, images) + 1e-12)
-    return jnp.square(norm - 1)
+        return "real", real + self.spread * standard_deviation(real, axis_name) * noise
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from gan_jax.steps.adaptive import AdaptiveProbability
 from gan_jax.steps.axis import named_key
 from gan_jax.steps.losses import NON_SATURATING, AdversarialLoss
 from gan_jax.steps.penalties import LeCam, LogitsFn
-from gan_jax.steps.schedules import Ramp
+from gan_jax.steps.schedules import Schedule
 
 Params = Any
 Collections = dict[str, Any]
@@ -39,17 +39,16 @@ class GAN:
         loss: the pair of adversarial losses.
         penalties: of gradients, added to the discriminator's loss, each with a `name`; they look
             at single examples, so they need a discriminator without batch normalisation. Fields of
-            theirs, such as `weight`, may be a `Ramp`.
+            theirs, such as `weight`, may be a `Schedule`.
         penalty_interval: steps from one update with the penalties to the next; they then count
             that many times (Karras et al. 2020, "Analyzing and improving the image quality of
             StyleGAN", section 3.1).
         lecam: a penalty on logits against their own moving averages, or None.
         augment: (images, keys [n]) to images, before the discriminator on real and generated
-            images in both updates, or None.
-        augment_probability: a probability that changes, given to `augment` as `probability=`; None
-            calls it without one.
+            images in both updates, or None. A field `probability` may be a `Schedule` or an
+            `AdaptiveProbability`.
         ema_half_life: images after which a parameter's weight in the moving average has halved;
-            0 keeps no average (the last parameters are used). It may be a `Ramp`.
+            0 keeps no average (the last parameters are used). It may be a `Schedule`.
         ema_rampup: the half-life is at most this fraction of the images seen, so that early
             parameters are forgotten (Karras et al. 2020, "Training generative adversarial networks
             with limited data", training loop).
@@ -80,8 +79,7 @@ class GAN:
     penalty_interval: int = 1
     lecam: LeCam | None = None
     augment: Augmentation | None = None
-    augment_probability: Ramp | AdaptiveProbability | None = None
-    ema_half_life: float | Ramp = 10_000.0
+    ema_half_life: float | Schedule = 10_000.0
     ema_rampup: float = 0.05
     accumulation: int = 1
     discriminator_steps: int = 1
@@ -171,30 +169,28 @@ def create_net_state(
 def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) -> GANState:
     """The state before the first step, for images of shape (h, w, c)."""
     labels = (jnp.zeros((1,), jnp.int32),) if gan.num_classes else ()
+    images = jnp.zeros((1, *image_shape), jnp.float32)
     inputs = jnp.zeros((1, gan.latent_dim), jnp.float32)
     if gan.conditioning is not None:
-        inputs = gan.conditioning(jnp.zeros((1, *image_shape), jnp.float32))
+        inputs = gan.conditioning(images)
     generator = create_net_state(
-        gan.generator,
-        gan.generator_optimizer,
-        named_key(key, "generator"),
-        inputs,
-        *labels,
+        gan.generator, gan.generator_optimizer, named_key(key, "generator"), inputs, *labels
     )
     discriminator = create_net_state(
         gan.discriminator,
         gan.discriminator_optimizer,
         named_key(key, "discriminator"),
-        jnp.zeros((1, *image_shape), jnp.float32),
+        images,
         *labels,
     )
     ema = jax.tree.map(jnp.copy, generator.variables())
     parts = (jnp.zeros((), jnp.int32), generator, discriminator, ema)
     averages = {}
     if gan.lecam is not None:
-        averages["lecam"] = {"real": jnp.zeros((), jnp.float32), "fake": jnp.zeros((), jnp.float32)}
-    if isinstance(gan.augment_probability, AdaptiveProbability):
-        averages["augment"] = gan.augment_probability.start()
+        averages["lecam"] = {side: jnp.zeros((), jnp.float32) for side in ("real", "fake")}
+    probability = getattr(gan.augment, "probability", None)
+    if isinstance(probability, AdaptiveProbability):
+        averages["augment"] = probability.start()
     return FollowingGANState(*parts, averages) if averages else GANState(*parts)
 
 

@@ -61,7 +61,7 @@ class TextureMatching:
             raise InputError(
                 f"images of {image_shape[0]}x{image_shape[1]} are too small for texture matching "
                 f"at {self.scales} scales with filters of {self.size} pixels, which needs {least}: "
-                "set config.texture_matching.scales lower."
+                "give fewer scales."
             )
 
     def __call__(self, fake: Array, real: Array, axis_name: str | None = None) -> Array:

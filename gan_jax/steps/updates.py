@@ -18,29 +18,28 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from gan_jax.steps.axis import bind_axis, example_keys, global_count, named_key, pmean
-from gan_jax.steps.parts import (
-    Batch,
-    Metrics,
-    Verdict,
+from gan_jax.steps.applying import (
     accumulate,
     apply_gradients,
-    conditions,
-    discriminator_loss,
     finish_discriminator,
     finish_generator,
-    gan_augmenter,
-    generate,
-    generator_batch,
-    generator_inputs,
-    generator_loss,
-    global_index,
     in_turn,
-    make_augmenter,
-    make_judge,
-    total_penalty,
-    with_further_losses,
-    with_further_pulls,
+)
+from gan_jax.steps.axis import bind_axis, global_count, named_key, pmean
+from gan_jax.steps.objectives import (
+    discriminator_loss,
+    further_losses,
+    generator_loss,
+    penalty,
+)
+from gan_jax.steps.passes import (
+    Batch,
+    Metrics,
+    Outputs,
+    Passes,
+    augmented,
+    generator_batch,
+    with_index,
 )
 from gan_jax.steps.state import GAN, CNNState, GANState, Recogniser, update_ema
 
@@ -56,32 +55,22 @@ def discriminator_update(
     key = named_key(jax.random.fold_in(key, state.step), "discriminator")
 
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
-        real, index, given = batch["images"], batch["index"], conditions(batch, gan)
-        judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
-        inputs = generator_inputs(batch, key, gan)
-        net = state.generator
-        fake, _ = generate(net.params, net, inputs, own, gan, axis_name)
+        passes = Passes(gan, state, batch, key, own, axis_name)
+        real = batch["images"]
+        fake, _ = passes.generate(state.generator.params, state.generator.collections)
 
         def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
             # Two passes, as batch statistics must not mix real and generated images.
-            on_real, after = judge(params, collections, real, "real")
-            on_fake, after = judge(params, after, fake, "fake")
-            loss, metrics = discriminator_loss(gan, state, on_real, on_fake, given)
-            penalty, values = total_penalty(
-                gan,
-                lambda images, kind: judge(params, collections, images, kind)[0].logits,
-                real,
-                fake,
-                example_keys(named_key(key, "penalty"), index),
-                state.step,
-                axis_name,
-            )
-            return loss + penalty, (metrics | values, after)
+            on_real, after = passes.discriminate(params, collections, real, "real")
+            on_fake, after = passes.discriminate(params, after, fake, "fake")
+            loss, metrics = discriminator_loss(passes, on_real, on_fake)
+            total, values = penalty(passes, params, collections, real, fake)
+            return loss + total, (metrics | values, after)
 
         grads, (metrics, after) = jax.grad(loss_fn, has_aux=True)(state.discriminator.params)
         return grads, metrics, after
 
-    batch = batch | {"index": global_index(batch, axis_name)}
+    batch = with_index(batch, axis_name)
     results = accumulate(gradients, batch, state.discriminator.collections, key, gan.accumulation)
     grads, metrics, collections = pmean(results, axis_name)
     return finish_discriminator(state, grads, collections, metrics, gan), metrics
@@ -93,26 +82,26 @@ def generator_update(
     """One gradient step of the generator against the discriminator, and of its moving average.
 
     Writes the generator's parameters, collections and optimiser state, `ema` and `step`. The
-    discriminator runs in training mode, but nothing of it is written. `parts.generator_batch`
+    discriminator runs in training mode, but nothing of it is written. `passes.generator_batch`
     lists the fields of the batch that it reads.
     """
     key = named_key(jax.random.fold_in(key, state.step), "generator")
-    discriminator = state.discriminator
 
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
-        index, given = batch["index"], conditions(batch, gan)
-        judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
-        judge = functools.partial(judge, discriminator.params, discriminator.collections)
-        net = state.generator.replace(collections=collections)
-        inputs = generator_inputs(batch, key, gan)
-        on_real = judge(batch["images"], "real")[0] if gan.loss.relativistic else None
+        passes = Passes(gan, state, batch, key, own, axis_name)
+        against = state.discriminator.params, state.discriminator.collections
+        on_real = None
+        if gan.loss.relativistic:
+            on_real, _ = passes.discriminate(*against, batch["images"], "real")
 
         def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
-            fake, after = generate(params, net, inputs, own, gan, axis_name)
-            verdict = judge(fake, "fake")[0] if gan.adversarial_weight else None
-            total = generator_loss(gan, on_real, verdict, given)
-            loss, metrics = with_further_losses(gan, total, fake, batch, axis_name)
-            return loss, (metrics, after)
+            fake, after = passes.generate(params, collections)
+            loss, metrics = None, {}
+            if gan.adversarial_weight:
+                on_fake, _ = passes.discriminate(*against, fake, "fake")
+                loss, metrics = generator_loss(passes, on_real, on_fake)
+            loss, further = further_losses(passes, fake, loss)
+            return loss, (metrics | further, after)
 
         grads, (metrics, after) = jax.grad(loss_fn, has_aux=True)(state.generator.params)
         return grads, metrics, after
@@ -150,53 +139,47 @@ def simultaneous_step(
     key = named_key(jax.random.fold_in(key, state.step), "simultaneous")
 
     def gradients(batch: Batch, collections: Any, own: Array) -> tuple[Any, Metrics, Any]:
-        real, index, given = batch["images"], batch["index"], conditions(batch, gan)
-        judge = make_judge(gan, given, gan_augmenter(gan, state, key, index), own, axis_name)
-        net = state.generator.replace(collections=collections[0])
-        inputs = generator_inputs(batch, key, gan)
-
+        passes = Passes(gan, state, batch, key, own, axis_name)
+        real = batch["images"]
         fake, generator_vjp, after_generator = jax.vjp(
-            lambda params: generate(params, net, inputs, own, gan, axis_name),
+            lambda params: passes.generate(params, collections[0]),
             state.generator.params,
             has_aux=True,
         )
 
-        def judge_real(params: Any) -> tuple[tuple[Verdict, Array], tuple[Metrics, Any]]:
-            on_real, after = judge(params, collections[1], real, "real")
-            penalty, values = total_penalty(
-                gan,
-                lambda images, kind: judge(params, collections[1], images, kind)[0].logits,
-                real,
-                fake,
-                example_keys(named_key(key, "penalty"), index),
-                state.step,
-                axis_name,
-            )
-            return (on_real, penalty), (values, after)
+        def on_real_images(params: Any) -> tuple[tuple[Outputs, Array], tuple[Metrics, Any]]:
+            outputs, after = passes.discriminate(params, collections[1], real, "real")
+            total, values = penalty(passes, params, collections[1], real, fake)
+            return (outputs, total), (values, after)
 
-        def judge_fake(params: Any, fake: Array) -> tuple[Verdict, Any]:
-            return judge(params, after_real, fake, "fake")
+        def on_fake_images(params: Any, fake: Array) -> tuple[Outputs, Any]:
+            return passes.discriminate(params, after_real, fake, "fake")
 
         params = state.discriminator.params
-        (on_real, penalty), real_vjp, (values, after_real) = jax.vjp(
-            judge_real, params, has_aux=True
+        (on_real, total), real_vjp, (values, after_real) = jax.vjp(
+            on_real_images, params, has_aux=True
         )
-        on_fake, fake_vjp, after = jax.vjp(judge_fake, params, fake, has_aux=True)
+        on_fake, fake_vjp, after = jax.vjp(on_fake_images, params, fake, has_aux=True)
         (real_pull, fake_pull), metrics = jax.grad(
-            lambda *pair: discriminator_loss(gan, state, *pair, given), (0, 1), has_aux=True
+            lambda *pair: discriminator_loss(passes, *pair), (0, 1), has_aux=True
         )(on_real, on_fake)
         generated_pull, generator_metrics = jax.grad(
-            lambda fake: generator_loss(gan, on_real, fake, given), has_aux=True
+            lambda fake: generator_loss(passes, on_real, fake), has_aux=True
         )(on_fake)
         discriminator_grads = jax.tree.map(
-            jnp.add, real_vjp((real_pull, jnp.ones_like(penalty)))[0], fake_vjp(fake_pull)[0]
+            jnp.add, real_vjp((real_pull, jnp.ones_like(total)))[0], fake_vjp(fake_pull)[0]
         )
-        pull, further = with_further_pulls(gan, fake_vjp(generated_pull)[1], fake, batch, axis_name)
-        generator_grads = generator_vjp(pull)[0]
+        pull, further = fake_vjp(generated_pull)[1], {}
+        if gan.generator_losses:
+            further_pull, further = jax.grad(
+                lambda fake: further_losses(passes, fake), has_aux=True
+            )(fake)
+            pull = pull + further_pull
         metrics |= generator_metrics | further | values
-        return (generator_grads, discriminator_grads), metrics, (after_generator, after)
+        grads = generator_vjp(pull)[0], discriminator_grads
+        return grads, metrics, (after_generator, after)
 
-    batch = batch | {"index": global_index(batch, axis_name)}
+    batch = with_index(batch, axis_name)
     collections = (state.generator.collections, state.discriminator.collections)
     results = accumulate(gradients, batch, collections, key, gan.accumulation)
     grads, metrics, collections = pmean(results, axis_name)
@@ -216,7 +199,8 @@ def cnn_update(
     """One gradient step of the recogniser on the cross entropy. Writes all of the state."""
     key = named_key(jax.random.fold_in(key, state.step), "recogniser")
     images, labels = batch["images"], batch["labels"]
-    images = make_augmenter(recogniser.augment, key, global_index(batch, axis_name))(images, "real")
+    index = with_index(batch, axis_name)["index"]
+    images = augmented(recogniser.augment, images, key, index, "real")
     network = bind_axis(recogniser.network, axis_name)
 
     def loss_fn(params: Any) -> tuple[Array, tuple[Array, Any]]:
@@ -248,3 +232,7 @@ def cnn_update(
         rampup=recogniser.ema_rampup,
     )
     return state.replace(step=state.step + 1, network=net, ema=ema), metrics
+
+
+
+UPDATES = {"alternating": gan_step, "simultaneous": simultaneous_step}
