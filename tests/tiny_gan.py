@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from gan_jax.steps.axis import named_key
-from gan_jax.steps.parts import draw_latents
+from gan_jax.steps.axis import draw_latents, named_key
 from gan_jax.steps.state import GAN, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, TinyDiscriminator, TinyGenerator
 
@@ -35,12 +34,12 @@ def make_gan(discriminator=None, **fields):
 
 
 def make_state(gan):
-    return double(_created(gan.discriminator, gan.lecam, gan.augment_probability))
+    return double(_created(gan.discriminator, gan.lecam, gan.augment))
 
 
 @functools.cache
-def _created(discriminator, lecam, probability):
-    gan = make_gan(discriminator, lecam=lecam, augment_probability=probability)
+def _created(discriminator, lecam, augment):
+    gan = make_gan(discriminator, lecam=lecam, augment=augment)
     return create_gan_state(gan, KEY, SHAPE)
 
 

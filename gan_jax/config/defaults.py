@@ -105,11 +105,11 @@ def gan_config() -> ConfigDict:
         local_dim=16,  # texture: noise of a cell of 2^levels x 2^levels pixels
         fine_dim=2,  # texture: noise of each cell of finer levels, for grain
         num_textures=1,  # texture: how many the generator can choose from
-        num_waves=4,  # texture: plane waves a texture
+        num_waves=4,  # texture: plane waves of each texture
         coarse_layers=1,  # texture: convolutions of the noise before the first doubling
         refined=False,  # texture: a last convolution at full size, against grain
         discriminator_scales=1,  # texture: sizes of the image, each half of the one before
-        pooled_logits=True,  # texture: a logit an image, not one a position
+        pooled_logits=True,  # texture: one logit per image, not one per position
         initialization="normal",  # normal: N(0, 0.02); or xavier
         dropout_rate=0.3,  # article
         dtype="float32",  # or bfloat16, for GPU and TPU
@@ -334,7 +334,7 @@ def _part_of_a_study(config: ConfigDict) -> ConfigDict:
 
 
 def examples_a_step(config: ConfigDict) -> int:
-    """How many training examples a step of the run takes, on all devices together."""
+    """How many training examples each step takes, on all devices together."""
     return config.batch_size * config.get("discriminator_steps", 1)
 
 

@@ -54,29 +54,20 @@ _KINDS = {"gan": gan_config, "cnn": cnn_config, "study": study_config}
 # network fits is found out from its shapes, before it is made.
 _LARGEST_OF_A_MODEL = 1 << 14
 _LARGEST = {
-    "blocks": 256,
-    "levels": 12,
-    "halvings": 12,
-    "coarse_layers": 64,
-    "discriminator_scales": 12,
-    "kernel_size": 64,
-    "width": 1 << 14,
-    "filters": 1 << 14,
-    "scales": 16,
-    "size": 256,
-    "image_size": 1 << 14,
-    "channels": 64,
-    "num_crops": 10**7,
-    "num_test_crops": 10**7,
-    "num_stacks": 10**7,
-    "num_test_stacks": 10**7,
-    "num_samples": 10**7,
-    "num_final_samples": 10**7,
-    "grid": 10**5,
-    "batch_size": 1 << 20,
-    "accumulation": 1 << 20,
-    "discriminator_steps": 10**4,
-    "num_seeds": 10**4,
+    name: most
+    for most, names in (
+        (12, ("levels", "halvings", "discriminator_scales")),
+        (16, ("scales",)),
+        (64, ("coarse_layers", "kernel_size", "channels")),
+        (256, ("blocks", "size")),
+        (10**4, ("discriminator_steps", "num_seeds")),
+        (1 << 14, ("width", "filters", "image_size")),
+        (10**5, ("grid",)),
+        (1 << 20, ("batch_size", "accumulation")),
+        (10**7, ("num_crops", "num_test_crops", "num_stacks", "num_test_stacks")),
+        (10**7, ("num_samples", "num_final_samples")),
+    )
+    for name in names
 }
 _LONGEST_LIST = 1000
 _MOST_MEMBERS = 10**4
@@ -198,7 +189,7 @@ def portable(saved: Any) -> Any:
 
 
 def differences(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
-    """What keeps a run of config `saved` from being resumed with `current`, a line a field."""
+    """What keeps a run of config `saved` from being resumed with `current`, one line per field."""
     found = []
     resumable = RESUMABLE + (STUDY_RESUMABLE if current.get("kind") == "study" else ())
 

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.errors import InputError
+from gan_jax.models.conditional import normalise
 from gan_jax.models.layers import (
-    BatchNorm,
     Conv,
     ConvTranspose,
     Dropout,
@@ -55,23 +55,20 @@ class ArticleGenerator(nn.Module):
         check_article_size(height, width)
         kernel_init = initializer(self.initialization)
 
-        def normalise(x: Array) -> Array:
-            x = BatchNorm(axis_name=self.axis_name, dtype=self.dtype)(
-                x, use_running_average=not train
-            )
-            return nn.leaky_relu(x, _SLOPE)
+        def activate(x: Array) -> Array:
+            return nn.leaky_relu(normalise(self, x, train=train), _SLOPE)
 
         x = latents
         base = (height // 4) * (width // 4) * 256
         for features in (128, 256, 512, 1024, base):
             x = nn.Dense(features, use_bias=False, kernel_init=kernel_init, dtype=self.dtype)(x)
-            x = normalise(x)
+            x = activate(x)
         x = x.reshape(-1, height // 4, width // 4, 256)
         for features, strides in ((128, 1), (64, 2)):
             x = ConvTranspose(
                 features, (5, 5), strides, False, kernel_init=kernel_init, dtype=self.dtype
             )(x)
-            x = normalise(x)
+            x = activate(x)
         x = ConvTranspose(channels, (7, 7), 2, kernel_init=kernel_init, dtype=self.dtype)(x)
         return at_least_float32(jnp.tanh(x))
 

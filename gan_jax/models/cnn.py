@@ -8,7 +8,8 @@ import flax.linen as nn
 from jax import Array
 
 from gan_jax.errors import InputError
-from gan_jax.models.layers import BatchNorm, Conv, Dropout, at_least_float32, max_pool
+from gan_jax.models.conditional import normalise
+from gan_jax.models.layers import Conv, Dropout, at_least_float32, max_pool
 
 # Kaiming: the right gain under ReLU and batch normalisation (He et al. 2015).
 _KERNEL_INIT = nn.initializers.he_normal()
@@ -53,24 +54,21 @@ class CNN(nn.Module):
                 f"{images.shape[1]}x{images.shape[2]}"
             )
 
-        def normalise(x: Array) -> Array:
-            x = BatchNorm(axis_name=self.axis_name, dtype=self.dtype)(
-                x, use_running_average=not train
-            )
-            return nn.relu(x)
+        def activate(x: Array) -> Array:
+            return nn.relu(normalise(self, x, train=train))
 
         outputs: dict[str, Array] = {}
         x = images
         for number, width in enumerate(self.widths, start=1):
             for _ in range(2):
                 x = Conv(width, (3, 3), 1, False, kernel_init=_KERNEL_INIT, dtype=self.dtype)(x)
-                x = normalise(x)
+                x = activate(x)
             outputs[f"block{number}"] = x
             if min(x.shape[1:3]) >= 2:
                 x = max_pool(x)
         x = x.reshape(len(x), -1)
         x = nn.Dense(self.dense, use_bias=False, kernel_init=_KERNEL_INIT, dtype=self.dtype)(x)
-        x = normalise(x)
+        x = activate(x)
         outputs["penultimate"] = x
         x = Dropout(self.dropout_rate, axis_name=self.axis_name)(x, deterministic=not train)
         x = nn.Dense(self.num_classes, dtype=self.dtype)(x)

@@ -60,8 +60,8 @@ class Embedding(nn.Module):
 
 
 class ConditionalBatchNorm(nn.Module):
-    """Batch normalisation with a gain and a bias for each class (Dumoulin et al. 2017; Miyato and Koyama
-    2018, section 4).
+    """Batch normalisation with a gain and a bias for each class (Dumoulin et al. 2017; Miyato and
+    Koyama 2018, section 4).
 
     x float [n, ..., c] and labels int32 [n] to the shape of x. Statistics are shared by the
     classes. Gains begin as `scale_init` has them, biases at zero. Other fields as in `BatchNorm`.
@@ -86,72 +86,69 @@ class ConditionalBatchNorm(nn.Module):
 
 
 def normalise(
+    network: nn.Module,
     x: Array,
-    labels: Array | None,
+    labels: Array | None = None,
     *,
-    num_classes: int,
     train: bool,
-    axis_name: str | None,
-    dtype: Any,
     scale_init: Initializer = nn.initializers.ones,
 ) -> Array:
-    """Batch normalisation of x [n, ..., c]: a gain and a bias for each class if there are classes.
+    """Batch normalisation of x [n, ..., c]: with labels a gain and a bias for each class.
 
-    To be called in a compact method, whose layer it is.
+    To be called in a compact method of `network`, whose layer it is, and whose `axis_name`, `dtype`
+    and `num_classes` it takes.
     """
-    fields = dict(axis_name=axis_name, dtype=dtype, scale_init=scale_init)
-    if not num_classes:
+    fields = dict(axis_name=network.axis_name, dtype=network.dtype, scale_init=scale_init)
+    if labels is None:
         return BatchNorm(**fields)(x, use_running_average=not train)
-    return ConditionalBatchNorm(num_classes, **fields)(x, labels, use_running_average=not train)
+    layer = ConditionalBatchNorm(network.num_classes, **fields)
+    return layer(x, labels, use_running_average=not train)
 
 
-def join_class(latents: Array, labels: Array, num_classes: int, *, dtype: Any) -> Array:
+def join_class(network: nn.Module, latents: Array, labels: Array) -> Array:
     """Latents [n, d] with a learned class vector of the same length beside them: [n, 2 d].
 
     Latents and vectors begin with the same spread, a standard normal's. To be called in a compact
-    method, whose layer the embedding is.
+    method of `network`, whose layer the embedding is.
     """
-    embedded = Embedding(num_classes, latents.shape[-1], dtype=dtype)(labels)
-    return jnp.concatenate([latents, embedded.astype(latents.dtype)], -1)
+    embedding = Embedding(network.num_classes, latents.shape[-1], dtype=network.dtype)
+    return jnp.concatenate([latents, embedding(labels).astype(latents.dtype)], -1)
 
 
 def head(
+    network: nn.Module,
     x: Array,
     labels: Array | None,
     *,
-    num_classes: int,
-    auxiliary: bool,
     kernel_init: Initializer,
-    spectral_norm: bool,
+    spectral_norm: bool = False,
     train: bool,
-    dtype: Any,
 ) -> Array | tuple[Array, Array]:
     """A discriminator's end: features x [n, f] to logits [n], float32 at least.
 
     - Without classes: w . x + b.
     - With classes, the projection (Miyato and Koyama 2018, eq. 3): w . x + b + e(y) . x, with a
-      learned vector e(y) [f] a class. e begins as the kernel w does.
+      learned vector e(y) [f] for each class. e begins as the kernel w does.
     - With classes and `auxiliary`, the classifier of Odena et al. 2017: the logits do not depend on
       the labels, and beside them come class logits [n, num_classes], of the class given the image.
 
-    To be called in a compact method, whose layers they are.
+    To be called in a compact method of `network`, whose layers they are, and whose `num_classes`,
+    `auxiliary` and `dtype` it takes.
 
     Args:
+        network: the discriminator.
+        x: features.
         labels: int32 [n], or None without classes.
-        num_classes: 0 for unconditional.
-        auxiliary: an auxiliary classifier in place of the projection.
         kernel_init: of w, e and the classifier.
         spectral_norm: whether these are normalised, see `gan_jax.models.spectral`.
-        train: whether that is estimated anew.
-        dtype: dtype of the computation; None for float32.
+        train: whether the spectral norm is estimated anew.
     """
-    fields = dict(kernel_init=kernel_init, dtype=dtype, spectral_norm=spectral_norm)
+    num_classes, auxiliary = network.num_classes, network.auxiliary
+    fields = dict(kernel_init=kernel_init, dtype=network.dtype, spectral_norm=spectral_norm)
     logits = Dense(1, **fields)(x, train=train)[:, 0]
     if num_classes and not auxiliary:
-        embedded = Embedding(num_classes, x.shape[-1], kernel_init, dtype, spectral_norm)(
-            labels, train=train
-        )
-        logits += jnp.sum(embedded * x, -1)
+        embedding = Embedding(num_classes, x.shape[-1], kernel_init, network.dtype, spectral_norm)
+        logits += jnp.sum(embedding(labels, train=train) * x, -1)
     logits = at_least_float32(logits)
     if not (num_classes and auxiliary):
         return logits

@@ -63,20 +63,13 @@ class DCGANGenerator(nn.Module):
 
         def activate(x: Array) -> Array:
             if batch_norm:
-                x = normalise(
-                    x,
-                    labels,
-                    num_classes=self.num_classes,
-                    train=train,
-                    axis_name=self.axis_name,
-                    dtype=self.dtype,
-                    scale_init=scale_initializer(self.initialization),
-                )
+                scale_init = scale_initializer(self.initialization)
+                x = normalise(self, x, labels, train=train, scale_init=scale_init)
             return nn.relu(x)
 
         biased = not batch_norm
         if self.num_classes and not batch_norm:
-            latents = join_class(latents, labels, self.num_classes, dtype=self.dtype)
+            latents = join_class(self, latents, labels)
         base = base_size(height, width, stages)
         features = widths(self.width, stages)[::-1]
         x = Dense(
@@ -115,23 +108,13 @@ class DCGANDiscriminator(nn.Module):
         self, images: Array, labels: Array | None = None, *, train: bool
     ) -> Array | tuple[Array, Array]:
         check_labels(self.num_classes, labels)
-        x = downsample(
-            images,
-            widths(self.width, num_stages(*images.shape[1:3])),
-            kernel_size=self.kernel_size,
-            norm=self.norm,
-            initialization=self.initialization,
-            train=train,
-            axis_name=self.axis_name,
-            dtype=self.dtype,
-        )
+        features = widths(self.width, num_stages(*images.shape[1:3]))
+        x = downsample(self, images, features, self.kernel_size, train=train)
         return head(
+            self,
             x.reshape(len(x), -1),
             labels,
-            num_classes=self.num_classes,
-            auxiliary=self.auxiliary,
             kernel_init=initializer(self.initialization),
             spectral_norm=is_spectral(self.norm),
             train=train,
-            dtype=self.dtype,
         )

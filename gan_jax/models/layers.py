@@ -81,36 +81,34 @@ def widths(narrowest: int, count: int) -> list[int]:
 
 
 def downsample(
-    x: Array,
-    features: Sequence[int],
-    *,
-    kernel_size: int,
-    norm: str,
-    initialization: str,
-    train: bool,
-    axis_name: str | None,
-    dtype: Any,
+    network: nn.Module, x: Array, features: Sequence[int], kernel_size: int, *, train: bool
 ) -> Array:
     """Convolutions of stride 2 with LeakyReLU, a discriminator's trunk (Radford et al. 2016).
 
-    To be called in a compact method, whose layers they are. With norm 'batch' the first has none;
+    To be called in a compact method of `network`, whose layers they are, and whose `norm`,
+    `initialization`, `axis_name` and `dtype` it takes. With norm 'batch' the first layer has none;
     with 'spectral' the kernels are normalised.
 
     Args:
+        network: the discriminator.
         x: images [n, h, w, c].
         features: channels of each convolution.
+        kernel_size: side of the kernels.
+        train: whether statistics are those of this batch.
     """
-    batch_norm, spectral = is_batch(norm, DISCRIMINATOR_NORMS), is_spectral(norm)
+    kernel_init = initializer(network.initialization)
+    scale_init = scale_initializer(network.initialization)
+    batch_norm, spectral = is_batch(network.norm, DISCRIMINATOR_NORMS), is_spectral(network.norm)
     for layer, count in enumerate(features):
         normed = batch_norm and layer > 0
         x = Conv(
-            count, (kernel_size, kernel_size), 2, not normed,
-            kernel_init=initializer(initialization), dtype=dtype, spectral_norm=spectral,
-        )(x, train=train)  # fmt: skip
+            count, (kernel_size, kernel_size), 2, not normed, kernel_init, network.dtype, spectral
+        )(x, train=train)
         if normed:
-            x = BatchNorm(
-                axis_name=axis_name, dtype=dtype, scale_init=scale_initializer(initialization)
-            )(x, use_running_average=not train)
+            norm = BatchNorm(
+                axis_name=network.axis_name, dtype=network.dtype, scale_init=scale_init
+            )
+            x = norm(x, use_running_average=not train)
         x = nn.leaky_relu(x, _SLOPE)
     return x
 
@@ -257,7 +255,7 @@ class Dropout(nn.Module):
 
 
 def _example_bits(key: Array, index: Array, shape: tuple[int, ...]) -> Array:
-    """Sixteen random bits for each element: uint16 [n, *shape], row i from `fold_in(key, index[i])`."""
+    """Random bits uint16 [n, *shape], row i from `fold_in(key, index[i])`."""
     size = math.prod(shape)
 
     def draw(i: Array) -> Array:

@@ -66,7 +66,7 @@ class R3GANGenerator(nn.Module):
         check_labels(self.num_classes, labels)
         counts = stage_widths(self, height, width)
         if self.num_classes:
-            latents = join_class(latents, labels, self.num_classes, dtype=self.dtype)
+            latents = join_class(self, latents, labels)
         shape = (*base_size(height, width, len(counts) - 1), counts[0])
         basis = self.param("basis", nn.initializers.normal(1.0), shape, jnp.float32)
         scales = Pointwise(counts[0], dtype=self.dtype)(latents)
@@ -114,16 +114,8 @@ class R3GANDiscriminator(nn.Module):
         init = nn.initializers.normal(pixels**-0.5)
         basis = self.param("basis", init, x.shape[1:], jnp.float32)
         x = jnp.sum(x * basis.astype(x.dtype), (1, 2))
-        return head(
-            x,
-            labels,
-            num_classes=self.num_classes,
-            auxiliary=self.auxiliary,
-            kernel_init=nn.initializers.normal(x.shape[-1] ** -0.5),
-            spectral_norm=False,
-            train=train,
-            dtype=self.dtype,
-        )
+        kernel_init = nn.initializers.normal(x.shape[-1] ** -0.5)
+        return head(self, x, labels, kernel_init=kernel_init, train=train)
 
 
 def _stage(network: R3GANGenerator | R3GANDiscriminator, x: Array, stages: int) -> Array:

@@ -72,7 +72,7 @@ class ResnetGenerator(nn.Module):
         check_labels(self.num_classes, labels)
         kernel_init, batch_norm = initializer(self.initialization), is_batch(self.norm)
         if self.num_classes and not batch_norm:
-            latents = join_class(latents, labels, self.num_classes, dtype=self.dtype)
+            latents = join_class(self, latents, labels)
         first, *features = widths(self.width, stages + 1)[::-1]
         base = base_size(height, width, stages)
         fields = dict(kernel_init=kernel_init, dtype=self.dtype)
@@ -82,7 +82,7 @@ class ResnetGenerator(nn.Module):
         )
         for count in features:
             x = ResidualBlock(count, "up", **conditional, **fields)(x, labels, train=train)
-        x = _activate(x, labels, train=train, dtype=self.dtype, **conditional)
+        x = _activate(self, x, labels, batch_norm=batch_norm, train=train)
         x = Conv(channels, (3, 3), **fields)(x)
         return at_least_float32(jnp.tanh(crop(x, height, width)))
 
@@ -117,29 +117,22 @@ class ResnetDiscriminator(nn.Module):
         stages = num_stages(*images.shape[1:3], "resnet")
         batch_norm = is_batch(self.norm, DISCRIMINATOR_NORMS)
         fields = dict(
-            kernel_init=initializer(self.initialization),
-            spectral_norm=is_spectral(self.norm),
-            dtype=self.dtype,
+            kernel_init=initializer(self.initialization), spectral_norm=is_spectral(self.norm)
         )
-        normed = dict(batch_norm=batch_norm, axis_name=self.axis_name)
         x = images
         for layer, count in enumerate(widths(self.width, stages + 1)):
-            x = ResidualBlock(
+            block = ResidualBlock(
                 count,
                 "down" if layer < stages else "none",
                 preactivation=layer > 0,
-                **normed,
+                batch_norm=batch_norm,
+                axis_name=self.axis_name,
+                dtype=self.dtype,
                 **fields,
-            )(x, None, train=train)
-        x = _activate(x, None, num_classes=0, train=train, dtype=self.dtype, **normed)
-        return head(
-            jnp.sum(x, (1, 2)),
-            labels,
-            num_classes=self.num_classes,
-            auxiliary=self.auxiliary,
-            train=train,
-            **fields,
-        )
+            )
+            x = block(x, None, train=train)
+        x = _activate(self, x, None, batch_norm=batch_norm, train=train)
+        return head(self, jnp.sum(x, (1, 2)), labels, train=train, **fields)
 
 
 class ResidualBlock(nn.Module):
@@ -173,15 +166,7 @@ class ResidualBlock(nn.Module):
         )
 
         def activate(x: Array) -> Array:
-            return _activate(
-                x,
-                labels,
-                batch_norm=self.batch_norm,
-                num_classes=self.num_classes,
-                train=train,
-                axis_name=self.axis_name,
-                dtype=self.dtype,
-            )
+            return _activate(self, x, labels, batch_norm=self.batch_norm, train=train)
 
         # Each resampling beside the convolution at the higher resolution.
         resamplings = ("none", "down") if self.resample == "down" else (self.resample, "none")
@@ -200,8 +185,8 @@ class ResampledConv(nn.Module):
     """A 3x3 convolution after nearest upsampling ('up') or before average pooling ('down').
 
     Either is one convolution of stride 2, transposed or not, whose 4x4 kernel is the 3x3 one spread
-    by a box of 2x2 (Karras et al. 2018, "Progressive growing of GANs"): 16 products a pixel of the
-    lower resolution in place of 36. Where a side is odd, what is pooled with its last line is what
+    by a box of 2x2 (Karras et al. 2018, "Progressive growing of GANs"): 16 products in place of 36 for
+    each pixel of the lower resolution. Where a side is odd, what is pooled with its last line is what
     the convolution gives one line further.
 
     x [n, h, w, i] to [n, 2h, 2w, features], [n, ceil(h/2), ceil(w/2), features] or, with 'none',
@@ -242,18 +227,7 @@ def _spread(kernel: Array) -> Array:
 
 
 def _activate(
-    x: Array,
-    labels: Array | None,
-    *,
-    batch_norm: bool,
-    num_classes: int,
-    train: bool,
-    axis_name: str | None,
-    dtype: Any,
+    network: nn.Module, x: Array, labels: Array | None, *, batch_norm: bool, train: bool
 ) -> Array:
     """ReLU, after batch normalisation where there is one."""
-    if batch_norm:
-        x = normalise(
-            x, labels, num_classes=num_classes, train=train, axis_name=axis_name, dtype=dtype
-        )
-    return nn.relu(x)
+    return nn.relu(normalise(network, x, labels, train=train) if batch_norm else x)

@@ -20,7 +20,7 @@ class Span(NamedTuple):
 
 
 def spans(side: int, levels: int, *, coarse: int = 1, refined: int = 0) -> tuple[Span, ...]:
-    """The cells that an image of `side` pixels needs along one axis, a span a level.
+    """The cells that an image of `side` pixels needs along one axis, a span for each level.
 
     Level l has cells of 2^(levels - l) pixels. Entry 0 is the noise, with the margin of the
     `coarse` convolutions of level 0; entry 1 is level 0 after them; entry l + 1 is level l. The

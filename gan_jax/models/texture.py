@@ -24,9 +24,8 @@ import numpy as np
 from jax import Array
 
 from gan_jax.errors import InputError
-from gan_jax.models.conditional import check_labels
+from gan_jax.models.conditional import check_labels, normalise
 from gan_jax.models.layers import (
-    BatchNorm,
     Conv,
     ConvTranspose,
     at_least_float32,
@@ -46,9 +45,9 @@ class Noise:
     """The noise of n images.
 
     Attributes:
-        local: standard normal, an entry a cell with its margin: float [n, gh, gw, local_dim] for
-            level 0, then [n, h, w, fine_dim] for each of the levels 1 to levels - 1 if `fine_dim`
-            is not 0.
+        local: standard normal, one entry for each cell with its margin: float [n, gh, gw,
+            local_dim] for level 0, then [n, h, w, fine_dim] for each of the levels 1 to levels - 1
+            if `fine_dim` is not 0.
         textures: float [n, h, w, num_textures] for each of the levels 0 to levels - 1 (after the
             first convolution): shares of the textures, which sum to 1; h and w are those of
             `spans`, or 1 where all cells are alike.
@@ -87,7 +86,7 @@ class TextureGenerator(nn.Module):
         fine_dim: length of the noise of a cell of each finer level.
         num_textures: how many textures can be chosen.
         num_classes: 0, or `num_textures`: labels choose.
-        num_waves: plane waves a texture.
+        num_waves: plane waves of each texture.
         coarse_layers: 3x3 convolutions of level 0, each of which lets a pixel know of noise one
             cell farther away.
         refined: whether the last doubling ends in `width` channels, from which a 3x3 convolution
@@ -177,7 +176,7 @@ class TextureGenerator(nn.Module):
 
         Args:
             noise: see `Noise`.
-            wave_numbers: float [num_textures, num_waves, 2] in radians a pixel, in place of those
+            wave_numbers: float [num_textures, num_waves, 2] in radians per pixel, in place of those
                 that were learned.
             train: whether batch statistics are those of this batch.
         """
@@ -214,9 +213,7 @@ class TextureGenerator(nn.Module):
         def activate(x: Array) -> Array:
             if self.norm == "batch":
                 scale_init = scale_initializer(self.initialization)
-                x = BatchNorm(axis_name=self.axis_name, dtype=self.dtype, scale_init=scale_init)(
-                    x, use_running_average=not train
-                )
+                x = normalise(self, x, train=train, scale_init=scale_init)
             return nn.relu(x)
 
         def convolve(x: Array, count: int, biased: bool) -> Array:
@@ -297,7 +294,7 @@ def _crop(x: Array, below: tuple[Span, Span], above: tuple[Span, Span]) -> Array
 
 
 def _init_waves(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Wave numbers of all directions, in radians a cell, from one to eight cells a period."""
+    """Wave numbers of all directions, in radians per cell, from one to eight cells per period."""
     directions, lengths = jax.random.split(key)
     angle = 2 * math.pi * jax.random.uniform(directions, shape[:2], dtype)
     length = 2 * math.pi * 2.0 ** -jax.random.uniform(lengths, shape[:2], dtype, -1, 2)

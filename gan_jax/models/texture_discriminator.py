@@ -70,16 +70,7 @@ class TextureDiscriminator(nn.Module):
 
     def _trunk(self, images: Array, labels: Array | None, *, train: bool) -> Array:
         """The map of logits, [n, h / 2^levels, w / 2^levels, 1], of images of one scale."""
-        x = downsample(
-            images,
-            widths(self.width, self.levels),
-            kernel_size=4,
-            norm=self.norm,
-            initialization=self.initialization,
-            train=train,
-            axis_name=self.axis_name,
-            dtype=self.dtype,
-        )
+        x = downsample(self, images, widths(self.width, self.levels), 4, train=train)
         spectral_norm = is_spectral(self.norm)
         logits = Dense(
             1,

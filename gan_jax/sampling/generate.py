@@ -15,8 +15,7 @@ from jax import Array
 from gan_jax.errors import InputError
 from gan_jax.runtime.parallel import map_batches
 from gan_jax.runtime.pixels import to_uint8
-from gan_jax.steps.axis import example_keys, named_key
-from gan_jax.steps.parts import draw_latents
+from gan_jax.steps.axis import draw_latents, example_keys, named_key
 
 TRUNCATION = "numbers beyond psi either way are drawn again until they are within"
 """The method of `truncated_latents`, for records."""

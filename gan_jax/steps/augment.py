@@ -1,4 +1,4 @@
-"""Random augmentation of a batch of images, one key for each example, differentiable in the images."""
+"""Random augmentation of images, a key for each; differentiable in the images."""
 
 from __future__ import annotations
 

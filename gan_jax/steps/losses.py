@@ -1,4 +1,4 @@
-"""Adversarial losses: logits in, one value an example out.
+"""Adversarial losses: logits in, one value for each example out.
 
 The discriminator's logits are high for real. `softplus(-x)` is -log sigmoid(x), the cross entropy
 of logit x against the label 'real', computed without overflow. A discriminator's loss takes

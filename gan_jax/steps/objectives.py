@@ -85,9 +85,7 @@ def discriminator_loss(passes: Passes, real: Outputs, fake: Outputs) -> tuple[Ar
     return loss + lecam, metrics | {"penalty/lecam": lecam}
 
 
-def generator_loss(
-    passes: Passes, real: Outputs | None, fake: Outputs
-) -> tuple[Array, Metrics]:
+def generator_loss(passes: Passes, real: Outputs | None, fake: Outputs) -> tuple[Array, Metrics]:
     """The mean loss of the outputs for generated images, and its parts by name.
 
     Only relativistic losses need the outputs for real images. An auxiliary classifier is to find
@@ -105,9 +103,7 @@ def generator_loss(
     return loss, metrics
 
 
-def further_losses(
-    passes: Passes, fake: Array, loss: Array | None = None
-) -> tuple[Array, Metrics]:
+def further_losses(passes: Passes, fake: Array, loss: Array | None = None) -> tuple[Array, Metrics]:
     """`loss` (None: 0) plus the generator's further losses of images [n, h, w, c]; each by name."""
     loss = jnp.zeros((), jnp.float32) if loss is None else loss
     metrics = {}

@@ -6,7 +6,7 @@ A gradient penalty is called with
         only (no batch normalisation); `kind`, 'real' or 'fake', says whose random augmentation and
         dropout the images get;
     real, fake: float [n, h, w, c], before augmentation;
-    keys: one an example, [n];
+    keys: one for each example, [n];
     axis_name: of the mapped axis over which the batch is shared, or None
 
 and returns values [n].
@@ -125,7 +125,7 @@ class LeCam:
 
     Attributes:
         weight: of the penalty.
-        decay: of the averages, an update.
+        decay: of the averages, per update.
     """
 
     weight: float

@@ -234,5 +234,4 @@ def cnn_update(
     return state.replace(step=state.step + 1, network=net, ema=ema), metrics
 
 
-
 UPDATES = {"alternating": gan_step, "simultaneous": simultaneous_step}

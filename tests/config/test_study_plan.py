@@ -166,7 +166,7 @@ def test_unbalanced_classes_are_studied_in_their_own_mix():
         ({"filters.recognisers": 0}, "filters.recognisers"),
         ({"filters.confidence": 1.0}, "filters.confidence"),
         ({"filters.acceptance": 0.0}, "filters.acceptance"),
-        ({"control.most": 0.5}, "control.extra_steps"),
+        ({"control.most": 0.5}, "config.control.most is 0.5; expected 1 or more times"),
         ({"recogniser.num_steps": 0}, "config.recogniser.num_steps is 0"),
         ({"gan.batch_size": 0}, "config.gan.batch_size is 0"),
     ],

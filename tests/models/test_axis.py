@@ -9,6 +9,7 @@ import pytest
 from gan_jax.models.cnn import CNN
 from gan_jax.steps.axis import (
     bind_axis,
+    draw_latents,
     example_index,
     example_keys,
     global_count,
@@ -16,7 +17,6 @@ from gan_jax.steps.axis import (
     pmean,
     standard_deviation,
 )
-from gan_jax.steps.parts import draw_latents
 
 
 def _on_eight(function):

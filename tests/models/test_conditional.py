@@ -1,6 +1,7 @@
 """What the class changes: normalisation, embeddings, heads; and a config's conditional networks."""
 
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -30,19 +31,11 @@ def _normal(*shape, seed=0):
 class _Head(nn.Module):
     auxiliary: bool = False
     num_classes: int = _CLASSES
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x, labels=None):
-        return head(
-            x,
-            labels,
-            num_classes=self.num_classes,
-            auxiliary=self.auxiliary,
-            kernel_init=nn.initializers.normal(1.0),
-            spectral_norm=False,
-            train=False,
-            dtype=None,
-        )
+        return head(self, x, labels, kernel_init=nn.initializers.normal(1.0), train=False)
 
 
 def test_an_embedding_is_a_row_of_its_table():

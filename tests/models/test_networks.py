@@ -113,7 +113,7 @@ def test_article_makes_multiples_of_four(size):
 
 
 def test_article_refuses_other_sizes():
-    with pytest.raises(InputError, match="30x28.*multiples of 4.*'dcgan'"):
+    with pytest.raises(InputError, match="30x28.*multiples of 4.*'dcgan' makes any size"):
         _variables(ArticleGenerator((30, 28, 1)), 100)
 
 

@@ -260,9 +260,9 @@ def test_the_config_makes_them():
         (dict(width=64, discriminator_width=3), "width is 3;.*multiple of 8"),
         (dict(halvings=3), "halvings is 3; images of 28x28 have 3 stages: expected 0 to 2"),
         (dict(halvings=-1), "halvings is -1"),
-        (dict(blocks=0), "blocks is 0; r3gan needs 1 or more"),
-        (dict(expansion=0), "expansion is 0; r3gan needs 1 or more"),
-        (dict(group_size=0), "group_size is 0; r3gan needs 1 or more"),
+        (dict(blocks=0), "config.model.blocks is 0; expected 1 or more"),
+        (dict(expansion=0), "expansion is 0; expected 1 or more"),
+        (dict(group_size=0), "group_size is 0; expected 1 or more"),
     ],
 )
 def test_fields_that_do_not_fit_together_are_refused(model, message):

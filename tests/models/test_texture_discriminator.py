@@ -117,7 +117,7 @@ def test_scales_with_classes():
 
 @pytest.mark.parametrize(
     ("scales", "message"),
-    [(0, "discriminator_scales is 0.*1 or more"), (4, "16x16 are too small for 4 .* need 32")],
+    [(0, "scales is 0.*1 or more"), (4, "16x16 are too small for 4 .* need 32")],
 )
 def test_scales_that_cannot_be(scales, message):
     with pytest.raises(InputError, match=message):

@@ -24,7 +24,7 @@ from gan_jax.steps.adaptive import AdaptiveProbability
 from gan_jax.steps.augment import Affine, Brightness, Cutout, Sequence
 from gan_jax.steps.losses import MINIMAX
 from gan_jax.steps.penalties import DRAGAN, R1, LeCam
-from gan_jax.steps.schedules import Ramp
+from gan_jax.steps.schedules import BurnIn
 from gan_jax.steps.state import GAN, Recogniser, create_cnn_state, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, TinyDiscriminator, TinyGenerator
 
@@ -130,9 +130,10 @@ def _recipe():
         optax.sgd(0.1),
         LATENT_DIM,
         lecam=LeCam(0.1),
-        augment=Sequence((Brightness(0.5), Cutout(0.5))),
-        augment_probability=AdaptiveProbability(_BATCH // 2, 0.01, 1, 10.0),
-        ema_half_life=Ramp(10.0, 99.0, 4.0, 1),
+        augment=Sequence(
+            (Brightness(0.5), Cutout(0.5)), AdaptiveProbability(_BATCH // 2, 0.01, 1, 10.0)
+        ),
+        ema_half_life=BurnIn(10.0, 99.0, 4.0, 1),
         discriminator_steps=2,
     )
     state = create_gan_state(gan, _KEY, SHAPE)

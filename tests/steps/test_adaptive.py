@@ -1,5 +1,8 @@
 """Adaptive augmentation: the law of its probability, and what it follows."""
 
+import dataclasses
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +10,7 @@ import pytest
 
 from gan_jax import steps
 from gan_jax.steps.adaptive import AdaptiveProbability
-from gan_jax.steps.schedules import Ramp
+from gan_jax.steps.schedules import BurnIn
 from gan_jax.steps.state import FollowingGANState
 from tests.networks import SHAPE
 from tests.tiny_gan import COUNT, KEY, jitted, make_batch, make_gan, make_state, plain_logits
@@ -72,15 +75,25 @@ def test_the_defaults_are_those_of_the_paper():
 # In the steps
 
 
-def painted(images, keys, probability):
+@dataclasses.dataclass(frozen=True)
+class Painted:
     """Images that show the probability they were augmented with."""
-    return 0 * images + probability
+
+    probability: Any
+
+    def __call__(self, images, keys):
+        return 0 * images + self.probability
+
+
+class Untouched(Painted):
+    def __call__(self, images, keys):
+        return images
 
 
 @pytest.mark.parametrize("update", [steps.gan_step, steps.simultaneous_step])
 def test_a_step_augments_with_p_and_moves_it(update):
     adaptive = AdaptiveProbability(COUNT, interval=2, images=24.0)
-    gan = make_gan(augment=painted, augment_probability=adaptive)
+    gan = make_gan(augment=Painted(adaptive))
     state = make_state(gan)
     assert isinstance(state, FollowingGANState) and set(state.averages) == {"augment"}
     followed, expected = state.averages["augment"], 0.0
@@ -99,10 +112,7 @@ def test_a_step_augments_with_p_and_moves_it(update):
 
 
 def test_real_signs_are_a_mean_over_the_batch():
-    gan = make_gan(
-        augment=lambda images, keys, probability: images,
-        augment_probability=AdaptiveProbability(COUNT),
-    )
+    gan = make_gan(augment=Untouched(AdaptiveProbability(COUNT)))
     state = make_state(gan)
     bias = state.discriminator.params["Dense_1"]["bias"]
     logits = plain_logits(state.discriminator.params, make_batch()["images"])
@@ -116,7 +126,7 @@ def test_real_signs_are_a_mean_over_the_batch():
 
 
 def test_a_scheduled_probability_needs_no_state():
-    gan = make_gan(augment=painted, augment_probability=Ramp(0.0, 0.6, 4 * COUNT, COUNT, "linear"))
+    gan = make_gan(augment=Painted(BurnIn(0.0, 0.6, 4 * COUNT, COUNT, "linear")))
     state = make_state(gan)
     assert not hasattr(state, "averages")
     for step, p in [(0, 0.0), (1, 0.15), (2, 0.3), (4, 0.6), (9, 0.6)]:

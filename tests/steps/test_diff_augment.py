@@ -1,5 +1,7 @@
 """Colour, cutout and the probability of augmentation: closed forms, derivatives, expectations."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,8 +31,14 @@ def draw(shape, count=COUNT, seed=0):
     return jnp.asarray(np.random.default_rng(seed).uniform(-1, 1, (count, *shape)))
 
 
-def apply(augmentation, images, keys=KEYS, **options):
-    return np.asarray(jax.jit(augmentation)(images, keys[: len(images)], **options))
+def apply(augmentation, images, keys=KEYS):
+    return np.asarray(jax.jit(augmentation)(images, keys[: len(images)]))
+
+
+@functools.partial(jax.jit, static_argnames="parts")
+def traced(images, probability, parts=PARTS):
+    """One program for every probability."""
+    return Sequence(parts, probability)(images, KEYS)
 
 
 def spreads_over(values, low, high):
@@ -168,11 +176,10 @@ def test_probabilities_of_nought_and_one():
     images = draw((6, 6, 3))
     always = apply(Sequence(PARTS), images)
     assert all(not np.array_equal(a, b) for a, b in zip(always, np.asarray(images), strict=True))
-    traced = jax.jit(Sequence(PARTS))  # one program for every probability
-    np.testing.assert_array_equal(traced(images, KEYS, jnp.float32(0)), images)
-    np.testing.assert_allclose(traced(images, KEYS, jnp.float32(1)), always, atol=1e-12)
+    np.testing.assert_array_equal(traced(images, jnp.float32(0)), images)
+    np.testing.assert_allclose(traced(images, jnp.float32(1)), always, atol=1e-12)
     fixed = apply(Sequence(PARTS, 0.4), images)
-    np.testing.assert_allclose(traced(images, KEYS, jnp.float32(0.4)), fixed, atol=1e-12)
+    np.testing.assert_allclose(traced(images, jnp.float32(0.4)), fixed, atol=1e-12)
 
 
 def test_each_change_is_applied_to_that_share_of_the_images():
@@ -194,9 +201,9 @@ def test_each_change_is_applied_to_that_share_of_the_images():
 
 
 def test_a_higher_probability_changes_the_same_images_and_more():
-    images, augmentation = draw((4, 4, 1)), jax.jit(Sequence((Brightness(0.5),)))
+    images, parts = draw((4, 4, 1)), (Brightness(0.5),)
     few, more = (
-        np.asarray(augmentation(images, KEYS, jnp.float32(p)) != images).any((1, 2, 3))
+        np.asarray(traced(images, jnp.float32(p), parts) != images).any((1, 2, 3))
         for p in (0.2, 0.6)
     )
     assert few.sum() < more.sum() and not (few & ~more).any()

@@ -9,7 +9,6 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.config.build_optimizer import Adam
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
@@ -26,12 +25,15 @@ from gan_jax.steps import gan_step, simultaneous_step
 from gan_jax.steps.hyperparameters import with_hyperparameters
 from gan_jax.steps.members import (
     MemberInputs,
+    MembersState,
     create_members_state,
     member_state,
     member_step,
     stack_members,
 )
+from gan_jax.steps.optimizer import Adam
 from gan_jax.steps.penalties import R1, R2
+from gan_jax.steps.schedules import Decay
 from gan_jax.steps.state import GAN, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, TinyDiscriminator, TinyGenerator
 from tests.tiny_gan import double, make_batch, make_gan, make_state, plain_logits, same
@@ -39,7 +41,7 @@ from tests.tiny_gan import double, make_batch, make_gan, make_state, plain_logit
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 STEPS, BATCH = 20, 8
-ADAM = Adam(2e-4, 0.5, 0.999, STEPS)
+ADAM = Adam(2e-4, 0.5, 0.999)
 TINY = GAN(TinyGenerator(), TinyDiscriminator(), ADAM, ADAM, LATENT_DIM, ema_half_life=50.0)
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, *SHAPE), np.uint8)
 
@@ -248,7 +250,7 @@ class TestClosedForm:
     def test_the_rate_scales_adams_first_step(self):
         """Adam's first step is rate * g / (|g| + eps): in proportion to the rate."""
         gan = make_gan()
-        gan = dataclasses.replace(gan, generator_optimizer=Adam(1e-3, 0.5, 0.99, 10))
+        gan = dataclasses.replace(gan, generator_optimizer=Adam(1e-3, 0.5, 0.99))
         state, moves = double(create_gan_state(gan, jax.random.key(3), SHAPE)), []
         step = jax.jit(functools.partial(member_step, gan=gan, step=gan_step))
         for rate in (1e-3, 4e-3):
@@ -278,8 +280,6 @@ class TestClosedForm:
 
 
 def _as_member(state):
-    from gan_jax.steps.members import MembersState
-
     return MembersState(state, jnp.int32(-1))
 
 
@@ -298,7 +298,7 @@ def test_adam_is_optax_adam(schedule, warmup):
             [optax.linear_schedule(0.0, rate, warmup), expected], [warmup]
         )
     reference = optax.adam(expected, b1=0.5, b2=0.9)
-    ours = Adam(rate, 0.5, 0.9, steps, schedule, warmup)
+    ours = Adam(Decay(rate, schedule, steps, warmup), 0.5, 0.9)
     params = {"w": jnp.arange(3.0)}
     states = [reference.init(params), ours.init(params)]
     assert jax.tree.structure(states[0]) == jax.tree.structure(states[1])
@@ -307,4 +307,4 @@ def test_adam_is_optax_adam(schedule, warmup):
         updates, states[0] = reference.update(gradient, states[0], params)
         own, states[1] = ours.update(gradient, states[1], params)
         assert same(own, updates)
-    assert hash(ours) == hash(Adam(rate, 0.5, 0.9, steps, schedule, warmup))
+    assert hash(ours) == hash(Adam(Decay(rate, schedule, steps, warmup), 0.5, 0.9))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.steps.parts import total_penalty
+from gan_jax.steps.objectives import total_penalty
 from gan_jax.steps.penalties import DRAGAN, R1, R2, GradientPenalty, LeCam, squared_gradient_norm
 from tests.tiny_gan import make_gan
 

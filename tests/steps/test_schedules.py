@@ -9,9 +9,11 @@ import pytest
 from gan_jax import steps
 from gan_jax.config import cnn_config, gan_config
 from gan_jax.config.build import build_gan
-from gan_jax.config.build_optimizer import build_optimizer, scale_by_changing_adam
+from gan_jax.config.build_parts import build_optimizer
+from gan_jax.steps.augment import Sequence, Translation
+from gan_jax.steps.optimizer import scale_by_changing_adam
 from gan_jax.steps.penalties import R1, R2
-from gan_jax.steps.schedules import Ramp, definition_at, value_at
+from gan_jax.steps.schedules import BurnIn, definition_at, value_at
 from tests.tiny_gan import COUNT, KEY, jitted, make_batch, make_gan, make_state, plain_logits
 
 pytestmark = pytest.mark.usefixtures("precise_and_quickly_compiled")
@@ -19,27 +21,27 @@ pytestmark = pytest.mark.usefixtures("precise_and_quickly_compiled")
 
 def test_start_middle_end_and_after():
     for shape, quarter in (("linear", 0.25), ("cosine", 0.5 - 0.5 * np.cos(np.pi / 4))):
-        ramp = Ramp(2.0, 0.2, 6400, 64, shape)
-        values = [float(ramp(jnp.int32(step))) for step in (0, 25, 50, 100, 101, 10**8)]
+        schedule = BurnIn(2.0, 0.2, 6400, 64, shape)
+        values = [float(schedule(jnp.int32(step))) for step in (0, 25, 50, 100, 101, 10**8)]
         expected = [2.0, 2.0 - 1.8 * quarter, 1.1, 0.2, 0.2, 0.2]
         np.testing.assert_allclose(values, expected, rtol=1e-6)
         assert values[0] == 2.0 and values[3] == np.float32(0.2)  # to the last bit
 
 
-def test_a_ramp_is_counted_in_images():
+def test_a_schedule_is_counted_in_images():
     """Steps of other batches, and fractions of steps, at the same images."""
     values = [
-        float(Ramp(0.0, 1.0, 1e6, batch, "linear")(jnp.float32(3e5 / batch)))
+        float(BurnIn(0.0, 1.0, 1e6, batch, "linear")(jnp.float32(3e5 / batch)))
         for batch in (8, 64, 512)
     ]
     np.testing.assert_allclose(values, 0.3, rtol=1e-6)
 
 
-def test_what_is_no_ramp_stays_as_it_is():
+def test_what_is_no_schedule_stays_as_it_is():
     step, penalty = jnp.int32(50), R1(1.0)
     assert value_at(3.0, step) == 3.0 and value_at(None, step) is None
     assert definition_at(penalty, step) is penalty and definition_at(len, step) is len
-    moved = definition_at(R1(Ramp(1.0, 0.0, 100, 1)), step)
+    moved = definition_at(R1(BurnIn(1.0, 0.0, 100, 1)), step)
     assert isinstance(moved, R1) and float(moved.weight) == 0.5
 
 
@@ -47,7 +49,7 @@ def test_what_is_no_ramp_stays_as_it_is():
 
 
 def test_penalties_follow_their_weights():
-    gan = make_gan(penalties=(R1(Ramp(2.0, 0.2, 8 * COUNT, COUNT)),))
+    gan = make_gan(penalties=(R1(BurnIn(2.0, 0.2, 8 * COUNT, COUNT)),))
     assert isinstance(hash(gan), int)
     state, update = make_state(gan), jitted(steps.discriminator_update, gan=gan)
     found = {
@@ -64,8 +66,8 @@ def test_penalties_follow_their_weights():
 
 
 def test_the_average_follows_its_half_life():
-    ramp = Ramp(0.0, 10.0 * COUNT, 4 * COUNT, COUNT, "linear")
-    gan = make_gan(ema_half_life=ramp, ema_rampup=0.0)
+    schedule = BurnIn(0.0, 10.0 * COUNT, 4 * COUNT, COUNT, "linear")
+    gan = make_gan(ema_half_life=schedule, ema_rampup=0.0)
     state = make_state(gan)
     for step, half_life in [(0, 0.0), (1, 2.5), (4, 10.0), (50, 10.0)]:
         at = state.replace(step=jnp.int32(step))
@@ -113,14 +115,14 @@ def rates(optimizer, count):
     return np.array(found)
 
 
-@pytest.mark.parametrize("updates_a_step", [1, 2])
-def test_learning_rates_go_to_their_ends_over_the_burn_in(updates_a_step):
+@pytest.mark.parametrize("updates_per_step", [1, 2])
+def test_learning_rates_go_to_their_ends_over_the_burn_in(updates_per_step):
     config = config_with(burn_in__images=500, burn_in__shape="linear")
     options = config.generator_optimizer
     options.b1, options.learning_rate, options.learning_rate_end = 0.0, 1e-2, 2e-3
-    optimizer = build_optimizer(config, "generator_optimizer", 100, updates_a_step)
-    found = rates(optimizer, 15 * updates_a_step)
-    share = np.minimum(np.arange(15 * updates_a_step) / (10 * updates_a_step), 1)
+    optimizer = build_optimizer(config, "generator_optimizer", 100, updates_per_step)
+    found = rates(optimizer, 15 * updates_per_step)
+    share = np.minimum(np.arange(15 * updates_per_step) / (10 * updates_per_step), 1)
     np.testing.assert_allclose(found, 1e-2 - 8e-3 * share, rtol=1e-5)
     constant = build_optimizer(config, "discriminator_optimizer", 100)
     np.testing.assert_allclose(rates(constant, 3)[0], 2e-4, rtol=1e-5)
@@ -156,7 +158,7 @@ def test_schedules_run_over_all_updates_of_the_optimiser():
     np.testing.assert_allclose(rates(two, 20)[::2], rates(one, 10), rtol=1e-5, atol=1e-12)
 
 
-def test_a_config_becomes_ramps():
+def test_a_config_becomes_schedules():
     config = config_with(
         burn_in__images=2000, r1_weight=1.0, r1_weight_end=0.1, r2_weight_end=0.2,
         ema_half_life=0.0, ema_half_life_end=500.0, augment__translation=0.125,
@@ -164,16 +166,16 @@ def test_a_config_becomes_ramps():
     )  # fmt: skip
     gan = build_gan(config, (28, 28, 1), 10)
 
-    def ramp(start, end):
-        return Ramp(start, end, 2000.0, 50)
+    def schedule(start, end):
+        return BurnIn(start, end, 2000.0, 50)
 
-    assert gan.penalties == (R1(ramp(1.0, 0.1)), R2(ramp(0.0, 0.2)))
-    assert gan.ema_half_life == ramp(0.0, 500.0) and gan.ema_rampup == 0.0
-    assert gan.augment_probability == ramp(0.0, 0.3)
+    assert gan.penalties == (R1(schedule(1.0, 0.1)), R2(schedule(0.0, 0.2)))
+    assert gan.ema_half_life == schedule(0.0, 500.0) and gan.ema_rampup == 0.0
+    assert gan.augment == Sequence((Translation(0.125),), schedule(0.0, 0.3))
 
 
 def test_defaults_change_nothing():
     gan = build_gan(gan_config(), (28, 28, 1), 10)
-    assert gan.augment is None and gan.augment_probability is None
+    assert gan.augment is None
     assert gan.ema_half_life == 10_000.0 and gan.ema_rampup == 0.05
     assert gan.discriminator_steps == 1 and not hasattr(cnn_config(), "burn_in")

@@ -13,7 +13,7 @@ from gan_jax import steps
 from gan_jax.steps.augment import Affine
 from gan_jax.steps.axis import named_key
 from gan_jax.steps.losses import MINIMAX
-from gan_jax.steps.parts import make_augmenter, make_judge
+from gan_jax.steps.passes import Passes, with_index
 from gan_jax.steps.penalties import R1
 from gan_jax.steps.state import GAN, Recogniser, create_cnn_state, create_gan_state
 from tests.networks import LATENT_DIM, SHAPE, TinyCNN, TinyDiscriminator, TinyGenerator
@@ -325,9 +325,9 @@ def test_accumulated_parts_drop_anew():
     two = jitted(steps.discriminator_update, gan=gan)(state, same, KEY)[1]["logits/real"]
     ones = []
     for key in jax.random.split(named_key(jax.random.fold_in(KEY, 0), "discriminator"), 2):
-        judge = make_judge(gan, (), make_augmenter(None, key, jnp.arange(COUNT // 2)), key, None)
-        verdict, _ = judge(state.discriminator.params, {}, half["images"], "real")
-        ones.append(float(verdict.logits.mean()))
+        passes = Passes(gan, state, with_index(half, None), key, key, None)
+        outputs, _ = passes.discriminate(state.discriminator.params, {}, half["images"], "real")
+        ones.append(float(outputs.logits.mean()))
     assert ones[0] != ones[1]
     np.testing.assert_allclose(two, np.mean(ones), rtol=1e-9)
 
