@@ -185,9 +185,9 @@ class ResampledConv(nn.Module):
     """A 3x3 convolution after nearest upsampling ('up') or before average pooling ('down').
 
     Either is one convolution of stride 2, transposed or not, whose 4x4 kernel is the 3x3 one spread
-    by a box of 2x2 (Karras et al. 2018, "Progressive growing of GANs"): 16 products in place of 36 for
-    each pixel of the lower resolution. Where a side is odd, what is pooled with its last line is what
-    the convolution gives one line further.
+    by a box of 2x2 (Karras et al. 2018, "Progressive growing of GANs"): 16 products in place of 36
+    for each pixel of the lower resolution. Where a side is odd, what is pooled with its last line
+    is what the convolution gives one line further.
 
     x [n, h, w, i] to [n, 2h, 2w, features], [n, ceil(h/2), ceil(w/2), features] or, with 'none',
     [n, h, w, features]. Parameters and other fields as in `layers.Conv`; it is the 3x3 kernel that
