@@ -36,6 +36,7 @@ def check_config(config: ConfigDict) -> None:
         )
     if config.kind == "cnn":
         check_values(config)
+        _check_layers(config)
         return
     check_gan(config)
     _check_collapse(config)
@@ -181,6 +182,15 @@ def _check_collapse(config: ConfigDict) -> None:
         raise InputError(
             f"{needs} evaluations during training, and config.evaluation.every is 0 (at the "
             "end only): set it to a number of steps, or the action to 'warn'."
+        )
+
+
+def _check_layers(config: ConfigDict) -> None:
+    known = [f"block{i}" for i in range(1, len(config.model.widths) + 1)]
+    if config.layers.texture not in known:
+        raise InputError(
+            f"config.layers.texture is {config.layers.texture!r}; the network has "
+            f"{', '.join(known)}."
         )
 
 

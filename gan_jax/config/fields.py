@@ -139,6 +139,8 @@ FIELDS: dict[str, Rule] = {
     "super_resolution.pixel_loss": Rule(choices=PIXEL_KINDS),
     **_all(_FROM_0, "super_resolution", "pixel_weight", "perceptual.weight"),
     "super_resolution.adversarial_weight": _POSITIVE,
+    # A recogniser
+    "layers.semantic": Rule(choices=("penultimate",), expected="'penultimate'"),
     # A study
     **_all(_POSITIVE, "", "mixed_ratio"),
     "filters.recognisers": _FROM_1,

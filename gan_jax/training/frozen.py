@@ -30,17 +30,10 @@ _LOSSES = {"feature_matching": FeatureMatching, "super_resolution.perceptual": P
 
 
 def sections_of(config: ConfigDict) -> dict[str, ConfigDict]:
-    """The sections of the frozen recognisers that a config has a loss on, by dotted name.
-
-    Raises:
-        InputError: a weight below 0.
-    """
+    """The sections of the frozen recognisers that a config has a loss on, by dotted name."""
     found = {"feature_matching": config.feature_matching}
     if config.super_resolution.factor:
         found["super_resolution.perceptual"] = config.super_resolution.perceptual
-    for name, section in found.items():
-        if not section.weight >= 0:
-            raise InputError(f"config.{name}.weight is {section.weight}; expected 0 or more.")
     return {name: part for name, part in found.items() if part.pack and part.weight}
 
 

@@ -14,7 +14,6 @@ from ml_collections import ConfigDict
 from gan_jax.config.build import build_recogniser, count_steps
 from gan_jax.config.saved import plain
 from gan_jax.data.dataset import check_test_labels
-from gan_jax.errors import InputError
 from gan_jax.extractors.pack import assemble, make_record, save_pack
 from gan_jax.judging.classification import recognise
 from gan_jax.judging.gate import brief_gate
@@ -48,7 +47,6 @@ def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal
     num_classes = max(train.num_classes, test.num_classes)
     num_steps = count_steps(config, len(train))
     recogniser = build_recogniser(config, num_classes, num_steps)
-    _check_layers(config)
     open_run(workdir, config, train, test)
     if (workdir / folder.PACK).exists() and is_finished(workdir, num_steps):
         return
@@ -112,16 +110,3 @@ def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal
             f"right; pack and report in {workdir}"
         )
     parallel.wait_for_all("pack")
-
-
-def _check_layers(config: ConfigDict) -> None:
-    known = [f"block{i}" for i in range(1, len(config.model.widths) + 1)]
-    if config.layers.texture not in known:
-        raise InputError(
-            f"config.layers.texture is {config.layers.texture!r}; the network has "
-            f"{', '.join(known)}."
-        )
-    if config.layers.semantic != "penultimate":
-        raise InputError(
-            f"config.layers.semantic is {config.layers.semantic!r}; expected 'penultimate'."
-        )
