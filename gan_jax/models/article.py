@@ -34,14 +34,8 @@ _SLOPE = 0.3  # the LeakyReLU slope of the framework that the article used
 class ArticleGenerator(nn.Module):
     """Latents float [n, latent_dim] to images [n, h, w, c] in [-1, 1].
 
-    Fields:
-        image_shape: (h, w, c); h and w multiples of 4. The article's is (28, 28, 1).
-        initialization: name of the kernel initialiser, see `layers.initializer`.
-        axis_name: mapped axis over which batch statistics are shared, or None.
-        dtype: dtype of the computation; None for float32.
-
-    Raises:
-        InputError: for a height or width that is not a multiple of 4.
+    Height and width are multiples of 4, else InputError; the article's are 28. Fields as in
+    `DCGANGenerator`.
     """
 
     image_shape: tuple[int, int, int] = (28, 28, 1)

@@ -30,8 +30,7 @@ class CNN(nn.Module):
         widths: channels of each block.
         dense: units of the penultimate layer.
         dropout_rate: dropout before the logits, with `train`.
-        axis_name: mapped axis over which batch statistics are shared, or None.
-        dtype: dtype of the computation; None for float32.
+        axis_name, dtype: as in `dcgan.DCGANGenerator`.
 
     Raises:
         InputError: for fewer than two classes, or images under 4 pixels.

@@ -35,15 +35,12 @@ class R3GANGenerator(nn.Module):
     is cropped from the border. With classes it is called with labels int32 [n] after the latents,
     beside which a learned vector of the class comes.
 
-    Fields:
-        image_shape: (h, w, c), h and w from 8 to 256.
+    Fields (others as in `DCGANGenerator`):
         width: channels at the base; 768 in the paper.
         halvings: how many of the last stages have half the channels of the stage before.
         blocks: at each resolution.
         expansion: channels inside a block over those outside.
         group_size: channels of a group of the 3x3 convolutions.
-        num_classes: 2 or more, or 0 for an unconditional network.
-        dtype: dtype of the computation; None for float32.
 
     Raises:
         InputError: for a size or fields that do not fit together, or labels where there are no

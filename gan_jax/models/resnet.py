@@ -40,21 +40,8 @@ class ResnetGenerator(nn.Module):
 
     A dense layer makes a base of 4 to 7 pixels on the shorter side; residual blocks double it by
     nearest neighbours; normalisation, ReLU, a 3x3 convolution and tanh end it; what exceeds
-    `image_shape` is cropped from the border. With classes it is called with labels int32 [n] after
-    the latents: batch normalisation then has a gain and a bias for each class, and without it a
-    learned vector of the class comes beside the latents.
-
-    Fields:
-        image_shape: (h, w, c), h and w from 8 to 256.
-        width: channels of the last hidden layer; they double towards the base, up to 8 x width.
-        norm: 'batch' or 'none'.
-        initialization: name of the kernel initialiser, see `layers.initializer`.
-        num_classes: 2 or more, or 0 for an unconditional network.
-        axis_name: mapped axis over which batch statistics are shared, or None.
-        dtype: dtype of the computation; None for float32.
-
-    Raises:
-        InputError: for a size or norm outside these, or labels where there are no classes.
+    `image_shape` is cropped from the border. Classes, fields and errors are as in `DCGANGenerator`,
+    which has a `kernel_size` besides.
     """
 
     image_shape: tuple[int, int, int]
@@ -77,11 +64,16 @@ class ResnetGenerator(nn.Module):
         base = base_size(height, width, stages)
         fields = dict(kernel_init=kernel_init, dtype=self.dtype)
         x = Dense(base[0] * base[1] * first, **fields)(latents).reshape(-1, *base, first)
-        conditional = dict(
-            batch_norm=batch_norm, num_classes=self.num_classes, axis_name=self.axis_name
-        )
         for count in features:
-            x = ResidualBlock(count, "up", **conditional, **fields)(x, labels, train=train)
+            block = ResidualBlock(
+                count,
+                "up",
+                batch_norm=batch_norm,
+                num_classes=self.num_classes,
+                axis_name=self.axis_name,
+                **fields,
+            )
+            x = block(x, labels, train=train)
         x = _activate(self, x, labels, batch_norm=batch_norm, train=train)
         x = Conv(channels, (3, 3), **fields)(x)
         return at_least_float32(jnp.tanh(crop(x, height, width)))

@@ -35,7 +35,7 @@ class SuperResolutionGenerator(nn.Module):
         upsampling: 'subpixel': a convolution to four times the channels, whose values become 2x2
             pixels (Shi et al. 2016); 'resize': pixels are repeated, then convolved (Odena et al.
             2016, "Deconvolution and checkerboard artifacts").
-        dtype: dtype of the computation; None for float32.
+        dtype: as in `dcgan.DCGANGenerator`.
 
     Raises:
         InputError: for fields outside these.

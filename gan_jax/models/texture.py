@@ -78,7 +78,7 @@ class TextureGenerator(nn.Module):
     noise). The wave numbers k belong to the texture. They come from a table, which is what the
     paper's network of the global part amounts to where that part is a choice.
 
-    Fields:
+    Fields (others as in `DCGANGenerator`):
         image_shape: (h, w, c), h and w at least 2^levels.
         width: channels of the last hidden layer; they double towards the noise, up to 8 x width.
         levels: doublings; a cell of noise has 2^levels pixels.
@@ -92,10 +92,6 @@ class TextureGenerator(nn.Module):
         refined: whether the last doubling ends in `width` channels, from which a 3x3 convolution
             makes the image: without it, neighbouring pixels come from kernels of their own, which
             leaves a grain of one pixel.
-        norm: 'batch' or 'none'.
-        initialization: name of the kernel initialiser, see `layers.initializer`.
-        axis_name: mapped axis over which batch statistics are shared, or None.
-        dtype: dtype of the computation; None for float32.
 
     Raises:
         InputError: for fields outside these, or latents of another length than `latent_dim`.

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.steps.hyperparameters import with_hyperparameters
-from gan_jax.steps.parts import Batch, Metrics
+from gan_jax.steps.passes import Batch, Metrics
 from gan_jax.steps.state import GAN, GANState, create_gan_state
 
 Step = Callable[..., tuple[GANState, Metrics]]
@@ -62,7 +62,7 @@ def create_members_state(
 
 
 def member_axes(state: MembersState) -> MembersState:
-    """For every leaf of the state the axis of members: 0, or None where they share it."""
+    """The axis of members of every leaf: 0, or None where they share it."""
     axes = jax.tree.map(lambda _: 0, state)
     return axes.replace(gans=axes.gans.replace(step=None))
 
@@ -99,12 +99,10 @@ def member_step(
     moves in any case.
 
     Args:
-        state: of one member.
-        batch: see `gan_jax.steps`.
-        inputs: of one member.
+        state, batch, axis_name: as in `gan_jax.steps`.
+        inputs: the member's.
         gan: what all members have in common.
         step: of a GAN, such as `gan_jax.steps.gan_step`.
-        axis_name: of a mapped axis over which the batch is shared, or None.
 
     Returns:
         (state, metrics); the metrics of a member that does not move are NaN.
@@ -132,14 +130,8 @@ def members_step(
 ) -> tuple[MembersState, Metrics]:
     """One step of all members by `jax.vmap`, with the signature of a step in `gan_jax.steps`.
 
-    Args:
-        state: of all members.
-        batch: arrays [n, members, ...]; an 'index' [n] is shared.
-        key: of all members.
-        gan, step, axis_name: see `member_step`.
-
-    Returns:
-        (state, metrics [members]).
+    The batch's arrays are [n, members, ...], but for an 'index' [n], and the metrics [members].
+    Other arguments are as in `member_step`.
     """
     axes = member_axes(state)
     mapped = jax.vmap(
