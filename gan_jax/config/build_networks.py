@@ -98,34 +98,23 @@ def _article(model: ConfigDict, shape: Shape, classes: dict[str, Any]) -> Pair:
 
 def _dcgan(model: ConfigDict, shape: Shape, classes: dict[str, Any]) -> Pair:
     num_stages(*shape[:2])
-    of_both = _of_both(model, "kernel_size", "initialization")
-    generator, discriminator = _of_each(model, classes)
-    return (
-        DCGANGenerator(shape, **generator, norm=model.generator_norm, **of_both),
-        DCGANDiscriminator(**discriminator, norm=model.discriminator_norm, **of_both),
-    )
+    networks = DCGANGenerator, DCGANDiscriminator
+    return _pair(networks, model, shape, classes, "kernel_size", "initialization")
 
 
 def _resnet(model: ConfigDict, shape: Shape, classes: dict[str, Any]) -> Pair:
     num_stages(*shape[:2], "resnet")
-    of_both = _of_both(model, "initialization")
-    generator, discriminator = _of_each(model, classes)
-    return (
-        ResnetGenerator(shape, **generator, norm=model.generator_norm, **of_both),
-        ResnetDiscriminator(**discriminator, norm=model.discriminator_norm, **of_both),
-    )
+    networks = ResnetGenerator, ResnetDiscriminator
+    return _pair(networks, model, shape, classes, "initialization")
 
 
 def _r3gan(model: ConfigDict, shape: Shape, classes: dict[str, Any]) -> Pair:
-    of_both = _of_both(model, "halvings", "blocks", "expansion", "group_size")
-    generator, discriminator = _of_each(model, classes)
-    networks = (
-        R3GANGenerator(shape, **generator, **of_both),
-        R3GANDiscriminator(**discriminator, **of_both),
-    )
-    for network in networks:
+    networks = R3GANGenerator, R3GANDiscriminator
+    names = ("halvings", "blocks", "expansion", "group_size")
+    pair = _pair(networks, model, shape, classes, *names, normed=False)
+    for network in pair:
         stage_widths(network, *shape[:2])  # refuses what does not fit together
-    return networks
+    return pair
 
 
 def _texture(model: ConfigDict, shape: Shape, classes: dict[str, Any]) -> Pair:
@@ -153,15 +142,25 @@ def _texture(model: ConfigDict, shape: Shape, classes: dict[str, Any]) -> Pair:
     return generator, discriminator
 
 
-def _of_both(model: ConfigDict, *names: str) -> dict[str, Any]:
-    """The fields that both networks take as the config has them, and the dtype."""
-    return {name: model[name] for name in names} | {"dtype": computation_dtype(model.dtype)}
-
-
-def _of_each(model: ConfigDict, classes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Width and classes of the generator and of the discriminator."""
+def _pair(
+    networks: tuple[type[nn.Module], type[nn.Module]],
+    model: ConfigDict,
+    shape: Shape,
+    classes: dict[str, Any],
+    *names: str,
+    normed: bool = True,
+) -> Pair:
+    """A generator and a discriminator, both with the config's fields of these names."""
     generator = {"width": model.width, "num_classes": classes["num_classes"]}
-    return generator, {"width": model.discriminator_width or model.width, **classes}
+    discriminator = {"width": model.discriminator_width or model.width, **classes}
+    if normed:
+        generator["norm"], discriminator["norm"] = model.generator_norm, model.discriminator_norm
+    of_both = _of_both(model, *names)
+    return networks[0](shape, **generator, **of_both), networks[1](**discriminator, **of_both)
+
+
+def _of_both(model: ConfigDict, *names: str) -> dict[str, Any]:
+    return {name: model[name] for name in names} | {"dtype": computation_dtype(model.dtype)}
 
 
 def _latent_dim(model: ConfigDict, generator: nn.Module) -> int:

@@ -33,7 +33,8 @@ def double_bilinear(x: Array) -> Array:
     architecture", section 2).
     """
     for axis in (1, 2):
-        following = _moved(x, axis, 1)
+        pads = [(0, int(i == axis)) for i in range(x.ndim)]
+        following = lax.slice_in_dim(jnp.pad(x, pads, mode="edge"), 1, None, axis=axis)
         pair = jnp.stack([x, (x + following) / 2], axis + 1)
         x = pair.reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
     return x
@@ -60,10 +61,3 @@ def _even(x: Array, axes: tuple[int, ...]) -> Array:
     """x with its last line repeated along each of the axes whose length is odd."""
     pads = [(0, x.shape[axis] % 2 if axis in axes else 0) for axis in range(x.ndim)]
     return jnp.pad(x, pads, mode="edge")
-
-
-def _moved(x: Array, axis: int, by: int) -> Array:
-    """x[i + by] along an axis, its last line repeated."""
-    last = x.shape[axis]
-    pads = [(0, by if i == axis else 0) for i in range(x.ndim)]
-    return lax.slice_in_dim(jnp.pad(x, pads, mode="edge"), by, last + by, axis=axis)

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from gan_jax.steps.applying import (
+from gan_jax.steps.gradients import (
     accumulate,
     apply_gradients,
     finish_discriminator,
