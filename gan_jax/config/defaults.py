@@ -1,4 +1,4 @@
-"""Configurations: every field with its default; `gan_jax.config.checks` has the checks.
+"""Configurations: every field with its default; `gan_jax.config.fields` says what each may be.
 
 `configs/*.py` start from `gan_config()`, `cnn_config()` or `study_config()` and change what they
 need.

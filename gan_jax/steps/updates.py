@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from gan_jax.steps.axis import bind_axis, global_count, named_key, pmean
 from gan_jax.steps.gradients import (
     accumulate,
     apply_gradients,
@@ -25,7 +26,6 @@ from gan_jax.steps.gradients import (
     finish_generator,
     in_turn,
 )
-from gan_jax.steps.axis import bind_axis, global_count, named_key, pmean
 from gan_jax.steps.objectives import (
     discriminator_loss,
     further_losses,

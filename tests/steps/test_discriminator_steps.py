@@ -12,8 +12,8 @@ from gan_jax.config import gan_config
 from gan_jax.config.build import count_steps
 from gan_jax.config.checks import check_config
 from gan_jax.errors import InputError
-from gan_jax.steps.gradients import in_turn
 from gan_jax.steps.axis import named_key
+from gan_jax.steps.gradients import in_turn
 from gan_jax.steps.losses import RELATIVISTIC
 from tests.networks import SHAPE, TinyGenerator
 from tests.tiny_gan import (
