@@ -267,7 +267,7 @@ def test_eight_devices_train_as_one():
     )
 
 
-# Config and factory
+# From a config
 
 
 def _config(**changes):
@@ -278,7 +278,7 @@ def _config(**changes):
     return config
 
 
-def test_the_factory_derives_the_length_of_the_latents():
+def test_a_config_derives_the_length_of_the_latents():
     gan = build_gan(_config(**{"model.num_textures": 3}), (64, 64, 1), 10)
     assert (
         gan.latent_dim
@@ -312,7 +312,7 @@ def test_the_factory_derives_the_length_of_the_latents():
     ],
     ids=str,
 )
-def test_the_factory_refuses(changes, message):
+def test_a_config_is_refused(changes, message):
     with pytest.raises(InputError, match=message):
         build_gan(_config(**changes), (64, 64, 1), 10, num_classes=3)
 

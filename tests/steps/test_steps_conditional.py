@@ -60,7 +60,7 @@ def plain_images(params, latents, labels=LABELS):
     return jnp.tanh(x @ params["Dense_1"]["kernel"] + params["Dense_1"]["bias"]).reshape(-1, *SHAPE)
 
 
-def plain_verdict(params, images, labels=LABELS):
+def plain_outputs(params, images, labels=LABELS):
     """Logits [n], and the classes' [n, 3] with an auxiliary classifier."""
     x = images.reshape(len(images), -1) @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"]
     x = jnp.log1p(jnp.exp(x))
@@ -76,18 +76,18 @@ def plain_cross_entropy(class_logits, labels=LABELS):
 
 
 def plain_discriminator_loss(params, real, fake):
-    (on_real, classes), (on_fake, _) = plain_verdict(params, real), plain_verdict(params, fake)
+    (on_real, classes), (on_fake, _) = plain_outputs(params, real), plain_outputs(params, fake)
     value = jnp.mean(jnp.log1p(jnp.exp(-on_real)) + jnp.log1p(jnp.exp(on_fake)))
     if classes is not None:
         value += WEIGHT * plain_cross_entropy(classes)
     gradient = jax.vmap(
-        jax.grad(lambda x, label: plain_verdict(params, x[None], label[None])[0][0])
+        jax.grad(lambda x, label: plain_outputs(params, x[None], label[None])[0][0])
     )(real, LABELS)
     return value + GAMMA / 2 * jnp.mean(jnp.sum(gradient**2, (1, 2, 3)))
 
 
 def plain_generator_loss(params, discriminator, latents, on_real=None):
-    on_fake, classes = plain_verdict(discriminator, plain_images(params, latents))
+    on_fake, classes = plain_outputs(discriminator, plain_images(params, latents))
     shift = 0 if on_real is None else on_real
     value = jnp.mean(jnp.log1p(jnp.exp(shift - on_fake)))
     return value if classes is None else value + WEIGHT * plain_cross_entropy(classes)
@@ -114,7 +114,7 @@ def test_generator_update_is_the_textbook_one(auxiliary, loss):
     gan, state = make_gan(auxiliary, loss=loss), make_state(auxiliary)
     on_real = None
     if loss.relativistic:
-        on_real = plain_verdict(state.discriminator.params, make_batch()["images"])[0]
+        on_real = plain_outputs(state.discriminator.params, make_batch()["images"])[0]
     gradient = jax.jit(jax.grad(plain_generator_loss))(
         state.generator.params, state.discriminator.params, purpose_latents("generator"), on_real
     )
@@ -155,12 +155,12 @@ def test_the_auxiliary_losses_are_cross_entropies_of_the_labels():
     )
 
     def cross_entropy(images):
-        logs = scipy.special.log_softmax(np.asarray(plain_verdict(params, images)[1]), axis=1)
+        logs = scipy.special.log_softmax(np.asarray(plain_outputs(params, images)[1]), axis=1)
         return -logs[np.arange(COUNT), np.asarray(LABELS)].mean()
 
     np.testing.assert_allclose(d["loss/auxiliary_real"], cross_entropy(batch["images"]), rtol=1e-12)
     np.testing.assert_allclose(g["loss/auxiliary_fake"], cross_entropy(fakes[1]), rtol=1e-12)
-    on_fake = np.asarray(plain_verdict(params, fakes[1])[0])
+    on_fake = np.asarray(plain_outputs(params, fakes[1])[0])
     np.testing.assert_allclose(g["loss/generator"], np.logaddexp(0, -on_fake).mean(), rtol=1e-12)
     assert set(d) == {"loss/discriminator", "logits/real", "logits/fake", "loss/auxiliary_real"}
     assert set(g) == {"loss/generator", "loss/auxiliary_fake"}

@@ -38,7 +38,7 @@ FOLLOWING = {
 
 @pytest.mark.slow
 def test_a_run_that_follows_its_logits_and_was_cut_equals_one_that_was_not(tmp_path):
-    """LeCam's averages, adaptive augmentation, ramps and two discriminator steps, from disk."""
+    """LeCam's averages, adaptive augmentation, schedules and two discriminator steps, from disk."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     training.run(runs.tiny_config("", **FOLLOWING), whole)
     training.run(runs.tiny_config("", **FOLLOWING | {"num_steps": 5}), cut)
