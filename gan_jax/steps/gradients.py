@@ -13,9 +13,9 @@ from jax import Array, lax
 from gan_jax.errors import InputError
 from gan_jax.steps.adaptive import AdaptiveProbability
 from gan_jax.steps.axis import global_count, named_key
-from gan_jax.steps.passes import Batch, Metrics, changing_probability, with_index
+from gan_jax.steps.passes import Batch, Metrics, with_index
 from gan_jax.steps.schedules import value_at
-from gan_jax.steps.state import GAN, GANState, NetState, update_ema
+from gan_jax.steps.state import GAN, GANState, NetState, changing_probability, update_ema
 
 
 def apply_gradients(

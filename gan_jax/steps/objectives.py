@@ -9,16 +9,10 @@ import jax.numpy as jnp
 import optax
 from jax import Array, lax
 
-from gan_jax.steps.passes import (
-    Metrics,
-    Outputs,
-    Passes,
-    augmentation_at,
-    changing_probability,
-)
+from gan_jax.steps.passes import Metrics, Outputs, Passes, augmentation_at
 from gan_jax.steps.penalties import LogitsFn
 from gan_jax.steps.schedules import definition_at
-from gan_jax.steps.state import GAN
+from gan_jax.steps.state import GAN, changing_probability
 
 
 def penalty(

@@ -14,8 +14,8 @@ from jax import Array
 from gan_jax.errors import InputError
 from gan_jax.steps.adaptive import AdaptiveProbability
 from gan_jax.steps.axis import bind_axis, draw_latents, example_index, example_keys, named_key
-from gan_jax.steps.schedules import Schedule, definition_at
-from gan_jax.steps.state import GAN, Augmentation, GANState
+from gan_jax.steps.schedules import definition_at
+from gan_jax.steps.state import GAN, Augmentation, GANState, changing_probability
 
 Batch = dict[str, Array]
 Metrics = dict[str, Array]
@@ -145,9 +145,3 @@ def augmentation_at(gan: GAN, state: GANState) -> Augmentation | None:
     if isinstance(changing_probability(gan), AdaptiveProbability):
         return dataclasses.replace(gan.augment, probability=state.averages["augment"]["p"])
     return definition_at(gan.augment, state.step)
-
-
-def changing_probability(gan: GAN) -> Schedule | AdaptiveProbability | None:
-    """The probability of augmentation if it changes while the GAN trains."""
-    probability = getattr(gan.augment, "probability", None)
-    return probability if isinstance(probability, Schedule | AdaptiveProbability) else None

@@ -156,6 +156,12 @@ class CNNState(flax.struct.PyTreeNode):
     ema: dict[str, Any]
 
 
+def changing_probability(gan: GAN) -> Schedule | AdaptiveProbability | None:
+    """The probability of augmentation if it changes while the GAN trains."""
+    probability = getattr(gan.augment, "probability", None)
+    return probability if isinstance(probability, Schedule | AdaptiveProbability) else None
+
+
 def create_net_state(
     module: nn.Module, optimizer: optax.GradientTransformation, key: Array, *inputs: Array
 ) -> NetState:
@@ -188,7 +194,7 @@ def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) ->
     averages = {}
     if gan.lecam is not None:
         averages["lecam"] = {side: jnp.zeros((), jnp.float32) for side in ("real", "fake")}
-    probability = getattr(gan.augment, "probability", None)
+    probability = changing_probability(gan)
     if isinstance(probability, AdaptiveProbability):
         averages["augment"] = probability.start()
     return FollowingGANState(*parts, averages) if averages else GANState(*parts)
