@@ -122,7 +122,7 @@ def _simultaneous():
 
 
 def _recipe():
-    """Two updates of the discriminator, an adaptive probability, a schedule; every example counts."""
+    """Two discriminator updates, an adaptive probability, a schedule; every example counts."""
     gan = GAN(
         TinyGenerator(),
         TinyDiscriminator(),
