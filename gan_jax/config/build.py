@@ -9,7 +9,7 @@ from collections.abc import Callable
 import flax.linen as nn
 from ml_collections import ConfigDict
 
-from gan_jax.config.build_networks import build_networks, computation_dtype
+from gan_jax.config.build_networks import build_networks, computation_dtype, named
 from gan_jax.config.build_parts import (
     build_augmentation,
     build_optimizer,
@@ -18,7 +18,7 @@ from gan_jax.config.build_parts import (
     scheduled,
 )
 from gan_jax.config.build_super_resolution import adversarial_steps, as_super_resolution
-from gan_jax.config.checks import check_gan, check_values, named
+from gan_jax.config.checks import check_gan, check_values
 from gan_jax.config.defaults import examples_a_step
 from gan_jax.errors import InputError
 from gan_jax.models.cnn import CNN

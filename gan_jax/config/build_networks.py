@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from gan_jax.config.checks import named
 from gan_jax.errors import InputError
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check_article_size
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
@@ -21,6 +21,7 @@ from gan_jax.models.texture_discriminator import TextureDiscriminator, check_sca
 
 Shape = tuple[int, int, int]
 Pair = tuple[nn.Module, nn.Module]
+DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
 
 
 class Networks(NamedTuple):
@@ -46,13 +47,22 @@ def build_networks(model: ConfigDict, image_shape: Shape, num_classes: int = 0) 
     """
     classes = _classes(model, num_classes)
     with named("config.model", "config.dataset.image_size=(h, w) resizes the images."):
-        generator, discriminator = _MODELS[model.name](model, image_shape, classes)
+        generator, discriminator = MODELS[model.name](model, image_shape, classes)
     return Networks(generator, discriminator, _latent_dim(model, generator))
+
+
+@contextlib.contextmanager
+def named(place: str, hint: str) -> Iterator[None]:
+    """Names the section of the config where a module refuses its arguments, and what to do."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error} {hint}") from error
 
 
 def computation_dtype(name: str) -> Any:
     """What networks take as `dtype`: None for 'float32', the dtype for 'bfloat16'."""
-    return {"float32": None, "bfloat16": jnp.bfloat16}[name]
+    return DTYPES[name]
 
 
 def _classes(model: ConfigDict, num_classes: int) -> dict[str, Any]:
@@ -179,7 +189,7 @@ def _latent_dim(model: ConfigDict, generator: nn.Module) -> int:
     return model.latent_dim
 
 
-_MODELS: dict[str, Callable[..., Pair]] = {
+MODELS: dict[str, Callable[..., Pair]] = {
     "article": _article,
     "dcgan": _dcgan,
     "r3gan": _r3gan,

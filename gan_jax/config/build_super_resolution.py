@@ -6,9 +6,8 @@ import dataclasses
 
 from ml_collections import ConfigDict
 
-from gan_jax.config.build_networks import computation_dtype
+from gan_jax.config.build_networks import computation_dtype, named
 from gan_jax.config.build_parts import build_optimizer
-from gan_jax.config.checks import named
 from gan_jax.errors import InputError
 from gan_jax.models.super_resolution import SuperResolutionGenerator
 from gan_jax.steps.downscale import Downscale, check_divisible

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-from collections.abc import Iterator
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -66,15 +64,6 @@ def value_of(config: ConfigDict, field: str) -> Any:
     for name in field.split("."):
         config = config.get(name) if isinstance(config, ConfigDict) else None
     return config
-
-
-@contextlib.contextmanager
-def named(place: str, hint: str) -> Iterator[None]:
-    """Names the section of the config where a module refuses its arguments, and what to do."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{place}: {error} {hint}") from error
 
 
 def check_gan(config: ConfigDict) -> None:

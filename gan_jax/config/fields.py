@@ -7,6 +7,7 @@ import math
 import sys
 from typing import Any
 
+from gan_jax.config.build_networks import DTYPES, MODELS
 from gan_jax.models.layers import DISCRIMINATOR_NORMS, INITIALIZATIONS, NORMS
 from gan_jax.models.super_resolution import FACTORS, UPSAMPLINGS
 from gan_jax.models.texture import MOST_LEVELS
@@ -74,8 +75,8 @@ FIELDS: dict[str, Rule] = {
         4, choices=(0,), expected="at least 4, or 0 for as many as config.evaluation.num_samples"
     ),
     # Networks
-    "model.name": Rule(choices=("article", "dcgan", "r3gan", "resnet", "texture")),
-    "model.dtype": Rule(choices=("float32", "bfloat16")),
+    "model.name": Rule(choices=tuple(MODELS)),
+    "model.dtype": Rule(choices=tuple(DTYPES)),
     "model.conditional": Rule(
         choices=("", "projection", "auxiliary"),
         expected="'projection' or 'auxiliary', or '' for a GAN without classes",
