@@ -81,7 +81,7 @@ def _texture_matching(config: ConfigDict, image_shape: Shape) -> tuple[TextureMa
     if not section.weight:
         return ()
     matching = TextureMatching(**section)
-    with named("config.texture_matching", "config.dataset.image_size=(h, w) resizes the images."):
+    with named("config.texture_matching", image_shape):
         matching.check_size(image_shape)
     return (matching,)
 

@@ -46,18 +46,21 @@ def build_networks(model: ConfigDict, image_shape: Shape, num_classes: int = 0) 
             where they are needed.
     """
     classes = _classes(model, num_classes)
-    with named("config.model", "config.dataset.image_size=(h, w) resizes the images."):
+    with named("config.model", image_shape):
         generator, discriminator = MODELS[model.name](model, image_shape, classes)
     return Networks(generator, discriminator, _latent_dim(model, generator))
 
 
 @contextlib.contextmanager
-def named(place: str, hint: str) -> Iterator[None]:
-    """Names the section of the config where a module refuses its arguments, and what to do."""
+def named(section: str, image_shape: Shape) -> Iterator[None]:
+    """Names the section where a module refuses its arguments; for images (h, w, c), the remedy."""
     try:
         yield
     except InputError as error:
-        raise InputError(f"{place}: {error} {hint}") from error
+        height, width = image_shape[:2]
+        sized = f"{height}x{width}" in str(error)
+        hint = " config.dataset.image_size=(h, w) resizes the images." if sized else ""
+        raise InputError(f"{section}: {error}{hint}") from error
 
 
 def computation_dtype(name: str) -> Any:

@@ -42,7 +42,7 @@ def as_super_resolution(gan: GAN, config: ConfigDict, image_shape: tuple[int, in
         InputError: images whose sides are not multiples of the factor.
     """
     section = config.super_resolution
-    with named("config.super_resolution", "Set config.dataset.image_size, or another factor."):
+    with named("config.super_resolution", image_shape):
         check_divisible(image_shape, section.factor)
     generator = SuperResolutionGenerator(
         section.factor,
