@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -43,7 +44,7 @@ def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = Tru
     for place in (workdir / CHECKPOINTS, workdir / SAMPLES, workdir / EVENTS, workdir / MEMBERS):
         if place.exists() and not place.is_dir():
             raise InputError(f"'{place}' is a file; a folder is to lie there. Move it away.")
-    clear_leftovers(workdir, workdir / SAMPLES)
+    clear_leftovers(*(pathlib.Path(place) for place, *_ in os.walk(workdir)))
     wanted = plain(config)
     with_defaults(wanted, "the config")  # one that could not be read again is refused now
     saved = _saved_config(workdir)
