@@ -131,7 +131,7 @@ def measure(layer: Layer, *, rounds: int, seconds: float) -> dict[str, Any]:
 
 
 def _time(function: Callable[[], Any], limit: float) -> float:
-    """Seconds a call."""
+    """Seconds per call."""
     count, start = 0, time.perf_counter()
     while (seconds := time.perf_counter() - start) < limit or not count:
         jax.block_until_ready(function())

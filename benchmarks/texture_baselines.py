@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from benchmarks.textures.baselines import BASELINES
 from gan_jax import data
 from gan_jax.data.crops import Region, random_windows
 from gan_jax.errors import InputError
-from gan_jax.judging.textures.baselines import BASELINES
 from gan_jax.judging.textures.suite import judge_textures
 from gan_jax.metrics.texture.headline import HEADLINE
 from gan_jax.sampling.drawing import Source

@@ -12,7 +12,6 @@ import numpy as np
 from gan_jax import metrics
 from gan_jax.data import Dataset
 from gan_jax.data.labels import renumbered
-from gan_jax.extractors.pack import Features
 from gan_jax.judging.class_distances import Classed, class_distances
 from gan_jax.judging.judge import Judge, Judgement
 from gan_jax.judging.view import View
@@ -37,7 +36,7 @@ def judge_asked(
     """What a judge says of images, with 'class_agreement' where they were asked for by class.
 
     Args:
-        judge: at work.
+        judge: whose judgement it is.
         images: uint8 [n, h, w, c].
         labels: the classes asked for, int32 [n], in the numbering of `train`; None of images that
             nobody asked for by class.
@@ -74,9 +73,7 @@ def with_agreement(
 
     Args:
         judgement: of images of these labels, in this order.
-        judge: whose judgement it is.
-        labels: the classes asked for, int32 [n], in the numbering of `train`.
-        train: what the GAN was trained on.
+        judge, labels, train: see `judge_asked`.
         distances: whether to take the time for them; they need a labelled reference.
     """
     protocol = judgement.protocol | {"labels": "random, in the mix of the training set"}
@@ -92,8 +89,8 @@ def with_agreement(
     fake = metrics.class_agreement(found, asked, len(names))
     entry = agreement_entry(fake, _of_reference(judge), names)
     if distances and judge.reference_classes is not None:
-        real = Classed(_view(judge.features), judge.reference_classes)
-        drawn = Classed(_view(judgement.features), asked)
+        real = Classed(View.of_features(judge.features), judge.reference_classes)
+        drawn = Classed(View.of_features(judgement.features), asked)
         found = class_distances(real, drawn, judge.ladder, names, seed=judge.seed)
         for name, part in found.items():
             entry["classes"][name] |= part
@@ -115,9 +112,7 @@ def with_farthest(
     Args:
         pictures: what there is to see.
         judgement: by `judge_asked`, complete.
-        judge: whose it is.
-        images, labels: that were judged, uint8 [n, h, w, c] and int32 [n].
-        train: what the GAN was trained on.
+        judge, images, labels, train: see `judge_asked`.
     """
     names = farthest_classes(judgement.metrics.get(NAME, {}))[:_SHOWN]
     if not names:
@@ -135,14 +130,8 @@ def with_farthest(
 def agreement_entry(
     fake: metrics.ClassAgreement, real: metrics.ClassAgreement | None, names: Sequence[str]
 ) -> dict[str, Any]:
-    """What `judge_asked` adds, of both sides' asked and found classes.
-
-    Args:
-        fake: of generated images.
-        real: of real ones and their labels, or None.
-        names: of the classes.
-    """
-    entry = _entry(fake) | {"classes": {}}
+    """The entry 'class_agreement' of generated images and real ones, or None, and class names."""
+    entry = {"value": fake.share, "ci": list(fake.interval), "n": fake.count, "classes": {}}
     if real is not None:
         entry["real"] = real.share
     for label in np.flatnonzero(fake.confusion.sum(axis=1)):
@@ -161,14 +150,6 @@ def _of_reference(judge: Judge) -> metrics.ClassAgreement | None:
         return None
     found = np.argmax(judge.features.probabilities, -1)
     return metrics.class_agreement(found, judge.reference_classes, len(judge.extractor.class_names))
-
-
-def _view(features: Features) -> View:
-    return View.of(features.semantic, features.texture)
-
-
-def _entry(agreement: metrics.ClassAgreement) -> dict[str, Any]:
-    return {"value": agreement.share, "ci": list(agreement.interval), "n": agreement.count}
 
 
 def _share_of(right: int, count: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.data.content import content_order
+from gan_jax.judging.entries import normal_interval
 from gan_jax.judging.ladder import Ladder, paired_distance, sizes_of
 from gan_jax.judging.view import View
 from gan_jax.metrics.two_sample import NUM_PERMUTATIONS, permutation_test
@@ -25,8 +26,7 @@ FEWEST = 10
 _MOST_TESTED = 500  # a side and class
 _MOST_PAIRS = 1_000  # likewise
 _FEWEST_RUNGS = 5  # real images of a class that the ladder has, for rungs of its own
-_PERMUTATIONS_A_CLASS = 40  # so that the smallest p is far below 5 % over all classes
-_Z = 1.96
+_PERMUTATIONS_PER_CLASS = 40  # so that the smallest p is far below 5 % over all classes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def class_distances(
 
     Args:
         real: the reference, in the order of its content, in which `ladder` has its first images.
-        fake: the judged images and the classes that they were asked to be.
+        fake: the judged images and the classes that they were asked for.
         ladder: of the reference; None of a judge without one.
         names: of the classes.
         seed: of the permutations.
@@ -94,7 +94,7 @@ def class_distances(
                 pool[count + rows[1]],
                 gamma=1.0,
                 most=_MOST_TESTED,
-                num_permutations=max(NUM_PERMUTATIONS, _PERMUTATIONS_A_CLASS * len(enough)),
+                num_permutations=max(NUM_PERMUTATIONS, _PERMUTATIONS_PER_CLASS * len(enough)),
                 seed=seed,
             ).p
         )
@@ -109,19 +109,15 @@ def class_distances(
 
 def _distance(real: np.ndarray, fake: np.ndarray, ladder: Ladder | None) -> dict[str, Any]:
     result = metrics.kernel_distance(real[:_MOST_PAIRS], fake[:_MOST_PAIRS], gamma=1.0)
-    margin = _Z * result.standard_error
-    low, high = result.value - margin, result.value + margin
-    entry: dict[str, Any] = {"distance": {"value": result.value, "ci": [low, high]}}
+    low, high = interval = normal_interval(result.value, result.standard_error)
+    entry: dict[str, Any] = {"distance": {"value": result.value, "ci": interval}}
     if ladder is not None:
         entry["size"] = sizes_of(ladder, low, result.value, high)
     return entry
 
 
 def _own_ladder(ladder: Ladder, rungs: Sequence[np.ndarray], chosen: np.ndarray) -> Ladder | None:
-    """That of chosen images alone, bool [m]; None if they are too few.
-
-    `rungs` are the standardised views of clean, damaged and broken images, [m, d] each.
-    """
+    """The ladder of chosen images alone, bool [m], by all standardised views; None of too few."""
     if np.sum(chosen) < _FEWEST_RUNGS:
         return None
     clean, *others = (rung[chosen] for rung in rungs)

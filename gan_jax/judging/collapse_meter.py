@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,6 +28,9 @@ _MAX_IMAGES = 500  # a side: a reading then takes some hundredths of a second
 _NEIGHBOURS = 5
 LEAST_IMAGES = 50  # below, a reading is too noisy to judge by
 _LEAST_READINGS = 4  # before a run that never drew anything varied is called collapsed
+_LOGGED = (
+    "coverage", "coverage_floor", "vendi", "vendi_real", "class_kl", "classes_missing",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,14 +71,7 @@ class Reading:
 
     def scalars(self) -> dict[str, float]:
         """The numbers for a log: 'eval/name'."""
-        return {
-            "eval/coverage": self.coverage,
-            "eval/coverage_floor": self.coverage_floor,
-            "eval/vendi": self.vendi,
-            "eval/vendi_real": self.vendi_real,
-            "eval/class_kl": self.class_kl,
-            "eval/classes_missing": self.classes_missing,
-        }
+        return {f"eval/{name}": getattr(self, name) for name in _LOGGED}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,7 +79,7 @@ class CollapseMeter:
     """The real images' side of the comparison; see `make_meter`.
 
     Attributes:
-        real: their features, [n, d], a seeded subset that does not hang on the order of all.
+        real: their features, [n, d], a seeded subset.
         reference_counts: real images of each class, [k].
         coverage_floor, vendi_real: of real images, see `Reading`.
     """
@@ -93,12 +90,11 @@ class CollapseMeter:
     vendi_real: float
 
     def read(self, step: int, features: np.ndarray, probabilities: np.ndarray) -> Reading:
-        """A reading of generated images.
+        """A reading of generated images; their order is no matter.
 
         Args:
             step: steps trained.
-            features: of m generated images, [m, d]; n of them are compared, drawn by a hash of
-                their content, so that any order gives the same reading.
+            features: of m generated images, [m, d]; n of them, drawn by content, are compared.
             probabilities: of the recogniser's classes, [m, k]; all are used.
 
         Raises:
@@ -111,9 +107,8 @@ class CollapseMeter:
                 "least as many, or a meter made with a smaller num_images."
             )
         fake = in_content_order(features)[:count]
-        counts = metrics.class_histogram(
-            np.argmax(probabilities, axis=-1), len(self.reference_counts)
-        )
+        found = np.argmax(probabilities, axis=-1)
+        counts = metrics.class_histogram(found, len(self.reference_counts))
         present = np.asarray(self.reference_counts) > 0
         return self._reading(
             step,
@@ -154,10 +149,9 @@ def make_meter(
     """A meter for `num_images` generated images, or for 500 of them if there are more.
 
     Two disjoint random subsets of the real images, of the same size, give the floor of coverage.
-    The order of the real images changes nothing.
 
     Args:
-        real: features of m real images, [m, d].
+        real: features of m real images, [m, d], in any order.
         reference_counts: real images of each class, [k].
         num_images: how many generated images there will be, at least 2.
         seed: of the subsets.
@@ -193,7 +187,7 @@ class Collapse:
 
     Attributes:
         step: of the last reading.
-        since: of the first of the bad readings in a row that end with it.
+        since: step of the first of the bad readings in a row that end with it.
         findings: what is wrong with the last one, in words.
     """
 
@@ -231,10 +225,7 @@ class CollapseRule:
         """The collapse that the readings, in order of their steps, end with; None if none.
 
         Readings of fewer than 50 images a side show none: they are too noisy to judge by.
-
-        Args:
-            readings: all so far.
-            num_steps: of the whole run.
+        `num_steps` is that of the whole run.
         """
         if not readings or readings[-1].n < LEAST_IMAGES:
             return None
@@ -252,7 +243,7 @@ class CollapseRule:
         return Collapse(last.step, streak[0][0].step, streak[-1][1])
 
     def below_limits(self, reading: Reading) -> tuple[str, ...]:
-        """What of one reading is bad by the absolute limits, in words; empty if nothing is."""
+        """What is bad in one reading by the absolute limits, in words; empty if nothing is."""
         found = []
         if reading.coverage_share < self.coverage:
             found.append(
@@ -269,16 +260,12 @@ class CollapseRule:
         if not earlier:
             return ()
         found = []
-        for name, share, value in (
-            ("coverage", "coverage_share", "coverage"),
-            ("Vendi score", "variety", "vendi"),
-        ):
-            best = max(earlier, key=lambda one: getattr(one, share))
+        names = (("coverage", "coverage_share", "coverage"), ("Vendi score", "variety", "vendi"))
+        for name, share, value in names:
+            best = max(earlier, key=operator.attrgetter(share))
             if getattr(reading, share) < self.drop * getattr(best, share):
-                found.append(
-                    f"{name} fell from {getattr(best, value):.3g} at step {best.step:,} to "
-                    f"{getattr(reading, value):.3g}"
-                )
+                before, now = getattr(best, value), getattr(reading, value)
+                found.append(f"{name} fell from {before:.3g} at step {best.step:,} to {now:.3g}")
         return tuple(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
@@ -27,6 +27,10 @@ class Pool:
     labels: np.ndarray
     training: np.ndarray
 
+    def take(self, rows: np.ndarray) -> Pool:
+        """The images `rows`, with the same images to copy."""
+        return Pool(self.images[rows], self.labels[rows], self.training)
+
 
 Damage = Callable[[Pool, float, np.random.Generator], np.ndarray]
 
@@ -48,49 +52,36 @@ class Degradation:
     strengths: tuple[float, ...]
     apply: Damage
 
-
-def random_halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two disjoint random halves of the indices below `count`; of an odd count one is left out."""
-    order = np.random.default_rng([seed, count]).permutation(count)
-    return order[: count // 2], order[count // 2 : count // 2 * 2]
+    def at(self, *strengths: float) -> Degradation:
+        """The same damage at other strengths."""
+        return dataclasses.replace(self, strengths=strengths)
 
 
-def rises(ratios: Sequence[float], spreads: Sequence[float]) -> bool:
-    """Whether none of `ratios` falls below the one before by more than the larger spread of both.
-
-    Args:
-        ratios: at ascending strengths, means over seeds.
-        spreads: their standard deviations over seeds.
-    """
-    ratios, spreads = np.asarray(ratios), np.asarray(spreads)
-    drops = ratios[:-1] - ratios[1:]
-    return bool(np.all(drops <= np.maximum(spreads[:-1], spreads[1:])))
-
-
-def _uint8(images: np.ndarray) -> np.ndarray:
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Pixels rounded and cut to 0..255."""
     return np.clip(np.rint(images), 0, 255).astype(np.uint8)
 
 
 def _blur(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
     sigma = (0, strength, strength, 0)
-    return _uint8(ndimage.gaussian_filter(pool.images.astype(np.float32), sigma, mode="nearest"))
+    return to_uint8(ndimage.gaussian_filter(pool.images.astype(np.float32), sigma, mode="nearest"))
 
 
 def _noise(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
     noise = rng.standard_normal(pool.images.shape, dtype=np.float32)
-    return _uint8(pool.images + 255 * strength * noise)
+    return to_uint8(pool.images + 255 * strength * noise)
 
 
 def _checkerboard(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
     rows, columns = np.indices(pool.images.shape[1:3])
     sign = 1.0 - 2.0 * ((rows + columns) % 2)
-    return _uint8(pool.images + 127.5 * strength * sign[:, :, None])
+    return to_uint8(pool.images + 127.5 * strength * sign[:, :, None])
 
 
 def _contrast(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
     images = pool.images.astype(np.float32)
     mean = images.mean((1, 2, 3), keepdims=True)
-    return _uint8(mean + (1 - strength) * (images - mean))
+    return to_uint8(mean + (1 - strength) * (images - mean))
 
 
 def _shift(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:

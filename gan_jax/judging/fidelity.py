@@ -65,7 +65,7 @@ def check_ssim_size(shape: tuple[int, int, int]) -> None:
 
 
 def mean_entry(values: np.ndarray) -> dict[str, object]:
-    """Of one number an image, [n]: their mean with a 95 % interval (normal), as in eval.json."""
+    """The mean of one number per image, [n], with its 95 % interval (normal), as in eval.json."""
     mean = float(np.mean(values))
     margin = 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5 if len(values) > 1 else 0.0
     return {"value": mean, "ci": [mean - margin, mean + margin], "n": len(values)}

@@ -10,19 +10,21 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from gan_jax import metrics
-from gan_jax.judging.ladder import LEVEL, Ladder, noticed, sizes_of
+from gan_jax.judging.entries import INFLUENCE, normal_interval
+from gan_jax.judging.ladder import Ladder, sizes_of
+from gan_jax.judging.power import LEVEL, Noticed, noticed
 from gan_jax.judging.view import View
-from gan_jax.metrics.two_sample import permutation_test
+from gan_jax.metrics.two_sample import TwoSampleTest, permutation_test
 from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW
-from gan_jax.reports.words import in_words as in_words
 
 _MOST_PAIRS = 5_000
-
-INFLUENCE = "real_influence"
-"""Of a distance until it is written: float64 [m], what each reference image adds to it."""
-_Z = 1.96
 _FEWEST = 4  # images a side that a distance with an error needs
+
+Classes = tuple[np.ndarray, np.ndarray]
+"""Int [m] and [k]: the classes of real images and those that judged images were asked for."""
 
 
 def make_headline(
@@ -30,7 +32,7 @@ def make_headline(
     fake: View,
     ladder: Ladder | None,
     *,
-    classes: tuple[Any, Any] | None = None,
+    classes: Classes | None = None,
     influence: bool = False,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -41,8 +43,8 @@ def make_headline(
         fake: that of the judged images, [k, d], likewise.
         ladder: of the reference; None of an extractor whose distances say nothing of quality, and
             then there is the test alone.
-        classes: int [m] and [k], of both sides, where the judged images were asked for classes;
-            images then change sides within their class only.
+        classes: where the judged images were asked for classes; images then change sides within
+            their class only.
         influence: whether 'distance' holds `INFLUENCE` too, an array to take out before writing.
         seed: of the permutations and halves.
 
@@ -54,26 +56,14 @@ def make_headline(
         'damage', 'strengths' and 'distances', and 'noticed' with 'strength', 'broken', 'n' and
         'needed'.
     """
-    pool = real.pooled(fake)
-    count = len(real.values)
-    test = permutation_test(
-        pool[:count],
-        pool[count:],
-        real_classes=None if classes is None else classes[0],
-        fake_classes=None if classes is None else classes[1],
-        gamma=1.0,
-        seed=seed,
-    )
-    content: dict[str, Any] = {
-        "verdict": TOLD if test.p <= LEVEL else NOT_TOLD,
-        "test": dataclasses.asdict(test),
-    }
+    test = compare_views(real, fake, classes=classes, seed=seed)
+    content: dict[str, Any] = {"verdict": verdict_of(test.p), "test": dataclasses.asdict(test)}
     if ladder is None:
         return content
-    seen = noticed(ladder, min(count // 2, len(fake.values)), seed=seed)
-    if content["verdict"] == NOT_TOLD and not seen.has_power:
-        content["verdict"] = TOO_FEW
+    count = min(len(real.values), len(fake.values))
+    seen = noticed(ladder, min(len(real.values) // 2, len(fake.values)), seed=seed)
     content |= {
+        "verdict": verdict_of(test.p, seen),
         "ladder": {
             "damage": ladder.damage,
             "strengths": list(ladder.strengths),
@@ -83,22 +73,40 @@ def make_headline(
         },
         "noticed": dataclasses.asdict(seen),
     }
-    if min(count, len(fake.values)) < _FEWEST:
+    if count < _FEWEST:
         return content
-    found = metrics.kernel_distance(
-        real.standardised(by=real)[:_MOST_PAIRS],
-        fake.standardised(by=real)[:_MOST_PAIRS],
-        gamma=1.0,
-    )
-    margin = _Z * found.standard_error
-    low, high = found.value - margin, found.value + margin
+    sides = [side.standardised(by=real)[:_MOST_PAIRS] for side in (real, fake)]
+    found = metrics.kernel_distance(*sides, gamma=1.0)
+    low, high = interval = normal_interval(found.value, found.standard_error)
     return content | {
         "distance": {
             "value": found.value,
-            "ci": [low, high],
+            "ci": interval,
             "standard_error": found.standard_error,
-            "n": min(len(fake.values), _MOST_PAIRS),
+            "n": len(sides[1]),
             **({INFLUENCE: found.real_influence} if influence else {}),
         },
         "size": sizes_of(ladder, low, found.value, high),
     }
+
+
+def compare_views(
+    real: View, fake: View, *, classes: Classes | None = None, seed: int = 0
+) -> TwoSampleTest:
+    """The permutation test of two views, standardised by both together."""
+    pool, count = real.pooled(fake), len(real.values)
+    return permutation_test(
+        pool[:count],
+        pool[count:],
+        real_classes=None if classes is None else classes[0],
+        fake_classes=None if classes is None else classes[1],
+        gamma=1.0,
+        seed=seed,
+    )
+
+
+def verdict_of(p: float, seen: Noticed | None = None) -> str:
+    """The headline's verdict; images that could not be told apart anyhow are too few to say."""
+    if p <= LEVEL:
+        return TOLD
+    return NOT_TOLD if seen is None or seen.has_power else TOO_FEW

@@ -16,16 +16,18 @@ from gan_jax.data.content import content_keys, content_order
 from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import Extractor, Features
+from gan_jax.judging.entries import INFLUENCE, Entry
 from gan_jax.judging.flags import copy_flags, variety_flags
-from gan_jax.judging.headline import INFLUENCE, make_headline
-from gan_jax.judging.ladder import NOISE, Ladder, finds_missing_class, measure_ladder
+from gan_jax.judging.headline import make_headline
+from gan_jax.judging.judgement import Judgement as Judgement
+from gan_jax.judging.ladder import Ladder, find_ladder
+from gan_jax.judging.power import finds_missing_class
 from gan_jax.judging.statistics import Origin, cached_moments
 from gan_jax.judging.suite import (
     DISTANCES,
     NUM_SPLITS,
     QUICK,
     UNSURE_BELOW,
-    Entry,
     Sides,
     run_suite,
 )
@@ -36,59 +38,12 @@ _REFERENCE_LIMIT = 20_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Judgement:
-    """What the judge says of a set of images.
-
-    Attributes:
-        metrics: name to {'value', and where they exist 'floor', 'real', 'ci', 'n'}.
-        protocol: what the numbers depend on.
-        features: of the judged images, in the order in which they were given.
-        headline: see `judging.headline.make_headline`; {} of a quick judgement.
-        flags: what a reader must know first, [{'name', 'text', 'apart'}].
-        influences: by metric, float64 [m]: what each reference image adds to its value, in the
-            order of the reference's content; for comparisons of several judgements.
-    """
-
-    metrics: dict[str, dict[str, Any]]
-    protocol: dict[str, Any]
-    features: Features
-    headline: dict[str, Any] = dataclasses.field(default_factory=dict)
-    flags: tuple[dict[str, Any], ...] = ()
-    influences: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
-
-    def summary(self) -> dict[str, float]:
-        """The numbers for a log: 'eval/name', and 'eval/name_floor'."""
-        rows = {}
-        for name, entry in self.metrics.items():
-            if isinstance(entry["value"], (int, float)):
-                rows[f"eval/{name}"] = entry["value"]
-                if entry.get("floor") is not None:
-                    rows[f"eval/{name}_floor"] = entry["floor"]
-        return rows
-
-    def content(self) -> dict[str, Any]:
-        """Its part of eval.json."""
-        return {
-            "headline": self.headline,
-            "flags": list(self.flags),
-            "metrics": self.metrics,
-            "protocol": self.protocol,
-        }
-
-
-@dataclasses.dataclass(frozen=True)
 class Judge:
-    """An extractor and the real images it compares with.
+    """An extractor and the real images it compares with; see `make_judge`.
 
     Attributes:
-        extractor: the CNN, or anything with its attributes and `features`.
-        reference: real images; where the extractor's training images are known, others. In the
-            order of their content.
+        reference: real images in the order of their content.
         images: the reference images, uint8 [m, h, w, c].
-        seed: of the random halves and of all other draws.
-        batch_size: images a call.
-        cache: folder for the reference's statistics; '' for none.
-        progress: called with the number of images done.
     """
 
     extractor: Extractor
@@ -101,7 +56,7 @@ class Judge:
 
     @functools.cached_property
     def features(self) -> Features:
-        """Of the reference images; computed when first asked for.
+        """The features of the reference, computed when first asked for.
 
         Raises:
             InputError: they are the same for all images, so nothing can be compared.
@@ -130,7 +85,7 @@ class Judge:
 
     @functools.cached_property
     def reference_classes(self) -> np.ndarray | None:
-        """The reference's labels as the extractor numbers classes, int [m]; None without any."""
+        """The reference's labels as the extractor numbers classes, int [m]; None without."""
         if self.reference.labels is None or not self.knows_classes:
             return None
         names = self.reference.label_names
@@ -160,11 +115,8 @@ class Judge:
 
     @functools.cached_property
     def ladder(self) -> Ladder:
-        """Of damages to the reference: blur, or noise where the extractor sees no blur."""
-        found = measure_ladder(self.images, self._view_of_images)
-        if max(found.distances) > 0 and found.distances[-1] == max(found.distances):
-            return found
-        return measure_ladder(self.images, self._view_of_images, NOISE)
+        """The ladder of damages to the reference."""
+        return find_ladder(self.images, lambda images: View.of_features(self._features_of(images)))
 
     def judge(
         self,
@@ -208,10 +160,8 @@ class Judge:
             seed=self.seed,
         )
         entries, skipped = run_suite(sides, families)
-        influences = {
-            name: entry.pop(INFLUENCE) for name, entry in entries.items() if INFLUENCE in entry
-        }
-        distances = entries.get("auth_pct", {}).pop(DISTANCES, None)
+        influences = _taken_out(entries, INFLUENCE)
+        distances = _taken_out(entries, DISTANCES).get("auth_pct")
         protocol = self._protocol(len(images), entries)
         if copied is not None:
             protocol |= {"training": training.name, "training_images": len(copied)}
@@ -237,19 +187,19 @@ class Judge:
             entries,
             protocol,
             features.take(np.argsort(order)),
-            headline,
-            tuple(flags),
             influences,
+            headline=headline,
+            flags=tuple(flags),
         )
 
     def _headline(self, features: Features, classes: np.ndarray | None) -> dict[str, Any]:
         both = None
         if classes is not None and self.reference_classes is not None:
             both = (self.reference_classes, classes)
-        real = _view(self.features)
+        real = View.of_features(self.features)
         headline = make_headline(
             real,
-            _view(features),
+            View.of_features(features),
             None if self.is_control else self.ladder,
             classes=both,
             influence=True,
@@ -263,9 +213,6 @@ class Judge:
             )
         return headline
 
-    def _view_of_images(self, images: np.ndarray) -> View:
-        return _view(self._features_of(images))
-
     def _features_of(self, images: np.ndarray) -> Features:
         return self.extractor.features(images, batch_size=self.batch_size, progress=self.progress)
 
@@ -275,8 +222,7 @@ class Judge:
 
         if not self.cache:
             return compute()
-        count = len(self.images)
-        return cached_moments(self.cache, self.origin, compute, n=count, seed=self.seed)
+        return cached_moments(self.cache, self.origin, compute, n=len(self.images), seed=self.seed)
 
     @property
     def origin(self) -> Origin:
@@ -325,8 +271,9 @@ class Judge:
         return protocol
 
 
-def _view(features: Features) -> View:
-    return View.of(features.semantic, features.texture)
+def _taken_out(entries: dict[str, Entry], key: str) -> dict[str, Any]:
+    """What entries hold under a key, by their names; it is no longer in them."""
+    return {name: entry.pop(key) for name, entry in entries.items() if key in entry}
 
 
 def make_judge(
@@ -344,9 +291,9 @@ def make_judge(
 
     Args:
         extractor: a CNN, or anything with its attributes and `features`.
-        reference: real images.
+        reference: real images; where the extractor's training images are known, others.
         seed: of all that is random.
-        batch_size: images a call.
+        batch_size: images per call.
         cache: folder for the reference's statistics; '' for none.
         progress: called with the number of images done.
 

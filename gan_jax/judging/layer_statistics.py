@@ -15,7 +15,8 @@ from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import Extractor
 from gan_jax.judging.judge import make_judge
-from gan_jax.judging.suite import LAYERS, NUM_SPLITS, standardise
+from gan_jax.judging.suite import NUM_SPLITS
+from gan_jax.judging.view import layers_of, standardise
 
 LOW_RANK = 4.0
 _DIGITS = 6  # the last ones depend on the machine, and the pack's hash should not for nothing
@@ -26,11 +27,7 @@ def layer_statistics(extractor: Extractor, test: Dataset) -> dict[str, dict[str,
 
     The images are those of a judgement by this reference (20,000 at most), and the floor is that of
     as many generated images as half of them, so both agree with eval.json then. All processes of a
-    run call it together.
-
-    Args:
-        extractor: of the images' shape.
-        test: images that it was not trained on.
+    run call it together. `test` are images that the extractor was not trained on.
 
     Returns:
         By layer: 'features', their number d; 'effective_rank' (Roy & Vetterli 2007), from 0 to d;
@@ -43,8 +40,8 @@ def layer_statistics(extractor: Extractor, test: Dataset) -> dict[str, dict[str,
     except InputError:
         return {}
     found = {}
-    for layer in LAYERS:
-        features = standardise(getattr(judge.features, layer), layer)
+    for layer, values in layers_of(judge.features).items():
+        features = standardise(values, layer)
         covariance = metrics.Moments.of(features).covariance()
         found[layer] = {
             "features": features.shape[1],
@@ -57,10 +54,9 @@ def layer_statistics(extractor: Extractor, test: Dataset) -> dict[str, dict[str,
 
 
 def low_rank_warning(statistics: dict[str, dict[str, Any]]) -> str:
-    """What is to be feared of layers whose effective rank is below 4, in a sentence; '' if none.
+    """A sentence about layers whose effective rank is below 4; '' if none is.
 
-    Args:
-        statistics: from `layer_statistics`; empty for a pack made before there were any.
+    `statistics` come from `layer_statistics`; they are empty for a pack from before there were any.
     """
     low = [
         f"{layer} uses {entry['effective_rank']:.1f} of its {entry['features']} directions"

@@ -1,9 +1,8 @@
 """Reference statistics in files: mean and covariance, exchanged with others and cached.
 
 A file is an npz with 'mu' [d] and 'sigma' [d, d], as pytorch-fid writes and reads them. Ours also
-say what they are of: 'n', 'seed', 'extractor', 'layer', 'preprocessing', 'reference' and 'gan_jax',
-and 'sha256' over all of it. Programs that want `mu` and `sigma` pass over them. Everything is plain
-numbers and text; nothing is unpickled.
+say what they are of: 'n', 'seed', 'extractor', 'layer', 'preprocessing', 'reference', 'gan_jax',
+and 'sha256' over all of it. Everything is plain numbers and text; nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -55,10 +54,10 @@ class Statistics:
 
     Attributes:
         moments: mean and scatter. Where the file does not tell n, their count is 2: that keeps the
-            covariance as it was, but such moments cannot be merged with others.
+            covariance, but such moments cannot be merged with others.
         n: number of images; None if the file does not tell.
         seed: by which images were chosen from a larger set; None if it does not tell.
-        origin: what the file tells of it.
+        origin: what they are of, as far as the file tells.
         version: of gan_jax when it was written, or ''.
     """
 
@@ -83,15 +82,15 @@ def save_statistics(
     Raises:
         InputError: fewer than two images, or another ending.
     """
-    path = _named_npz(path)
+    path = _npz(path)
     arrays: dict[str, Any] = {
         "mu": np.asarray(moments.mean, np.float64),
         "sigma": moments.covariance(),
         "n": np.int64(moments.count),
         "seed": np.int64(seed),
         "gan_jax": np.str_(gan_jax.__version__),
+        **{name: np.str_(getattr(origin, name)) for name in _TOLD},
     }
-    arrays |= {name: np.str_(getattr(origin, name)) for name in _TOLD}
     arrays["sha256"] = np.str_(_content_hash(arrays))
     path.parent.mkdir(parents=True, exist_ok=True)
     with new_file(path) as file:
@@ -104,10 +103,10 @@ def open_statistics(path: str | pathlib.Path) -> pathlib.Path:
     Raises:
         InputError: another ending than '.npz', or a place that cannot be written to.
     """
-    return open_file(_named_npz(path), "--save_statistics")
+    return open_file(_npz(path), "--save_statistics")
 
 
-def _named_npz(path: str | pathlib.Path) -> pathlib.Path:
+def _npz(path: str | pathlib.Path) -> pathlib.Path:
     path = path_of(path)
     if path.suffix != ".npz":
         raise InputError(f"statistics are written to '{path}'; expected a name ending in .npz.")
@@ -119,8 +118,7 @@ def load_statistics(
 ) -> Statistics:
     """Reads an npz file of this module, of pytorch-fid, or of any program with the same two keys.
 
-    Where the file tells less than `expected`, a warning is logged that it cannot be checked. The
-    version of gan_jax is told but not compared: what counts in it is in the extractor's digest.
+    Where the file tells less than `expected`, a warning is logged that it cannot be checked.
 
     Args:
         expected: what the statistics will be compared with; empty texts are not compared.
@@ -161,10 +159,9 @@ def cached_moments(
 ) -> Moments:
     """The moments of a reference, from the cache or else computed and put there.
 
-    The file's name is a SHA-256 over extractor, layer, preprocessing, reference, n and seed. A file
-    that is damaged, or not of what its name says, is computed anew with a warning, and a folder
-    that cannot be written is warned of. All processes call it together: either all
-    compute, or none does.
+    A file that is damaged, or not of what its name says, is computed anew with a warning, and a
+    folder that cannot be written is warned of. All processes call it together: either all compute,
+    or none does.
 
     Args:
         folder: made if it is not there.
@@ -203,7 +200,7 @@ def cached_moments(
 def cache_path(
     folder: str | pathlib.Path, origin: Origin, *, n: int, seed: int = 0
 ) -> pathlib.Path:
-    """Where `cached_moments` keeps these."""
+    """Where `cached_moments` keeps these: a SHA-256 over all that they depend on."""
     told = dataclasses.asdict(origin) | {"n": int(n), "seed": int(seed)}
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return path_of(folder) / f"{key}.npz"

@@ -8,28 +8,33 @@ real images against real ones at that number stands beside it: 'floor' where low
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gan_jax import metrics
 from gan_jax.errors import InputError, nearest
 from gan_jax.extractors.pack import Features
-from gan_jax.judging.headline import INFLUENCE
+from gan_jax.judging.entries import (
+    INFLUENCE,
+    Entry,
+    distance_entry,
+    estimate_entry,
+    normal_interval,
+)
+from gan_jax.judging.view import layers_of, standardise
 
 NUM_SPLITS = 8
 UNSURE_BELOW = 0.5  # the best class is no likelier than all others together
-LAYERS = ("semantic", "texture")
 _PRECISION_K, _DENSITY_K = 3, 5
 # Beyond these, more images cost more time than they add certainty.
 _MOST_NEIGHBOURS = 10_000
 _MOST_PAIRS = 5_000
 _FEWEST_FOR_LINE = 60
 
-Entry = dict[str, Any]
 DISTANCES = "training_distances"
-"""Of 'auth_pct' until it is written: the `TrainingDistances` of generated and held-out images."""
+"""In 'auth_pct' until it is written: the `TrainingDistances` of generated and held-out images."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,78 +66,41 @@ class Sides:
 
     def halves(self, most: int | None = None) -> tuple[Features, Features, Features]:
         """Two random halves of the reference and as many fakes, at most `most` of each."""
-        real, fake = self.real, self.fake
-        first = self.reference_half(most)
-        count = len(first)
-        second = self._reference_order()[count : 2 * count]
-        chosen = np.random.default_rng([self.seed, len(fake)]).permutation(len(fake))[:count]
-        return real.take(first), real.take(second), fake.take(chosen)
+        first, second = self.reference_halves(most)
+        order = np.random.default_rng([self.seed, len(self.fake)]).permutation(len(self.fake))
+        fake = self.fake.take(order[: len(first)])
+        return self.real.take(first), self.real.take(second), fake
 
-    def reference_half(self, most: int | None = None) -> np.ndarray:
-        """The rows of the reference in the first of `halves`."""
+    def reference_halves(self, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of the reference in both of `halves`."""
         count = min(len(self.real) // 2, len(self.fake), most or len(self.fake))
-        return self._reference_order()[:count]
-
-    def _reference_order(self) -> np.ndarray:
-        return np.random.default_rng([self.seed, len(self.real)]).permutation(len(self.real))
+        order = np.random.default_rng([self.seed, len(self.real)]).permutation(len(self.real))
+        return order[:count], order[count : 2 * count]
 
     def semantic_halves(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The 'semantic' features of `halves`."""
+        """The 'semantic' features of `halves`, as many as neighbours are looked for among."""
         one, other, fake = self.halves(_MOST_NEIGHBOURS)
         return one.semantic, other.semantic, fake.semantic
 
 
-def standardise(features: np.ndarray, layer: str, *, by: np.ndarray | None = None) -> np.ndarray:
-    """Features [n, d] as they are compared: those of 'texture' standardised by the reference's.
-
-    Scales of middle channels differ widely; the reference's moments make them equal.
-
-    Args:
-        features: of any images.
-        layer: 'semantic' or 'texture'.
-        by: those of the reference; None if `features` are these.
-    """
-    if layer != "texture":
-        return features
-    reference = features if by is None else by
-    mean, std = reference.mean(0, dtype=np.float64), reference.std(0, dtype=np.float64)
-    return (features - mean) / np.maximum(std, 1e-6 * max(float(std.max()), 1e-12))
-
-
 def _frechet(sides: Sides) -> dict[str, Entry]:
     entries = {}
-    for layer in LAYERS:
-        real, fake = getattr(sides.real, layer), getattr(sides.fake, layer)
-        if real is None:
-            continue
+    for layer, real in layers_of(sides.real).items():
         reference = standardise(real, layer)
         result = metrics.frechet_with_floor(
             reference,
-            standardise(fake, layer, by=real),
+            standardise(getattr(sides.fake, layer), layer, by=real),
             num_splits=NUM_SPLITS,
             interval=sides.intervals,
             seed=sides.seed,
         )
-        entries[f"fd_{layer}"] = {
-            **distance_entry(result),
-            "effective_rank": metrics.effective_rank(metrics.Moments.of(reference).covariance()),
-        }
+        entry = distance_entry(result)
+        if result.interval is not None:
+            entry["standard_error"] = result.standard_error
+            entry[INFLUENCE] = result.real_influence
+        covariance = metrics.Moments.of(reference).covariance()
+        entries[f"fd_{layer}"] = entry | {"effective_rank": metrics.effective_rank(covariance)}
     return entries
-
-
-def distance_entry(result: metrics.FrechetResult) -> Entry:
-    """A distance as eval.json holds it, with what a paired comparison needs (`Influences`)."""
-    entry: Entry = {
-        "value": result.value,
-        "floor": result.floor,
-        "floor_spread": result.floor_spread,
-        "ci": None if result.interval is None else list(result.interval),
-        "n": result.n,
-    }
-    if result.interval is not None:
-        entry["standard_error"] = result.standard_error
-        entry[INFLUENCE] = result.real_influence
-    return entry
 
 
 def _frechet_all(sides: Sides) -> dict[str, Entry]:
@@ -163,12 +131,11 @@ def _kernel(sides: Sides) -> dict[str, Entry]:
     """Unbiased, so real against real is 0 and needs no floor."""
     real, fake = sides.real.semantic[:_MOST_PAIRS], sides.fake.semantic[:_MOST_PAIRS]
     found = metrics.kernel_distance(real, fake)
-    margin = 1.96 * found.standard_error
     return {
         "kernel_distance": {
             "value": found.value,
             "standard_error": found.standard_error,
-            "ci": [found.value - margin, found.value + margin],
+            "ci": normal_interval(found.value, found.standard_error),
             "n": len(fake),
             INFLUENCE: _spread_out(found.real_influence, np.arange(len(real)), len(sides.real)),
         }
@@ -182,55 +149,52 @@ def _spread_out(influence: np.ndarray, rows: np.ndarray, total: int) -> np.ndarr
     return spread
 
 
-def estimate_entry(estimate: metrics.Estimate, count: int) -> Entry:
-    """A number with its error as eval.json holds it."""
-    return {
-        "value": estimate.value,
-        "standard_error": estimate.standard_error,
-        "ci": list(estimate.interval),
-        "n": count,
-    }
-
-
 def _classifier(sides: Sides) -> dict[str, Entry]:
-    """Of as many real images as generated ones; the mix of classes against one half of the real."""
-    if not sides.knows_classes:
-        return {}
+    """What the classifier reads in images and in as many real ones, and the mix of classes."""
     count = min(len(sides.real), len(sides.fake))
     fake, real = (side.probabilities[:count] for side in (sides.fake, sides.real))
     classes = fake.shape[1]
     found, real_found = (np.argmax(side, -1) for side in (fake, real))
     halves = [np.argmax(side.probabilities, -1) for side in sides.halves()]
     one, other, generated = (metrics.class_histogram(side, classes) for side in halves)
-    score = metrics.classifier_score_estimate(fake)
-    confidence = metrics.confidence_estimate(fake)
-    mix = metrics.class_kl_estimate(generated, one)
-    modes = metrics.modes_estimate(found, classes)
     return {
-        "classifier_score": estimate_entry(score, count) | {"real": metrics.classifier_score(real)},
-        "confidence": estimate_entry(confidence, count) | {"real": metrics.mean_confidence(real)},
+        "classifier_score": estimate_entry(
+            metrics.classifier_score_estimate(fake), count, real=metrics.classifier_score(real)
+        ),
+        "confidence": estimate_entry(
+            metrics.confidence_estimate(fake), count, real=metrics.mean_confidence(real)
+        ),
         "class_histogram": {
             "value": metrics.class_histogram(found, classes),
             "real": metrics.class_histogram(real_found, classes),
             "n": count,
         },
-        "class_kl": estimate_entry(mix, len(halves[2])) | {"floor": metrics.class_kl(other, one)},
-        "modes": estimate_entry(modes, count) | {"real": metrics.count_modes(real_found, classes)},
+        "class_kl": estimate_entry(
+            metrics.class_kl_estimate(generated, one),
+            len(halves[2]),
+            floor=metrics.class_kl(other, one),
+        ),
+        "modes": estimate_entry(
+            metrics.modes_estimate(found, classes),
+            count,
+            real=metrics.count_modes(real_found, classes),
+        ),
     }
 
 
 def _modes(sides: Sides) -> dict[str, Entry]:
-    """Of images whose channels are read one by one: the combinations reached, and their mix.
+    """The combinations of classes that images reach whose channels are read one by one.
 
-    Beside them stand as many other real images. The divergence is from real images, as the same
-    recogniser reads them, and from an even mix.
+    The divergence of their mix is from real images, as the same recogniser reads them, and from an
+    even mix. Beside it stand as many other real images.
     """
-    if not sides.knows_classes or sides.fake.channels is None:
-        return {}
     classes = sides.fake.probabilities.shape[1]
     halves = sides.halves()
     count = len(halves[2])
-    reference, other, fake = (_combinations(side.channels) for side in halves)
+    reference, other, fake = (
+        metrics.stacked_classes(np.argmax(side.channels, -1), side.channels.shape[2])
+        for side in halves
+    )
     value, floor = (metrics.mode_coverage(side, reference, classes) for side in (fake, other))
     even, even_floor = (
         metrics.class_kl(metrics.class_histogram(side, classes), np.ones(classes))
@@ -250,20 +214,15 @@ def _modes(sides: Sides) -> dict[str, Entry]:
     }
 
 
-def _combinations(channels: np.ndarray) -> np.ndarray:
-    """Classes int64 [n] of probabilities [n, c, k] of the channels."""
-    return metrics.stacked_classes(np.argmax(channels, -1), channels.shape[2])
-
-
 def _neighbours(sides: Sides) -> dict[str, Entry]:
     one, other, fake = sides.semantic_halves()
     scores = metrics.neighbour_estimates(one, fake, precision_k=_PRECISION_K, density_k=_DENSITY_K)
     real = metrics.neighbour_scores(one, other, precision_k=_PRECISION_K, density_k=_DENSITY_K)
-    rows, total = sides.reference_half(_MOST_NEIGHBOURS), len(sides.real)
+    rows, total = sides.reference_halves(_MOST_NEIGHBOURS)[0], len(sides.real)
     entries = {}
     for name in ("precision", "recall", "density", "coverage"):
         found = getattr(scores, name)
-        entries[name] = estimate_entry(found, len(fake)) | {"real": getattr(real, name)}
+        entries[name] = estimate_entry(found, len(fake), real=getattr(real, name))
         if found.real_influence is not None:
             entries[name][INFLUENCE] = _spread_out(found.real_influence, rows, total)
     return entries
@@ -271,8 +230,8 @@ def _neighbours(sides: Sides) -> dict[str, Entry]:
 
 def _vendi(sides: Sides) -> dict[str, Entry]:
     one, _, fake = sides.semantic_halves()
-    entry = estimate_entry(metrics.vendi_estimate(fake), len(fake))
-    return {"vendi": entry | {"real": metrics.vendi_score(one)}}
+    estimate = metrics.vendi_estimate(fake)
+    return {"vendi": estimate_entry(estimate, len(fake), real=metrics.vendi_score(one))}
 
 
 def _sliced(sides: Sides) -> dict[str, Entry]:
@@ -292,9 +251,9 @@ def _copying(sides: Sides) -> dict[str, Entry]:
     train = sides.training.semantic
     real, fake = sides.real.semantic[:_MOST_PAIRS], sides.fake.semantic[:_MOST_PAIRS]
     generated, held_out = (metrics.training_distances(train, side) for side in (fake, real))
+    found = {"real": held_out.auth_pct().value, DISTANCES: (generated, held_out)}
     return {
-        "auth_pct": estimate_entry(generated.auth_pct(), len(fake))
-        | {"real": held_out.auth_pct().value, DISTANCES: (generated, held_out)},
+        "auth_pct": estimate_entry(generated.auth_pct(), len(fake), **found),
         "data_copying": {
             "value": metrics.data_copying(train, real, fake, seed=sides.seed).value,
             "n": len(fake),
@@ -302,26 +261,43 @@ def _copying(sides: Sides) -> dict[str, Entry]:
     }
 
 
-FAMILIES: dict[str, Callable[[Sides], dict[str, Entry]]] = {
-    "frechet": _frechet,
-    "fd_all": _frechet_all,
-    "fd_infinity": _frechet_infinity,
-    "kernel": _kernel,
-    "classifier": _classifier,
-    "modes": _modes,
-    "neighbours": _neighbours,
-    "vendi": _vendi,
-    "sliced": _sliced,
-    "copying": _copying,
+class Family(NamedTuple):
+    """Metrics that are computed together.
+
+    Attributes:
+        compute: gives their entries by name; raises InputError where they cannot be computed.
+        applies: whether they mean anything for these sides; without that they are left out.
+    """
+
+    compute: Callable[[Sides], dict[str, Entry]]
+    applies: Callable[[Sides], bool] = lambda sides: True
+
+
+FAMILIES: dict[str, Family] = {
+    "frechet": Family(_frechet),
+    "fd_all": Family(_frechet_all),
+    "fd_infinity": Family(_frechet_infinity),
+    "kernel": Family(_kernel),
+    "classifier": Family(_classifier, lambda sides: sides.knows_classes),
+    "modes": Family(_modes, lambda sides: sides.knows_classes and sides.fake.channels is not None),
+    "neighbours": Family(_neighbours),
+    "vendi": Family(_vendi),
+    "sliced": Family(_sliced),
+    "copying": Family(_copying),
 }
 QUICK = ("frechet", "classifier", "modes")
 
 
+def check_names(names: Sequence[str], known: Mapping[str, Any] | Sequence[str], what: str) -> None:
+    """Raises InputError for a name that is not known; `what` begins the message."""
+    for name in names:
+        if name not in known:
+            raise InputError(f"{what} {name!r} is not known: {nearest(name, known)}")
+
+
 def check_families(names: Sequence[str]) -> None:
     """Raises InputError for a name that is none of `FAMILIES`."""
-    for name in names:
-        if name not in FAMILIES:
-            raise InputError(f"--metrics: {name!r} is not known: {nearest(name, FAMILIES)}")
+    check_names(names, FAMILIES, "--metrics:")
 
 
 def run_suite(
@@ -340,10 +316,13 @@ def run_suite(
     entries: dict[str, Entry] = {}
     skipped: dict[str, str] = {}
     for name in FAMILIES if families is None else families:
+        family = FAMILIES[name]
+        if not family.applies(sides):
+            continue
         try:
-            entries |= FAMILIES[name](sides)
+            entries |= family.compute(sides)
         except InputError as error:
-            # The Frechet distance is why a judge was called at all.
+            # The Fréchet distance is why a judge was called at all.
             if families is not None or name == "frechet":
                 raise
             skipped[name] = str(error)

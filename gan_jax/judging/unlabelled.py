@@ -23,19 +23,16 @@ from gan_jax.extractors.common import shape_text
 from gan_jax.extractors.controls import random_extractor
 from gan_jax.extractors.pack import Extractor, Features
 from gan_jax.judging.flags import copy_flags
-from gan_jax.judging.judge import Judgement
-from gan_jax.judging.ladder import LEVEL, measure_ladder, noticed
+from gan_jax.judging.headline import compare_views, verdict_of
+from gan_jax.judging.judgement import Judgement
+from gan_jax.judging.ladder import Look, measure_ladder
+from gan_jax.judging.power import noticed
 from gan_jax.judging.protocol import make_protocol
 from gan_jax.judging.view import View
-from gan_jax.metrics.two_sample import TwoSampleTest, permutation_test
 from gan_jax.models.cnn import CNN
 from gan_jax.reports.flags import judge_flags
-from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW
 from gan_jax.runtime.pixels import PREPROCESSING
 
-Look = Callable[[np.ndarray], View]
-
-PIXELS, RANDOM = "pixels", "random features"
 _MOST_IMAGES = 1_000  # a side; 28 x 28 ones then take some seconds in all
 _FEWEST_IMAGES = 100  # of large ones
 _MOST_PIXELS = 4_000_000  # of all images of a side together
@@ -55,24 +52,24 @@ def judge_unlabelled(
 ) -> Judgement:
     """Tests images uint8 [n, h, w, c] for a difference from real ones; their order changes nothing.
 
-    At most 1,000 images a side are compared, fewer of large ones. Images of more than 32 pixels a
-    side are averaged over square blocks before their pixels are compared. The random network takes
-    them as they are; it is left out where a side is below 4 pixels.
+    At most 1,000 images a side are compared, fewer of large ones. Their pixels are averaged over
+    square blocks, at most 32 a side. The random network takes them as they are; it is left out
+    where a side is below 4 pixels.
 
     Args:
         images: to judge, at least 2.
         reference: real images that the generator was not trained on, at least 2.
         training: what it was trained on, to find copies among; None if that is not known.
         seed: of the random network and of all that is drawn.
-        batch_size: images a call.
-        textures: (reference images, judged images) to what is known of them as textures, 'headline'
-            and 'flags', as `gan_jax.judging.textures.headline.texture_headline` does.
+        batch_size: images per call.
+        textures: what is known of (reference images, judged images) as textures, such as
+            `gan_jax.judging.textures.headline.texture_headline`.
 
     Returns:
         A judgement whose headline has 'verdict'; 'test', of the view with the smaller p, but with
         'p' of both together and 'parts', the p of each; 'ladder' and 'noticed', the blur that the
-        test finds; and 'textures' if they were asked for. No distance and no size is given. Its
-        metrics are the p values, and its features those of the images that were compared.
+        test finds; and 'textures' if they were asked for, but no distance and no size. Its metrics
+        are the p values, and its features those of the images that were compared.
 
     Raises:
         InputError: fewer than two images on a side, or images of other sizes.
@@ -84,11 +81,13 @@ def judge_unlabelled(
     known = reference.take(reference.content_order()[:_REFERENCE_LIMIT])
     real = known[:most]
     network = _network(images.shape[1:], seed)
-    looks: dict[str, Look] = {PIXELS: lambda some: View.of(_blocks(some))}
+    looks: dict[str, Look] = {"pixels": lambda some: View.of(_blocks(some))}
     features = Features(_blocks(compared), None, None)
     if network is not None:
         features = network.features(compared, batch_size=batch_size)
-        looks[RANDOM] = lambda some: _view(network.features(some, batch_size=batch_size))
+        looks["random features"] = lambda some: View.of_features(
+            network.features(some, batch_size=batch_size)
+        )
     headline = _headline(real, compared, looks, seed)
     protocol = make_protocol(
         {
@@ -120,8 +119,8 @@ def judge_unlabelled(
         _entries(headline["test"]),
         protocol,
         features.take(np.argsort(order[:most])),
-        headline,
-        tuple(flags),
+        headline=headline,
+        flags=tuple(flags),
     )
 
 
@@ -129,16 +128,15 @@ def _headline(
     real: np.ndarray, fake: np.ndarray, looks: Mapping[str, Look], seed: int
 ) -> dict[str, Any]:
     """The tests of all looks together, and what the last look, the sharpest, would have noticed."""
-    tests = {name: _test(look(real), look(fake), seed) for name, look in looks.items()}
+    tests = {name: compare_views(look(real), look(fake), seed=seed) for name, look in looks.items()}
     first = min(tests.values(), key=lambda test: test.p)
     together = min(1.0, len(tests) * first.p)
     *_, sharpest = looks.values()
     ladder = measure_ladder(real, sharpest)
     seen = noticed(ladder, min(len(real) // 2, len(fake)), seed=seed)
-    unseen = NOT_TOLD if seen.has_power else TOO_FEW
     parts = {name: test.p for name, test in tests.items()}
     return {
-        "verdict": TOLD if together <= LEVEL else unseen,
+        "verdict": verdict_of(together, seen),
         "test": dataclasses.asdict(first) | {"p": together, "parts": parts},
         "ladder": {
             "damage": ladder.damage,
@@ -148,11 +146,6 @@ def _headline(
         },
         "noticed": dataclasses.asdict(seen),
     }
-
-
-def _test(real: View, fake: View, seed: int) -> TwoSampleTest:
-    pool, count = real.pooled(fake), len(real.values)
-    return permutation_test(pool[:count], pool[count:], gamma=1.0, seed=seed)
 
 
 def _entries(test: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -165,10 +158,6 @@ def _network(shape: tuple[int, ...], seed: int) -> Extractor | None:
     if min(shape[:2]) < 4:
         return None
     return random_extractor(shape, seed=seed, network=CNN(num_classes=10, widths=_WIDTHS))
-
-
-def _view(features: Features) -> View:
-    return View.of(features.semantic, features.texture)
 
 
 def _blocks(images: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""All that a judge sees of images in one vector: its layers side by side, each of equal weight."""
+"""What a judge sees of images: the layers of its features, and all of them in one vector."""
 
 from __future__ import annotations
 
@@ -6,15 +6,42 @@ import dataclasses
 
 import numpy as np
 
+from gan_jax.extractors.pack import Features
+
+LAYERS = ("semantic", "texture")
+
 # A unit that hardly ever fires among few real images must not decide: the spread of a column counts
 # as at least this share of its layer's, and values level off a few spreads from the mean.
 _LEAST_SPREAD = 0.1
 _LEVEL_OFF = 3.0
 
 
+def layers_of(features: Features) -> dict[str, np.ndarray]:
+    """The layers [n, d] that an extractor has, by name."""
+    layers = {name: getattr(features, name) for name in LAYERS}
+    return {name: values for name, values in layers.items() if values is not None}
+
+
+def standardise(features: np.ndarray, layer: str, *, by: np.ndarray | None = None) -> np.ndarray:
+    """Features [n, d] as Fréchet distances compare them: 'texture' standardised by the reference.
+
+    Scales of middle channels differ widely; the reference's moments make them equal.
+
+    Args:
+        features: of any images.
+        layer: 'semantic' or 'texture'.
+        by: those of the reference; None if `features` are these.
+    """
+    if layer != "texture":
+        return features
+    reference = features if by is None else by
+    mean, std = reference.mean(0, dtype=np.float64), reference.std(0, dtype=np.float64)
+    return (features - mean) / np.maximum(std, 1e-6 * max(float(std.max()), 1e-12))
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class View:
-    """The features of n images, layer beside layer.
+    """The features of n images, layer beside layer, each of equal weight.
 
     Attributes:
         values: float [n, d].
@@ -30,12 +57,17 @@ class View:
         there = [np.asarray(layer, np.float64) for layer in layers if layer is not None]
         return cls(np.concatenate(there, axis=1), tuple(layer.shape[1] for layer in there))
 
+    @classmethod
+    def of_features(cls, features: Features) -> View:
+        """The view of all layers that an extractor has."""
+        return cls.of(features.semantic, features.texture)
+
     def take(self, rows: np.ndarray) -> View:
-        """That of the images `rows`."""
+        """The view of the images `rows`."""
         return dataclasses.replace(self, values=self.values[rows])
 
     def beside(self, other: View) -> View:
-        """That of both sets of images together."""
+        """The view of both sets of images together."""
         return dataclasses.replace(self, values=np.concatenate([self.values, other.values]))
 
     def pooled(self, other: View) -> np.ndarray:

@@ -20,14 +20,10 @@ from gan_jax.judging.flags import chosen_flags
 from gan_jax.judging.judge import Judge, Judgement, make_judge
 from gan_jax.judging.layer_statistics import low_rank_warning
 from gan_jax.judging.protocol import make_protocol
-from gan_jax.judging.textures.evaluation import (
-    RunTextures,
-    check_run,
-    divide_families,
-    judge_run,
-    make_report,
-)
+from gan_jax.judging.textures.families import divide_families
 from gan_jax.judging.textures.headline import texture_headline
+from gan_jax.judging.textures.page import make_report
+from gan_jax.judging.textures.run import RunTextures, check_run, judge_run
 from gan_jax.judging.unlabelled import judge_unlabelled
 from gan_jax.metrics import class_histogram, nearest_neighbours
 from gan_jax.reports.class_pictures import ClassPictures, picture

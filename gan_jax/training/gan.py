@@ -16,8 +16,8 @@ from gan_jax.config.members import has_members
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
 from gan_jax.judging.judge import Judge
-from gan_jax.judging.textures.evaluation import check_run
 from gan_jax.judging.textures.meter import TextureMeter
+from gan_jax.judging.textures.run import check_run
 from gan_jax.reports.metric_table import metric_table
 from gan_jax.runtime import parallel
 from gan_jax.runtime.logs import say

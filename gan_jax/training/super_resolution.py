@@ -15,7 +15,7 @@ from gan_jax.config.build import build_gan, gan_step_function
 from gan_jax.config.build_super_resolution import pixel_only
 from gan_jax.data import Dataset
 from gan_jax.judging.judge import Judge
-from gan_jax.judging.textures.evaluation import check_run
+from gan_jax.judging.textures.run import check_run
 from gan_jax.reports.super_resolution import super_resolution_text
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder

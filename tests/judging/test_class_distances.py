@@ -150,8 +150,7 @@ def test_a_class_stands_on_the_ladder_where_its_damage_is(judge, sigma):
     reader = judge.extractor
 
     def look(some):
-        features = reader.features(some)
-        return View.of(features.semantic, features.texture)
+        return View.of_features(reader.features(some))
 
     ladder = measure_ladder(judge.images, look)
     found = class_distances(

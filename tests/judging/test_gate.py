@@ -16,8 +16,9 @@ from gan_jax.extractors.controls import pixel_extractor
 from gan_jax.extractors.pack import Features, load_pack
 from gan_jax.judging import gate
 from gan_jax.judging.degradations import DEGRADATIONS
-from gan_jax.judging.gate import Gate, Row, gate_table, judge_damage, run_gate, save_gate
+from gan_jax.judging.gate import Gate, gate_table, run_gate, save_gate
 from gan_jax.judging.judge import make_judge
+from gan_jax.judging.sensitivity import Row, judge_damage
 from gan_jax.reports.metric_table import metric_table
 from gan_jax.training.evaluate_gan import write_results
 from tests.command import eval_py
@@ -42,7 +43,7 @@ def test_ratios_and_spreads_in_closed_form():
     row = judge_damage("made", "texture", _STRENGTHS, distances, np.array([1.0, 3.0]))
     assert row.ratios == (1.5, 2.0, 6.0)
     assert row.spreads == pytest.approx((0.5**0.5, 0.0, 8**0.5))
-    assert (row.degradation, row.layer, row.strengths) == ("made", "texture", (1.0, 2.0, 3.0))
+    assert (row.degradation, row.metric, row.strengths) == ("made", "texture", (1.0, 2.0, 3.0))
 
 
 def test_monotone_is_no_fall_beyond_the_spread():
@@ -54,22 +55,25 @@ def test_monotone_is_no_fall_beyond_the_spread():
 
 
 def test_seen_is_three_spreads_above_the_floor_at_the_strongest():
-    assert _row([1, 1, 1.01]).seen and not _row([9, 9, 1.0]).seen
+    assert _row([1, 1, 1.01]).seen == (False, False, True)
+    assert _row([9, 9, 1.0]).seen == (True, True, False)
     deviation = 0.1 * 2**0.5
-    assert _row([1, 1, 1 + 3.01 * deviation], floor_spread=0.1).seen
-    assert not _row([1, 1, 1 + 2.99 * deviation], floor_spread=0.1).seen
+    assert _row([1, 1, 1 + 3.01 * deviation], floor_spread=0.1).seen[-1]
+    assert not _row([1, 1, 1 + 2.99 * deviation], floor_spread=0.1).seen[-1]
 
 
 def test_a_layer_that_is_constant_sees_nothing():
     for distances in (np.zeros((2, 3)), np.full((2, 3), 1e-30)):
         row = judge_damage("made", "semantic", _STRENGTHS, distances, np.zeros(2))
         assert row.ratios == (1.0, 1.0, 1.0) and row.spreads == (0.0, 0.0, 0.0)
-        assert not row.seen
+        assert not any(row.seen)
 
 
 def _gate(*rows) -> Gate:
     """Of (damage, layer, monotone, seen)."""
-    found = [Row(d, layer, (1.0,), (2.0,), (0.1,), m, s) for d, layer, m, s in rows]
+    ratios = {(True, True): (2.0, 3.0), (False, True): (4.0, 3.0)}
+    ratios |= {(True, False): (1.0, 1.0), (False, False): (4.0, 1.0)}
+    found = [Row(d, layer, (1.0, 2.0), ratios[m, s], (0.1, 0.1), 1.5) for d, layer, m, s in rows]
     return Gate(tuple(found), {})
 
 
@@ -165,10 +169,10 @@ def seeing() -> Gate:
 def test_an_extractor_that_sees_is_passed(seeing):
     assert seeing.verdict == "passed"
     assert len(seeing.rows) == 18
-    rows = {(row.degradation, row.layer): row for row in seeing.rows}
+    rows = {(row.degradation, row.metric): row for row in seeing.rows}
     assert rows["noise", "texture"].ratios[-1] > 10 * rows["noise", "semantic"].ratios[-1]
     # Copies of training images are real images, and no distance tells them apart.
-    assert not rows["training copies", "semantic"].seen
+    assert not any(rows["training copies", "semantic"].seen)
     protocol = seeing.protocol
     assert (protocol["n"], protocol["seeds"], protocol["reference"]) == (100, 5, "made")
     assert protocol["extractor_sha256"] == "01234567" * 8
@@ -214,7 +218,7 @@ def test_stronger_called_weaker_is_not_monotone():
 
     found = run_gate(_Extractor(turning, _blind), _reference(), _TRAINING, effort=_seeds(3))
     noise = next(row for row in found.rows if row.degradation == "noise")
-    assert noise.seen and not noise.monotone and max(noise.ratios) > 2 * noise.ratios[-1]
+    assert noise.seen[-1] and not noise.monotone and max(noise.ratios) > 2 * noise.ratios[-1]
     assert "noise is not monotone" in found.failures
 
 
@@ -222,7 +226,7 @@ def test_an_extractor_without_layers_or_labels():
     """Pixels have one layer and know no classes: labels are needed."""
     pixels = pixel_extractor(_SHAPE)
     found = run_gate(pixels, _reference(), _TRAINING, effort=_seeds(2))
-    assert {row.layer for row in found.rows} == {"semantic"} and len(found.rows) == 9
+    assert {row.metric for row in found.rows} == {"semantic"} and len(found.rows) == 9
     with pytest.raises(InputError, match="neither the reference made has labels nor .* pixels@"):
         run_gate(pixels, _reference(labelled=False), _TRAINING)
 
@@ -293,9 +297,8 @@ def _found(extractor, *, seen: bool) -> Gate:
         "n": 100,
         "seeds": 5,
     }
-    return Gate(
-        (Row("blur", "semantic", (1.0,) * 5, (2.0,) * 5, (0.1,) * 5, True, seen),), protocol
-    )
+    row = Row("blur", "semantic", (1.0,) * 5, (2.0,) * 5, (0.1,) * 5, 1.5 if seen else 2.5)
+    return Gate((row,), protocol)
 
 
 @pytest.mark.parametrize(
@@ -374,7 +377,7 @@ def test_the_table_shows_each_row_and_the_verdict(seeing):
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:-2]]
     assert {len(row) for row in cells} == {9}
     blur = next(row for row in cells if row[:2] == ["blur", "texture"])
-    expected = next(r for r in seeing.rows if (r.degradation, r.layer) == ("blur", "texture"))
+    expected = next(r for r in seeing.rows if (r.degradation, r.metric) == ("blur", "texture"))
     assert [float(value) for value in blur[2:7]] == pytest.approx(expected.ratios, rel=0.01)
     assert lines[-1] == "Gate passed."
 

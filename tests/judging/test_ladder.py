@@ -7,15 +7,8 @@ import pytest
 
 from gan_jax.judging.degradations import Pool
 from gan_jax.judging.headline import make_headline
-from gan_jax.judging.ladder import (
-    BLUR,
-    SHARES,
-    broken_share,
-    finds_missing_class,
-    measure_ladder,
-    noticed,
-    size_of,
-)
+from gan_jax.judging.ladder import BLUR, broken_share, is_beyond, measure_ladder, strength_of
+from gan_jax.judging.power import SHARES, finds_missing_class, noticed
 from gan_jax.judging.view import View
 from gan_jax.metrics import kernel_distance
 from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW, in_words, round_up
@@ -61,11 +54,13 @@ def test_its_distances_do_not_move_with_the_number_of_images(ladder, count):
 
 def test_a_damage_stands_at_its_own_strength(ladder):
     for strength, distance in zip(ladder.strengths, ladder.distances):
-        assert size_of(ladder, distance).strength == pytest.approx(strength)
-    between = size_of(ladder, (ladder.distances[4] + ladder.distances[5]) / 2)
-    assert ladder.strengths[4] < between.strength < ladder.strengths[5] and not between.beyond
-    assert size_of(ladder, -1.0).strength == 0.0
-    assert size_of(ladder, 2 * ladder.distances[-1]).beyond
+        assert strength_of(ladder, distance) == pytest.approx(strength)
+    between = (ladder.distances[4] + ladder.distances[5]) / 2
+    assert ladder.strengths[4] < strength_of(ladder, between) < ladder.strengths[5]
+    assert not is_beyond(ladder, between)
+    assert strength_of(ladder, -1.0) == 0.0
+    assert is_beyond(ladder, 2 * ladder.distances[-1])
+    assert strength_of(ladder, 2 * ladder.distances[-1]) == ladder.strengths[-1]
 
 
 def test_a_share_of_broken_images_is_found_again(ladder):

@@ -193,9 +193,9 @@ def test_a_folder_of_mixed_sizes_is_a_reference(pack, digits, tmp_path, monkeypa
         gate_pack(copied, options["reference"])
     seen = []
     monkeypatch.setattr(
-        "gan_jax.judging.gate._with_progress", lambda *given: seen.append(given) or Gate((), {})
+        "gan_jax.judging.gate.run_gate", lambda *given: seen.append(given) or Gate((), {})
     )
     gate = gate_pack(copied, options["reference"], resize="crop_area")
-    (_, damaged, training, _), shape = seen[0], (45, 16, 16, 1)
+    (_, damaged, training), shape = seen[0], (45, 16, 16, 1)
     assert damaged.images.shape == training.shape == shape
     assert gate.protocol["resize"] == "crop_area"

@@ -17,7 +17,10 @@ from gan_jax import run as training
 from gan_jax.config import gan_config
 from gan_jax.errors import InputError
 from gan_jax.judging.textures import evaluation as texture_evaluation
+from gan_jax.judging.textures import run as texture_run
+from gan_jax.judging.textures import suite as texture_suite
 from gan_jax.judging.textures.crops import Cutting, crop_size, cut_crops, open_side
+from gan_jax.judging.textures.page import make_report
 from gan_jax.judging.textures.suite import TextureJudgement
 from gan_jax.metrics.texture.cooccurrence import cooccurrence_statistics
 from tests.results import headline
@@ -63,7 +66,8 @@ def quick_judge(monkeypatch):
             flags=({"name": "few", "text": "They are few.", "apart": False},),
         )
 
-    monkeypatch.setattr(texture_evaluation, "judge_textures", judge)
+    for module in (texture_suite, texture_run):
+        monkeypatch.setattr(module, "judge_textures", judge)
     for module in (texture_evaluation, gan_jax.training.evaluate_gan):
         monkeypatch.setattr(
             module, "write_texture_report", lambda path, report: path.write_text(report.title)
@@ -285,8 +289,8 @@ def test_grey_and_colour(eval_py, quick_judge, tmp_path):
 def test_the_farthest_crops_stand_beside_the_most_similar(quick_judge, tmp_path):
     real = np.concatenate([_sets(6, 16, 16), 255 - 0 * _sets(1, 16, 16)])
     fake = np.concatenate([_sets(6, 16, 16), np.full((1, 16, 16, 1), 3, np.uint8)])
-    judgement = texture_evaluation.judge_textures(real, fake)
-    found = texture_evaluation.make_report("x", {"metrics": {}}, judgement, real, fake).outliers
+    judgement = texture_suite.judge_textures(real, fake)
+    found = make_report("x", {"metrics": {}}, judgement, real, fake).outliers
     np.testing.assert_array_equal(found.images[0], fake[6])  # the constant one
     np.testing.assert_array_equal(found.nearest[0, 0], real[6])  # beside the constant one
     assert (np.diff(found.distances) <= 0).all()
@@ -392,8 +396,8 @@ def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch
 
 
 def test_a_run_keeps_both_judgements_and_the_recognisers_first(quick_judge):
-    judgement = texture_evaluation.judge_textures(_sets(6, 16, 16), _sets(4, 16, 16))
-    run = texture_evaluation.RunTextures(judgement, _sets(6, 16, 16), _sets(4, 16, 16), [])
+    judgement = texture_suite.judge_textures(_sets(6, 16, 16), _sets(4, 16, 16))
+    run = texture_run.RunTextures(judgement, _sets(6, 16, 16), _sets(4, 16, 16), [])
     other = {"headline": headline(0.3), "flags": [], "metrics": {"vendi": {"value": 3.0}},
              "protocol": {"step": 7}}  # fmt: skip
     both = run.added_to(other)

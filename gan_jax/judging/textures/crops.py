@@ -54,12 +54,12 @@ class Cutting:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TextureSide:
-    """One side of a comparison, of any size.
+    """One side of a comparison.
 
     Attributes:
         name: where it comes from, such as 'photograph:brick.png'.
         split: 'train', 'test' or 'all'.
-        pictures: what crops are cut from.
+        pictures: of any sizes, which crops are cut from.
         whole: whether its images have one size and may be compared as they are.
     """
 
@@ -133,8 +133,7 @@ def crop_size(sides: Sequence[TextureSide], cutting: Cutting) -> tuple[int, int]
 def cut_crops(side: TextureSide, size: tuple[int, int], cutting: Cutting) -> np.ndarray:
     """Crops of a side, uint8 [n, *size, c], picture after picture; at most 2,000, seeded.
 
-    Which crops, and in which order, hangs on the seed and on the pictures: neither on their names
-    nor on the order in which they lie.
+    They depend on the seed and on the pictures, and not on their names or order.
 
     Raises:
         InputError: fewer than four.
@@ -257,10 +256,7 @@ def describe_crops(sides: Sequence[TextureSide], size: tuple[int, int], cutting:
 
 
 def seeded_rows(count: int, most: int, seed: int) -> np.ndarray:
-    """All rows, or `most` of them chosen at random by the seed, in rising order.
-
-    Of what lies in the order of its content; of a dataset, `Dataset.draw` draws by content.
-    """
+    """All rows, or `most` of them chosen at random by the seed, in rising order."""
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).permutation(count)[:most])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gan_jax.errors import InputError, nearest
+from gan_jax.errors import InputError
+from gan_jax.judging import suite
 from gan_jax.metrics.texture.cooccurrence import cooccurrence_statistics
 from gan_jax.metrics.texture.patterns import binary_patterns
 from gan_jax.metrics.texture.portilla_simoncelli import portilla_simoncelli
@@ -44,8 +45,22 @@ STATISTICS: dict[str, Callable[[np.ndarray], TextureStatistics]] = {
 FAMILIES = (*STATISTICS, "laplacian", "cnn")
 
 
-def check_texture_families(names) -> None:
+def check_texture_families(names: Sequence[str]) -> None:
     """Raises InputError for a name that is none of `FAMILIES`."""
-    for name in names:
-        if name not in FAMILIES:
-            raise InputError(f"the texture family {name!r} is not known: {nearest(name, FAMILIES)}")
+    suite.check_names(names, FAMILIES, "the texture family")
+
+
+def divide_families(
+    families: Sequence[str] | None,
+) -> tuple[list[str] | None, list[str] | None]:
+    """Names of families of features and names of families of textures; None for all.
+
+    Raises:
+        InputError: a name of neither.
+    """
+    if families is None:
+        return None, None
+    parts = suite.FAMILIES, FAMILIES
+    suite.check_names(families, [*parts[0], *parts[1]], "--metrics:")
+    features, textures = ([name for name in families if name in part] for part in parts)
+    return features, textures

@@ -22,22 +22,19 @@ from gan_jax.data.content import content_keys, in_content_order
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import checked_images
 from gan_jax.judging.headline import make_headline
-from gan_jax.judging.ladder import NOISE, Ladder, measure_ladder
+from gan_jax.judging.ladder import Ladder, find_ladder
 from gan_jax.judging.textures.families import STATISTICS
+from gan_jax.judging.textures.flags import texture_flags
 from gan_jax.judging.view import View
-from gan_jax.metrics.overlap import OVERLAPPING, independent_rows, shows_piece_of
+from gan_jax.metrics.overlap import MOST_IMAGES, independent_rows
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser
 from gan_jax.metrics.texture.statistics import TextureStatistics, grey_images
-from gan_jax.reports.words import TOO_FEW
 
 Statistics = Mapping[str, TextureStatistics]
-Flag = dict[str, Any]
 
-_MOST_REAL = 1_000  # that are tested
 _LADDER_PIXELS = 1 << 20  # of all images that are damaged; more take time and move little
 _LADDER_IMAGES = (64, 200)
 _FLAT = 1 / 255  # the deviation of grey values below which an image has no texture
-_MOST_COPIED = 0.01
 _PIXELS_AT_ONCE = 1 << 22
 _FEWEST = 4  # different real images
 
@@ -56,7 +53,7 @@ class TextureTest:
 
     def __init__(self, images: np.ndarray, statistics: Statistics, *, seed: int = 0) -> None:
         self._images, self._seed = images, seed
-        self.rows = independent_rows(images)[:_MOST_REAL]
+        self.rows = independent_rows(images)
         chosen = statistics
         if len(self.rows) > 1:
             chosen = {name: statistics[name].take(self.rows) for name in HEADLINE}
@@ -77,11 +74,7 @@ class TextureTest:
     def _ladder(self) -> Ladder:
         pixels = self._images.shape[1] * self._images.shape[2]
         most = int(np.clip(_LADDER_PIXELS // pixels, *_LADDER_IMAGES))
-        images = self._images[self.rows[:most]]
-        found = measure_ladder(images, self._look)
-        if max(found.distances) > 0 and found.distances[-1] == max(found.distances):
-            return found
-        return measure_ladder(images, self._look, NOISE)
+        return find_ladder(self._images[self.rows[:most]], self._look)
 
     def _look(self, images: np.ndarray) -> View:
         return self._view(headline_statistics(images))
@@ -113,7 +106,7 @@ def texture_headline(reference: np.ndarray, images: np.ndarray, *, seed: int = 0
     """
     reference, images = checked_images(reference), checked_images(images)
     check_variety(reference)
-    reference, images = in_content_order(reference)[:_MOST_REAL], in_content_order(images)
+    reference, images = in_content_order(reference)[:MOST_IMAGES], in_content_order(images)
     test = TextureTest(reference, headline_statistics(reference), seed=seed)
     headline = test.headline(headline_statistics(images))
     return {
@@ -148,50 +141,3 @@ def _deviations(images: np.ndarray) -> np.ndarray:
     step = max(_PIXELS_AT_ONCE // (images.shape[1] * images.shape[2]), 1)
     parts = [images[start : start + step] for start in range(0, len(images), step)]
     return np.concatenate([grey_images(part).std(axis=(1, 2)) for part in parts])
-
-
-def texture_flags(
-    headline: Mapping[str, Any], reference: np.ndarray, images: np.ndarray, *, tested: int
-) -> list[Flag]:
-    """What a reader must know before the numbers; see `gan_jax.judging.flags`.
-
-    Args:
-        headline: of `TextureTest`.
-        reference, images: uint8 [m, h, w, c] and [n, h, w, c].
-        tested: real images that share no piece.
-    """
-    flags = []
-    if not headline or headline["verdict"] == TOO_FEW:
-        flags.append(_flag("too few", "There are too few images for a judgement."))
-    for name, side, title, apart in (
-        ("collapsed", images, "images to judge", True),
-        ("few different", reference, "real images", False),
-    ):
-        different = len(np.unique(content_keys(side)))
-        if 2 * different <= len(side):
-            text = f"The {len(side):,} {title} are only {different:,} different one(s), repeated."
-            flags.append(_flag(name, text, apart=apart))
-    flags += copied_flags(images, reference, "real image")
-    looked_at = min(len(reference), _MOST_REAL)
-    if tested < 0.9 * looked_at:
-        text = (
-            f"The real images are crops that overlap: {tested:,} of {looked_at:,} share nothing, "
-            "and these alone are tested. Another part of the same picture may be told from them "
-            "too."
-        )
-        flags.append(_flag(OVERLAPPING, text))
-    return flags
-
-
-def copied_flags(images: np.ndarray, others: np.ndarray, name: str) -> list[Flag]:
-    """Whether images [n, h, w, c] show pieces of `others` [m, h, w, c], each called a `name`."""
-    same = np.isin(content_keys(images), content_keys(others))
-    copied = int(np.sum(same | shows_piece_of(images, others)))
-    if copied <= _MOST_COPIED * len(images):
-        return []
-    text = f"{copied:,} of the {len(images):,} images show a piece of a {name}, unchanged."
-    return [_flag("copied", text, apart=True)]
-
-
-def _flag(name: str, text: str, *, apart: bool = False) -> Flag:
-    return {"name": name, "text": text, "apart": apart}

@@ -15,9 +15,8 @@ from gan_jax.metrics.texture.headline import Standardiser, headline_features
 class TextureMeter:
     """Measures generated images by `texture_fd` against held-out ones.
 
-    The held-out images' statistics are taken once. The number is that of
-    `evaluation.judge_run` for the same images, without an interval. The order of
-    neither side changes it.
+    The held-out images' statistics are taken once. The number is that of `run.judge_run` for the
+    same images, without an interval. The order of neither side changes it.
 
     Args:
         reference: held-out images, at least 4 of at least 14x14 (see `check_run`); of more than

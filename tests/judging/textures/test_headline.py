@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.textures.baselines import gaussian_field
 from gan_jax.data.content import in_content_order
 from gan_jax.data.procedural import procedural_textures
 from gan_jax.errors import InputError
 from gan_jax.judging.degradations import Pool
 from gan_jax.judging.ladder import BLUR
-from gan_jax.judging.textures.baselines import gaussian_field
 from gan_jax.judging.textures.headline import headline_statistics, texture_headline
 from gan_jax.judging.textures.suite import judge_textures
 from gan_jax.judging.view import View

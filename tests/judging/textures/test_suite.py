@@ -9,9 +9,7 @@ from gan_jax import metrics
 from gan_jax.data.procedural import procedural_textures
 from gan_jax.errors import InputError
 from gan_jax.extractors.controls import random_extractor
-from gan_jax.judging.textures.degradations import TEXTURE_DEGRADATIONS
 from gan_jax.judging.textures.families import portilla_simoncelli_scales
-from gan_jax.judging.textures.gate import sensitivity_table, texture_sensitivity
 from gan_jax.judging.textures.suite import judge_textures
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser, headline_features
 from gan_jax.metrics.texture.portilla_simoncelli import portilla_simoncelli
@@ -178,7 +176,7 @@ def test_progress_counts_every_image_once_a_family():
     judge_textures(
         _textures(8), _textures(5), families=["spectrum", "patterns"], progress=counts.append
     )
-    assert counts == [8, 13, 21, 26]
+    assert counts == [8, 5, 8, 5]
 
 
 def test_a_network_adds_patch_and_gram_distances():
@@ -232,57 +230,3 @@ def test_the_order_of_neither_side_changes_anything():
                 other.reference_statistics[name].values,
                 first.reference_statistics[name].values[real],
             )
-
-
-def test_the_order_of_damaged_textures_changes_nothing():
-    textures, kinds = _textures(16), TEXTURE_DEGRADATIONS[1:4:2]
-    options = dict(families=HEADLINE, degradations=kinds, num_seeds=2)
-    assert texture_sensitivity(textures[::-1], **options) == texture_sensitivity(
-        textures, **options
-    )
-
-
-# What it sees
-
-
-def _check(rows, *, seen_from):
-    for row in rows:
-        if row.metric == "texture_fd":
-            assert row.monotone, row
-            assert all(row.seen[seen_from:]), row
-
-
-def test_the_headline_sees_every_damage_and_more_as_more():
-    rows = texture_sensitivity(
-        _textures(48),
-        families=HEADLINE,
-        degradations=[
-            type(kind)(kind.name, kind.unit, kind.strengths[2::2], kind.apply)
-            for kind in TEXTURE_DEGRADATIONS
-        ],
-        num_seeds=3,
-    )
-    assert len(rows) == 8 * 4
-    _check(rows, seen_from=1)
-    table = sensitivity_table(rows)
-    assert table.count("\n") == 8 * 4 + 1 and "| blur | texture_fd |" in table
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["quasi_periodic", "textures"])
-def test_the_headline_sees_every_damage_at_five_strengths_over_five_seeds(name):
-    if name == "textures":
-        pytest.importorskip("skimage")
-    from benchmarks.texture_sensitivity import read_set
-
-    rows = texture_sensitivity(read_set(name, 240), families=HEADLINE)
-    _check(rows, seen_from=2)
-
-
-def test_too_little_to_measure_with_is_refused():
-    with pytest.raises(InputError, match="7 images and 5 seed"):
-        texture_sensitivity(_textures(7))
-    with pytest.raises(InputError, match="8 images and 1 seed"):
-        texture_sensitivity(_textures(8), num_seeds=1)
-    with pytest.raises(InputError, match="'spectra' is not known"):
-        texture_sensitivity(_textures(8), families=["spectra"])

@@ -8,23 +8,15 @@ by trigonometric series, which keep all that can be kept. Images are mirrored at
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from scipy import fft
 
-from gan_jax.judging.degradations import DEGRADATIONS, Damage, Degradation, Pool
-
-_OF_IMAGES = {degradation.name: degradation for degradation in DEGRADATIONS}
+from gan_jax.judging.degradations import DEGRADATIONS, Degradation, Pool, to_uint8
 
 
 def texture_pool(images: np.ndarray) -> Pool:
     """Textures uint8 [n, h, w, c] to damage; they have no classes, and none is copied."""
     return Pool(images, np.zeros(len(images), np.int64), images[:0])
-
-
-def _uint8(images: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(images), 0, 255).astype(np.uint8)
 
 
 def _enlarge(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -34,7 +26,7 @@ def _enlarge(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarra
     it, as in every enlarged photograph.
     """
     rows, columns = (_enlarging(side, 1 + strength) for side in pool.images.shape[1:3])
-    return _uint8(np.einsum("yh,nhwc,xw->nyxc", rows, pool.images / 1.0, columns, optimize=True))
+    return to_uint8(np.einsum("yh,nhwc,xw->nyxc", rows, pool.images / 1.0, columns, optimize=True))
 
 
 def _enlarging(side: int, factor: float) -> np.ndarray:
@@ -63,7 +55,7 @@ def _rotate(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray
     angle = np.deg2rad(strength)
     for axis, slope in ((2, np.tan(angle / 2)), (1, -np.sin(angle)), (2, np.tan(angle / 2))):
         images = _sheared(images, axis, slope)
-    return _uint8(images[:, margins[0] :, margins[1] :][:, :height, :width])
+    return to_uint8(images[:, margins[0] :, margins[1] :][:, :height, :width])
 
 
 def _sheared(images: np.ndarray, axis: int, slope: float) -> np.ndarray:
@@ -90,25 +82,20 @@ def _randomise_phases(pool: Pool, strength: float, rng: np.random.Generator) -> 
     length = np.abs(turn)
     turn = np.divide(turn, length, out=np.ones_like(turn), where=length > 1e-12)
     images = fft.irfft2(spectrum * turn, s=(height, width), axes=axes)
-    return _uint8(images)
+    return to_uint8(images)
 
 
-def _like(name: str, strengths: tuple[float, ...]) -> Degradation:
-    return dataclasses.replace(_OF_IMAGES[name], strengths=strengths)
-
-
-def _new(name: str, unit: str, strengths: tuple[float, ...], apply: Damage) -> Degradation:
-    return Degradation(name, unit, strengths, apply)
-
+_OF_IMAGES = {degradation.name: degradation for degradation in DEGRADATIONS}
 
 TEXTURE_DEGRADATIONS = (
-    _like("blur", (0.3, 0.4, 0.5, 0.7, 1.0)),
-    _like("noise", (0.01, 0.02, 0.03, 0.05, 0.1)),
-    _like("contrast", (0.05, 0.1, 0.2, 0.35, 0.5)),
-    _like("shuffled patches", (0.125, 0.25, 0.5, 0.75, 1.0)),
-    _new("enlarged", "share by which the period grows", (0.03, 0.06, 0.125, 0.2, 0.35), _enlarge),
-    _new("rotated", "degrees", (1.0, 2.0, 4.0, 8.0, 16.0), _rotate),
-    _new("phases randomised", "weight of the random phase", (0.15, 0.3, 0.45, 0.6, 1.0),
-         _randomise_phases),
-    _like("one image repeated", (0.05, 0.1, 0.2, 0.4, 0.8)),
+    _OF_IMAGES["blur"].at(0.3, 0.4, 0.5, 0.7, 1.0),
+    _OF_IMAGES["noise"].at(0.01, 0.02, 0.03, 0.05, 0.1),
+    _OF_IMAGES["contrast"].at(0.05, 0.1, 0.2, 0.35, 0.5),
+    _OF_IMAGES["shuffled patches"].at(0.125, 0.25, 0.5, 0.75, 1.0),
+    Degradation("enlarged", "share by which the period grows", (0.03, 0.06, 0.125, 0.2, 0.35),
+                _enlarge),
+    Degradation("rotated", "degrees", (1.0, 2.0, 4.0, 8.0, 16.0), _rotate),
+    Degradation("phases randomised", "weight of the random phase", (0.15, 0.3, 0.45, 0.6, 1.0),
+                _randomise_phases),
+    _OF_IMAGES["one image repeated"].at(0.05, 0.1, 0.2, 0.4, 0.8),
 )  # fmt: skip

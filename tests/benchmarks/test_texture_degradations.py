@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from benchmarks.textures.degradations import TEXTURE_DEGRADATIONS, texture_pool
 from gan_jax.data.procedural import procedural_textures
-from gan_jax.judging.textures.degradations import TEXTURE_DEGRADATIONS, texture_pool
 
 _KINDS = {degradation.name: degradation for degradation in TEXTURE_DEGRADATIONS}
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks.textures.seams import judge_seams, seam_crops
 from gan_jax.errors import InputError
-from gan_jax.judging.textures.seams import judge_seams, seam_crops
 from gan_jax.sampling.textures import sample_texture
 from tests.networks import TEXTURE
 

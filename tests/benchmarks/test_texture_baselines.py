@@ -5,14 +5,14 @@ import pytest
 from scipy import ndimage
 
 from benchmarks import texture_baselines
-from gan_jax import data
-from gan_jax.errors import InputError
-from gan_jax.judging.textures.baselines import (
+from benchmarks.textures.baselines import (
     BASELINES,
     gaussian_field,
     phase_randomised,
     random_patches,
 )
+from gan_jax import data
+from gan_jax.errors import InputError
 
 
 @pytest.fixture(scope="module")

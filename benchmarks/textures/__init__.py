@@ -1,0 +1,1 @@
+"""What only measurements of textures need: damage, textures without training, seams of tiles."""

@@ -1,0 +1,156 @@
+"""A run's images judged as textures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import numpy as np
+
+from gan_jax.data import Dataset
+from gan_jax.data.content import content_order, in_content_order
+from gan_jax.errors import InputError
+from gan_jax.extractors.pack import Extractor
+from gan_jax.judging.textures.crops import MOST_CROPS
+from gan_jax.judging.textures.families import portilla_simoncelli_scales
+from gan_jax.judging.textures.flags import copied_flags
+from gan_jax.judging.textures.suite import TextureJudgement, judge_completely, judge_textures
+from gan_jax.metrics.overlap import independent_rows
+from gan_jax.models.texture import TextureGenerator
+from gan_jax.runtime.environment import library_versions
+from gan_jax.sampling.textures import sample_texture
+
+_FEWEST = 4
+_MOST_SEARCHED = 5_000  # training images that copied pieces are looked for in
+_LARGE_SAMPLES = 4
+_LARGEST_CROP = 128
+
+
+def check_run(reference: Dataset) -> None:
+    """Raises InputError if held-out images are too small or too few for `texture_fd`."""
+    portilla_simoncelli_scales(*reference.image_shape[:2])  # the most demanding family
+    if len(reference) < _FEWEST:
+        raise InputError(
+            f"config.evaluation.textures: {reference.name} has {len(reference)} held-out images, "
+            f"and at least {_FEWEST} are needed, hundreds to mean something: hold out more, or set "
+            "it to False."
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RunTextures:
+    """A run's images as textures.
+
+    Attributes:
+        judgement: of `samples`.
+        real: what they were compared with, uint8 [m, h, w, c].
+        samples: uint8 [n, h, w, c].
+        large: textures larger than these, each uint8 [H, W, c]; none of a generator of one size.
+    """
+
+    judgement: TextureJudgement
+    real: np.ndarray
+    samples: np.ndarray
+    large: list[np.ndarray]
+
+    def added_to(self, content: dict[str, Any]) -> dict[str, Any]:
+        """eval.json of the run with this judgement in it.
+
+        Its numbers come first; its headline and flags stand under 'textures', and as the run's own
+        where nobody else judged.
+        """
+        judgement = self.judgement
+        return (
+            judgement.opening
+            | content
+            | {
+                "metrics": judgement.metrics | content["metrics"],
+                "protocol": content["protocol"] | {"textures": judgement.protocol},
+                "textures": judgement.opening,
+            }
+        )
+
+
+def judge_run(
+    images: np.ndarray,
+    reference: Dataset,
+    training: Dataset,
+    generator: nn.Module,
+    variables: Any,
+    *,
+    families: Sequence[str] | None = None,
+    extractor: Any = None,
+    seed: int = 0,
+) -> RunTextures:
+    """A run's images uint8 [n, h, w, c] against held-out ones.
+
+    Of more than 2,000 images of a side, as many are drawn by their content. As many training images
+    as generated ones are judged in the same way: each entry has their number under 'training', and
+    the headline has theirs. Held-out crops of a photograph overlap one another, which brings the
+    floor down, and they show another part of it than the generator has seen. A generator as good as
+    its training images reaches their number, and not the floor.
+
+    Args:
+        images: what the generator made.
+        reference: held-out images of the same size.
+        training: what the generator was trained on.
+        generator: the module.
+        variables: its parameters, for large samples.
+        families: of texture metrics; None for all.
+        extractor: the run's judge, or None; used if it is a CNN.
+        seed: of halves and large samples.
+
+    Raises:
+        InputError: images too few or too small.
+    """
+    options = {
+        "extractor": extractor if isinstance(extractor, Extractor) else None,
+        "families": families,
+        "seed": seed,
+    }
+    real = in_content_order(reference.take(reference.content_order()[:MOST_CROPS]))
+    samples = images[content_order(images)[:MOST_CROPS]]
+    judgement = judge_completely(real, samples, **options)
+    order = training.content_order()
+    seen = in_content_order(training.take(order[: len(samples)]))
+    control = judge_textures(real, seen, **options)
+    headline = dict(judgement.headline)
+    if judgement.test is not None and headline:
+        rows = independent_rows(seen)
+        headline["training"] = judgement.test.headline(
+            {name: found.take(rows) for name, found in control.statistics.items()}
+        )
+    searched = training.take(order[:_MOST_SEARCHED])
+    judgement = dataclasses.replace(
+        judgement,
+        metrics={
+            name: entry | {"training": control.metrics[name]["value"]}
+            for name, entry in judgement.metrics.items()
+        },
+        protocol={
+            "reference": reference.name,
+            "reference_split": reference.split,
+            "reference_fingerprint": reference.fingerprint,
+            **judgement.protocol,
+            "training_images": len(seen),
+            "versions": library_versions(),
+        },
+        headline=headline,
+        flags=(*judgement.flags, *copied_flags(samples, searched, "training image")),
+    )
+    return RunTextures(judgement, real, samples, _large_samples(generator, variables, seed))
+
+
+def _large_samples(generator: nn.Module, variables: Any, seed: int) -> list[np.ndarray]:
+    """One of each texture that the generator holds, up to four; 8 crops of the training wide."""
+    if not isinstance(generator, TextureGenerator):
+        return []
+    height, width = (min(side, _LARGEST_CROP) for side in generator.image_shape[:2])
+    count = min(generator.num_textures, _LARGE_SAMPLES)
+    size = (4 * height, 8 * width) if count == 1 else (4 * height, 4 * width)
+    return [
+        sample_texture(generator, variables, size, seed=seed, texture=texture)
+        for texture in range(count)
+    ]
