@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,16 +23,13 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.common import checked_images
 from gan_jax.extractors.pack import Extractor, load_pack
 from gan_jax.judging.degradations import Degradation
-from gan_jax.judging.sensitivity import Row, measure_damage, random_halves
+from gan_jax.judging.sensitivity import Distances, Row, measure_damage, random_halves
 from gan_jax.judging.textures.families import STATISTICS, check_texture_families
 from gan_jax.metrics.texture.features import gram_distance, patch_frechet_distance
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser, headline_features
 from gan_jax.metrics.texture.laplacian import laplacian_distance
 
 _LAPLACIAN_PATCHES, _LAPLACIAN_PROJECTIONS = 1 << 12, 64
-
-Distances = Callable[[np.ndarray, np.ndarray], Mapping[str, float]]
-"""The distances by metric of some of the clean images, by their rows, from others."""
 
 
 def texture_sensitivity(

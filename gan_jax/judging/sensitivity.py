@@ -8,7 +8,7 @@ undamaged, says what a metric sees: 1 is nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from gan_jax.data.progress import progress_bar
 from gan_jax.judging.degradations import Degradation, Pool
 
 Halves = Sequence[tuple[np.ndarray, np.ndarray]]
+"""For each seed the rows of images that are kept and of those that are damaged."""
+
+Distances = Callable[[np.ndarray, np.ndarray], Mapping[str, float]]
+"""Gives distances by metric, from the rows of kept images and from damaged images."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +67,7 @@ def measure_damage(
     degradations: Sequence[Degradation],
     halves: Halves,
     floors: Mapping[str, np.ndarray],
-    distances: Callable[[np.ndarray, np.ndarray], Mapping[str, float]],
+    distances: Distances,
     *,
     every: int = 1,
 ) -> tuple[Row, ...]:
@@ -72,9 +76,9 @@ def measure_damage(
     Args:
         pool: real images.
         degradations: what is done to them.
-        halves: for each seed the images that are kept and those that are damaged, at least 2 pairs.
+        halves: at least 2 pairs.
         floors: by metric, the distances of undamaged halves, at least 2.
-        distances: gives the distances by metric, from the rows of kept images and damaged images.
+        distances: between kept images and damaged ones.
         every: of the strengths of a damage each `every`-th one is tried, the strongest always.
     """
     rows: list[Row] = []
@@ -82,22 +86,20 @@ def measure_damage(
     with progress_bar("degradations", sum(len(s) for _, s in tried), " strengths") as bar:
         for degradation, strengths in tried:
             bar.set_postfix_str(degradation.name)
-            found = []
-            for strength in strengths:
-                found.append(list(_of_strength(pool, degradation, strength, halves, distances)))
+            found = {metric: np.zeros((len(halves), len(strengths))) for metric in floors}
+            for column, strength in enumerate(strengths):
+                number = degradation.strengths.index(strength)
+                for seed, (kept, damaged) in enumerate(halves):
+                    rng = np.random.default_rng([seed, number])
+                    changed = degradation.apply(pool.take(damaged), strength, rng)
+                    for metric, distance in distances(kept, changed).items():
+                        found[metric][seed, column] = distance
                 bar.update()
-            for metric, floor in floors.items():
-                values = np.array([[one[metric] for one in seeds] for seeds in found]).T
-                rows.append(judge_damage(degradation.name, metric, strengths, values, floor))
+            rows += [
+                judge_damage(degradation.name, metric, strengths, found[metric], floor)
+                for metric, floor in floors.items()
+            ]
     return tuple(rows)
-
-
-def _of_strength(
-    pool: Pool, degradation: Degradation, strength: float, halves: Halves, distances
-) -> Iterator[Mapping[str, float]]:
-    for seed, (kept, damaged) in enumerate(halves):
-        rng = np.random.default_rng([seed, degradation.strengths.index(strength)])
-        yield distances(kept, degradation.apply(pool.take(damaged), strength, rng))
 
 
 def judge_damage(
