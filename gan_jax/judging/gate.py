@@ -32,6 +32,7 @@ from gan_jax.judging.sensitivity import (
 from gan_jax.judging.suite import layers_of, standardise
 
 _FEWEST_IMAGES = 40
+_BATCH_SIZE = 500
 _FLOORS = 8  # halvings for the floor's spread; they need no network
 # Copies of training images are real images: no distance between distributions can see them.
 _INVISIBLE = ("training copies",)
@@ -179,7 +180,6 @@ def run_gate(
     training: np.ndarray,
     *,
     effort: Effort = FULL,
-    batch_size: int = 500,
 ) -> Gate:
     """Damages the reference in every way, strength and seed, and measures what is seen.
 
@@ -188,7 +188,6 @@ def run_gate(
         reference: real images that it was not trained on, in any order.
         training: uint8 [m, h, w, c], images for a copying generator to copy.
         effort: how much is tried.
-        batch_size: images per call at most.
 
     Raises:
         InputError: images that do not fit the extractor, too few, without classes or of so few that
@@ -198,7 +197,7 @@ def run_gate(
     order = reference.content_order()[: effort.most_images]
     images = reference.take(order)
     halves = [random_halves(len(images), seed) for seed in range(max(effort.num_seeds, _FLOORS))]
-    batch_size = min(batch_size, len(halves[0][0]))  # a short batch is filled up
+    batch_size = min(_BATCH_SIZE, len(halves[0][0]))  # a short batch is filled up
     labels = None if reference.labels is None else reference.labels[order]
     if labels is not None:
         _check_classes(labels, halves, reference.name)  # before any work

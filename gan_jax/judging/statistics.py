@@ -113,24 +113,21 @@ def _npz(path: str | pathlib.Path) -> pathlib.Path:
     return path
 
 
-def load_statistics(
-    path: str | pathlib.Path, *, expected: Origin | None = None, num_features: int | None = None
-) -> Statistics:
+def load_statistics(path: str | pathlib.Path, *, expected: Origin | None = None) -> Statistics:
     """Reads an npz file of this module, of pytorch-fid, or of any program with the same two keys.
 
     Where the file tells less than `expected`, a warning is logged that it cannot be checked.
 
     Args:
         expected: what the statistics will be compared with; empty texts are not compared.
-        num_features: d of what they will be compared with.
 
     Raises:
         InputError: no such file, a damaged or changed one, one without the two keys, arrays that
-            are no mean and covariance, another d, or another origin than `expected`.
+            are no mean and covariance, or another origin than `expected`.
     """
     path = path_of(path)
     arrays = _read(path)
-    mean, covariance = _checked_moments(arrays, path, num_features)
+    mean, covariance = _checked_moments(arrays, path)
     if "sha256" in arrays and _text(arrays, "sha256") != _content_hash(arrays):
         raise InputError(
             f"the statistics file '{path}' was changed after it was written: its contents do not "
@@ -235,7 +232,7 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _checked_moments(
-    arrays: dict[str, np.ndarray], path: pathlib.Path, num_features: int | None
+    arrays: dict[str, np.ndarray], path: pathlib.Path
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance in float64, exactly symmetric."""
     mean, covariance = arrays["mu"], arrays["sigma"]
@@ -243,11 +240,6 @@ def _checked_moments(
         raise InputError(
             f"'{path}' has mu of shape {list(mean.shape)} and sigma of shape "
             f"{list(covariance.shape)}; expected [d] and [d, d]."
-        )
-    if num_features is not None and len(mean) != num_features:
-        raise InputError(
-            f"'{path}' is of {len(mean)} features an image, and the extractor gives "
-            f"{num_features}: take statistics made with the same extractor and layer."
         )
     for name, array in (("mu", mean), ("sigma", covariance)):
         if array.dtype.kind not in "fiu" or not np.isfinite(array).all():

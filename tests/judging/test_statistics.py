@@ -47,7 +47,7 @@ def _arrays(path):
 
 
 def test_what_is_saved_is_loaded(path):
-    found = load_statistics(path, expected=_ORIGIN, num_features=12)
+    found = load_statistics(path, expected=_ORIGIN)
     assert (found.n, found.seed, found.origin) == (200, 5, _ORIGIN)
     assert found.version
     np.testing.assert_array_equal(found.moments.mean, _moments().mean)
@@ -120,11 +120,6 @@ def test_files_that_are_no_statistics(tmp_path, arrays, message):
     np.savez(tmp_path / "wrong.npz", **arrays)
     with pytest.raises(InputError, match=message):
         load_statistics(tmp_path / "wrong.npz")
-
-
-def test_another_number_of_features(path):
-    with pytest.raises(InputError, match="is of 12 features an image, .* gives 2048"):
-        load_statistics(path, num_features=2048)
 
 
 def test_a_missing_file_and_a_wrong_name(tmp_path):
