@@ -28,14 +28,10 @@ def texture_flags(
     flags = []
     if not headline or headline["verdict"] == TOO_FEW:
         flags.append(make_flag("too few", "There are too few images for a judgement."))
-    for name, side, title, apart in (
-        ("collapsed", images, "images to judge", True),
-        ("few different", reference, "real images", False),
-    ):
-        different = len(np.unique(content_keys(side)))
-        if 2 * different <= len(side):
-            text = f"The {len(side):,} {title} are only {different:,} different one(s), repeated."
-            flags.append(make_flag(name, text, apart=apart))
+    if text := _repeated(images, "images to judge"):
+        flags.append(make_flag("collapsed", text, apart=True))
+    if text := _repeated(reference, "real images"):
+        flags.append(make_flag("few different", text))
     flags += copied_flags(images, reference, "real image")
     looked_at = min(len(reference), MOST_IMAGES)
     if tested < 0.9 * looked_at:
@@ -46,6 +42,13 @@ def texture_flags(
         )
         flags.append(make_flag(OVERLAPPING, text))
     return flags
+
+
+def _repeated(images: np.ndarray, title: str) -> str:
+    different = len(np.unique(content_keys(images)))
+    if 2 * different > len(images):
+        return ""
+    return f"The {len(images):,} {title} are only {different:,} different one(s), repeated."
 
 
 def copied_flags(images: np.ndarray, others: np.ndarray, name: str) -> list[Flag]:
