@@ -21,7 +21,8 @@ from gan_jax.data.content import in_content_order
 from gan_jax.data.procedural import KINDS, procedural_textures
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import checked_images
-from gan_jax.extractors.pack import Extractor, load_pack
+from gan_jax.extractors.extractor import Extractor
+from gan_jax.extractors.pack import load_pack
 from gan_jax.judging.degradations import Degradation
 from gan_jax.judging.sensitivity import Distances, Row, measure_damage, random_halves
 from gan_jax.judging.textures.families import STATISTICS, check_texture_families

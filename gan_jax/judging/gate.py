@@ -20,7 +20,8 @@ from gan_jax.data import Dataset, read_images
 from gan_jax.data.disk import in_words, path_of, write_json
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import shape_text
-from gan_jax.extractors.pack import GATE_RECORD, Extractor, load_pack
+from gan_jax.extractors.extractor import Extractor
+from gan_jax.extractors.pack import GATE_RECORD, load_pack
 from gan_jax.judging.degradations import DEGRADATIONS, Pool
 from gan_jax.judging.sensitivity import (
     Halves,

@@ -15,7 +15,8 @@ from gan_jax.data import Dataset
 from gan_jax.data.content import content_keys, content_order
 from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
-from gan_jax.extractors.pack import Extractor, Features
+from gan_jax.extractors.common import Features
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.entries import INFLUENCE, Entry
 from gan_jax.judging.flags import copy_flags, variety_flags
 from gan_jax.judging.headline import make_headline

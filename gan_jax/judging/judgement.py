@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.extractors.pack import Features
+from gan_jax.extractors.common import Features
 from gan_jax.judging.entries import Entry
 
 

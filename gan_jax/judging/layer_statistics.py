@@ -13,7 +13,7 @@ from typing import Any
 from gan_jax import metrics
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
-from gan_jax.extractors.pack import Extractor
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.judge import make_judge
 from gan_jax.judging.suite import NUM_SPLITS
 from gan_jax.judging.view import layers_of, standardise

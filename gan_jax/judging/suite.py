@@ -15,7 +15,7 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.errors import InputError, nearest
-from gan_jax.extractors.pack import Features
+from gan_jax.extractors.common import Features
 from gan_jax.judging.entries import (
     INFLUENCE,
     Entry,

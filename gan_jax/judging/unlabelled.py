@@ -19,9 +19,9 @@ import numpy as np
 from gan_jax.data import Dataset
 from gan_jax.data.content import content_order
 from gan_jax.errors import InputError
-from gan_jax.extractors.common import shape_text
+from gan_jax.extractors.common import Features, shape_text
 from gan_jax.extractors.controls import random_extractor
-from gan_jax.extractors.pack import Extractor, Features
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.flags import copy_flags
 from gan_jax.judging.headline import compare_views, verdict_of
 from gan_jax.judging.judgement import Judgement

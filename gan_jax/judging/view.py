@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from gan_jax.extractors.pack import Features
+from gan_jax.extractors.common import Features
 
 LAYERS = ("semantic", "texture")
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from gan_jax.data import Dataset
-from gan_jax.extractors.pack import Features
+from gan_jax.extractors.common import Features
 from gan_jax.judging.class_agreement import judge_asked, with_farthest
 from gan_jax.judging.class_distances import FEWEST, Classed, class_distances
 from gan_jax.judging.judge import make_judge

@@ -10,8 +10,8 @@ import pytest
 
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
+from gan_jax.extractors.common import Features
 from gan_jax.extractors.controls import pixel_extractor
-from gan_jax.extractors.pack import Features
 from gan_jax.judging import gate
 from gan_jax.judging.degradations import DEGRADATIONS
 from gan_jax.judging.gate import Gate, gate_table, run_gate

@@ -9,7 +9,7 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.errors import InputError
-from gan_jax.extractors.pack import Extractor
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.entries import Entry, distance_entry
 from gan_jax.judging.textures.families import STATISTICS
 from gan_jax.metrics.texture.features import gram_distance, patch_frechet_with_floor

@@ -13,7 +13,7 @@ from gan_jax.data import Dataset
 from gan_jax.data.disk import open_folder
 from gan_jax.errors import InputError
 from gan_jax.extractors.choice import open_extractors
-from gan_jax.extractors.pack import Extractor
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.textures.crops import (
     Cutting,
     TextureSide,

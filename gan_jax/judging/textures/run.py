@@ -12,7 +12,7 @@ import numpy as np
 from gan_jax.data import Dataset
 from gan_jax.data.content import content_order, in_content_order
 from gan_jax.errors import InputError
-from gan_jax.extractors.pack import Extractor
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.textures.crops import MOST_CROPS
 from gan_jax.judging.textures.families import portilla_simoncelli_scales
 from gan_jax.judging.textures.flags import copied_flags

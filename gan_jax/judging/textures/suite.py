@@ -20,7 +20,7 @@ from gan_jax.data.content import content_order
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import checked_images, shape_text
-from gan_jax.extractors.pack import Extractor
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.entries import Entry
 from gan_jax.judging.judgement import Findings
 from gan_jax.judging.textures.distances import (
