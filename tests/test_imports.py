@@ -33,7 +33,7 @@ ROOMS = (
 # Libraries that one place alone knows.
 OWNERS = {
     "orbax": "runtime/checkpoint.py",
-    "matplotlib": "reports/figures.py",
+    "matplotlib": "reports/charts/chart.py",
     "tensorboardX": "runtime/logs.py",
     "absl": "runtime/cli.py",
     "safetensors": "extractors",
@@ -152,7 +152,7 @@ def test_importing_the_metrics_loads_no_training():
 
 
 def test_importing_data_logs_and_reports_loads_no_training():
-    loaded = _loaded_by("import gan_jax.data, gan_jax.runtime.logs, gan_jax.reports.gan")
+    loaded = _loaded_by("import gan_jax.data, gan_jax.runtime.logs, gan_jax.reports.pages.gan")
     assert not _among(loaded, "flax", "optax", "orbax", "tensorflow", "tensorflow_datasets")
     rooms = {n.split(".")[1] for n in _among(loaded, "gan_jax") if "." in n}
     assert not rooms & {"steps", "training", "models"}

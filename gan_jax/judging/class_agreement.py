@@ -16,7 +16,7 @@ from gan_jax.judging.class_distances import Classed, class_distances
 from gan_jax.judging.judge import Judge, Judgement
 from gan_jax.judging.view import View
 from gan_jax.reports.class_pictures import ClassPictures, NamedRows
-from gan_jax.reports.classes import farthest_classes
+from gan_jax.reports.pages.classes import farthest_classes
 
 NAME = "class_agreement"
 _SHOWN = 3  # classes

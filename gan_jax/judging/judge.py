@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-import gan_jax
 from gan_jax import metrics
 from gan_jax.data import Dataset
 from gan_jax.data.content import content_keys, content_order
@@ -34,6 +33,7 @@ from gan_jax.judging.suite import (
 )
 from gan_jax.judging.view import View
 from gan_jax.reports.flags import judge_flags
+from gan_jax.reports.result import make_protocol
 
 _REFERENCE_LIMIT = 20_000
 
@@ -237,7 +237,7 @@ class Judge:
         )
 
     def describe(self) -> dict[str, Any]:
-        """What every number of this judge depends on, for a protocol."""
+        """The extractor, for a protocol."""
         record = self.extractor.record
         return {
             "extractor": self.extractor.stamp,
@@ -245,18 +245,17 @@ class Judge:
             "extractor_accuracy": record["accuracy"],
             "gate": getattr(self.extractor, "gate", "not run"),
             "layers": record["layers"],
-            "preprocessing": record["preprocessing"],
-            "reference": self.reference.name,
-            "reference_split": self.reference.split,
-            "reference_fingerprint": self.reference.fingerprint,
-            "reference_images": len(self.images),
             "extractor_trained_on_reference": self.trained_on_reference,
-            "seed": self.seed,
-            "gan_jax": gan_jax.__version__,
         }
 
     def _protocol(self, num_images: int, entries: dict[str, Entry]) -> dict[str, Any]:
-        protocol = self.describe() | {"images": num_images}
+        protocol = make_protocol(
+            self.describe(),
+            seed=self.seed,
+            images=num_images,
+            preprocessing=self.extractor.record["preprocessing"],
+            reference=self.reference,
+        )
         if "fd_semantic" in entries:
             protocol |= {
                 "frechet_n": entries["fd_semantic"]["n"],

@@ -27,10 +27,10 @@ from gan_jax.judging.headline import compare_views, verdict_of
 from gan_jax.judging.judgement import Judgement
 from gan_jax.judging.ladder import Look, measure_ladder
 from gan_jax.judging.power import noticed
-from gan_jax.judging.protocol import make_protocol
 from gan_jax.judging.view import View
 from gan_jax.models.cnn import CNN
 from gan_jax.reports.flags import judge_flags
+from gan_jax.reports.result import make_protocol
 from gan_jax.runtime.pixels import PREPROCESSING
 
 _MOST_IMAGES = 1_000  # a side; 28 x 28 ones then take some seconds in all

@@ -36,7 +36,7 @@ class NamedRows:
         if len(shape) != 5 or 0 in shape or shape[0] != len(self.names):
             raise InputError(
                 f"images have shape {shape} for {len(self.names)} names; expected "
-                "[rows, columns, h, w, c] with a name a row and at least one image."
+                "[rows, columns, h, w, c] with a name per row and at least one image."
             )
 
 
@@ -45,7 +45,7 @@ class ClassPictures:
     """What there is to see of a conditional GAN.
 
     Attributes:
-        generated: a row a class; the images of a column are of one latent.
+        generated: a row per class; the images of a column are of one latent.
         real: training images of the same classes.
         within: walks between two latents, each inside a class.
         between: walks from class to class, each of one latent; None of a generator without a table

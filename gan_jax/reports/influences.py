@@ -25,7 +25,6 @@ def save_influences(
     """Writes them into a folder, as float32; nothing where there are none.
 
     Args:
-        folder: of eval.json.
         by_judge: the extractor's SHA-256 to metric to float [m].
     """
     arrays = {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+from gan_jax.reports.text import aligned
 from gan_jax.reports.words import in_words, ratio_text, ratios_mean_something
 
 _MOST_CLASSES = 100  # a longer histogram is left to the report
@@ -17,9 +17,7 @@ def metric_table(result: dict[str, Any]) -> str:
         words = in_words(result["headline"])
         top += [line for line in (words.verdict, words.note) if line]
     ratios = ratios_mean_something(result)
-    rows: list[Sequence[str]] = [
-        ("metric", "value", "floor", "ratio", "real", "95 % interval", "n")
-    ]
+    rows = []
     for name, entry in result["metrics"].items():
         value, floor, ci = entry["value"], entry.get("floor"), entry.get("ci")
         if isinstance(value, list):
@@ -35,10 +33,8 @@ def metric_table(result: dict[str, Any]) -> str:
                 str(entry.get("n", "")),
             )
         )
-    if len(rows) == 1:
-        rows = []
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
+    heads = ("metric", "value", "floor", "ratio", "real", "95 % interval", "n")
+    lines = aligned([heads, *rows]) if rows else []
     histogram = result["metrics"].get("class_histogram")
     if histogram and len(histogram["value"]) <= _MOST_CLASSES:
         lines.append(f"class_histogram  {histogram['value']}")

@@ -6,11 +6,17 @@ import contextlib
 import logging
 import pathlib
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+import numpy as np
 
 from gan_jax.data.disk import in_words, write_json
 from gan_jax.errors import InputError
+from gan_jax.reports.influences import INFLUENCES, save_influences
+from gan_jax.reports.result import Result
+from gan_jax.runtime.images import save_png
+from gan_jax.runtime.workdir import EVALUATION, SAMPLES
 
 Tell = Callable[[dict[str, Any]], None]
 """Takes the content of eval.json or the like as soon as it is known, to print its table."""
@@ -23,7 +29,7 @@ def quietly(content: dict[str, Any]) -> None:
     """A `Tell` that tells nothing."""
 
 
-def judging(run: pathlib.Path) -> str:
+def command_to_judge(run: pathlib.Path) -> str:
     """The command that judges a run again and makes its pages."""
     return f"python eval.py --workdir {shlex.quote(str(run))}"
 
@@ -34,10 +40,7 @@ def publish(
     """Writes what was found as JSON and tells it, also where the disk does not take it.
 
     Args:
-        path: of the JSON file.
-        content: of it.
         pages: files that are to be made of it; those there are of other numbers, and go.
-        tell: see `Tell`.
 
     Raises:
         InputError: it cannot be written; it has been told.
@@ -53,6 +56,46 @@ def publish(
         ) from error
     finally:
         tell(content)
+
+
+def publish_result(
+    out: pathlib.Path,
+    result: Result,
+    *,
+    pictures: Callable[[], Mapping[str, np.ndarray]] = dict,
+    pages: Mapping[str, Callable[[pathlib.Path], None] | None] | None = None,
+    tell: Tell = quietly,
+    again: str = SAME_COMMAND,
+) -> dict[str, Any]:
+    """Writes eval.json, then what lies beside it, the pictures and the pages; these may fail.
+
+    Args:
+        pictures: gives uint8 [h, w, c] by name; they go to the folder of samples as PNG.
+        pages: by the name of the file, what writes it; None for a page that goes if it is there.
+        tell: takes the content of eval.json before the rest is made.
+        again: the command that makes the rest again.
+
+    Returns:
+        The content of eval.json.
+
+    Raises:
+        InputError: eval.json cannot be written; its content has been told.
+    """
+    content, pages = result.content(), pages or {}
+    publish(out / EVALUATION, content, *(out / name for name in (INFLUENCES, *pages)), tell=tell)
+    with expendable(INFLUENCES, again):
+        parts = (result, *result.judges)
+        save_influences(
+            out, {one.protocol.get("extractor_sha256", ""): one.influences for one in parts}
+        )
+    with expendable(f"The pictures in {SAMPLES}", again):
+        for name, picture in pictures().items():
+            save_png(out / SAMPLES / f"{name}.png", picture)
+    for name, write in pages.items():
+        if write is not None:
+            with expendable(name, again):
+                write(out / name)
+    return content
 
 
 @contextlib.contextmanager
@@ -71,7 +114,6 @@ def expendable(what: str, again: str = SAME_COMMAND) -> Iterator[None]:
     """A block that makes pictures or a page: if it fails, a warning says so and all goes on.
 
     Args:
-        what: it makes.
         again: the command that makes it again.
     """
     try:

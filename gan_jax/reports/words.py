@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 TOLD, NOT_TOLD, TOO_FEW = "told apart", "not told apart", "too few images"
@@ -18,11 +18,13 @@ class Words:
         verdict: one or two sentences.
         note: what would have been noticed, and what not; '' if nothing is known of it.
         numbers: (value, meaning) pairs for large type; none where the images are too few.
+        flags: what must be known before the rest.
     """
 
     verdict: str
-    note: str
-    numbers: tuple[tuple[str, str], ...]
+    note: str = ""
+    numbers: Sequence[tuple[str, str]] = ()
+    flags: Sequence[str] = ()
 
 
 def in_words(headline: Mapping[str, Any]) -> Words:
@@ -38,11 +40,10 @@ def in_words(headline: Mapping[str, Any]) -> Words:
     chance = (p, "p: how often real images alone would look this different")
     note = _noticed_text(headline) if "noticed" in headline else ""
     if headline["verdict"] == TOO_FEW:
-        return Words(verdict, note, ())
+        return Words(verdict, note)
     size = headline.get("size")
     if size is None:
         return Words(verdict, note, (chance,))
-    told = headline["verdict"] == TOLD
     told = headline["verdict"] == TOLD
     far = "As far from real as" if told else "No farther from real than"
     strength, broken = _strength(size, told), size["broken"]

@@ -85,11 +85,11 @@ def _judge_samples(options: SimpleNamespace) -> None:
 
 def _judgement_text(result: dict[str, Any]) -> str:
     from gan_jax.reports.metric_table import metric_table
-    from gan_jax.reports.textures import texture_verdict
+    from gan_jax.reports.pages.textures import texture_verdict
 
     text = metric_table(result)
     if result["protocol"].get("task") == "super-resolution":
-        from gan_jax.reports.super_resolution import super_resolution_text
+        from gan_jax.reports.pages.super_resolution import super_resolution_text
 
         text = super_resolution_text(result)
     as_textures = result.get("textures", {}).get("headline")
@@ -121,7 +121,8 @@ def _judge_textures(options: SimpleNamespace) -> None:
 
 def _compare(options: SimpleNamespace) -> None:
     from gan_jax.data.disk import path_of
-    from gan_jax.reports.comparison.report import compare_runs, comparison_table
+    from gan_jax.reports.comparison.report import compare_runs
+    from gan_jax.reports.comparison.terminal import comparison_table
 
     folders = [str(path_of(folder)) for folder in options.folders]
     compare_runs(folders, options.out or None, tell=_telling(options, comparison_table))

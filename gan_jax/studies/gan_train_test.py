@@ -22,11 +22,11 @@ from gan_jax.data import Dataset
 from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.data.disk import open_folder, read_json, write_json
 from gan_jax.errors import InputError
-from gan_jax.judging.protocol import make_protocol
 from gan_jax.reports.class_pictures import NamedRows
-from gan_jax.reports.gan_train_test import write_gan_train_test_report
-from gan_jax.reports.gan_train_test_results import SeedResult, summarise_seeds
 from gan_jax.reports.numbers_first import Tell, expendable, publish, quietly
+from gan_jax.reports.pages.gan_train_test import write_gan_train_test_report
+from gan_jax.reports.result import make_protocol
+from gan_jax.reports.seeds.gan_train_test import SeedResult, summarise_seeds
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment
 from gan_jax.runtime.logs import say

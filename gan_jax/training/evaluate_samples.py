@@ -27,10 +27,11 @@ from gan_jax.judging.statistics import (
 )
 from gan_jax.judging.suite import check_families
 from gan_jax.metrics import Moments, frechet_distance_from_moments
-from gan_jax.reports.numbers_first import Tell, no_empty_folder, publish, quietly
+from gan_jax.reports.numbers_first import Tell, no_empty_folder, publish_result, quietly
+from gan_jax.reports.result import Result, make_protocol
 from gan_jax.runtime import workdir as folder
 from gan_jax.sampling.selection import selecting_recogniser
-from gan_jax.training.evaluate_gan import write_results
+from gan_jax.training.image_results import write_results
 
 _USUAL_RESIZE = "crop_area"
 
@@ -72,7 +73,7 @@ def evaluate_samples(
             other sizes.
         image_size: (height, width) to bring them to in place of the extractor's size; by cropping
             and averaging if `resize` does not say how.
-        batch_size: images a call.
+        batch_size: images per call.
         cache: folder for statistics of references; '' for none.
         statistics: file to write the reference's statistics to; '' for none.
         announce: told, before any work, which images are the reference and the training images.
@@ -119,9 +120,13 @@ def evaluate_samples(
         open_statistics(statistics)
     images = judged.take(np.arange(len(judged)))
     with no_empty_folder(out), progress_bar("features", 0, " images") as bar:
-        done = _counting(bar)
+
+        def progress(done: int) -> None:  # of one extractor's call after another
+            bar.n = done
+            bar.refresh()
+
         judges = [
-            make_judge(extractor, real, batch_size=batch_size, cache=cache, progress=done)
+            make_judge(extractor, real, batch_size=batch_size, cache=cache, progress=progress)
             for extractor in opened
         ]
         judgements = [
@@ -133,7 +138,11 @@ def evaluate_samples(
         images=images,
         judge=judges[0],
         judgements=judgements,
-        protocol=_protocol(judged, resize),
+        protocol={
+            "samples": judged.name,
+            "samples_fingerprint": judged.fingerprint,
+            "resize": resize or "none",
+        },
         title=f"{judged.name} against {real.name}",
         train=known,
         config={},
@@ -146,14 +155,6 @@ def evaluate_samples(
             statistics, Moments.of(judge.features.semantic), judge.origin, seed=judge.seed
         )
     return read_json(out / folder.EVALUATION)
-
-
-def _protocol(judged: Dataset, resize: str) -> dict[str, Any]:
-    return {
-        "samples": judged.name,
-        "samples_fingerprint": judged.fingerprint,
-        "resize": resize or "none",
-    }
 
 
 def _size_options(head: str, resize: str, image_size: tuple[int, int] | None) -> dict[str, Any]:
@@ -174,16 +175,6 @@ def resizing_options(extractor: Any, resize: str) -> dict[str, Any]:
         return {}
     height, width, channels = extractor.image_shape
     return {"image_size": (height, width), "resize": resize, "channels": channels}
-
-
-def _counting(bar: Any) -> Any:
-    """Progress of one extractor's call after another on one bar."""
-
-    def progress(done: int) -> None:
-        bar.n = done
-        bar.refresh()
-
-    return progress
 
 
 def _is_statistics(path: str) -> bool:
@@ -232,20 +223,25 @@ def _compare_statistics(
     fake_images = None if _is_statistics(samples) else read_images(samples, split="all")
     real, fake = side(reference, real_images), side(samples, fake_images)
     value = frechet_distance_from_moments(real.moments, fake.moments)
-    entry = {"value": value, "n": fake.n, "n_real": real.n}
-    protocol = {
+    about = {
         "extractor": extractor.stamp,
         "extractor_sha256": extractor.digest,
         "extractor_accuracy": record["accuracy"],
         "layers": record["layers"],
-        "preprocessing": record["preprocessing"],
+        "samples": samples,
+    }
+    protocol = make_protocol(
+        about,
+        seed=None,
+        images=fake.n,
+        preprocessing=record["preprocessing"],
+        reference=real_images,
+    )
+    protocol |= {
         "reference": reference,
         "reference_split": "statistics" if real_images is None else real_images.split,
         "reference_fingerprint": real.origin.reference,
         "reference_images": real.n,
-        "samples": samples,
-        "gan_jax": gan_jax.__version__,
     }
-    content = {"metrics": {"fd_all": entry}, "protocol": protocol}
-    publish(out / folder.EVALUATION, content, tell=tell)
-    return content
+    entry = {"value": value, "n": fake.n, "n_real": real.n}
+    return publish_result(out, Result({"fd_all": entry}, protocol), tell=tell)

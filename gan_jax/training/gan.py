@@ -10,10 +10,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax.config import num_final_samples
 from gan_jax.config.build import build_gan, count_steps, gan_step_function
 from gan_jax.config.members import has_members
-from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
 from gan_jax.judging.judge import Judge
 from gan_jax.judging.textures.meter import TextureMeter
@@ -22,8 +20,6 @@ from gan_jax.reports.metric_table import metric_table
 from gan_jax.runtime import parallel
 from gan_jax.runtime.logs import say
 from gan_jax.runtime.signals import StopSignal
-from gan_jax.sampling.classes import asked_labels
-from gan_jax.sampling.generate import sample_latents
 from gan_jax.steps.state import GAN, create_gan_state
 from gan_jax.training import evaluate_gan as evaluation
 from gan_jax.training.collapse_guard import make_collapse_meter
@@ -110,18 +106,14 @@ class GANRun:
         )
         state = fit(self._task(gan, workdir, judge), stop, workdir)
         say("Evaluating, and writing the report ...")
-        count = num_final_samples(config)
         evaluation.evaluate_gan(
             workdir,
-            config=plain(config),
+            config=config,
             gan=gan,
             ema=jax.tree.map(np.asarray, parallel.local_copy(state.ema)),
             step=num_steps,
-            judge=judge,
+            judges=[judge] if judge is not None else [],
             train=train,
-            latents=sample_latents(config.seed, count, gan.latent_dim),
-            labels=asked_labels(gan, train, seed=config.seed, count=count),
-            batch_size=config.evaluation.batch_size,
             held_out=self._test,
             textures=config.evaluation.textures,
             tell=lambda content: say(metric_table(content)),

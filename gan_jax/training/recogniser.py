@@ -25,7 +25,7 @@ from gan_jax.runtime.logs import read_history, say
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps import cnn_update
 from gan_jax.steps.state import create_cnn_state
-from gan_jax.training.evaluate_gan import write_recogniser_results
+from gan_jax.training.evaluate_recogniser import write_recogniser_results
 from gan_jax.training.loop import fit
 from gan_jax.training.running import is_finished, load_parts, open_run
 from gan_jax.training.task import Reading, Schedule, single_task

@@ -15,7 +15,7 @@ from gan_jax.data.dataset import check_same_shape
 from gan_jax.data.disk import read_json
 from gan_jax.errors import InputError, TrainingDiverged
 from gan_jax.reports.numbers_first import expendable
-from gan_jax.reports.stopped import write_stopped_report
+from gan_jax.reports.pages.stopped import write_stopped_report
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment

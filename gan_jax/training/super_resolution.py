@@ -16,23 +16,15 @@ from gan_jax.config.build_super_resolution import pixel_only
 from gan_jax.data import Dataset
 from gan_jax.judging.judge import Judge
 from gan_jax.judging.textures.run import check_run
-from gan_jax.reports.super_resolution import super_resolution_text
+from gan_jax.reports.pages.super_resolution import super_resolution_text
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.logs import say
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps import generator_update
 from gan_jax.steps.state import GAN, GANState, create_gan_state
-from gan_jax.training.evaluate_super_resolution import (
-    PIXEL,
-    WARM_UP,
-    HeldOut,
-    evaluate_super_resolution,
-    hold_out,
-    score,
-    side_by_side,
-    summary,
-)
+from gan_jax.training.enlarged import HeldOut, hold_out, score, side_by_side, summary
+from gan_jax.training.evaluate_super_resolution import PIXEL, WARM_UP, evaluate_super_resolution
 from gan_jax.training.frozen import with_frozen_losses
 from gan_jax.training.loop import fit
 from gan_jax.training.run_judge import train_shared_recogniser

@@ -17,7 +17,7 @@ from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.judging.judge import Judge
-from gan_jax.reports.members_table import members_table
+from gan_jax.reports.seeds.sweep_table import sweep_table
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.feed import make_members_feed
@@ -32,7 +32,7 @@ from gan_jax.runtime.memory import check_memory
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps.members import MemberInputs, create_members_state
 from gan_jax.training.collapse_guard import make_collapse_meter
-from gan_jax.training.evaluate_members import evaluate_members
+from gan_jax.training.evaluate_sweep import evaluate_sweep
 from gan_jax.training.evaluators import EachMember, MemberView, Sampler, gan_evaluators
 from gan_jax.training.frozen import check_alone
 from gan_jax.training.loop import fit
@@ -69,7 +69,7 @@ class SweepRun:
         )
         state = fit(self._task(workdir, judge), stop, workdir)
         say("Evaluating, and writing the report ...")
-        evaluate_members(
+        evaluate_sweep(
             workdir,
             config=config,
             members=members,
@@ -79,7 +79,7 @@ class SweepRun:
             step=self._num_steps,
             judge=judge,
             train=train,
-            tell=lambda content: say(members_table(content)),
+            tell=lambda content: say(sweep_table(content)),
         )
 
     def _task(self, workdir: pathlib.Path, judge: Judge | None) -> Task:

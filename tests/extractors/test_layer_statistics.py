@@ -15,7 +15,7 @@ from gan_jax.extractors.extractor import assemble
 from gan_jax.extractors.pack import load_pack, save_pack
 from gan_jax.judging.judge import make_judge
 from gan_jax.judging.layer_statistics import layer_statistics, low_rank_warning
-from gan_jax.reports.recogniser import RecogniserReport, write_recogniser_report
+from gan_jax.reports.pages.recogniser import RecogniserReport, write_recogniser_report
 
 
 def _real(count: int, seed: int = 0) -> Dataset:

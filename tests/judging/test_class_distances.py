@@ -14,7 +14,7 @@ from gan_jax.judging.judge import make_judge
 from gan_jax.judging.ladder import measure_ladder
 from gan_jax.judging.view import View
 from gan_jax.reports.class_pictures import ClassPictures, NamedRows
-from gan_jax.reports.classes import agreement_section, farthest_classes, farthest_text
+from gan_jax.reports.pages.classes import agreement_section, farthest_classes, farthest_text
 
 NAMES = ("upper left", "upper right", "lower left", "lower right")
 SIDE = 12

@@ -11,9 +11,10 @@ import pytest
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.judging.textures import evaluation
 from gan_jax.judging.textures.evaluation import evaluate_textures
-from gan_jax.reports import webpage
-from gan_jax.reports.figures import Series, class_chart, interval_chart, line_chart
+from gan_jax.reports import page
+from gan_jax.reports.charts.basic import Series, class_chart, interval_chart, line_chart
 from gan_jax.reports.numbers_first import expendable, publish
+from gan_jax.reports.pages.pictures import tile
 from gan_jax.training.evaluate_gan import evaluate_run
 from tests.whole.test_runs import ROOT, environment
 
@@ -55,8 +56,8 @@ def test_a_runs_numbers_stand_before_its_pictures_and_page(tiny_run, tmp_path, m
         assert told and (tmp_path / "eval.json").is_file()
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("gan_jax.training.evaluate_gan.save_png", fail)
-    monkeypatch.setattr("gan_jax.training.evaluate_gan.write_gan_report", fail)
+    monkeypatch.setattr("gan_jax.reports.numbers_first.save_png", fail)
+    monkeypatch.setattr("gan_jax.training.image_results.write_gan_report", fail)
     found = evaluate_run(run, out=tmp_path, num_samples=8, families=["frechet"], tell=told.append)
     assert found == json.loads((tmp_path / "eval.json").read_text())
     assert found["metrics"]["fd_semantic"] == told[0]["metrics"]["fd_semantic"]
@@ -91,7 +92,7 @@ def test_what_stops_a_run_is_not_taken_for_a_page_that_failed():
 def test_charts_do_not_depend_on_the_backend_of_a_notebook(backend, tmp_path):
     code = (
         "import os\n"
-        "from gan_jax.reports.figures import Series, line_chart\n"
+        "from gan_jax.reports.charts.basic import Series, line_chart\n"
         "print(line_chart('t', [Series('a', [1, 2], [1, 2])], ylabel='y')[:4])\n"
         f"assert os.environ['MPLBACKEND'] == {backend!r}"
     )
@@ -106,15 +107,15 @@ def test_charts_do_not_depend_on_the_backend_of_a_notebook(backend, tmp_path):
 
 
 def test_names_that_are_not_utf8_stand_escaped_on_pages(tmp_path):
-    page = tmp_path / "page.html"
+    path = tmp_path / "page.html"
     parts = [
-        webpage.table([_CAFE, "n"], [[_CAFE, "1"]]),
-        webpage.tile(np.zeros((4, 4, 1), np.uint8), _CAFE),
+        page.table([_CAFE, "n"], [[_CAFE, "1"]]),
+        tile(np.zeros((4, 4, 1), np.uint8), _CAFE),
         class_chart(_CAFE, [_CAFE, "b"], [1, 2]),
         interval_chart("t", [_CAFE], [1.0], [None], xlabel="x"),
     ]
-    webpage.write_page(page, _CAFE, parts)
-    text = page.read_bytes().decode("utf-8", "strict")
+    page.write(path, _CAFE, parts)
+    text = path.read_bytes().decode("utf-8", "strict")
     assert text.count("caf\\xe9") >= 6
 
 

@@ -15,7 +15,7 @@ from configs import smoke
 from gan_jax import metrics
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError, Interrupted
-from gan_jax.reports.gan_train_test_results import SeedResult, summarise_seeds, verdict
+from gan_jax.reports.seeds.gan_train_test import SeedResult, summarise_seeds, verdict
 from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.generate import generate_images
 from gan_jax.sampling.trained import TrainedGAN

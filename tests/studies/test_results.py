@@ -9,9 +9,9 @@ from scipy import stats
 
 from gan_jax.config import study_config
 from gan_jax.config.study_plan import Added, Arm, Question, arms_of, pairs_of
-from gan_jax.reports.study import Picture, StudyReport, write_study_report
-from gan_jax.reports.study_results import CellResults, Outcome, difference, study_content
-from gan_jax.reports.study_verdict import verdict
+from gan_jax.reports.pages.study import Picture, StudyReport, write_study_report
+from gan_jax.reports.seeds.study import CellResults, Outcome, difference, study_content
+from gan_jax.reports.seeds.study_verdict import verdict
 
 IMAGES = 400
 

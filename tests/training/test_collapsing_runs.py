@@ -17,7 +17,7 @@ from gan_jax.config import gan_config
 from gan_jax.config.checks import check_config
 from gan_jax.errors import InputError, ModeCollapse
 from gan_jax.judging.collapse_meter import Reading
-from gan_jax.reports.gan import GANReport, write_gan_report
+from gan_jax.reports.pages.gan import GANReport, write_gan_report
 from gan_jax.training.rollback import RollBack, Rollbacks, turned
 from tests import runs
 

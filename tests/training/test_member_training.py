@@ -10,8 +10,8 @@ import pytest
 from gan_jax import run as training
 from gan_jax.config.members import member_config, members_of
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
-from gan_jax.reports.members_table import members_table
-from gan_jax.reports.seed_statistics import summarise
+from gan_jax.reports.seeds.statistics import summarise
+from gan_jax.reports.seeds.sweep_table import sweep_table
 from gan_jax.runtime import memory, workdir
 from gan_jax.runtime.checkpoint import Checkpoints
 from gan_jax.sampling.generate import generate_images, sample_latents
@@ -77,7 +77,7 @@ def test_a_sweep_leaves_numbers_pictures_and_a_report(sweep):
         rows = runs.history(sweep / "members" / name)
         assert [row["step"] for row in rows if "eval/fd_semantic" in row] == [10, 20]
         assert (sweep / "members" / name / "samples" / "final.png").exists()
-    text = members_table(content)
+    text = sweep_table(content)
     assert "fd_semantic, seed 1" in text
     assert "±" in text
 
@@ -184,7 +184,7 @@ def test_a_member_that_diverges_is_named_and_left_out(pack, tmp_path, caplog):
     assert content["best"]["setting"] == "learning_rate=0.0002"
     assert content["best"]["passed_over"] == ["learning_rate=1e+12"]
     assert "learning_rate=1e+12, seed 0 has diverged between steps 0 and 10" in caplog.text
-    for text in (members_table(content), (tmp_path / "lost" / "report.html").read_text()):
+    for text in (sweep_table(content), (tmp_path / "lost" / "report.html").read_text()):
         assert f"diverged at step {at}" in text
         assert "1 of 2 members diverged" in text
 

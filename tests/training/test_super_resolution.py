@@ -23,7 +23,7 @@ from gan_jax.judging.fidelity_differences import kernel_difference, mean_differe
 from gan_jax.metrics import kernel_distance
 from gan_jax.models.resampling import double_nearest
 from gan_jax.models.super_resolution import SuperResolutionGenerator, depth_to_space
-from gan_jax.reports.super_resolution import super_resolution_text, verdict
+from gan_jax.reports.pages.super_resolution import super_resolution_text, verdict
 from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.enlarge import enlarge, enlarge_files
 from gan_jax.sampling.trained import read_gan
@@ -31,7 +31,8 @@ from gan_jax.steps import gan_step, generator_update
 from gan_jax.steps.downscale import Downscale, bicubic, check_divisible
 from gan_jax.steps.state import create_gan_state
 from gan_jax.training import evaluate_gan as evaluation
-from gan_jax.training.evaluate_super_resolution import hold_out, read_pixel
+from gan_jax.training.enlarged import hold_out
+from gan_jax.training.evaluate_super_resolution import read_pixel
 from tests import runs
 from tests.command import eval_py
 from tests.packs import untrained_pack

@@ -10,8 +10,8 @@ from gan_jax.config import cnn_config
 from gan_jax.config.saved import plain
 from gan_jax.data.schema import read_checked
 from gan_jax.errors import InputError
-from gan_jax.reports.gan_train_test_results import SeedResult
-from gan_jax.reports.study_results import cell_check
+from gan_jax.reports.seeds.gan_train_test import SeedResult
+from gan_jax.reports.seeds.study import cell_check
 from gan_jax.sampling.selection import selecting_recogniser
 from gan_jax.studies.augmentation.control import check_plain, from_plain
 from gan_jax.training.frozen import in_the_loop

@@ -12,7 +12,7 @@ import pytest
 from absl import flags
 from PIL import Image
 
-import gan_jax.training.evaluate_gan
+import gan_jax.training.image_results
 from gan_jax import run as training
 from gan_jax.config import gan_config
 from gan_jax.errors import InputError
@@ -23,6 +23,8 @@ from gan_jax.judging.textures.crops import Cutting, crop_size, cut_crops, open_s
 from gan_jax.judging.textures.page import make_report
 from gan_jax.judging.textures.suite import TextureJudgement
 from gan_jax.metrics.texture.cooccurrence import cooccurrence_statistics
+from gan_jax.reports.result import Result, make_protocol
+from gan_jax.training.image_results import with_textures
 from tests.results import headline
 from tests.runs import evaluation
 from tests.whole.test_runs import ROOT, environment
@@ -68,7 +70,7 @@ def quick_judge(monkeypatch):
 
     for module in (texture_suite, texture_run):
         monkeypatch.setattr(module, "judge_textures", judge)
-    for module in (texture_evaluation, gan_jax.training.evaluate_gan):
+    for module in (texture_evaluation, gan_jax.training.image_results):
         monkeypatch.setattr(
             module, "write_texture_report", lambda path, report: path.write_text(report.title)
         )
@@ -371,7 +373,7 @@ def _tiny_run():
 def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch):
     reports = []
     monkeypatch.setattr(
-        gan_jax.training.evaluate_gan,
+        gan_jax.training.image_results,
         "write_texture_report",
         lambda path, report: reports.append(report) or path.write_text(report.title),
     )
@@ -398,14 +400,14 @@ def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch
 def test_a_run_keeps_both_judgements_and_the_recognisers_first(quick_judge):
     judgement = texture_suite.judge_textures(_sets(6, 16, 16), _sets(4, 16, 16))
     run = texture_run.RunTextures(judgement, _sets(6, 16, 16), _sets(4, 16, 16), [])
-    other = {"headline": headline(0.3), "flags": [], "metrics": {"vendi": {"value": 3.0}},
-             "protocol": {"step": 7}}  # fmt: skip
-    both = run.added_to(other)
-    assert (both["headline"], both["flags"]) == (other["headline"], [])
+    protocol = make_protocol({"step": 7}, seed=0, images=4, preprocessing="", reference=None)
+    other = Result({"vendi": {"value": 3.0}}, protocol, headline(0.3))
+    both = with_textures(other, run).content()
+    assert (both["headline"], both["flags"]) == (other.headline, [])
     assert both["textures"] == {"headline": judgement.headline, "flags": list(judgement.flags)}
     assert list(both["metrics"]) == ["texture_fd", "cooccurrence_fd", "vendi"]
-    assert both["protocol"] == {"step": 7, "textures": judgement.protocol}
-    alone = run.added_to({"metrics": {}, "protocol": {}})
+    assert both["protocol"] == protocol | {"textures": judgement.protocol}
+    alone = with_textures(Result({}, protocol), run).content()
     assert alone["headline"] == judgement.headline and alone["flags"] == list(judgement.flags)
 
 

@@ -29,8 +29,9 @@ from gan_jax.judging.textures.page import make_report
 from gan_jax.judging.textures.suite import TextureJudgement, judge_completely
 from gan_jax.metrics.overlap import FEW_PICTURES, OVERLAPPING
 from gan_jax.reports.flags import make_flag
-from gan_jax.reports.numbers_first import Tell, expendable, no_empty_folder, publish, quietly
-from gan_jax.reports.textures import texture_verdict, write_texture_report
+from gan_jax.reports.numbers_first import Tell, no_empty_folder, publish_result, quietly
+from gan_jax.reports.pages.textures import texture_verdict, write_texture_report
+from gan_jax.reports.result import Result, make_protocol
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import library_versions
 
@@ -84,23 +85,28 @@ def evaluate_textures(
         )
     if cut[1]:
         judgement = _with_pictures_flag(judgement, sides[1], real)
-    protocol = {
-        **_side_protocol("samples", sides[0], images),
-        **_side_protocol("reference", sides[1], real),
-        "reference_split": sides[1].split,
+    compared = [Dataset(side.name, side.split, crops) for side, crops in zip(sides, (images, real))]
+    about = {
+        "samples": sides[0].name,
+        "samples_fingerprint": compared[0].fingerprint,
+        "samples_pictures": len(sides[0].pictures.names),
+        "reference_pictures": len(sides[1].pictures.names),
         "crop": f"{size[0]} x {size[1]}",
         "crops": describe_crops(sides, size, cutting),
         "grey": cutting.grey,
         **judgement.protocol,
         "versions": library_versions(),
     }
-    content = judgement.content() | {"protocol": protocol}
-    page = out / folder.REPORT
-    publish(out / folder.EVALUATION, content, page, tell=tell)
-    with expendable(page.name):
+    protocol = make_protocol(
+        about, seed=cutting.seed, images=len(images), preprocessing="uint8", reference=compared[1]
+    )
+    result = Result(judgement.metrics, protocol, judgement.headline, judgement.flags)
+
+    def page(path: pathlib.Path) -> None:
         title = f"{sides[0].name} against {sides[1].name}"
-        write_texture_report(page, make_report(title, content, judgement, real, images))
-    return content
+        write_texture_report(path, make_report(title, result.content(), judgement, real, images))
+
+    return publish_result(out, result, pages={folder.REPORT: page}, tell=tell)
 
 
 def _open_cnn(choice: str, reference: Dataset) -> Extractor | None:
@@ -145,12 +151,3 @@ def evaluation_text(content: dict[str, Any]) -> str:
         f"{protocol['reference']} ({protocol['reference_split']}, {protocol['reference_images']} "
         f"images); {protocol['crop']}, {protocol['crops']}"
     )
-
-
-def _side_protocol(name: str, side: TextureSide, crops: np.ndarray) -> dict[str, Any]:
-    compared = Dataset(side.name, side.split, images=crops)
-    return {
-        name: side.name,
-        f"{name}_fingerprint": compared.fingerprint,
-        f"{name}_pictures": len(side.pictures.names),
-    }

@@ -11,7 +11,7 @@ from gan_jax.errors import InputError
 from gan_jax.judging.textures.suite import TextureJudgement
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser
 from gan_jax.metrics.texture.spectrum import radial_spectrum
-from gan_jax.reports.textures import Outliers, Spectra, TextureReport
+from gan_jax.reports.pages.textures import Outliers, Spectra, TextureReport
 from gan_jax.runtime.environment import describe_environment
 
 _OUTLIERS = 6

@@ -55,23 +55,6 @@ class RunTextures:
     samples: np.ndarray
     large: list[np.ndarray]
 
-    def added_to(self, content: dict[str, Any]) -> dict[str, Any]:
-        """eval.json of the run with this judgement in it.
-
-        Its numbers come first; its headline and flags stand under 'textures', and as the run's own
-        where nobody else judged.
-        """
-        judgement = self.judgement
-        return (
-            judgement.opening
-            | content
-            | {
-                "metrics": judgement.metrics | content["metrics"],
-                "protocol": content["protocol"] | {"textures": judgement.protocol},
-                "textures": judgement.opening,
-            }
-        )
-
 
 def judge_run(
     images: np.ndarray,

@@ -11,8 +11,8 @@ from gan_jax.errors import InputError
 from gan_jax.reports.comparison.disagreement import Disagreement, JudgePair, compare_judges
 from gan_jax.reports.comparison.judge_result import JudgeResult, judge_result
 from gan_jax.reports.comparison.protocol import MAY_DIFFER, by_value, differ, in_groups, why_apart
-from gan_jax.reports.comparison.results import Judgement, Result, listed, read_results
-from gan_jax.reports.influences import load_influences
+from gan_jax.reports.comparison.results import JudgedRun, Judgement, read_results
+from gan_jax.reports.text import listed
 
 _SAME_FOR_JUDGES = ("reference_fingerprint", "reference_split", "seed")
 
@@ -125,7 +125,7 @@ def compare(folders: Sequence[str | os.PathLike]) -> Comparison:
     return Comparison(tuple(groups), tuple(dict.fromkeys(notes)))
 
 
-def _why_none(results: Sequence[Result], notes: Sequence[str]) -> str:
+def _why_none(results: Sequence[JudgedRun], notes: Sequence[str]) -> str:
     if len(results) < 2:
         there = "".join(f"'{result.folder}' alone has one" for result in results)
         text = (
@@ -141,17 +141,15 @@ def _why_none(results: Sequence[Result], notes: Sequence[str]) -> str:
     return " ".join([text, *notes])
 
 
-def _group(judges: Sequence[Sequence[Judgement]], by_name: dict[str, Result]) -> Group:
+def _group(judges: Sequence[Sequence[Judgement]], by_name: dict[str, JudgedRun]) -> Group:
     """The group of the runs that these judges judged."""
     notes: list[str] = []
     results = [by_name[one.run] for one in judges[0]]
     ranked = [i for i, result in enumerate(results) if not result.apart]
     found = []
     for judged in judges:
-        digest = judged[0].protocol["extractor_sha256"]
-        influences = [load_influences(result.folder, digest) for result in results]
-        found.append(judge_result(judged, influences, ranked, notes))
-        bare = [results[i].name for i in ranked if not influences[i]]
+        found.append(judge_result(judged, ranked, notes))
+        bare = [judged[i].run for i in ranked if not judged[i].influences]
         if bare and len(ranked) > 1:
             notes.append(
                 f"Without influences.npz in {listed(bare)} differences are tested as if each run "
@@ -166,14 +164,12 @@ def _group(judges: Sequence[Sequence[Judgement]], by_name: dict[str, Result]) ->
         values = [(run.name, run.record.get(field)) for run in runs]
         if differ(value for _, value in values):
             notes.append(f"Warning: {field} is {by_value(values)}. {text}")
-    names = [run.name for run in runs]
-    pairs, disagreements = compare_judges(found, names)
-    return Group(
-        tuple(runs), tuple(found), tuple(pairs), tuple(disagreements), tuple(dict.fromkeys(notes))
-    )
+    pairs, disagreements = compare_judges(found, [run.name for run in runs])
+    parts = (runs, found, pairs, disagreements, dict.fromkeys(notes))
+    return Group(*map(tuple, parts))
 
 
-def _run(result: Result, judged: Judgement) -> Run:
+def _run(result: JudgedRun, judged: Judgement) -> Run:
     record = {k: judged.protocol[k] for k in MAY_DIFFER if k in judged.protocol}
     apart = ", ".join(flag["name"] for flag in result.apart)
     why = " ".join(flag["text"] for flag in result.apart)

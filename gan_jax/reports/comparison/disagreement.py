@@ -41,9 +41,7 @@ class Disagreement:
     """Two runs that judges order differently, by one metric.
 
     Attributes:
-        metric: its name.
         first: the run that the headline judge finds better, or else the first judge on this.
-        second: the other run.
         for_first: the judges that find `first` better.
         for_second: those that find `second` better.
     """
@@ -76,7 +74,6 @@ def compare_judges(
 
     Args:
         judges: on the same k runs.
-        names: of these runs.
 
     Returns:
         The pairs of judges, and disagreements: those of trained judges first, and of these those

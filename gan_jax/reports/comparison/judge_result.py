@@ -6,12 +6,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from gan_jax.reports.comparison.protocol import MAY_DIFFER, unrecorded
 from gan_jax.reports.comparison.ranking import LEVEL, Score, depends_on_count, direction, places
-from gan_jax.reports.comparison.results import Judgement, listed
+from gan_jax.reports.comparison.results import Judgement
 from gan_jax.reports.flags import judge_flags
+from gan_jax.reports.text import NONE, listed
 from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW, percent
 
 SIZE = "size"
@@ -23,8 +22,6 @@ _LINES = {"fd_infinity"}  # their error says how straight a line is, nothing of 
 _UNITS = {"blur": " px"}
 _Z = 1.96
 _ANSWERS = {TOLD: "yes", NOT_TOLD: "no", TOO_FEW: "too few"}
-
-Influences = Mapping[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +61,7 @@ class Metric:
         unit: what its values are strengths of; '' of others than the size.
         better: 'lower', 'higher' or None.
         unranked: why there are no ranks; '' if there are.
-        entries: one a run.
+        entries: one per run.
     """
 
     name: str
@@ -85,8 +82,8 @@ class Verdict:
     """
 
     told: str
-    size: str = "–"
-    broken: str = "–"
+    size: str = NONE
+    broken: str = NONE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +97,7 @@ class JudgeResult:
             'not run'.
         flags: what to be wary of in it, in sentences.
         protocol: what all runs have in common.
-        verdicts: one a run.
+        verdicts: one per run.
         metrics: those with ranks first, of these the size and two Fréchet distances.
     """
 
@@ -128,16 +125,12 @@ class JudgeResult:
 
 
 def judge_result(
-    judged: Sequence[Judgement],
-    influences: Sequence[Influences],
-    ranked: Sequence[int],
-    notes: list[str],
+    judged: Sequence[Judgement], ranked: Sequence[int], notes: list[str]
 ) -> JudgeResult:
     """One judge on runs that measure the same.
 
     Args:
         judged: each run by this judge.
-        influences: of each, see `gan_jax.reports.influences.load_influences`.
         ranked: indices of the runs that are ranked.
         notes: what to be careful about is appended here.
     """
@@ -156,8 +149,8 @@ def judge_result(
     told = {flag["name"]: flag["text"] for one in judged for flag in one.flags}
     names = dict.fromkeys(metric for one in judged for metric in one.metrics)
     metrics = [
-        *_size(judged, influences, ranked),
-        *(_metric(metric, judged, influences, ranked, notes) for metric in names),
+        *_size(judged, ranked),
+        *(_metric(metric, judged, ranked, notes) for metric in names),
     ]
     metrics.sort(key=lambda one: (bool(one.unranked), one.name not in (SIZE, *JUDGED_BY_ALL)))
     return JudgeResult(
@@ -183,7 +176,7 @@ def _gate(judged: Sequence[Judgement]) -> str:
 
 def _verdict(headline: Mapping[str, Any]) -> Verdict:
     if not headline:
-        return Verdict("–")
+        return Verdict(NONE)
     answer = f"{_ANSWERS[headline['verdict']]} (p {p_text(headline['test']['p'])})"
     if SIZE not in headline:
         return Verdict(answer)
@@ -191,7 +184,7 @@ def _verdict(headline: Mapping[str, Any]) -> Verdict:
     told = headline["verdict"] == TOLD
     sign, end = ("", "strength") if told else ("≤ ", "high")
     strength = f"{'> ' if size['beyond'] else sign}{size[end]:.2g}{_UNITS.get(size['damage'], '')}"
-    share = "–" if broken is None else sign + percent(broken["share" if told else "high"])
+    share = NONE if broken is None else sign + percent(broken["share" if told else "high"])
     return Verdict(answer, strength, share)
 
 
@@ -200,9 +193,7 @@ def p_text(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"= {p:.2g}"
 
 
-def _size(
-    judged: Sequence[Judgement], influences: Sequence[Influences], ranked: Sequence[int]
-) -> list[Metric]:
+def _size(judged: Sequence[Judgement], ranked: Sequence[int]) -> list[Metric]:
     """The distance as a strength on the ladder of damages; none where no run has it.
 
     Shown is the strength. Ranked and tested is the distance behind it, which grows with it and goes
@@ -225,16 +216,12 @@ def _size(
     ]
     why = "" if len(damages) == 1 else "the ladders differ"
     metric = Metric(SIZE, " or ".join(sorted(damages)), direction(SIZE), why, tuple(entries))
-    scores = _scores(SIZE, [one.get("distance", {}) for one in headlines], influences)
+    scores = _scores(SIZE, [one.get("distance", {}) for one in headlines], judged)
     return [_ranked(metric, scores, judged, ranked)]
 
 
 def _metric(
-    name: str,
-    judged: Sequence[Judgement],
-    influences: Sequence[Influences],
-    ranked: Sequence[int],
-    notes: list[str],
+    name: str, judged: Sequence[Judgement], ranked: Sequence[int], notes: list[str]
 ) -> Metric:
     found = [one.metrics.get(name, {}) for one in judged]
     if name in _LINES:
@@ -248,7 +235,7 @@ def _metric(
             f"Warning: {name} of real images is {min(values):.4g} to {max(values):.4g}, though the "
             "protocols agree: another machine or version computed it otherwise."
         )
-    scores = _scores(name, found, influences)
+    scores = _scores(name, found, judged)
     return _ranked(Metric(name, "", direction(name), "", entries), scores, judged, ranked)
 
 
@@ -300,16 +287,15 @@ def _entry(entry: Mapping[str, Any]) -> Entry:
 
 
 def _scores(
-    name: str, found: Sequence[Mapping[str, Any]], influences: Sequence[Influences]
+    name: str, found: Sequence[Mapping[str, Any]], judged: Sequence[Judgement]
 ) -> list[Score]:
-    arrays = [one.get(name) for one in influences]
+    arrays = [one.influences.get(name) for one in judged]
     if len({array.shape for array in arrays if array is not None}) > 1:  # a file of another result
         arrays = [None] * len(found)
-    return [_score(entry, array) for entry, array in zip(found, arrays, strict=True)]
-
-
-def _score(entry: Mapping[str, Any], influence: np.ndarray | None) -> Score:
-    error, interval = entry.get("standard_error"), entry.get("ci")
-    if error is None and interval is not None:
-        error = (interval[1] - interval[0]) / (2 * _Z)
-    return Score(entry.get("value"), error, influence)
+    scores = []
+    for entry, array in zip(found, arrays, strict=True):
+        error, interval = entry.get("standard_error"), entry.get("ci")
+        if error is None and interval is not None:
+            error = (interval[1] - interval[0]) / (2 * _Z)
+        scores.append(Score(entry.get("value"), error, array))
+    return scores

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gan_jax.reports.comparison.results import Judgement, listed, shortened
+from gan_jax.reports.comparison.results import Judgement
+from gan_jax.reports.text import listed, shortened
 
 # Fields of the protocol that may differ between runs, and why that is no harm.
 MAY_DIFFER = {

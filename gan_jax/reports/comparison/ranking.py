@@ -55,7 +55,6 @@ class Score:
     """One number of one run.
 
     Attributes:
-        value: the number.
         standard_error: its spread over fresh images of both sides; None if not known.
         real_influence: float [m], what each image of the shared reference adds to it, or None.
     """

@@ -7,35 +7,16 @@ from collections.abc import Callable, Sequence
 
 from gan_jax.data.disk import open_folder
 from gan_jax.errors import InputError
-from gan_jax.reports import webpage
+from gan_jax.reports import page
+from gan_jax.reports.charts.basic import interval_chart
+from gan_jax.reports.comparison import cells
 from gan_jax.reports.comparison.comparison import Comparison, Group, compare
 from gan_jax.reports.comparison.judge_result import JUDGED_BY_ALL
 from gan_jax.reports.comparison.protocol import MAY_DIFFER
-from gan_jax.reports.comparison.results import COMPARISON, shortened
-from gan_jax.reports.comparison.table import (
-    AGREEMENT,
-    ALIKE,
-    COLUMNS,
-    STARRED,
-    agreement_rows,
-    glance_rows,
-    group_title,
-    judge_line,
-    label,
-    legend,
-    metric_rows,
-    named,
-    order,
-    ranking_metrics,
-    ranks_by_judge,
-    reasons,
-    unranked,
-    verdict,
-    warnings,
-)
-from gan_jax.reports.comparison.table import comparison_table as comparison_table
-from gan_jax.reports.figures import interval_chart
+from gan_jax.reports.comparison.results import COMPARISON
 from gan_jax.reports.numbers_first import expendable, publish
+from gan_jax.reports.text import NONE, shortened
+from gan_jax.reports.words import Words
 from gan_jax.runtime.workdir import EVALUATION, REPORT
 
 _LONGEST_CELL = 24
@@ -76,11 +57,11 @@ def compare_runs(
 
 def write_comparison(path: str | os.PathLike, comparison: Comparison) -> None:
     """Writes the comparison as one HTML file that needs nothing else."""
-    content = [
+    sections = [
         part
         for number, group in enumerate(comparison.groups)
         for part in (
-            _header(group, group_title(comparison, number)),
+            page.headline(cells.group_title(comparison, number), _words(group)),
             _overview(group),
             _charts(group),
             _judges(group),
@@ -88,17 +69,16 @@ def write_comparison(path: str | os.PathLike, comparison: Comparison) -> None:
             _stamps(group),
         )
     ]
-    notes = "".join(f"<p>{webpage.escape(note)}</p>" for note in comparison.notes)
-    content += [
-        webpage.section("Left out and kept apart", "", notes),
-        webpage.folded(f"All of it, as in {COMPARISON}", comparison.to_dict()),
+    sections += [
+        page.section("Left out and kept apart", "", page.paragraphs(comparison.notes)),
+        page.folded(f"All of it, as in {COMPARISON}", comparison.to_dict()),
     ]
     runs = sum(len(group.runs) for group in comparison.groups)
-    webpage.write_page(path, f"{runs} runs compared", content)
+    page.write(path, f"{runs} runs compared", sections)
 
 
-def _header(group: Group, title: str) -> str:
-    note = " ".join([judge_line(group.judges[0]), *warnings(group)])
+def _words(group: Group) -> Words:
+    note = " ".join([cells.judge_line(group.judges[0]), *cells.warnings(group)])
     numbers = []
     if len(group.judges) > 1:
         beyond = sum(found.trained and found.beyond_chance for found in group.disagreements)
@@ -106,50 +86,54 @@ def _header(group: Group, title: str) -> str:
             (str(len(group.judges)), "judges, each on all runs"),
             (str(beyond), "times trained judges disagree on two runs beyond chance"),
         ]
-    return webpage.header(title, " ".join(verdict(group)), note, numbers)
+    return Words(" ".join(cells.verdict(group)), note, numbers)
 
 
 def _overview(group: Group) -> str:
-    heading, *rows = glance_rows(group)
-    why = " ".join(unranked(group.judges[0]))
-    return webpage.section(
+    heads, *rows = cells.glance_rows(group)
+    why = cells.unranked(group.judges[0])
+    return page.section(
         "At a glance",
-        f"In brackets the rank, 1 is the best. {legend(group)} Real: as many real images.",
-        webpage.table(heading, rows),
-        f'<p class="muted">{webpage.escape(why)}</p>' if why else "",
+        f"In brackets the rank, 1 is the best. {cells.legend(group)} Real: as many real images.",
+        page.table(heads, rows),
+        page.paragraphs([" ".join(why)] if why else [], muted=True),
     )
 
 
 def _charts(group: Group) -> str:
-    shown = order(group)
-    names = [named(group.runs[index]) for index in shown]
+    shown = cells.order(group)
+    names = [cells.named(group.runs[index]) for index in shown]
     charts = []
-    for metric in ranking_metrics(group.judges[0]):
+    for metric in cells.ranking_metrics(group.judges[0]):
         entries = [metric.entries[index] for index in shown]
         real = [entry.real for entry in entries if entry.real is not None]
         charts.append(
             interval_chart(
-                label(metric),
+                cells.label(metric),
                 names,
                 [entry.value for entry in entries],
                 [entry.interval if entry.rank else None for entry in entries],
-                xlabel=f"{label(metric)}, {metric.better} is better",
+                xlabel=f"{cells.label(metric)}, {metric.better} is better",
                 floor=real[0] if real else None,
             )
         )
-    return webpage.section(
+    return page.section(
         "Values and intervals",
         "A dot is a value, a bar its 95 % interval; an open dot has none, or no rank.",
-        webpage.columns(*charts),
+        page.columns(*charts),
     )
 
 
 def _metrics(group: Group) -> str:
-    return webpage.section(
+    return page.section(
         "Each metric with ranks",
         "Confidence, precision and density look at single images: a generator that draws one good "
         "image again and again can rank first in them.",
-        webpage.table(COLUMNS, metric_rows(group, ranking_metrics(group.judges[0]))[1:], full=True),
+        page.table(
+            cells.COLUMNS,
+            cells.metric_rows(group, cells.ranking_metrics(group.judges[0]))[1:],
+            full=True,
+        ),
     )
 
 
@@ -158,28 +142,30 @@ def _judges(group: Group) -> str:
         return ""
     parts = []
     for name in JUDGED_BY_ALL:
-        ranks = ranks_by_judge(group, name)
+        ranks = cells.ranks_by_judge(group, name)
         if len(ranks[0]) > 2:
-            parts.append(f"<h3>Ranks by {webpage.escape(name)}, one column a judge</h3>")
-            parts.append(webpage.table(ranks[0], ranks[1:]))
-            agreement = agreement_rows(group, name)
-            parts.append(f"<h3>{AGREEMENT}</h3>")
-            parts.append(webpage.table(agreement[0], agreement[1:]))
+            agreement = cells.agreement_rows(group, name)
+            parts += [
+                page.heading(f"Ranks by {name}, one column per judge"),
+                page.table(ranks[0], ranks[1:]),
+            ]
+            parts += [page.heading(cells.AGREEMENT), page.table(agreement[0], agreement[1:])]
     if group.pairs:
-        parts.append("<h3>Disagreements</h3>")
+        parts.append(page.heading("Disagreements"))
         rows = [
-            [f"{found.first} before {found.second}", found.metric, reasons(found)]
+            [f"{found.first} before {found.second}", found.metric, cells.reasons(found)]
             for found in group.disagreements
         ]
-        columns = ["order", "metric", ""]
-        parts.append(webpage.table(columns, rows, full=True) if rows else f"<p>{ALIKE}</p>")
-    wary = [judge_line(judge) for judge in group.judges[1:] if judge.flags]
-    parts += [f"<p>{webpage.escape(line)}</p>" for line in wary]
-    return webpage.section(
+        parts.append(
+            page.table(["order", "metric", ""], rows, full=True) or page.paragraphs([cells.ALIKE])
+        )
+    wary = [cells.judge_line(judge) for judge in group.judges[1:] if judge.flags]
+    return page.section(
         "Judges",
         "Does the order depend on the network that looks? 1 is the same order, -1 the reverse. A "
-        f"control shows how much of the order needs no learning. {STARRED}",
+        f"control shows how much of the order needs no learning. {cells.STARRED}",
         *parts,
+        page.paragraphs(wary),
     )
 
 
@@ -188,17 +174,19 @@ def _stamps(group: Group) -> str:
         field for field in MAY_DIFFER if len({str(run.record.get(field)) for run in group.runs}) > 1
     ]
     rows = [
-        [run.name, *(shortened(str(run.record.get(field, "–")), _LONGEST_CELL) for field in fields)]
+        [
+            run.name,
+            *(shortened(str(run.record.get(field, NONE)), _LONGEST_CELL) for field in fields),
+        ]
         for run in group.runs
     ]
     head = group.judges[0]
-    notes = "".join(f"<p>{webpage.escape(note)}</p>" for note in group.notes)
-    return webpage.section(
+    return page.section(
         "What was compared",
         "All runs agree in what their numbers depend on. What differs is listed with the reason "
         "why it may.",
-        webpage.facts(head.protocol | {"gate of the judge": head.gate}),
-        webpage.table(["run", *fields], rows) if fields else "",
-        webpage.facts({field: MAY_DIFFER[field] for field in fields}),
-        notes,
+        page.list_of_facts(head.protocol | {"gate of the judge": head.gate}),
+        page.table(["run", *fields], rows) if fields else "",
+        page.list_of_facts({field: MAY_DIFFER[field] for field in fields}),
+        page.paragraphs(group.notes),
     )

@@ -25,11 +25,11 @@ from gan_jax.data.decode import decode_image
 from gan_jax.data.disk import write_json
 from gan_jax.data.schema import Check, read_checked
 from gan_jax.errors import InputError, Interrupted
-from gan_jax.judging.protocol import make_protocol
 from gan_jax.reports.numbers_first import expendable
-from gan_jax.reports.study import Picture, StudyReport, write_study_report
-from gan_jax.reports.study_results import cell_check, study_content
-from gan_jax.reports.study_verdict import verdict
+from gan_jax.reports.pages.study import Picture, StudyReport, write_study_report
+from gan_jax.reports.result import make_protocol
+from gan_jax.reports.seeds.study import cell_check, study_content
+from gan_jax.reports.seeds.study_verdict import verdict
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment, library_versions

@@ -13,8 +13,8 @@ from gan_jax.data import Dataset
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import Readings, difference, held_out
 from gan_jax.judging.class_agreement import agreement_entry
-from gan_jax.judging.protocol import make_protocol
-from gan_jax.reports.seed_statistics import Summary
+from gan_jax.reports.result import make_protocol
+from gan_jax.reports.seeds.statistics import Summary
 from gan_jax.studies.recognition.selection import Selection
 
 

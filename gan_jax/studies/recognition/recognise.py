@@ -17,7 +17,7 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import command_for_another, held_out, open_recognisers, read
 from gan_jax.reports.numbers_first import Tell, expendable, no_empty_folder, publish, quietly
-from gan_jax.reports.recognition import RecognitionReport, write_recognition_report
+from gan_jax.reports.pages.recognition import RecognitionReport, write_recognition_report
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment
 from gan_jax.sampling.drawing import Source

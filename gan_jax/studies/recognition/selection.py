@@ -14,7 +14,7 @@ from gan_jax.data.content import content_keys
 from gan_jax.errors import InputError
 from gan_jax.extractors.readings import Readings
 from gan_jax.metrics import wilson_interval
-from gan_jax.reports.seed_statistics import Summary, summarise
+from gan_jax.reports.seeds.statistics import Summary, summarise
 
 
 @dataclasses.dataclass(frozen=True)

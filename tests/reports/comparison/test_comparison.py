@@ -10,8 +10,9 @@ import pytest
 
 from gan_jax.errors import InputError
 from gan_jax.reports.comparison.comparison import compare
-from gan_jax.reports.comparison.report import compare_runs, comparison_table
+from gan_jax.reports.comparison.report import compare_runs
 from gan_jax.reports.comparison.results import read_results
+from gan_jax.reports.comparison.terminal import comparison_table
 from tests.results import (
     COPIED,
     REMOVED,

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from gan_jax.reports.comparison.comparison import compare
-from gan_jax.reports.comparison.report import compare_runs, comparison_table
+from gan_jax.reports.comparison.report import compare_runs
+from gan_jax.reports.comparison.terminal import comparison_table
 from tests.results import COPIED, distances, headline, other_judge, write_result
 
 LEAKED = {"name": "leaked", "text": "Training images are in the reference.", "apart": True}

@@ -12,9 +12,10 @@ from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.extractors.controls import random_extractor
 from gan_jax.judging.judge import make_judge
+from gan_jax.reports.charts.basic import interval_chart
 from gan_jax.reports.comparison.comparison import compare
-from gan_jax.reports.comparison.report import compare_runs, comparison_table
-from gan_jax.reports.figures import interval_chart
+from gan_jax.reports.comparison.report import compare_runs
+from gan_jax.reports.comparison.terminal import comparison_table
 from gan_jax.reports.influences import save_influences
 from tests.command import eval_py
 from tests.results import REMOVED, distances, other_judge, three_runs, write_result

@@ -8,7 +8,7 @@ import scipy.stats
 
 from gan_jax.reports.comparison.comparison import compare
 from gan_jax.reports.comparison.ranking import Score, agreement, depends_on_count, direction, places
-from gan_jax.reports.comparison.table import comparison_table
+from gan_jax.reports.comparison.terminal import comparison_table
 from tests.results import distances, write_result
 
 

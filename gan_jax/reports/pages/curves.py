@@ -1,0 +1,107 @@
+"""A GAN run's history as sections of its page: charts over training steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gan_jax.reports import page
+from gan_jax.reports.charts.basic import Series, finite_points, line_chart
+from gan_jax.reports.charts.chart import BLUE, GREY, ORANGE
+from gan_jax.reports.text import number
+
+_TRAINING = (
+    ("Losses", "loss", {
+        "loss/discriminator": ("discriminator", BLUE), "loss/generator": ("generator", ORANGE),
+    }, {}),
+    ("What the discriminator says", "mean logit", {
+        "logits/real": ("of real images", GREY), "logits/fake": ("of generated", BLUE),
+    }, {}),
+    ("fd_semantic over time", "Fréchet distance", {
+        "eval/fd_semantic": ("fd_semantic", BLUE), "eval/fd_semantic_floor": ("floor", GREY),
+    }, {"log": True}),
+    ("fd_texture over time", "Fréchet distance", {
+        "eval/fd_texture": ("fd_texture", BLUE), "eval/fd_texture_floor": ("floor", GREY),
+    }, {"log": True}),
+    ("Confidence over time", "mean probability, %", {
+        "eval/confidence": ("mean confidence", BLUE),
+    }, {"percent": True}),
+    ("Class agreement over time", "found as asked for, %", {
+        "eval/class_agreement": ("share", BLUE),
+    }, {"percent": True}),
+)  # fmt: skip
+
+
+def training_section(history: Sequence[dict[str, Any]]) -> str:
+    """Losses, logits, distances and confidence; '' for a history without them."""
+    charts = [_chart(history, *chart, **look) for *chart, look in _TRAINING]
+    speeds = [row.get("time/images_per_second", math.nan) for row in history]
+    speeds = [speed for speed in speeds if math.isfinite(speed)]
+    speed = f" Median speed {number(np.median(speeds))} images/s." if speeds else ""
+    return page.section(
+        "Training",
+        "Losses say whether the two networks stay in balance, not how good the images are: level "
+        "and bounded is good, a discriminator loss at 0 is not. The Fréchet distances should fall "
+        f"towards the dashed floor.{speed}",
+        page.columns(*charts),
+    )
+
+
+def variety_section(history: Sequence[dict[str, Any]]) -> str:
+    """The mode-collapse meter's curves; the class KL alone where the run had no meter."""
+    classes = _chart(
+        history, "Class mix over time", "KL to real, nats", {"eval/class_kl": ("KL", BLUE)}
+    )
+    lines = {"eval/coverage": ("generated", BLUE), "eval/coverage_floor": ("real", GREY)}
+    coverage = _chart(history, "Coverage over time", "share of real images, %", lines, percent=True)
+    lines = {"eval/vendi": ("generated", BLUE), "eval/vendi_real": ("real", GREY)}
+    vendi = _chart(history, "Vendi score over time", "images it amounts to", lines)
+    if not coverage:
+        return page.section("Class mix", "0 is the mix of real images.", page.columns(classes))
+    return page.section(
+        "Has it collapsed?",
+        "Coverage is the share of real images that have a generated one close by, the Vendi score "
+        "how many different images the samples amount to: both should rise towards the dashed "
+        "lines and stay there, and the class KL should fall to 0. Coverage near 0, a Vendi score "
+        "near 1 and a KL at its highest are a generator that draws one thing. "
+        f"{_warnings(history)}",
+        page.columns(classes, coverage, vendi),
+    )
+
+
+def _warnings(history: Sequence[dict[str, Any]]) -> str:
+    """Where the meter warned, in a sentence."""
+    if not any(math.isfinite(row.get("eval/collapsed", math.nan)) for row in history):
+        return "The meter could not judge: it needs 50 images a side."
+    spans: list[list[int]] = []
+    warned = False
+    for row in history:
+        flag = row.get("eval/collapsed", math.nan)
+        if not math.isfinite(flag):
+            continue
+        if flag and warned:
+            spans[-1].append(row["step"])
+        elif flag:
+            spans.append([row["step"]])
+        warned = bool(flag)
+    if not spans:
+        return "The meter never warned."
+    named = [
+        f"steps {span[0]:,} to {span[-1]:,}" if len(span) > 1 else f"step {span[0]:,}"
+        for span in spans
+    ]
+    return f"The meter warned at {', '.join(named)}."
+
+
+def _chart(history, title, ylabel, lines, *, percent=False, log=False) -> str:
+    """A chart of the history's `lines`, name to (label, colour); '' if none has a value."""
+    series = []
+    for name, (label, colour) in lines.items():
+        found = finite_points(history, name)
+        if found is not None:
+            dashed = name.endswith(("_floor", "_real"))
+            series.append(Series(label, found.steps, found.values, colour, dashed))
+    return line_chart(title, series, ylabel=ylabel, percent=percent, log=log) if series else ""

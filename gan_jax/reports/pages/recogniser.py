@@ -1,0 +1,206 @@
+"""The page that a recogniser's training leaves behind: how well it reads, and what it confuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gan_jax.metrics import wilson_interval
+from gan_jax.reports import page
+from gan_jax.reports.charts.basic import Series, finite_points, line_chart
+from gan_jax.reports.charts.chart import BLUE, ORANGE
+from gan_jax.reports.pages.pictures import heat_image, tiles
+from gan_jax.reports.text import between, number, percentage
+from gan_jax.reports.words import Words
+
+_LARGEST_TABLE = 25
+_LISTED = 8
+_MISTAKES = 48
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RecogniserReport(page.About):
+    """What the page shows; a part whose data is None or empty is left out.
+
+    Attributes:
+      accuracy: share of test images named correctly, in [0, 1].
+      confusion: test images of true class i called class j, integers [k, k].
+      class_names: [k]; class numbers are shown where None.
+      mistakes: test images named wrongly, uint8 [m, h, w, c].
+      mistake_labels: their true classes, integers [m].
+      mistake_predictions: what they were taken for, integers [m].
+      layers: what its layers say of real images, by name, as `Extractor.layer_statistics`.
+      layer_warning: what is to be feared of them, '' if nothing.
+    """
+
+    accuracy: float | None = None
+    confusion: np.ndarray | None = None
+    class_names: Sequence[str] | None = None
+    mistakes: np.ndarray | None = None
+    mistake_labels: np.ndarray | None = None
+    mistake_predictions: np.ndarray | None = None
+    layers: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    layer_warning: str = ""
+
+
+def write_recogniser_report(path, report: RecogniserReport) -> None:
+    """Writes the page as one HTML file that needs nothing else."""
+    sections = [
+        _confusion(report),
+        _curves(report.history),
+        _mistakes(report),
+        _layers(report),
+    ]
+    page.compose(path, report, _words(report), sections)
+
+
+def _words(report: RecogniserReport) -> Words:
+    if report.accuracy is None:
+        return Words("Not evaluated.")
+    accuracy = percentage(report.accuracy)
+    if report.confusion is None or not np.sum(report.confusion):
+        verdict = f"{accuracy} of the test images are named correctly."
+        return Words(verdict, numbers=[(accuracy, "test accuracy")])
+    confusion = np.asarray(report.confusion)
+    correct, total = int(np.trace(confusion)), int(confusion.sum())
+    recall = _recall(confusion)
+    worst = int(np.nanargmin(recall))
+    interval = between(wilson_interval(correct, total), percentage)
+    return Words(
+        f"{accuracy} of {total:,} test images are named correctly.",
+        f"95 % interval for this many images: {interval}.",
+        [
+            (accuracy, "test accuracy"),
+            (f"{total - correct:,}", f"mistakes in {total:,} images"),
+            (percentage(recall[worst]), f"recall of the hardest class, {_name(report, worst)}"),
+        ],
+    )
+
+
+def _recall(confusion: np.ndarray) -> np.ndarray:
+    """Share of each true class that was named correctly, [k]; NaN for a class without images."""
+    totals = confusion.sum(axis=1)
+    return np.where(totals > 0, np.diag(confusion) / np.maximum(totals, 1), np.nan)
+
+
+def _confusion(report: RecogniserReport) -> str:
+    if report.confusion is None or not np.size(report.confusion):
+        return ""
+    confusion = np.asarray(report.confusion)
+    totals, recall = confusion.sum(axis=1), _recall(confusion)
+    if len(confusion) <= _LARGEST_TABLE:
+        matrix = _matrix_table(report, confusion, recall)
+    else:
+        shares = confusion / np.maximum(totals[:, None], 1)
+        matrix = heat_image(shares, "True class down, named class across; darker is more")
+    wrong = confusion * (1 - np.eye(len(confusion), dtype=confusion.dtype))
+    pairs = np.argsort(-wrong, axis=None, kind="stable")[:_LISTED]
+    pairs = [divmod(int(flat), len(confusion)) for flat in pairs if wrong.flat[flat] > 0]
+    mistakes = [
+        [f"{_name(report, i)} taken for {_name(report, j)}", f"{wrong[i, j]:,}"] for i, j in pairs
+    ]
+    order = [i for i in np.argsort(recall, kind="stable") if not math.isnan(recall[i])]
+    hardest = [
+        [_name(report, i), percentage(recall[i]), f"{int(totals[i]):,}"] for i in order[:_LISTED]
+    ]
+    return page.section(
+        "Confusion matrix",
+        "Each row is what the images of one true class were taken for. Good: all on the diagonal. "
+        "Recall is the share of a class that was found.",
+        matrix,
+        page.columns(
+            page.titled("Most frequent mistakes", page.table(["", "images"], mistakes)),
+            page.titled("Hardest classes", page.table(["class", "recall", "images"], hardest)),
+        ),
+    )
+
+
+def _matrix_table(report: RecogniserReport, confusion: np.ndarray, recall: np.ndarray) -> str:
+    """Counts as a table whose cells are tinted: blue for right, orange for wrong."""
+    largest_mistake = max(int((confusion - np.diag(np.diag(confusion))).max()), 1)
+    rows = []
+    for i, counts in enumerate(confusion):
+        cells = []
+        for j, count in enumerate(counts):
+            share = np.nan_to_num(recall[i]) * 0.55 if i == j else 0.75 * count / largest_mistake
+            tint = f"rgb(var(--{'tint' if i == j else 'bad'})/{share:.2f})"
+            cells.append((f"{count:,}", tint) if count else ("·", ""))
+        found = percentage(None if math.isnan(recall[i]) else recall[i])
+        rows.append([*cells, (found, "")])
+    names = [_name(report, i) for i in range(len(confusion))]
+    return page.matrix("true \\ named", [*names, "recall"], rows)
+
+
+def _curves(history: list[dict]) -> str:
+    loss = finite_points(history, "loss/cross_entropy")
+    charts = []
+    if loss is not None:
+        line = Series("cross-entropy", loss.steps, loss.values)
+        charts.append(line_chart("Training loss", [line], ylabel="cross-entropy, nats", log=True))
+    lines = []
+    for name, label, colour in (
+        ("accuracy/train", "training batches", BLUE),
+        ("eval/accuracy", "test set", ORANGE),
+    ):
+        found = finite_points(history, name)
+        if found is not None:
+            lines.append(Series(label, found.steps, found.values, colour))
+    if lines:
+        charts.append(line_chart("Accuracy", lines, ylabel="named correctly, %", percent=True))
+    return page.section(
+        "Learning",
+        "Good: the loss falls and levels off, and the test accuracy stays close to that of the "
+        "training batches.",
+        page.columns(*charts),
+    )
+
+
+def _mistakes(report: RecogniserReport) -> str:
+    if report.mistakes is None or not len(report.mistakes):
+        return ""
+    shown = min(len(report.mistakes), _MISTAKES)
+    captions = [
+        f"{_name(report, true)}\ntaken for {_name(report, named)}"
+        for true, named in zip(
+            report.mistake_labels[:shown], report.mistake_predictions[:shown], strict=True
+        )
+    ]
+    more = f", {shown} of {len(report.mistakes):,}" if shown < len(report.mistakes) else ""
+    return page.section(
+        "Mistakes",
+        f"Test images named wrongly{more}: the true class in bold. Good: images that a person "
+        "would hesitate over too.",
+        tiles(report.mistakes[:shown], captions),
+    )
+
+
+def _layers(report: RecogniserReport) -> str:
+    rows = [
+        [
+            name,
+            f"{entry['features']:,}",
+            number(entry["effective_rank"]),
+            number(entry["floor"]),
+            f"{entry['n']:,}",
+        ]
+        for name, entry in report.layers.items()
+    ]
+    if not rows:
+        return ""
+    warning = f"Warning. {report.layer_warning}"
+    return page.section(
+        "As a judge",
+        "What real test images look like in the layers that generated ones will be compared in. "
+        "The effective rank is how many directions the features really use; near 1, a Fréchet "
+        "distance sees little. The floor is that distance between real images and real ones.",
+        page.paragraphs([warning]) if report.layer_warning else "",
+        page.table(["layer", "features", "effective rank", "floor", "n a side"], rows),
+    )
+
+
+def _name(report: RecogniserReport, index) -> str:
+    return str(report.class_names[index]) if report.class_names is not None else str(int(index))

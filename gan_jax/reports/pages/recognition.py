@@ -1,0 +1,299 @@
+"""The page about images that recognisers have read."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gan_jax.extractors.readings import Readings
+from gan_jax.metrics import wilson_interval
+from gan_jax.reports import page
+from gan_jax.reports.charts.basic import class_chart
+from gan_jax.reports.charts.recognition import ReliabilityLine, confidence_chart, reliability_chart
+from gan_jax.reports.pages.classes import agreement_section
+from gan_jax.reports.pages.pictures import grid, tiles
+from gan_jax.reports.text import NONE, between, percentage, plural
+from gan_jax.reports.words import Words
+
+_SHOWN = 24
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RecognitionReport(page.About):
+    """What the page shows.
+
+    Attributes:
+        content: of recognition.json.
+        class_names: [k].
+        images: uint8 [n, h, w, c].
+        real_confidences: of the recognisers' mean on real images [m], or None.
+        labels: the classes that the images were asked to be, int [n], or None.
+        selected: images that were selected, int [count], or None.
+    """
+
+    content: dict[str, Any]
+    class_names: Sequence[str]
+    images: np.ndarray
+    readings: Readings
+    real_confidences: np.ndarray | None
+    labels: np.ndarray | None
+    selected: np.ndarray | None
+
+
+def write_recognition_report(path: pathlib.Path, report: RecognitionReport) -> None:
+    """Writes the report as one HTML file that needs nothing else."""
+    content = report.content
+    sections = [
+        page.section("What is missing", "", page.paragraphs(content["missing"])),
+        _classes(report),
+        agreement_section(content["metrics"].get("class_agreement", {})),
+        _confidence(report),
+        _calibration(content),
+        _agreement(content),
+        _selection(report),
+        _pictures(report),
+    ]
+    note = "recognition.csv has a row per image."
+    page.compose(
+        path, report, _words(report), sections, content["protocol"], numbers=content, note=note
+    )
+
+
+def _words(report: RecognitionReport) -> Words:
+    content = report.content
+    found, sure = content["metrics"], content["mean"].get("sure_share")
+    count = len(content["recognisers"])
+    who = "a recogniser" if count == 1 else f"{count} recognisers"
+    verdict = f"{plural(len(report.images), 'image')} read by {who}."
+    real = found["confidence"].get("real")
+    beside = "" if real is None else f"; real images {percentage(real)}"
+    numbers = [(percentage(found["confidence"]["value"]), f"mean confidence{beside}")]
+    if sure:
+        share = percentage(sure["value"])
+        verdict += (
+            f" {share} of them ({between(sure['ci'], percentage)}) are read as surely as real "
+            f"images must be to be named correctly 99 % of the time, and "
+            f"{percentage(sure['real'])} of the real ones are."
+        )
+        meaning = (
+            f"at {percentage(sure['threshold'])} confidence or more, where real images are named "
+            "correctly 99 % of the time"
+        )
+        numbers.append((share, meaning))
+    if "unanimous" in found:
+        share = percentage(found["unanimous"]["value"])
+        numbers.append((share, "named alike by all recognisers"))
+    if "fleiss_kappa" in found:
+        numbers.append((f"{found['fleiss_kappa']['value']:.3f}", "Fleiss' kappa"))
+    note = (
+        "Confidence is a number about the recogniser. It is measured on real images, and need not "
+        "hold for generated ones, which are unlike anything that it was trained on."
+    )
+    return Words(verdict, note, numbers)
+
+
+def _classes(report: RecognitionReport) -> str:
+    entry = report.content["metrics"]["class_histogram"]
+    names = [str(name) for name in report.class_names]
+    return page.section(
+        "Classes",
+        "What the recognisers together take the images for, beside the true classes of real ones.",
+        page.columns(class_chart("Classes read", names, entry["value"], entry.get("real"))),
+    )
+
+
+def _confidence(report: RecognitionReport) -> str:
+    sure = report.content["mean"].get("sure_share", {}).get("threshold")
+    chart = confidence_chart(
+        "Confidence", report.readings.confidences, report.real_confidences, sure
+    )
+    rows = []
+    for part in _parts(report.content):
+        share = part.get("sure_share", {})
+        threshold, generated, real = (share.get(name) for name in ("threshold", "value", "real"))
+        cells = [part["confidence"], threshold, generated]
+        rows.append(
+            [
+                part["name"],
+                *map(percentage, cells),
+                between(share.get("ci"), percentage),
+                percentage(real),
+            ]
+        )
+    heads = ["", "mean confidence", "99 % right at", "generated there", "95 % interval"]
+    return page.section(
+        "How sure",
+        "The curve is the share of images below each confidence. The threshold is the least "
+        "confidence at which real images are named correctly 99 % of the time (by isotonic "
+        "regression); a dash means that there is none, or no real images.",
+        page.columns(chart),
+        page.table([*heads, "real there"], rows),
+    )
+
+
+def _calibration(content: dict[str, Any]) -> str:
+    parts = [part for part in _parts(content) if "calibration" in part]
+    if not parts:
+        return ""
+    lines, rows = [], []
+    for part in parts:
+        found = part["calibration"]
+        lines.append(_reliability_line(part["name"], found["bins"]))
+        shares = ("confidence", "expected_error", "floor", "maximum_error")
+        rows.append(
+            [
+                part["name"],
+                percentage(found["accuracy"]),
+                between(found["ci"], percentage),
+                *(percentage(found[name]) for name in shares),
+                f"{found['brier']:.4f}",
+                f"{found['negative_log_likelihood']:.4f}",
+                part.get("held_out", "").partition(":")[0] or NONE,
+            ]
+        )
+    heads = ["", "accuracy", "95 % interval", "confidence", "ECE", "if calibrated", "MCE"]
+    return page.section(
+        "Calibration on real images",
+        f"{parts[0]['calibration']['n']:,} labelled real images. On the diagonal, images read with "
+        "80 % confidence are named correctly 8 times in 10; below it the recogniser is too sure. "
+        "Bars are 95 % intervals of their mean: bins of few images say little. ECE is the mean "
+        "distance from the diagonal (expected calibration error), beside the one that a calibrated "
+        "recogniser would show with as many images; MCE is the largest, often of a bin with few.",
+        page.columns(reliability_chart("Reliability", lines)),
+        page.table([*heads, "Brier", "NLL", "held out"], rows),
+    )
+
+
+def _reliability_line(name: str, bins: dict[str, Any]) -> ReliabilityLine:
+    """The bins that hold images."""
+    columns = zip(bins["confidence"], bins["accuracy"], bins["counts"], strict=True)
+    rows = [
+        (confidence, accuracy, wilson_interval(round(accuracy * count), count))
+        for confidence, accuracy, count in columns
+        if count
+    ]
+    return ReliabilityLine(name, *map(list, zip(*rows, strict=True)))
+
+
+_AGREEMENT = {
+    "fleiss_kappa": ("Fleiss' kappa", "{:.3f}".format),
+    "pairwise_agreement": ("mean pairwise agreement", percentage),
+    "unanimous": ("named alike by all", percentage),
+}
+
+
+def _agreement(content: dict[str, Any]) -> str:
+    rows = []
+    for name, (text, form) in _AGREEMENT.items():
+        entry = content["metrics"].get(name)
+        if entry is not None:
+            real = entry.get("real")
+            beside = NONE if real is None else form(real)
+            rows.append([text, form(entry["value"]), between(entry["ci"], form), beside])
+    recognisers = [
+        [part["name"], str(part["seed"]), _architecture(part["architecture"]), part["gate"]]
+        for part in content["recognisers"]
+    ]
+    return page.section(
+        "Agreement of the recognisers",
+        "Recognisers that differ in their seed share what the data taught them, and not their "
+        "chance mistakes. Kappa is agreement beyond chance, 1 at most. They share their training "
+        "images, so they may agree and all be wrong.",
+        page.table(["", "generated", "95 % interval", "real"], rows),
+        page.table(["recogniser", "seed", "architecture", "gate"], recognisers),
+    )
+
+
+def _selection(report: RecognitionReport) -> str:
+    entry = report.content.get("selection")
+    if entry is None:
+        return ""
+    rows = [[f"{entry['by']} (chose them)", NONE, NONE, _change(entry), *[NONE] * 3]]
+    for other in entry["others"]:
+        rows.append(
+            [
+                f"{other['name']} ({other['beside_the_first']})",
+                percentage(other["agreement"]),
+                between(other["ci"], percentage),
+                _change(other),
+                *(_gap(other[name]) for name in ("gap_before", "gap", "gap_real")),
+            ]
+        )
+    heads = ["", "agrees", "95 % interval", "confidence", "gap, all", "gap, selected", "gap, real"]
+    if "right" in entry:
+        heads.append("as asked")
+        for row, part in zip(rows, (entry, *entry["others"]), strict=True):
+            right = part["right"]
+            row.append(f"{100 * right['before']:.1f} to {percentage(right['selected'])}")
+    alone = "There is no other recogniser to judge it: give one."
+    return page.section(
+        "Selection, and its held-out judge",
+        f"The {entry['n']:,} of {entry['of']:,} images that {entry['by']} is surest of. Its own "
+        "confidence in them is too good by the choice; what the others say was not chosen for. "
+        "Confidence is in the class that the first names, of all images and of the selected; the "
+        "gap is the first's less the other's, in points with a 95 % interval, beside the gap on "
+        "real images chosen in the same way. Where it is larger than that of real images, the "
+        "first is sure of something that the other does not see.",
+        page.table(heads, rows),
+        page.paragraphs([] if entry["others"] else [alone]),
+        grid(report.images[report.selected[:60]], "The first of the selected images"),
+    )
+
+
+def _pictures(report: RecognitionReport) -> str:
+    readings = report.readings
+    order = np.argsort(-readings.confidences, kind="stable")
+    parts = [page.heading("Most certain"), _tiles(report, order[:_SHOWN])]
+    parts += [page.heading("Least certain"), _tiles(report, order[::-1][:_SHOWN])]
+    split = np.flatnonzero(readings.agreement < 1.0)
+    if len(split):
+        worst = split[np.lexsort((readings.confidences[split], readings.agreement[split]))]
+        parts.append(page.heading("Where the recognisers disagree"))
+        parts.append(_tiles(report, worst[:_SHOWN], each=True))
+    return page.section(
+        "Most and least certain",
+        "The class in bold, and the confidence of all recognisers together.",
+        *parts,
+    )
+
+
+def _tiles(report: RecognitionReport, rows: np.ndarray, *, each: bool = False) -> str:
+    names, captions = report.class_names, []
+    for row in rows:
+        label = report.readings.labels[row]
+        text = percentage(report.readings.confidences[row])
+        if each:
+            text = "read as " + ", ".join(str(names[i]) for i in report.readings.each[row])
+        if report.labels is not None and report.labels[row] != label:
+            text += f"; asked {names[report.labels[row]]}"
+        captions.append(f"{names[label]}\n{text}")
+    return tiles(report.images[rows], captions)
+
+
+def _parts(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries of each recogniser, and of their mean if there are several."""
+    mean = [{"name": "their mean", **content["mean"]}]
+    return content["recognisers"] + mean * (len(content["recognisers"]) > 1)
+
+
+def _architecture(entry: dict[str, Any]) -> str:
+    widths = entry.get("widths")
+    return entry["name"] if widths is None else f"{entry['name']} {'-'.join(map(str, widths))}"
+
+
+def _gap(entry: dict[str, Any] | None) -> str:
+    """Such as '1.20 (0.80 to 1.60)', in percentage points."""
+    if entry is None:
+        return NONE
+    form = "{:.2f}".format
+    ci = f" ({between([100 * end for end in entry['ci']], form)})" if entry["ci"] else ""
+    return form(100 * entry["value"]) + ci
+
+
+def _change(entry: dict[str, Any]) -> str:
+    """The confidence in all images and in the selected ones."""
+    return f"{100 * entry['confidence_before']:.1f} to {percentage(entry['confidence'])}"

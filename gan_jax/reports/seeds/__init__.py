@@ -1,0 +1,1 @@
+"""What several trainings say together: seeds, settings, arms of a study."""

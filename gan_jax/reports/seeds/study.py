@@ -1,0 +1,235 @@
+"""The study.json of an augmentation study: means over seeds, and differences of paired arms.
+
+Seeds are independent draws of subset, GAN and first weights. Test images are draws too, the same
+for all seeds. A difference of two arms has one interval over both, and counts only if that leaves
+zero out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gan_jax.config.study_plan import Added, Arm, Pair
+from gan_jax.data.schema import Check, Unfit, fields, list_of, number, one_of, or_null, text, whole
+from gan_jax.reports.seeds.statistics import crossed_interval, summarise
+
+# What a cell holds that depends on the clock, or is of use for computing only.
+_LEFT_OUT = ("seconds", "elapsed", "correct")
+
+
+class Outcome(enum.StrEnum):
+    """What a comparison shows."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """One arm's accuracy less another's, over paired seeds.
+
+    Attributes:
+        interval: of the mean over other seeds and other test images, see `crossed_interval`; None
+            of fewer than two seeds.
+        outcome: better or worse if the interval lies on that side of zero.
+    """
+
+    values: tuple[float, ...]
+    mean: float
+    interval: tuple[float, float] | None
+    outcome: Outcome
+
+
+def difference(correct: np.ndarray, against: np.ndarray, *, comparisons: int = 1) -> Difference:
+    """The difference in accuracy of two arms.
+
+    Args:
+        correct: whether each test image was named correctly, bool [seeds, images].
+        against: likewise of the other arm, of the same seeds.
+        comparisons: among which this one was picked for its result: the interval is that of the
+            Bonferroni correction for so many.
+    """
+    gain = correct.astype(np.float64) - against.astype(np.float64)
+    values = gain.mean(axis=1)
+    interval = crossed_interval(gain, comparisons=comparisons)
+    return Difference(tuple(map(float, values)), float(values.mean()), interval, _outcome(interval))
+
+
+def _outcome(interval: tuple[float, float] | None) -> Outcome:
+    if interval is not None and interval[0] > 0:
+        return Outcome.BETTER
+    if interval is not None and interval[1] < 0:
+        return Outcome.WORSE
+    return Outcome.CANNOT_TELL
+
+
+def cell_check(size: int, seed: int, arm: str, *, num_classes: int, num_test: int) -> Check:
+    """What the file of a cell must hold."""
+    digits = 2 * math.ceil(num_test / 8)
+    needed = {
+        "size": one_of(size),
+        "seed": one_of(seed),
+        "arm": one_of(arm),
+        "accuracy": number(0, 1),
+        "recall": list_of(or_null(number(0, 1)), num_classes, num_classes),
+        "correct": text(digits),
+        "real_images": whole(),
+        "generated_images": whole(),
+        "wanted_images": whole(),
+        "steps": whole(1),
+        "subset": text(200),
+        "seconds": number(0),
+        "elapsed": number(0),
+    }
+
+    def check(content: Any, name: str) -> None:
+        fields(needed)(content, name)
+        bits = content["correct"]
+        if len(bits) != digits or not set(bits) <= set("0123456789abcdef"):
+            raise Unfit(f"correct is not the {digits} hex digits of {num_test} images")
+
+    return check
+
+
+class CellResults:
+    """The results of the cells that are done, by size, arm and seed.
+
+    Args:
+        results: what `GroupWork.run` gave.
+    """
+
+    def __init__(self, results: Sequence[dict[str, Any]], num_test: int) -> None:
+        self._num_test = num_test
+        self._by_arm: dict[tuple[int, str], dict[int, dict]] = {}
+        for result in results:
+            self._by_arm.setdefault((result["size"], result["arm"]), {})[result["seed"]] = result
+
+    def of(self, size: int, arm: Arm) -> list[dict[str, Any]]:
+        """The results of an arm, by seed."""
+        return [row for _, row in sorted(self._by_arm.get((size, arm.name), {}).items())]
+
+    def difference(
+        self, size: int, arm: Arm, against: Arm, *, comparisons: int = 1
+    ) -> Difference | None:
+        """Over the seeds that both arms have; None if there are none."""
+        ours, theirs = (self._by_arm.get((size, one.name), {}) for one in (arm, against))
+        seeds = sorted(ours.keys() & theirs.keys())
+        if not seeds:
+            return None
+        return difference(
+            np.stack([self._bits(ours[seed]) for seed in seeds]),
+            np.stack([self._bits(theirs[seed]) for seed in seeds]),
+            comparisons=comparisons,
+        )
+
+    def _bits(self, result: dict[str, Any]) -> np.ndarray:
+        packed = np.frombuffer(bytes.fromhex(result["correct"]), np.uint8)
+        return np.unpackbits(packed, count=self._num_test).astype(bool)
+
+
+def study_content(
+    results: Sequence[dict[str, Any]],
+    *,
+    sizes: Sequence[int],
+    arms: Sequence[Arm],
+    pairs: Sequence[Pair],
+    num_cells: int,
+    protocol: dict[str, Any],
+) -> dict[str, Any]:
+    """The content of study.json, but for the verdict. Accuracies and recalls are in [0, 1].
+
+    It depends on no clock: the same cells give the same content.
+
+    Args:
+        pairs: what is compared at each size.
+        num_cells: that there will be.
+        protocol: of the study; holds the number of test images as 'test_images'.
+    """
+    cells = CellResults(results, protocol["test_images"])
+    done = [(size, arm, cells.of(size, arm)) for size in sizes for arm in arms]
+    count = sum(len(rows) for _, _, rows in done)
+    return {
+        "protocol": protocol | {"cells": num_cells, "cells_done": count},
+        "arms": [_arm(size, arm, rows) for size, arm, rows in done if rows],
+        "comparisons": [
+            row
+            for size in sizes
+            for pair in pairs
+            if (row := _comparison(cells, size, pair)) is not None
+        ],
+        "best": [
+            row
+            for size in sizes
+            for classical in (False, True)
+            if (row := _best(cells, size, [a for a in arms if a.classical == classical]))
+            is not None
+        ],
+        "cells": [
+            {name: value for name, value in row.items() if name not in _LEFT_OUT}
+            for _, _, rows in done
+            for row in rows
+        ],
+    }
+
+
+def as_row(found: Difference) -> dict[str, Any]:
+    """A difference as JSON has it."""
+    return {
+        "mean": found.mean,
+        "n": len(found.values),
+        "ci": None if found.interval is None else list(found.interval),
+        "values": list(found.values),
+        "outcome": found.outcome.value,
+    }
+
+
+def _comparison(cells: CellResults, size: int, pair: Pair) -> dict[str, Any] | None:
+    found = cells.difference(size, pair.arm, pair.against)
+    if found is None:
+        return None
+    names = {"arm": pair.arm.name, "against": pair.against.name}
+    return {"size": size, "question": pair.question.value} | names | as_row(found)
+
+
+def _best(cells: CellResults, size: int, arms: Sequence[Arm]) -> dict[str, Any] | None:
+    """The arm with generated images that has the best mean, against none; None of too few cells.
+
+    It is picked by the test set, so its interval is corrected for the number it was picked from.
+    """
+    candidates = [arm for arm in arms if arm.added is not Added.NONE]
+    seeds = [{row["seed"] for row in cells.of(size, arm)} for arm in candidates]
+    without = {row["seed"] for row in cells.of(size, candidates[0].without)}
+    if not without or any(own != without for own in seeds):
+        return None
+    means = [np.mean([row["accuracy"] for row in cells.of(size, arm)]) for arm in candidates]
+    best = candidates[int(np.argmax(means))]
+    found = cells.difference(size, best, best.without, comparisons=len(candidates))
+    names = {"arm": best.name, "against": best.without.name, "candidates": len(candidates)}
+    return {"size": size} | names | as_row(found)
+
+
+def _arm(size: int, arm: Arm, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    summary = summarise([row["accuracy"] for row in rows])
+    recalls = zip(*(row["recall"] for row in rows), strict=True)
+    return {
+        "size": size,
+        "arm": arm.name,
+        "label": arm.label,
+        "mean": summary.mean,
+        "std": summary.std,
+        "n": summary.n,
+        "ci": None if summary.interval is None else list(summary.interval),
+        "seeds": [row["seed"] for row in rows],
+        "values": [row["accuracy"] for row in rows],
+        "recall": [None if None in own else float(np.mean(own)) for own in recalls],
+        "generated_images": [row["generated_images"] for row in rows],
+        "wanted_images": rows[0]["wanted_images"],
+        "steps": rows[0]["steps"],
+    }

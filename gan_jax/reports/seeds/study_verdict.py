@@ -1,0 +1,104 @@
+"""What a study came to, in sentences that its numbers support."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from gan_jax.config.study_plan import Question
+from gan_jax.reports.seeds.statistics import CONFIDENCE
+from gan_jax.reports.seeds.study import Outcome
+from gan_jax.reports.text import between, percentage, plural, points
+
+_FOUND = {
+    Outcome.BETTER: "they help",
+    Outcome.WORSE: "they harm",
+    Outcome.CANNOT_TELL: "the study cannot tell whether they help",
+}
+_ASKED = {
+    Question.CLASSICAL: "Classical augmentation against none",
+    Question.LONGER: "Longer training on the same real images",
+    Question.ADDING: "Generated images against the same training without them",
+    Question.CONTROL: "Generated images against their GAN's compute spent on real images",
+    Question.FILTERING: "Filtered generated images against unfiltered ones",
+}
+
+
+def verdict(content: dict[str, Any]) -> list[str]:
+    """The sentences, the most important first; each says 'cannot tell' where that is so.
+
+    Args:
+        content: of study.json, see `gan_jax.reports.seeds.study.study_content`.
+    """
+    protocol = content["protocol"]
+    sentences = []
+    if protocol["cells_done"] < protocol["cells"]:
+        sentences.append(
+            f"Not finished: {protocol['cells_done']} of {protocol['cells']} cells are done."
+        )
+    if len(protocol["seeds"]) < 2:
+        sentences.append(
+            "With a single seed there is no telling a difference from chance: set "
+            "config.num_seeds to 3 or more."
+        )
+    smallest = min(protocol["sizes"])
+    rows = [row for row in content["best"] if row["size"] == smallest]
+    sentences += [_best(row, content) for row in reversed(rows)]
+    sentences += [
+        text for question in Question if (text := tally(content["comparisons"], question)) != ""
+    ]
+    return sentences
+
+
+def tally(comparisons: Sequence[dict[str, Any]], question: Question) -> str:
+    """How the comparisons of a question came out, and which are clear; '' without any."""
+    rows = [row for row in comparisons if row["question"] == question]
+    if not rows:
+        return ""
+    counts = Counter(row["outcome"] for row in rows)
+    clear = len(rows) - counts[Outcome.CANNOT_TELL]
+    text = f"{_ASKED[question]}: {plural(len(rows), 'comparison')}, "
+    text += ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome) + "."
+    for outcome in (Outcome.BETTER, Outcome.WORSE):
+        named = [_short(row) for row in rows if row["outcome"] == outcome]
+        if named:
+            text += f" {outcome.value.capitalize()}: {'; '.join(named)}."
+    if clear and len(rows) > 1:
+        chance = (1 - CONFIDENCE) * len(rows)
+        text += f" By chance alone up to about {chance:.1f} of them would seem clear."
+    return text
+
+
+def _best(row: dict[str, Any], content: dict[str, Any]) -> str:
+    found = {arm["arm"]: arm for arm in content["arms"] if arm["size"] == row["size"]}
+    ours, theirs = found[row["arm"]], found[row["against"]]
+    images = content["protocol"]["test_images"]
+    way = _label(ours)
+    if row["candidates"] > 1:
+        way = f"the best of {row['candidates']} ways to add them ({way})"
+    text = (
+        f"Generated images, with {row['size']:,} real ones and {_base(row['against'])}: {way} "
+        f"takes accuracy on {images:,} real test images from {percentage(theirs['mean'])} to "
+        f"{percentage(ours['mean'])}, {points(row['mean'])} points"
+    )
+    if row["ci"] is None:
+        return f"{text}, of one seed: the study cannot tell whether they help."
+    over = f"95 %: {between(row['ci'], points)}, over {row['n']} seeds and the test images"
+    corrected = ", corrected for the picking" if row["candidates"] > 1 else ""
+    return f"{text} ({over}{corrected}): {_FOUND[Outcome(row['outcome'])]}."
+
+
+def _label(arm: dict[str, Any]) -> str:
+    none = max(arm["generated_images"]) == 0
+    return f"{arm['label']} (none passed the filter)" if none else arm["label"]
+
+
+def _base(arm: str) -> str:
+    return "no augmentation" if arm == "real" else "classical augmentation"
+
+
+def _short(row: dict[str, Any]) -> str:
+    return (
+        f"{row['arm']} against {row['against']} at {row['size']:,} ({points(row['mean'])} points)"
+    )

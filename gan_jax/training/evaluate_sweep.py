@@ -1,0 +1,119 @@
+"""Judges many GANs of one run, each as a single run of its seed is judged, and all together."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from gan_jax.config import num_final_samples
+from gan_jax.config.members import Member
+from gan_jax.config.saved import plain
+from gan_jax.data import Dataset
+from gan_jax.judging.class_agreement import judge_asked
+from gan_jax.judging.judge import Judge
+from gan_jax.reports.numbers_first import Tell, publish_result, quietly
+from gan_jax.reports.pages.sweep import SweepReport, write_sweep_report
+from gan_jax.reports.result import Result, make_protocol
+from gan_jax.reports.seeds.sweep import MemberResult, sweep_result
+from gan_jax.runtime import parallel
+from gan_jax.runtime import workdir as folder
+from gan_jax.runtime.environment import describe_environment
+from gan_jax.runtime.images import image_grid
+from gan_jax.runtime.logs import read_history
+from gan_jax.sampling.classes import asked_labels
+from gan_jax.sampling.generate import generate_images, sample_latents
+from gan_jax.steps.state import GAN
+from gan_jax.training.image_results import SHOWN_SAMPLES
+
+_REPORTED_SAMPLES = 36
+
+
+def evaluate_sweep(
+    workdir: pathlib.Path,
+    *,
+    config: ConfigDict,
+    members: Sequence[Member],
+    gan: GAN,
+    ema: Any,
+    diverged: np.ndarray,
+    step: int,
+    judge: Judge | None,
+    train: Dataset,
+    tell: Tell = quietly,
+) -> None:
+    """Writes eval.json of each member with its last pictures, eval.json of all, and report.html.
+
+    The numbers of a member are those of a single run of its seed.
+
+    Args:
+        workdir: of the run.
+        config: of the run.
+        members: all.
+        gan: what they have in common.
+        ema: the averaged variables of all members, on the host, [members, ...].
+        diverged: int [members], the steps done before each diverged, -1 for none.
+        step: that the run ended at.
+        judge: or None, and then there are pictures but no numbers.
+        train: the images they were trained on.
+        tell: takes what eval.json of all holds before the page is made.
+    """
+    count, main = num_final_samples(config), parallel.is_main_process()
+    results, samples, histories, protocols = [], [], [], []
+    unjudged = make_protocol(
+        {},
+        seed=[member.seed for member in members],
+        images=count,
+        preprocessing="uint8",
+        reference=None,
+    )
+    for member in members:
+        at = int(diverged[member.index])
+        place = workdir / folder.MEMBERS / member.folder
+        histories.append(read_history(place))
+        if at >= 0:
+            results.append(MemberResult(member, at, False, {}))
+            samples.append(None)
+            continue
+        labels = asked_labels(gan, train, seed=member.seed, count=count)
+        images = generate_images(
+            gan.generator,
+            jax.tree.map(operator.itemgetter(member.index), ema),
+            sample_latents(member.seed, count, gan.latent_dim),
+            labels=labels,
+            batch_size=config.evaluation.batch_size,
+        )
+        found = Result({}, unjudged | {"step": step, "seed": member.seed})
+        if judge is not None:
+            judgement = judge_asked(
+                judge, images, labels, train, families=None, training=train, complete=True
+            )
+            found = Result.of(judgement, {"step": step})
+            protocols.append(judgement.protocol)
+        collapsed = [row["eval/collapsed"] for row in histories[-1] if "eval/collapsed" in row]
+        warned = bool(collapsed and collapsed[-1] == 1)
+        results.append(MemberResult(member, None, warned, found.metrics))
+        samples.append(images[:_REPORTED_SAMPLES])
+        if main:
+            grid = image_grid(images[:SHOWN_SAMPLES])
+            publish_result(place, found, pictures=lambda grid=grid: {"final": grid})
+    if not main:
+        return
+    protocol = next(iter(protocols), unjudged) | {"step": step, "images": count}
+    result = sweep_result(results, protocol)
+    report = SweepReport(
+        title=f"{config.model.name} on {train.name}",
+        config=plain(config),
+        content=result.content(),
+        histories=histories,
+        samples=samples,
+        environment=describe_environment(),
+    )
+    write = functools.partial(write_sweep_report, report=report)
+    publish_result(workdir, result, pages={folder.REPORT: write}, tell=tell)
