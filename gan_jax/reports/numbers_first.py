@@ -62,27 +62,29 @@ def publish_result(
     out: pathlib.Path,
     result: Result,
     *,
+    file: str = EVALUATION,
     pictures: Callable[[], Mapping[str, np.ndarray]] = dict,
     pages: Mapping[str, Callable[[pathlib.Path], None] | None] | None = None,
     tell: Tell = quietly,
     again: str = SAME_COMMAND,
 ) -> dict[str, Any]:
-    """Writes eval.json, then what lies beside it, the pictures and the pages; these may fail.
+    """Writes the numbers, then what lies beside them, the pictures and the pages; these may fail.
 
     Args:
+        file: the name of the JSON file, if it is not eval.json.
         pictures: gives uint8 [h, w, c] by name; they go to the folder of samples as PNG.
         pages: by the name of the file, what writes it; None for a page that goes if it is there.
-        tell: takes the content of eval.json before the rest is made.
+        tell: takes the content of the JSON file before the rest is made.
         again: the command that makes the rest again.
 
     Returns:
-        The content of eval.json.
+        The content of the JSON file.
 
     Raises:
-        InputError: eval.json cannot be written; its content has been told.
+        InputError: the JSON file cannot be written; its content has been told.
     """
     content, pages = result.content(), pages or {}
-    publish(out / EVALUATION, content, *(out / name for name in (INFLUENCES, *pages)), tell=tell)
+    publish(out / file, content, *(out / name for name in (INFLUENCES, *pages)), tell=tell)
     with expendable(INFLUENCES, again):
         parts = (result, *result.judges)
         save_influences(

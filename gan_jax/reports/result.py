@@ -105,7 +105,7 @@ class Result:
         return content | self.more
 
     @classmethod
-    def of(cls, judgement: Any, about: Mapping[str, Any], **others: Any) -> Result:
+    def of(cls, judgement: Any, about: Mapping[str, Any]) -> Result:
         """The result of a `gan_jax.judging.judge.Judgement`, with more to say in its protocol."""
         return cls(
             judgement.metrics,
@@ -113,7 +113,6 @@ class Result:
             judgement.headline,
             judgement.flags,
             influences=judgement.influences,
-            **others,
         )
 
 
@@ -139,8 +138,8 @@ def checked_result(content: dict[str, Any], path: pathlib.Path) -> Result:
         InputError: a number, headline or flag is damaged; the message goes on likewise.
     """
     further = content.get("judges", [])
-    for number_, part in enumerate([content, *further]):
-        _check(_check_part, part, f"judges[{number_ - 1}]" if number_ else "", path.name)
+    for index, part in enumerate([content, *further]):
+        _check(_check_part, part, f"judges[{index - 1}]" if index else "", path.name)
     known = {"headline", "flags", "metrics", "protocol", "judges"}
     parts = [
         Result(part["metrics"], part["protocol"], part.get("headline"), part.get("flags", []))

@@ -23,9 +23,9 @@ from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.data.disk import open_folder, read_json, write_json
 from gan_jax.errors import InputError
 from gan_jax.reports.class_pictures import NamedRows
-from gan_jax.reports.numbers_first import Tell, expendable, publish, quietly
+from gan_jax.reports.numbers_first import Tell, publish_result, quietly
 from gan_jax.reports.pages.gan_train_test import write_gan_train_test_report
-from gan_jax.reports.result import make_protocol
+from gan_jax.reports.result import Result, make_protocol
 from gan_jax.reports.seeds.gan_train_test import SeedResult, summarise_seeds
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment
@@ -99,23 +99,26 @@ def run_gan_train_test(
             rest = (time.monotonic() - started) / done * (len(left) - done)
             say(f"Seed {seed} is done" + (f"; about {rest:.0f} s are left" if rest else ""))
     ordered = [results[seed] for seed in range(num_seeds)]
-    content = summarise_seeds(ordered, experiment.class_names)
-    content["seeds"] = [result.to_dict() for result in ordered]
-    content["notes"] = _notes(experiment, ordered, count, shared)
-    content["protocol"] = protocol | {"seeds": list(range(num_seeds))}
-    page = out / folder.REPORT
-    publish(out / RESULT, content, page, tell=tell)
-    with expendable(page.name):
-        pictures = pictures or experiment.draw(0, count)
+    found = summarise_seeds(ordered, experiment.class_names)
+    more = {
+        "classes": found["classes"],
+        "seeds": [result.to_dict() for result in ordered],
+        "notes": _notes(experiment, ordered, count, shared),
+    }
+    result = Result(found["metrics"], protocol | {"seeds": list(range(num_seeds))}, more=more)
+
+    def page(path: pathlib.Path) -> None:
+        drawn = pictures or experiment.draw(0, count)
         write_gan_train_test_report(
-            page,
-            content,
+            path,
+            result.content(),
             title=experiment.title,
-            generated=_rows(pictures, experiment.class_names),
+            generated=_rows(drawn, experiment.class_names),
             real=_rows(Labelled(train_images, train.labels), experiment.class_names),
             environment=describe_environment(),
         )
-    return content
+
+    return publish_result(out, result, file=RESULT, pages={folder.REPORT: page}, tell=tell)
 
 
 def _run_seed(

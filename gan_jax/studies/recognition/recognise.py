@@ -18,6 +18,7 @@ from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import command_for_another, held_out, open_recognisers, read
 from gan_jax.reports.numbers_first import Tell, expendable, no_empty_folder, publish, quietly
 from gan_jax.reports.pages.recognition import RecognitionReport, write_recognition_report
+from gan_jax.reports.result import Result
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment
 from gan_jax.sampling.drawing import Source
@@ -179,23 +180,24 @@ def recognise(
         readings = read(recognisers, subject.images, **batch)
         real_readings = None if real is None else read(recognisers, real, **batch)
     of_real = [None] * len(recognisers) if real_readings is None else real_readings.probabilities
-    content: dict[str, Any] = {
-        "metrics": joint_numbers(readings, real_readings, real_labels, labels, names),
+    mean = None if real_readings is None else real_readings.mean
+    more: dict[str, Any] = {
         "recognisers": [
             recogniser_entry(pack, recognisers[0], of_fake, beside, real_labels, reference)
             for pack, of_fake, beside in zip(recognisers, readings.probabilities, of_real)
         ],
+        "mean": reader_numbers(readings.mean, mean, real_labels),
+        "missing": missing,
     }
-    mean = None if real_readings is None else real_readings.mean
-    content["mean"] = reader_numbers(readings.mean, mean, real_labels)
     selection = None
     if select:
         selection = select_surest(readings, select, real_readings)
-        content["selection"] = selection_entry(selection, recognisers, readings, labels)
-    content["missing"] = missing
-    content["protocol"] = recognition_protocol(
+        more["selection"] = selection_entry(selection, recognisers, readings, labels)
+    protocol = recognition_protocol(
         subject.protocol, recognisers, images=len(subject.images), reference=reference
     )
+    numbers = joint_numbers(readings, real_readings, real_labels, labels, names)
+    content = Result(numbers, protocol, more=more).content()
     page = out / folder.REPORT
     publish(out / RESULT, content, page, out / TABLE, out / SELECTED, tell=tell)
     write_table(out / TABLE, recognisers, readings, files=subject.files, labels=labels)
