@@ -61,4 +61,5 @@ def write_recogniser_results(
         environment=environment,
     )
     write = functools.partial(write_recogniser_report, report=report)
-    publish_result(workdir, found, pages={folder.REPORT: write})
+    again = f"python train.py with the recogniser's config and --workdir={workdir}"
+    publish_result(workdir, found, pages={folder.REPORT: write}, again=again)

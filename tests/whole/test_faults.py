@@ -120,11 +120,11 @@ class Runner:
         )
         return found, int(count.read_text()) if count.exists() else 0
 
-    def finish(self, home):
+    def finish(self, home, missing_page=False):
         """Starts it until it ends, and compares the end with that of a run without strikes."""
         found = self.train(home)[0]
         assert found.returncode == 0, found.stderr
-        assert _end(home) == self.expected
+        assert _end(home, missing_page) == self.expected
         left = [
             str(p.relative_to(home))
             for p in home.rglob("*")
@@ -133,7 +133,7 @@ class Runner:
         assert left == []
 
 
-def _end(home):
+def _end(home, missing_page=False):
     """What must be equal: the newest states, the logs and the numbers of all that was trained."""
     found = {}
     for place in sorted(path for path in home.rglob("*") if path.is_dir()):
@@ -142,7 +142,8 @@ def _end(home):
             steps = sorted(int(p.name) for p in place.glob("checkpoints/*") if p.name.isdigit())
             check = (place / "checkpoints" / str(steps[-1]) / "check/metadata").read_text()
             found[name, "state"] = (steps, json.loads(check)["crc32"])
-            if place.name not in ("pixel", "warm_up"):  # parts of super-resolution
+            parts = ("pixel", "warm_up")  # of super-resolution
+            if place.name not in parts and not (missing_page and place.name == "judge"):
                 assert (place / "report.html").stat().st_size > 1000
         if (place / "metrics.jsonl").exists():
             found[name, "log"] = runs.history(place)
@@ -192,5 +193,6 @@ def test_a_call_fails(runner):
         if found.returncode == 2:
             errors = [line for line in found.stderr.splitlines() if line.startswith("Error: ")]
             assert len(errors) == 1 and found.stderr.splitlines()[-1] == errors[0], where
-        runner.finish(home)
+        # A judge's page is not worth stopping for: a warning names the command that makes it.
+        runner.finish(home, missing_page="report.html: this could not be made" in found.stderr)
         shutil.rmtree(home)
