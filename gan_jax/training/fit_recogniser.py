@@ -29,7 +29,7 @@ from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps import cnn_update
 from gan_jax.steps.state import CNNState, Recogniser, create_cnn_state
 from gan_jax.training.loop import fit
-from gan_jax.training.task import Schedule, Task
+from gan_jax.training.task import Pace, Task
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -131,7 +131,7 @@ def fit_recogniser(
             seed=seed,
         ),
         program=_compiled(recogniser, plan),
-        schedule=Schedule(num_steps, config.batch_size),
+        pace=Pace(num_steps, config.batch_size),
     )
     try:
         state = fit(task, stop or StopSignal())

@@ -36,7 +36,7 @@ from gan_jax.training.running import (
 )
 from gan_jax.training.super_resolution import SuperResolutionRun
 from gan_jax.training.sweep import SweepRun
-from gan_jax.training.task import OncePerStep, Schedule, Task, single_task
+from gan_jax.training.task import OncePerStep, Pace, Task, single_task
 
 
 class KindOfRun(Protocol):
@@ -130,7 +130,7 @@ class GANRun:
             step=functools.partial(self._step, gan=gan),
             plan=self._plan,
             train=train,
-            schedule=Schedule.of(config, num_steps),
+            pace=Pace.of(config, num_steps),
             evaluators=gan_evaluators(
                 config,
                 sampler,

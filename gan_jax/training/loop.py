@@ -58,18 +58,18 @@ class _Stretch:
         self._task, self._run, self._stop = task, run, stop
         self._watch = Stopwatch()
         diverged = on_host(run.state.diverged) if task.members else None
-        self._record = Record(run, task.schedule, self._watch, diverged)
+        self._record = Record(run, task.pace, self._watch, diverged)
 
     def train(self) -> Any:
         task, run, watch, record = self._task, self._run, self._watch, self._record
-        schedule, step, state = task.schedule, run.start, run.state
+        pace, step, state = task.pace, run.start, run.state
         if (end := resume(task.evaluators, step, run.history())) is not None:
             raise end
         if parallel.any_process(run.unseen()):
             self._see(step, state)
-        calls = task.feed.calls(step, schedule.num_steps)
+        calls = task.feed.calls(step, pace.num_steps)
         with self._stop.deferred():
-            while step < schedule.num_steps:
+            while step < pace.num_steps:
                 with watch.measure("input"), self._saved_on_error(step, state):
                     rows = next(calls)
                 before, first = step, step == run.start
@@ -79,12 +79,12 @@ class _Stretch:
                         jax.block_until_ready(metrics)
                 step += len(jax.tree.leaves(rows)[0])
                 record.add(step, metrics)
-                done = step == schedule.num_steps
-                stopping = self._stop.agreed(done or crossed(schedule.log_every, before, step))
-                looking = done or crossed(schedule.evaluate_every, before, step)
-                if looking or stopping or crossed(schedule.checkpoint_every, before, step):
+                done = step == pace.num_steps
+                stopping = self._stop.agreed(done or crossed(pace.log_every, before, step))
+                looking = done or crossed(pace.evaluate_every, before, step)
+                if looking or stopping or crossed(pace.checkpoint_every, before, step):
                     self._pause(step, state, stopping, looking)
-        if run.start < schedule.num_steps:
+        if run.start < pace.num_steps:
             run.say(f"Time: {watch.describe()}")
         return state
 
@@ -100,7 +100,7 @@ class _Stretch:
                 reading = look(self._task.evaluators, step, state)
                 run.keep(step, reading)
         self._save(step, state, reading.score)
-        num_steps = self._task.schedule.num_steps
+        num_steps = self._task.pace.num_steps
         stopping = stopping or (self._stop.agreed(True) if step == num_steps else 0)
         if reading.end is not None or stopping:
             with watch.measure("save"):

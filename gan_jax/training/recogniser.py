@@ -28,7 +28,7 @@ from gan_jax.steps.state import create_cnn_state
 from gan_jax.training.evaluate_recogniser import write_recogniser_results
 from gan_jax.training.loop import fit
 from gan_jax.training.running import is_finished, load_parts, open_run
-from gan_jax.training.task import Reading, Schedule, single_task
+from gan_jax.training.task import Pace, Reading, single_task
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal
         step=functools.partial(cnn_update, recogniser=recogniser),
         plan=plan,
         train=train,
-        schedule=Schedule.of(config, num_steps),
+        pace=Pace.of(config, num_steps),
         evaluators=[accuracy],
     )
     state = fit(task, stop, workdir)

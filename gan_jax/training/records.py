@@ -12,7 +12,7 @@ from gan_jax.errors import TrainingDiverged
 from gan_jax.runtime.members_parallel import on_host
 from gan_jax.training.run_folder import RunFolder
 from gan_jax.training.stopwatch import Stopwatch
-from gan_jax.training.task import Schedule
+from gan_jax.training.task import Pace
 
 _log = logging.getLogger(__name__)
 _ADVICE = "R1 (config.r1_weight=1 with config.model.discriminator_norm='none')"
@@ -28,7 +28,7 @@ class IntervalMeans:
 
     Args:
         start: the step to begin at.
-        schedule: says how long an interval is.
+        pace: says how long an interval is.
         watch: for the speed.
         pending: from `pending` at that step, when the run was left within an interval.
     """
@@ -36,11 +36,11 @@ class IntervalMeans:
     def __init__(
         self,
         start: int,
-        schedule: Schedule,
+        pace: Pace,
         watch: Stopwatch,
         pending: dict[str, Any] | None = None,
     ) -> None:
-        self._schedule, self._watch = schedule, watch
+        self._pace, self._watch = pace, watch
         self.seen = start
         self._logged = pending["since"] if pending else start
         self._logged_at = watch.training()
@@ -67,8 +67,8 @@ class IntervalMeans:
         before, self.seen = self.seen, step
         if self._timed is None:
             self._timed = step  # the first call's time is compilation's
-        done = step == self._schedule.num_steps
-        return done or crossed(self._schedule.log_every, before, step)
+        done = step == self._pace.num_steps
+        return done or crossed(self._pace.log_every, before, step)
 
     def take(self) -> tuple[dict[str, Any], float | None]:
         """The means of the interval and its training images per second; begins the next interval.
@@ -79,7 +79,7 @@ class IntervalMeans:
         row = {name: total / count for name, total in self._sums.items()}
         timed = self.seen - max(self._logged, self._timed or 0)
         seconds = max(now - self._logged_at, 1e-9)
-        rate = timed * self._schedule.batch_size / seconds if timed else None
+        rate = timed * self._pace.batch_size / seconds if timed else None
         self._sums, self._logged, self._logged_at = {}, self.seen, now
         return row, rate
 
@@ -93,16 +93,16 @@ class Record:
 
     Args:
         run: where to log.
-        schedule: of the task.
+        pace: of the task.
         watch: for the speed.
         diverged: int [members] of a sweep, negative for a member that still trains; None otherwise.
     """
 
     def __init__(
-        self, run: RunFolder, schedule: Schedule, watch: Stopwatch, diverged: np.ndarray | None
+        self, run: RunFolder, pace: Pace, watch: Stopwatch, diverged: np.ndarray | None
     ) -> None:
         self._run = run
-        self._means = IntervalMeans(run.start, schedule, watch, run.pending())
+        self._means = IntervalMeans(run.start, pace, watch, run.pending())
         self._unread: tuple[int, dict[str, Array]] | None = None
         self._running = None if diverged is None else np.asarray(diverged) < 0
 

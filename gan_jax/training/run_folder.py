@@ -38,13 +38,13 @@ class RunFolder:
     """
 
     def __init__(self, workdir: pathlib.Path | None, task: Task) -> None:
-        schedule, self._workdir, self.members = task.schedule, workdir, task.members
-        self.start, self.state = schedule.begin, task.state()
+        pace, self._workdir, self.members = task.pace, workdir, task.members
+        self.start, self.state = pace.begin, task.state()
         self._checkpoints, restored, rollbacks = None, None, 0
         if workdir is not None:
-            check_space(workdir, self.state, keep=schedule.keep)
+            check_space(workdir, self.state, keep=pace.keep)
             self._checkpoints = Checkpoints(
-                workdir / folder.CHECKPOINTS, keep=schedule.keep, notes=dict(task.kept)
+                workdir / folder.CHECKPOINTS, keep=pace.keep, notes=dict(task.kept)
             )
             made = Rollbacks(workdir)
             made.carry_out(self._checkpoints)
@@ -53,9 +53,9 @@ class RunFolder:
             made.start_from(self.start)
             rollbacks = made.count
         self.inputs = task.inputs(rollbacks)
-        if self.start > schedule.num_steps:
+        if self.start > pace.num_steps:
             raise InputError(
-                f"'{workdir}' is at step {self.start:,}, past the {schedule.num_steps:,} steps "
+                f"'{workdir}' is at step {self.start:,}, past the {pace.num_steps:,} steps "
                 "asked for: raise config.num_steps or give another --workdir."
             )
         if restored:
@@ -66,7 +66,7 @@ class RunFolder:
             RunLogger(place, enabled=enabled, resume_step=self.start) for place in self._places
         ]
         self._enabled = enabled
-        self._progress = ProgressLine(schedule.num_steps, self.start, enabled=enabled)
+        self._progress = ProgressLine(pace.num_steps, self.start, enabled=enabled)
 
     def __enter__(self) -> RunFolder:
         return self

@@ -28,7 +28,7 @@ from gan_jax.training.evaluate_super_resolution import PIXEL, WARM_UP, evaluate_
 from gan_jax.training.frozen import with_frozen_losses
 from gan_jax.training.loop import fit
 from gan_jax.training.run_judge import train_shared_recogniser
-from gan_jax.training.task import SAMPLES, Reading, Schedule, single_task
+from gan_jax.training.task import SAMPLES, Pace, Reading, single_task
 
 
 class SuperResolutionRun:
@@ -120,7 +120,7 @@ class SuperResolutionRun:
             step=functools.partial(step, gan=gan),
             plan=self._plan,
             train=self._train,
-            schedule=Schedule.of(config, end, begin=begin),
+            pace=Pace.of(config, end, begin=begin),
             evaluators=[functools.partial(_enlargement, gan, held_out)],
         )
         # On the host, as a step's state is given away, and two parts begin with one.

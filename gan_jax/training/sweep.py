@@ -36,7 +36,7 @@ from gan_jax.training.evaluate_sweep import evaluate_sweep
 from gan_jax.training.evaluators import EachMember, MemberView, Sampler, gan_evaluators
 from gan_jax.training.frozen import check_alone
 from gan_jax.training.loop import fit
-from gan_jax.training.task import OncePerStep, Schedule, Task
+from gan_jax.training.task import OncePerStep, Pace, Task
 
 # Parameters, their gradients and both moments live beside the state while it is changed.
 _COPIES = 2
@@ -103,7 +103,7 @@ class SweepRun:
             inputs=lambda rollbacks: parallel.replicate(inputs, plan.plan),
             feed=feed,
             program=compile_members(gan, gan_step_function(config.updates), feed.fetch, plan),
-            schedule=Schedule.of(config, self._num_steps),
+            pace=Pace.of(config, self._num_steps),
             evaluators=[EachMember(self._views(workdir, judge))],
             members=self._members,
             kept={folder.CONFIG: plain(config)},

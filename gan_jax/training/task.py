@@ -24,7 +24,7 @@ SAMPLES = "samples"  # the picture that every GAN gives
 
 
 @dataclasses.dataclass(frozen=True)
-class Schedule:
+class Pace:
     """How long to train, and how often what happens, in steps.
 
     Attributes:
@@ -46,8 +46,8 @@ class Schedule:
     keep: int = 1
 
     @classmethod
-    def of(cls, config: ConfigDict, num_steps: int, *, begin: int = 0) -> Schedule:
-        """The schedule of a config that trains from `begin` to `num_steps`."""
+    def of(cls, config: ConfigDict, num_steps: int, *, begin: int = 0) -> Pace:
+        """The pace of a config that trains from `begin` to `num_steps`."""
         return cls(
             num_steps=num_steps,
             batch_size=config.batch_size,
@@ -64,7 +64,7 @@ class Reading:
     """What an evaluator found.
 
     Attributes:
-        numbers: to log, by 'eval/name'.
+        numbers: to log, by 'eval/name'; one by 'watch/name' has a chart of its own on the page.
         pictures: uint8 [h, w, c] by name; kept in the run's folder and in TensorBoard.
         score: ranks checkpoints, lower is better; None for no rank.
         shown: for the progress line.
@@ -142,7 +142,7 @@ class Task:
             key, or what each member has of its own.
         feed: the training images.
         program: compiled, (state, inputs, data, rows) to (state, metrics); gives up the state.
-        schedule: how long and how often.
+        pace: how long and how often.
         evaluators: asked in this order.
         members: of a sweep, whose metrics are arrays [members]; () of a single network.
         kept: JSON values to keep in each checkpoint.
@@ -152,7 +152,7 @@ class Task:
     inputs: Callable[[int], Any]
     feed: Feed
     program: Callable[..., tuple[Any, dict[str, Array]]]
-    schedule: Schedule
+    pace: Pace
     evaluators: Sequence[Evaluator] = ()
     members: Sequence[Member] = ()
     kept: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -165,18 +165,18 @@ def single_task(
     step: Callable[..., tuple[Any, dict[str, Array]]],
     plan: parallel.Plan,
     train: Dataset,
-    schedule: Schedule,
+    pace: Pace,
     evaluators: Sequence[Evaluator],
 ) -> Task:
     """The task of one network or one GAN, on the images of `train`.
 
     Args:
         config: of the run.
-        state: makes the state at `schedule.begin`, on the host or one device.
+        state: makes the state at `pace.begin`, on the host or one device.
         step: of `gan_jax.steps`, bound to what it trains.
         plan: devices and mode.
         train: the training images.
-        schedule: how long and how often.
+        pace: how long and how often.
         evaluators: see `Task`.
     """
     feed = make_feed(
@@ -192,7 +192,7 @@ def single_task(
         inputs=lambda rollbacks: parallel.replicate(turned(key, rollbacks), plan),
         feed=feed,
         program=parallel.compile_steps(step, feed.fetch, plan),
-        schedule=schedule,
+        pace=pace,
         evaluators=evaluators,
         kept={CONFIG: plain(config)},
     )

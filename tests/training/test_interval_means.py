@@ -3,7 +3,7 @@
 import pytest
 
 from gan_jax.training.records import IntervalMeans
-from gan_jax.training.task import Schedule
+from gan_jax.training.task import Pace
 
 
 class Clock:
@@ -17,10 +17,10 @@ class Clock:
 
 def means_of(start, log_every):
     clock = Clock()
-    schedule = Schedule(
+    pace = Pace(
         num_steps=100, batch_size=8, log_every=log_every, checkpoint_every=0, evaluate_every=0
     )
-    return IntervalMeans(start, schedule, clock), clock
+    return IntervalMeans(start, pace, clock), clock
 
 
 @pytest.mark.parametrize("start", [0, 40])

@@ -13,6 +13,7 @@ from gan_jax.reports.charts.basic import Series, finite_points, line_chart
 from gan_jax.reports.charts.chart import BLUE, GREY, ORANGE
 from gan_jax.reports.text import number
 
+WATCHED = "watch/"  # numbers of an evaluator that no other chart shows
 _TRAINING = (
     ("Losses", "loss", {
         "loss/discriminator": ("discriminator", BLUE), "loss/generator": ("generator", ORANGE),
@@ -36,8 +37,15 @@ _TRAINING = (
 
 
 def training_section(history: Sequence[dict[str, Any]]) -> str:
-    """Losses, logits, distances and confidence; '' for a history without them."""
+    """Losses, logits, distances, confidence, and whatever is logged as 'watch/name'.
+
+    '' for a history without them.
+    """
     charts = [_chart(history, *chart, **look) for *chart, look in _TRAINING]
+    watched = dict.fromkeys(name for row in history for name in row if name.startswith(WATCHED))
+    for name in watched:
+        own = name.removeprefix(WATCHED).replace("_", " ")
+        charts.append(_chart(history, f"{own.capitalize()} over time", own, {name: (own, BLUE)}))
     speeds = [row.get("time/images_per_second", math.nan) for row in history]
     speeds = [speed for speed in speeds if math.isfinite(speed)]
     speed = f" Median speed {number(np.median(speeds))} images/s." if speeds else ""

@@ -136,6 +136,12 @@ def test_gan_page_shows_every_part(tmp_path):
     assert reader.tags.count("svg") == 3
 
 
+def test_gan_page_draws_what_an_evaluator_of_ones_own_logged(tmp_path):
+    rows = [{"step": step, "watch/mean_brightness": step / 10} for step in (1, 2)]
+    report = dataclasses.replace(_full_report(), history=rows)
+    assert "Mean brightness over time" in _written(tmp_path / "r.html", report).text
+
+
 def test_gan_page_embeds_the_very_pixels(tmp_path):
     report = _full_report()
     pictures = _written(tmp_path / "r.html", report).pictures()
