@@ -1,7 +1,7 @@
 """Runs of several seeds or a sweep as a Markdown table: a line a setting, intervals over its seeds.
 
     python -m benchmarks.members --runs runs/stability [--columns fd_semantic,coverage] \
-        [--name stability --write docs/recipes.md]
+        [--name stability --write docs/stability.md]
 
 `--write` puts it between the lines `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a file.
 """

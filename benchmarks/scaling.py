@@ -4,7 +4,7 @@
 
 Compiles one training step for eight devices (they are pretended on the CPU: the program is what
 counts, and nothing is run), counts its collectives, and derives the efficiency to expect from
-public figures of processors and of what connects them. The derivation is in benchmarks/README.md.
+public figures of processors and of what connects them. The derivation is in docs/scaling.md.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def compile_work(name: str, batch: int) -> Work:
 
 
 def main() -> None:
-    """Prints the table of benchmarks/README.md."""
+    """Prints the table of docs/scaling.md."""
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={_DEVICES}"
     chips = (8, 64, 512)

@@ -1,6 +1,6 @@
 """The Markdown table and the plot of the results in benchmarks/results/.
 
-    python -m benchmarks.table [FILES] [--plot docs/benchmarks.png] [--write README.md]
+    python -m benchmarks.table [FILES] [--plot docs/benchmarks.png] [--write benchmarks/README.md]
 
 `--write` puts the table between the lines `<!-- benchmarks:begin -->` and `<!-- benchmarks:end -->`
 of a file. Runs of the same work on the same machine are taken together: the medians are those of

@@ -1,4 +1,4 @@
-"""Texture GANs beside textures that take no training, as the Markdown tables of docs/textures.md.
+"""Texture GANs beside textures that take no training, as the tables of docs/texture_results.md.
 
     python -m benchmarks.texture_baselines [--photographs brick,grass,gravel] [--images 600] \
         [--runs runs/texture_brick,runs/texture_all]

@@ -1,4 +1,4 @@
-"""What each texture metric sees of known damage, as the Markdown tables of docs/textures.md.
+"""What each texture metric sees of known damage, as the tables of docs/texture_sensitivity.md.
 
     python -m benchmarks.texture_sensitivity [--images 400] [--seeds 5] [--sets quasi_periodic,...]
     python -m benchmarks.texture_sensitivity --extractor runs/cnn_textures/pack --families cnn

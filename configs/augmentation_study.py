@@ -2,13 +2,13 @@
 
     python train.py --config configs/augmentation_study.py
 
-Recognition accuracy on 1,000 real test digits after learning from 100, 300, 1,000 or 3,000 real
-ones, by what is added to them: see docs/augmentation_study.md. 12 subsets, each with a conditional
-GAN that sees nothing else (relativistic loss, R1 and R2, DiffAugment, 1,500 steps of 64 images) and
-12 recognisers, each of 300 steps of 64 images, but for the two controls.
+Measures recognition accuracy on 1,000 real test digits after learning from 100, 300, 1,000 or 3,000
+real ones, by what is added to them: see docs/augmentation_study.md. 12 subsets, each with a
+conditional GAN that sees nothing else (relativistic loss, R1 and R2, DiffAugment, 1,500 steps of 64
+images) and 12 recognisers, each of 300 steps of 64 images; only the two controls take more steps.
 
-Other data: --config.dataset.name=idx --config.dataset.path=DIR. Another GAN: set config.gan as in
-any GAN's config, such as configs/mnist_r3gan.py.
+For other data give --config.dataset.name=idx --config.dataset.path=DIR. For another GAN set
+config.gan as in any GAN's config, such as configs/mnist_r3gan.py.
 
 Measured on one of 2 cores of an AMD EPYC, JAX 0.10.2, seeds 0 to 2: 74 minutes. With 100 real
 digits and classical augmentation, generated images that recognisers agree on take accuracy from

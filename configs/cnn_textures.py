@@ -8,11 +8,11 @@ It names 64 x 64 crops of the three photographs, mirrored at random. Its pack gi
     python eval.py --texture --samples SET --reference textures:brick \
         --extractor runs/cnn_textures/pack --out DIR
 
-Needs scikit-image for the photographs.
+The photographs come with scikit-image.
 
 Measured on one of 2 cores of an AMD EPYC, JAX 0.10.2, seed 0: 45 s of training (243 s beside much
 other work), all of the 600 held-out crops right (already at step 140: the three are easy to tell
-apart). Of real crops the penultimate layer uses 2.3 of 128 directions and the pooled texture layer
+apart). On real crops the penultimate layer uses 2.3 of 128 directions and the pooled texture layer
 2.7 of 64, and train.py warns of that: three photographs make three clusters. `patch_fd` and
 `gram_distance` look at every position, and not at these pooled features. The pack passes its gate.
 """

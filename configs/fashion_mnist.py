@@ -9,7 +9,7 @@ Data: the four idx files in data/fashion_mnist. Elsewhere, give the folder to bo
 
 Measured on 2 shared cores of an AMD EPYC, JAX 0.10.2, seed 0, stopped after 21 minutes
 of GAN training at step 6,520 of 12,000 (about 330 images a second): 5,000 samples against halves of
-the 10,000 test images, n = 5,000 a side, judge's accuracy 91.3 %:
+the 10,000 test images, n = 5,000 per side, judge's accuracy 91.3 %:
 fd_semantic 6.39 (27 x its floor 0.235), fd_texture 1.70 (12 x its floor 0.138),
 classifier_score 5.75, confidence 0.795, class_kl 0.0066.
 """

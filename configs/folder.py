@@ -1,26 +1,26 @@
-"""Images of one's own: a folder, a zip or an .npz, labelled or not, of any sizes.
+"""Images of your own: a folder, a zip or an .npz, labelled or not, of any sizes.
 
     python train.py --config configs/folder.py --config.dataset.path=my_images/
 
-Fields that are left open here are chosen from the data, and said at the start: size and channels,
-the held-out part, batch, width and steps, and, where there are classes, a recogniser that judges
-and classes to ask for. What is given on the command line stands. See `gan_jax.training.own_data`.
+The fields that this config leaves open are chosen from the data and printed at the start: size and
+channels, the held-out part, batch, width and steps, and, where there are classes, a recogniser that
+judges and the classes to ask for. What the command line gives is kept.
 
-Relativistic loss with R1 and R2 and a DCGAN's networks: stable without a search. Which gamma suits
-the data, one command answers: --config.sweep.gamma=0.25,1,4 --config.num_seeds=2.
+Relativistic loss with R1 and R2 and a DCGAN's networks: stable without a search. To ask which gamma
+suits the data, give --config.sweep.gamma=0.25,1,4 --config.num_seeds=2.
 
 Measured on 2 cores of an Intel Xeon (Sapphire Rapids) that other work kept busy (load 4 to 10),
 JAX 0.10.2, seed 0, one run each, with fewer steps of the GAN than are chosen:
 
-- 500 drawn images of 5 shapes in colour, of many sizes, 60 to 140 a class. Chosen: 48x48 pixels, a
-  quarter held out, 800 and 3,700 steps. Recogniser: 312 s of training, 99.2 % of the 125 held-out
+- 500 drawn images of 5 shapes in colour, of many sizes, 60 to 140 per class. Chosen: 48x48 pixels,
+  a quarter held out, 800 and 3,700 steps. Recogniser: 312 s of training, 99.2 % of the 125 held-out
   images right, and 98.8 % of 500 that were drawn anew (the worst class 96 %); its gate passed. GAN
   at 1,300 steps, after 10 minutes: blobs and rings, fd_semantic 35.7 at n = 62 (3.1 x its floor),
   class_agreement 0.51 (real images: 0.99).
 - 800 drawn grey images of 90x160 without labels. Chosen: 36x64 pixels, 3,700 steps. GAN at 700
   steps, after 310 s: ground under a sky, told from real images (p = 0.002).
 
-The GAN's steps as they are chosen have not been run to their end yet.
+The chosen steps of the GAN have not been run to their end yet.
 """
 
 from configs import cnn_mnist5k

@@ -2,10 +2,11 @@
 
     python train.py --config configs/recipes.py:mnist5k.relativistic --workdir runs/relativistic
 
-The name is SET.RECIPE: mnist5k or fashion_mnist (data as in configs/fashion_mnist.py), and one of
-`RECIPES`. `python -m benchmarks.recipes` runs them all and makes the table. Each GAN sees 64,000
-training images (`IMAGES`), whatever its batch size: 16 times the built-in digits, or all of
-Fashion-MNIST once. All but the article's and R3GAN have the networks of configs/mnist5k_dcgan.py.
+The name is SET.RECIPE: SET is mnist5k or fashion_mnist (data as in configs/fashion_mnist.py), and
+RECIPE one of `RECIPES`. `python -m benchmarks.recipes` runs them all and makes the table. Each GAN
+sees 64,000 training images (`IMAGES`), whatever its batch size: 16 times the built-in digits, or
+all of Fashion-MNIST once. All but the article's GAN and R3GAN have the networks of
+configs/mnist5k_dcgan.py.
 """
 
 from configs import fashion_mnist, mnist, mnist5k_dcgan, mnist_r3gan

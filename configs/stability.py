@@ -1,12 +1,15 @@
-"""Does the recipe stand on its own? 27 GANs: gamma and learning rate by factors, three seeds each.
+"""Does the recipe need its exact numbers? 27 GANs: gamma and learning rate, three seeds each.
 
     python train.py --config configs/stability.py
 
-The relativistic recipe of configs/recipes.py on the built-in digits, with narrower networks (width
-16): {gamma / 4, gamma, 4 gamma} x {lr / 2, lr, 2 lr} x 3 seeds in one program. report.html has the
-table and the curve of each; docs/recipes.md what came of it:
+The relativistic recipe of configs/recipes.py on the built-in digits, with networks of width 16:
+{gamma / 4, gamma, 4 gamma} x {lr / 2, lr, 2 lr} x 3 seeds in one program. report.html has the table
+and the curve of each.
 
-    python -m benchmarks.members --runs runs/stability --name stability --write docs/recipes.md
+Measured on one of 2 cores of an AMD EPYC, 11 minutes: none diverged, and none collapsed.
+docs/stability.md has the table, which this command makes:
+
+    python -m benchmarks.members --runs runs/stability --name stability --write docs/stability.md
 """
 
 from configs import recipes

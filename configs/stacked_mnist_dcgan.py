@@ -6,12 +6,12 @@ Three of the built-in digits are stacked as the channels of an image (Metz et al
 3.3.1), and the recogniser of the digits reads each channel by itself. The end of the run counts the
 modes among 26,000 images, as is usual (Lin et al. 2018), and their divergence from real ones:
 `modes` and `modes_kl` in eval.json, each beside what other test images score at the same n.
-Digits of full MNIST: --config.dataset.stack=tfds:mnist, or idx with --config.dataset.path=DIR,
-and the same for the judge (--config.judge.train.dataset.name=...).
+For digits of full MNIST give --config.dataset.stack=tfds:mnist, or idx with
+--config.dataset.path=DIR, and the same to the judge (--config.judge.train.dataset.name=...).
 
 Measured on one of 2 cores of an AMD EPYC, JAX 0.10.2, seeds 0 and 1, 410 s in all: 994 modes, KL
 0.309 (floor 0.039). With a discriminator a quarter as wide
-(--config.model.discriminator_width=8): 702 modes, KL 1.35. docs/recipes.md has the table.
+(--config.model.discriminator_width=8): 702 modes, KL 1.35. docs/stacked_mnist.md has the table.
 """
 
 from configs import cnn_mnist5k

@@ -3,8 +3,8 @@
 
     python train.py --config configs/stacked_mnist_rpgan_r1_r2.py
 
-What is measured, and on which digits, says `stacked_mnist_dcgan.py`. The penalties' weight is to be
-tried in factors of four; penalties at fewer steps are known to fail.
+`stacked_mnist_dcgan.py` says what is measured, and on which digits. Try other weights of the
+penalties in factors of four; penalties at fewer steps are known to fail.
 
 Measured as there: 998 modes, KL 0.234, still falling; with the narrow discriminator 826 modes, KL
 1.03.

@@ -2,12 +2,15 @@
 
     python train.py --config configs/sweep_gamma.py
 
-on the built-in digits; for yours add --config.dataset.name=folder --config.dataset.path=DIR and a
+On the built-in digits. For yours add --config.dataset.name=folder --config.dataset.path=DIR and a
 judge of your own (--config.judge.pack=PACK, or '' for pictures only). report.html draws the Frechet
-distance against gamma and names the best; take it with more seeds and steps:
+distance against gamma and names the best. Confirm it with more seeds and steps:
 
     python train.py --config configs/sweep_gamma.py --config.num_seeds=4 --config.num_steps=8000 \\
         --config.sweep.gamma=0.25,0.5,1 --workdir runs/finer
+
+Measured on one of 2 cores of an AMD EPYC, 4 minutes and a half: gamma 4 is ahead of 0.06 to 1,
+within the noise of two seeds. docs/seeds.md has the table.
 """
 
 from configs import mnist5k_dcgan

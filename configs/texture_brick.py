@@ -2,17 +2,18 @@
 
     python train.py --config configs/texture_brick.py
 
-It sees crops of 64 x 64 pixels only. `gan_jax.sampling.textures.sample_texture` draws any size from
-the trained generator, edges that meet included. Needs scikit-image for the photograph; other
-photographs that come with it: --config.dataset.photographs=gravel; grass in texture_grass.py.
+It sees only crops of 64 x 64 pixels. `gan_jax.sampling.textures.sample_texture` draws any size from
+the trained generator, also with edges that meet. The photograph comes with scikit-image, and so
+does gravel (--config.dataset.photographs=gravel). For grass take configs/texture_grass.py.
 
 Hardware: 2 CPU cores.
 
 Measured on one of 2 cores of an AMD EPYC that other work kept busy, JAX 0.10.2, seed 0: 1,514 s of
-training (2.6 steps/s), texture_fd at n = 300 a side: 0.584 against held-out crops (training crops
+training (2.6 steps/s), texture_fd at n = 300 per side: 0.584 against held-out crops (training crops
 0.364, floor 0.051; the best texture made without training 4.68), 0.408 against other crops of what
 it learned from (floor 0.057). Some joints end in the middle of a brick. Of gravel it makes pebbles
-without edges (0.911). docs/textures.md has the pictures, and what was tried.
+without edges (0.911). docs/texture_results.md has the pictures, docs/texture_experiments.md what
+was tried.
 """
 
 from gan_jax.config import gan_config

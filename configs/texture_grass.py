@@ -2,20 +2,20 @@
 
     python train.py --config configs/texture_grass.py
 
-Three doublings in place of four, so that a cell of noise has 8 pixels; a discriminator of three
-scales; weaker R1 and R2; no plane waves; and texture matching
-(`gan_jax/steps/texture_matching.py`). The
-photograph is built in; others: see configs/texture_folder.py.
+It differs in five things: three doublings in place of four, so that a cell of noise has 8 pixels; a
+discriminator of three scales; weaker R1 and R2; no plane waves; and texture matching
+(`gan_jax/steps/texture_matching.py`). The photograph comes with scikit-image; for others see
+configs/texture_folder.py.
 
 Hardware: 2 CPU cores.
 
 Measured on one of 2 cores of an AMD EPYC, JAX 0.10.2, seed 0: 1,303 s of training (7.6 steps/s).
 Both cores made 12.7 steps/s over 45 s, where one made 9.2; the whole would take 13 minutes.
-texture_fd at n = 1,200 a side: 0.186 (0.197 with seed 1; floor 0.027) against other crops of what
+texture_fd at n = 1,200 per side: 0.186 (0.197 with seed 1; floor 0.027) against other crops of what
 it learned from, where a patchwork of the photograph's own pixels scores 0.446, random phases 1.62,
 and real crops of one half of that part 0.206; 1.04 (0.967) against held-out crops, where real
-training crops score 1.15, the patchwork 0.798 and random phases 1.72. docs/textures.md has n = 300,
-the picture, and what was tried.
+training crops score 1.15, the patchwork 0.798 and random phases 1.72. docs/texture_results.md has
+n = 300 and the picture, docs/texture_experiments.md what was tried.
 """
 
 from configs import texture_brick

@@ -2,7 +2,7 @@
 
 Three families make it: the polar power spectrum (which waves), co-occurrence (which grey levels lie
 side by side), and Portilla & Simoncelli's statistics (how waves of different places, scales and
-directions go together). `docs/textures.md` tells what each of them sees and overlooks.
+directions go together). `docs/texture_sensitivity.md` tells what each of them sees and overlooks.
 
 Each statistic is standardised by the reference's mean and standard deviation. A family of k
 statistics is then divided by sqrt(k), and several together by the square root of their number. So
