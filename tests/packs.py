@@ -5,7 +5,8 @@ import jax.numpy as jnp
 
 from gan_jax.config import cnn_config
 from gan_jax.config.saved import plain
-from gan_jax.extractors.pack import make_record, save_pack
+from gan_jax.extractors.pack import save_pack
+from gan_jax.extractors.record import make_record
 from gan_jax.models.cnn import CNN
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from configs import smoke
 from gan_jax.config.saved import plain
 from gan_jax.data import load
-from gan_jax.extractors.pack import make_record, save_pack
+from gan_jax.extractors.pack import save_pack
+from gan_jax.extractors.record import make_record
 from gan_jax.models.cnn import CNN
 from gan_jax.training.fit_recogniser import fit_recogniser
 

@@ -35,7 +35,6 @@ from gan_jax.data.disk import (
 from gan_jax.data.machine import memory
 from gan_jax.data.schema import Unfit, read_checked
 from gan_jax.errors import InputError
-from gan_jax.extractors.common import Features as Features
 from gan_jax.extractors.common import digest_of
 from gan_jax.extractors.extractor import Extractor, assemble
 from gan_jax.extractors.record import (
@@ -47,7 +46,6 @@ from gan_jax.extractors.record import (
     network_of,
     tensor_shapes,
 )
-from gan_jax.extractors.record import make_record as make_record
 from gan_jax.runtime.parallel import is_main_process
 
 _WEIGHTS = "weights.safetensors"

@@ -71,7 +71,7 @@ class FrozenFeatures:
 
     @classmethod
     def of(cls, extractor: Any, layer: str) -> FrozenFeatures:
-        """A layer of a pack, an `extractors.pack.Extractor`.
+        """A layer of a pack, an `extractors.extractor.Extractor`.
 
         Raises:
             InputError: the network has no such layer.

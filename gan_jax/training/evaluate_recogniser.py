@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.data import Dataset
-from gan_jax.extractors.pack import Extractor
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.classification import Recognition
 from gan_jax.judging.layer_statistics import low_rank_warning
 from gan_jax.reports.numbers_first import publish_result

@@ -18,8 +18,9 @@ from gan_jax.data import Dataset
 from gan_jax.data.disk import path_of, write_json
 from gan_jax.data.schema import map_of, read_checked
 from gan_jax.errors import InputError
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.identity import Identity, check_identity, refuse_judge
-from gan_jax.extractors.pack import Extractor, load_pack
+from gan_jax.extractors.pack import load_pack
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.parallel import is_main_process
 from gan_jax.steps.generator_losses import FeatureMatching, FrozenFeatures, Perceptual

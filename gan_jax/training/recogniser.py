@@ -14,7 +14,9 @@ from ml_collections import ConfigDict
 from gan_jax.config.build import build_recogniser, count_steps
 from gan_jax.config.saved import plain
 from gan_jax.data.dataset import check_test_labels
-from gan_jax.extractors.pack import assemble, make_record, save_pack
+from gan_jax.extractors.extractor import assemble
+from gan_jax.extractors.pack import save_pack
+from gan_jax.extractors.record import make_record
 from gan_jax.judging.classification import recognise
 from gan_jax.judging.gate import brief_gate
 from gan_jax.judging.layer_statistics import layer_statistics, low_rank_warning

@@ -12,7 +12,8 @@ from gan_jax.data import Dataset, load
 from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError
 from gan_jax.extractors.channels import reading_channels
-from gan_jax.extractors.pack import Extractor, load_pack
+from gan_jax.extractors.extractor import Extractor
+from gan_jax.extractors.pack import load_pack
 from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.logs import say

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from gan_jax.data import Dataset
-from gan_jax.extractors.pack import Features
+from gan_jax.extractors.common import Features
 from gan_jax.judging.class_agreement import with_agreement
 from gan_jax.judging.judge import Judge, Judgement
 
