@@ -338,16 +338,3 @@ def _without_late_callbacks(unraisable: Any) -> None:
     """Drops what TensorStore's threads print once an error has ended Orbax's event loop."""
     if str(unraisable.exc_value) != "Event loop is closed":
         _OTHER_HOOKS[-1](unraisable)
-
-
-def check_space(folder: str | pathlib.Path, tree: Any, *, keep: int) -> None:
-    """Raises CheckpointError if the disk cannot hold the checkpoints of a run."""
-    state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
-    needed = (keep + 2) * state + 32 * 2**20
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise CheckpointError(
-            f"the disk of {folder} has {free / 2**20:.0f} MiB free, and this run's checkpoints "
-            f"need {needed / 2**20:.0f} MiB. Free some space, give another --workdir, or lower "
-            "config.checkpoint.keep."
-        )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import jax
 
 from gan_jax.errors import InputError
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
-from gan_jax.runtime.checkpoint import Checkpoints, check_space
+from gan_jax.runtime.checkpoint import Checkpoints
 from gan_jax.runtime.images import save_png
 from gan_jax.runtime.logs import ProgressLine, RunLogger, read_history, say
 from gan_jax.training.rollback import Rollbacks
@@ -42,7 +45,7 @@ class RunFolder:
         self.start, self.state = pace.begin, task.state()
         self._checkpoints, restored, rollbacks = None, None, 0
         if workdir is not None:
-            check_space(workdir, self.state, keep=pace.keep)
+            _check_space(workdir, self.state, keep=pace.keep)
             self._checkpoints = Checkpoints(
                 workdir / folder.CHECKPOINTS, keep=pace.keep, notes=dict(task.kept)
             )
@@ -177,3 +180,16 @@ class RunFolder:
 def member_folders(workdir: pathlib.Path, task: Task) -> list[pathlib.Path]:
     """The folder of each member of a sweep."""
     return [workdir / folder.MEMBERS / member.folder for member in task.members]
+
+
+def _check_space(workdir: pathlib.Path, tree: Any, *, keep: int) -> None:
+    """Raises InputError if the disk cannot hold the checkpoints of a run."""
+    state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+    needed = (keep + 2) * state + 32 * 2**20
+    free = shutil.disk_usage(workdir).free
+    if free < needed:
+        raise InputError(
+            f"the disk of {workdir} has {free / 2**20:.0f} MiB free, and this run's checkpoints "
+            f"need {needed / 2**20:.0f} MiB. Free some space, give another --workdir, or lower "
+            "config.checkpoint.keep."
+        )

@@ -19,7 +19,6 @@ from gan_jax.data import load
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
 from gan_jax.runtime import checkpoint
-from gan_jax.runtime.checkpoint import CheckpointError
 from tests.runs import tiny_config
 from tests.whole.test_runs import ROOT, environment
 
@@ -248,7 +247,7 @@ def test_a_folder_that_cannot_be_written(tiny_run, tmp_path):
 def test_a_full_disk(tiny_run, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(CheckpointError, match="0 MiB free.*need.*Free some space"):
+    with pytest.raises(InputError, match="0 MiB free.*need.*Free some space"):
         training.run(tiny_config(tiny_run[1]), tmp_path / "run")
 
 
