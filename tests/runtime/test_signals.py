@@ -44,6 +44,8 @@ def _strike(mode, *signals, apart=0.2):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # These tests may run under nohup, which the child would inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     ) as process:
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.1)
