@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from configs import smoke
+from gan_jax.config import gan_config
 from gan_jax.config.build import build_gan, count_steps
 from gan_jax.runtime import workdir
 from gan_jax.runtime.checkpoint import Checkpoints
@@ -24,6 +25,22 @@ def tiny_config(pack, **changes):
     config.evaluation.every = 20
     config.evaluation.grid = 16
     config.update_from_flattened_dict(changes)
+    return config
+
+
+def tiny_texture_config(num_steps, *, every):
+    """A GAN of drawn stripes that is judged as textures, `every` so many steps; 0 for the end."""
+    config = gan_config()
+    config.dataset.name = "procedural"
+    config.dataset.kinds = "stripes"
+    config.dataset.image_size = (16, 16)
+    config.dataset.num_crops = config.dataset.num_test_crops = 12
+    config.model.name = "texture"
+    config.model.update(latent_dim=0, width=2, levels=2, local_dim=2, num_waves=1)
+    config.batch_size = 4
+    config.num_steps, config.steps_per_call, config.num_devices = num_steps, 1, 1
+    config.compilation_cache = ""
+    config.evaluation.update(every=every, num_samples=10, grid=4, textures=True)
     return config
 
 

@@ -156,9 +156,9 @@ def cached_moments(
 ) -> Moments:
     """The moments of a reference, from the cache or else computed and put there.
 
-    A file that is damaged, or not of what its name says, is computed anew with a warning, and a
-    folder that cannot be written is warned of. All processes call it together: either all compute,
-    or none does.
+    A damaged file, or one whose content does not fit its name, is computed anew with a warning. A
+    folder that cannot be written gives a warning too. All processes call it together: either all
+    compute, or none does.
 
     Args:
         folder: made if it is not there.

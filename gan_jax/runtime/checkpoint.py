@@ -107,8 +107,10 @@ class Checkpoints:
     def rate(self, step: int, score: float | None, notes: dict[str, Any]) -> None:
         """Gives the checkpoint of `step`, which is on disk, a score and other notes."""
         if self._writes:
+            place = self._folder / str(step) / _CHECK
+            clear_leftovers(place.parent)
             check = self._check(step) | {"score": score, "notes": {**self._notes, **notes}}
-            with new_file(self._folder / str(step) / _CHECK, text=True) as file:
+            with new_file(place, text=True) as file:
                 json.dump(check, file)
 
     def _check(self, step: int) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -44,7 +43,8 @@ def open_workdir(workdir: pathlib.Path, config: ConfigDict, *, write: bool = Tru
     for place in (workdir / CHECKPOINTS, workdir / SAMPLES, workdir / EVENTS, workdir / MEMBERS):
         if place.exists() and not place.is_dir():
             raise InputError(f"'{place}' is a file; a folder is to lie there. Move it away.")
-    clear_leftovers(*(pathlib.Path(place) for place, *_ in os.walk(workdir)))
+    for home in (workdir, *(workdir / MEMBERS).glob("*")):
+        clear_leftovers(home, home / SAMPLES)
     wanted = plain(config)
     with_defaults(wanted, "the config")  # one that could not be read again is refused now
     saved = _saved_config(workdir)

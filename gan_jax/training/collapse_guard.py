@@ -7,6 +7,8 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ml_collections import ConfigDict
+
 from gan_jax.errors import ModeCollapse
 from gan_jax.judging.collapse_meter import (
     LEAST_IMAGES,
@@ -53,6 +55,13 @@ def make_collapse_meter(judge: Judge, num_samples: int) -> CollapseMeter:
     return meter
 
 
+def collapse_meter_of(config: ConfigDict, judge: Judge | None) -> CollapseMeter | None:
+    """The meter that a GAN's config asks for; None without a judge."""
+    if judge is None or config.collapse.action == "none":
+        return None
+    return make_collapse_meter(judge, config.evaluation.num_samples)
+
+
 class CollapseGuard:
     """An evaluator that reads the collapse meter, and says what is to be done.
 
@@ -89,27 +98,26 @@ class CollapseGuard:
         found = [self._meter.from_scalars(row["step"], row) for row in history]
         self._readings = [reading for reading in found if reading and reading.step <= step]
         self._warned = False
-        return self._consequence(step)
+        return self._consequence(step, self._collapse())
 
     def __call__(self, step: int, state: Any) -> Reading:
         """The meter's numbers; without 'eval/collapsed' where it has too few images to judge."""
         features = self._features(step, state)
         reading = self._meter.read(step, features.semantic, features.probabilities)
         self._readings.append(reading)
-        numbers = reading.scalars()
+        numbers, collapse = reading.scalars(), self._collapse()
         if self._meter.can_judge:
-            numbers["eval/collapsed"] = float(self._collapse() is not None)
-        return Reading(numbers, end=self._consequence(step))
+            numbers["eval/collapsed"] = float(collapse is not None)
+        return Reading(numbers, end=self._consequence(step, collapse))
 
     def _collapse(self) -> Collapse | None:
         return self._rule.find(self._readings, num_steps=self._num_steps)
 
-    def _consequence(self, step: int) -> ModeCollapse | RollBack | None:
+    def _consequence(self, step: int, collapse: Collapse | None) -> ModeCollapse | RollBack | None:
         """What the run ends or goes back with after the last reading; None to go on.
 
         A collapse that changes nothing is logged as a warning, once until it is over.
         """
-        collapse = self._collapse()
         if not parallel.any_process(collapse is not None):
             self._warned = False
             return None

@@ -6,6 +6,7 @@ Evaluators of one run share what is expensive: images are drawn once per step, a
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -36,7 +37,7 @@ from gan_jax.training.task import SAMPLES, Evaluator, OncePerStep, Reading, look
 _SHOWN_IN_A_ROW = 12
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Sampler:
     """What a GAN draws at each evaluation, always of the same latents and classes.
 
@@ -62,12 +63,12 @@ class Sampler:
         settings = config.evaluation
         return cls(gan, train, seed, settings.num_samples, settings.batch_size, settings.grid)
 
-    @property
+    @functools.cached_property
     def latents(self) -> np.ndarray:
         """float32 [count, latent_dim]."""
         return sample_latents(self.seed, self.count, self.gan.latent_dim)
 
-    @property
+    @functools.cached_property
     def labels(self) -> np.ndarray | None:
         """Classes to draw, int32 [count]; None of an unconditional GAN."""
         return asked_labels(self.gan, self.train, seed=self.seed, count=self.count)

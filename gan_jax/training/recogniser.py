@@ -42,8 +42,7 @@ def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal
         InputError, TrainingDiverged, Interrupted: see `gan_jax.run.run`.
     """
     plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
-    parts = load_parts(config)
-    train, test = parts["train"], parts["test"]
+    train, test = load_parts(config)
     train.require_classes()
     check_test_labels(test)
     num_classes = max(train.num_classes, test.num_classes)

@@ -24,11 +24,11 @@ from gan_jax.runtime.logs import say
 _log = logging.getLogger(__name__)
 
 
-def load_parts(config: ConfigDict) -> dict[str, Dataset]:
-    """The images of a run: 'train' and 'test', of one shape."""
-    parts = {name: load(config.dataset, name) for name in ("train", "test")}
-    check_same_shape(parts["train"], parts["test"])
-    return parts
+def load_parts(config: ConfigDict) -> tuple[Dataset, Dataset]:
+    """The training and test images of a run, of one shape."""
+    train, test = load(config.dataset, "train"), load(config.dataset, "test")
+    check_same_shape(train, test)
+    return train, test
 
 
 def open_run(workdir: pathlib.Path, config: ConfigDict, train: Dataset, test: Dataset) -> None:

@@ -8,14 +8,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 
 from gan_jax.config import num_final_samples
-from gan_jax.config.build import build_gan, gan_step_function
 from gan_jax.config.build_super_resolution import pixel_only
-from gan_jax.data import Dataset
 from gan_jax.judging.judge import Judge
-from gan_jax.judging.textures.run import check_run
 from gan_jax.reports.pages.super_resolution import super_resolution_text
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
@@ -25,13 +21,12 @@ from gan_jax.steps import generator_update
 from gan_jax.steps.state import GAN, GANState, create_gan_state
 from gan_jax.training.enlarged import HeldOut, hold_out, score, side_by_side, summary
 from gan_jax.training.evaluate_super_resolution import PIXEL, WARM_UP, evaluate_super_resolution
-from gan_jax.training.frozen import with_frozen_losses
 from gan_jax.training.loop import fit
-from gan_jax.training.run_judge import train_shared_recogniser
+from gan_jax.training.one_gan import OneGAN
 from gan_jax.training.task import SAMPLES, Pace, Reading, single_task
 
 
-class SuperResolutionRun:
+class SuperResolutionRun(OneGAN):
     """The run of a GAN that enlarges.
 
     `warm_up_steps` with the pixel loss alone (as Ledig et al. 2017, section 3.2, begin) lead to two
@@ -39,32 +34,20 @@ class SuperResolutionRun:
     that goes on as a GAN, with its optimiser anew, in the run's own folder. Each part resumes.
     """
 
-    def __init__(self, config: ConfigDict, train: Dataset, test: Dataset, num_steps: int) -> None:
-        if config.evaluation.textures:
-            check_run(test)
-        self._config, self._train, self._test, self._num_steps = config, train, test, num_steps
-        self._plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
-        self._step = gan_step_function(config.updates)
-        self._gan = build_gan(
-            config, train.image_shape, num_steps, num_classes=train.num_classes or 0
-        )
-        self.title = f"enlarging {train.name}"
+    @property
+    def title(self) -> str:
+        """See `gan_jax.training.gan.KindOfRun`."""
+        return f"enlarging {self.train_images.name}"
 
     def train(self, workdir: pathlib.Path, judge: Judge | None, stop: StopSignal) -> None:
         """See `gan_jax.training.gan.KindOfRun`."""
-        config, train, num_steps = self._config, self._train, self._num_steps
-        recogniser = functools.partial(train_shared_recogniser, stop=stop)
-        extractor = judge.extractor if judge is not None else None
-        gan = with_frozen_losses(self._gan, config, workdir, train, extractor, recogniser)
-        say(
-            f"Training the GAN '{config.model.name}' on {train} for {num_steps:,} steps in "
-            f"{workdir}"
-        )
+        config, train, num_steps = self.config, self.train_images, self.num_steps
+        gan = self.begin(workdir, judge, stop)
         hold = functools.partial(
             hold_out,
-            self._test,
+            self.test_images,
             gan,
-            extractor,
+            judge.extractor if judge is not None else None,
             batch_size=config.evaluation.batch_size,
         )
         # Textures take seconds each time, so they wait for the end.
@@ -84,7 +67,7 @@ class SuperResolutionRun:
         say(f"The GAN goes on from step {warm_up:,} to {num_steps:,}")
         fresh = gan.generator_optimizer.init(begun.generator.params)
         start = begun.replace(generator=begun.generator.replace(opt_state=fresh))
-        state = stage(workdir, gan, start, self._step, **bounds)
+        state = stage(workdir, gan, start, self.step, **bounds)
         say("Evaluating, and writing the report ...")
         evaluate_super_resolution(
             workdir,
@@ -112,14 +95,14 @@ class SuperResolutionRun:
         held_out: HeldOut,
     ) -> GANState:
         """Trains `gan` from step `begin` to `end` in a folder of its own; the state on the host."""
-        config = self._config
+        config = self.config
         folder.open_workdir(place, config, write=parallel.is_main_process())
         task = single_task(
             config,
             state=lambda: start,
             step=functools.partial(step, gan=gan),
-            plan=self._plan,
-            train=self._train,
+            plan=self.plan,
+            train=self.train_images,
             pace=Pace.of(config, end, begin=begin),
             evaluators=[functools.partial(_enlargement, gan, held_out)],
         )

@@ -31,7 +31,7 @@ from gan_jax.runtime.members_parallel import (
 from gan_jax.runtime.memory import check_memory
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps.members import MemberInputs, create_members_state
-from gan_jax.training.collapse_guard import make_collapse_meter
+from gan_jax.training.collapse_guard import collapse_meter_of
 from gan_jax.training.evaluate_sweep import evaluate_sweep
 from gan_jax.training.evaluators import EachMember, MemberView, Sampler, gan_evaluators
 from gan_jax.training.frozen import check_alone
@@ -110,9 +110,8 @@ class SweepRun:
         )
 
     def _views(self, workdir: pathlib.Path, judge: Judge | None) -> list[MemberView]:
-        config, count = self._config, self._config.evaluation.num_samples
-        watched = judge is not None and config.collapse.action != "none"
-        meter = make_collapse_meter(judge, count) if watched else None
+        config = self._config
+        meter = collapse_meter_of(config, judge)
         views = []
         for member in self._members:
             sampler = Sampler.of(config, self._networks.gan, self._train, member.seed)

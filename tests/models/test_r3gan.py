@@ -18,6 +18,7 @@ from gan_jax.steps import discriminator_update
 from gan_jax.steps.losses import RELATIVISTIC
 from gan_jax.steps.penalties import R1, R2
 from gan_jax.steps.state import GAN, create_gan_state
+from tests.models.modules import made, normal, shapes_of
 from tests.models.test_layers import quantities
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -31,26 +32,10 @@ _NETWORKS = [
 ]
 
 
-def _normal(*shape, seed=0):
-    return jnp.float32(np.random.default_rng(seed).normal(size=shape))
-
-
-def _variables(module, *shape):
-    return jax.eval_shape(
-        lambda: module.init(jax.random.key(0), jnp.zeros((1, *shape)), train=False)
-    )
-
-
-@functools.cache
-def _made(module, *shape):
-    init = jax.jit(lambda: module.init(jax.random.key(0), jnp.zeros((1, *shape)), train=False))
-    return init()
-
-
 def _moved(module, *shape):
     """Variables whose branches are no longer zero."""
     draw = np.random.default_rng(1).normal
-    return jax.tree.map(lambda p: p + 0.1 * jnp.float32(draw(size=p.shape)), _made(module, *shape))
+    return jax.tree.map(lambda p: p + 0.1 * jnp.float32(draw(size=p.shape)), made(module, *shape))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -99,7 +84,7 @@ def test_grouped_forms_agree_in_every_derivative(form, kernel_size):
 
 
 def test_the_chosen_grouped_form_is_exact_in_float32():
-    x, kernel = _normal(4, 7, 7, 32), _normal(3, 3, 16, 32, seed=1) / 12
+    x, kernel = normal(4, 7, 7, 32), normal(3, 3, 16, 32, seed=1) / 12
 
     def both(function):
         y, pull = jax.vjp(function, x, kernel)
@@ -150,23 +135,23 @@ def test_parameters_are_those_of_the_layers():
     # 7x7 and 14x14 pixels with all channels, 28x28 with half of them.
     stages = blocks * (2 * block(width) + block(width // 2)) + width * (width // 2)
     base, image = 49 * width, channels * (width // 2)
-    generator = _variables(R3GANGenerator((28, 28, channels), **fields), _LATENT)
+    generator = shapes_of(R3GANGenerator((28, 28, channels), **fields), _LATENT)
     assert _count(generator) == _LATENT * width + base + stages + image
-    discriminator = _variables(R3GANDiscriminator(**fields), 28, 28, channels)
+    discriminator = shapes_of(R3GANDiscriminator(**fields), 28, 28, channels)
     assert _count(discriminator) == image + stages + base + width + 1
 
 
 def test_the_papers_networks_have_the_papers_size():
     """CIFAR-10 without classes: 768 channels at 4, 8, 16 and 32 pixels, about 20 million."""
     generator = R3GANGenerator((32, 32, 3), width=768)
-    assert _count(_variables(generator, 64)) == pytest.approx(20.7e6, rel=0.02)
+    assert _count(shapes_of(generator, 64)) == pytest.approx(20.7e6, rel=0.02)
     discriminator = R3GANDiscriminator(width=768)
-    assert _count(_variables(discriminator, 32, 32, 3)) == pytest.approx(20.7e6, rel=0.02)
+    assert _count(shapes_of(discriminator, 32, 32, 3)) == pytest.approx(20.7e6, rel=0.02)
 
 
 def test_branches_begin_at_zero_and_kernels_at_fixups_spread():
     block = InvertedBottleneck(2, 16, gain=0.5)
-    x = _normal(2, 4, 4, 64)
+    x = normal(2, 4, 4, 64)
     variables = jax.jit(lambda: block.init(jax.random.key(0), x))()
     np.testing.assert_array_equal(block.apply(variables, x), x)
     params = variables["params"]
@@ -174,7 +159,7 @@ def test_branches_begin_at_zero_and_kernels_at_fixups_spread():
         wanted = 0.5 * (2 / (1 + 0.2**2) / inputs) ** 0.5
         assert float(jnp.std(kernel)) == pytest.approx(wanted, rel=0.05)
     # Four branches: two blocks at each of two resolutions.
-    params = _made(R3GANDiscriminator(width=16), 8, 8, 1)["params"]
+    params = made(R3GANDiscriminator(width=16), 8, 8, 1)["params"]
     kernels = [own["expand"]["kernel"] for name, own in params.items() if "Bottle" in name]
     assert len(kernels) == 4
     wanted = 4**-0.25 * (2 / (1 + 0.2**2) / 16) ** 0.5
@@ -183,7 +168,7 @@ def test_branches_begin_at_zero_and_kernels_at_fixups_spread():
 
 def test_at_the_start_the_networks_are_linear():
     for module, shape in _NETWORKS:
-        variables, x = _made(module, *shape), _normal(8, *shape)
+        variables, x = made(module, *shape), normal(8, *shape)
         one, two, both = (_apply(module, variables, v) for v in (x[:4], x[4:], x[:4] + x[4:]))
         np.testing.assert_allclose(both, one + two, rtol=1e-4, atol=1e-5)
         assert float(jnp.abs(one).max()) > 0.01
@@ -192,7 +177,7 @@ def test_at_the_start_the_networks_are_linear():
 def test_each_example_is_on_its_own():
     order = np.array([2, 0, 3, 1])
     for module, shape in _NETWORKS:
-        variables, x = _moved(module, *shape), _normal(4, *shape)
+        variables, x = _moved(module, *shape), normal(4, *shape)
         plain = np.asarray(_apply(module, variables, x))
         permuted = _apply(module, variables, x[order])
         np.testing.assert_allclose(permuted, plain[order], rtol=1e-5, atol=1e-6)
@@ -203,7 +188,7 @@ def test_each_example_is_on_its_own():
 
 def test_images_are_clipped_only_where_they_are_stored():
     generator = _NETWORKS[0][0]
-    images = _apply(generator, _moved(generator, _LATENT), 30 * _normal(4, _LATENT))
+    images = _apply(generator, _moved(generator, _LATENT), 30 * normal(4, _LATENT))
     assert float(images.max()) > 1 and float(images.min()) < -1
     stored = np.asarray(to_uint8(images))
     np.testing.assert_array_equal(stored, to_uint8(jnp.clip(images, -1, 1)))
@@ -216,7 +201,7 @@ def test_an_update_with_both_penalties_wakes_the_branches():
               penalties=(R1(1.0), R2(1.0)))  # fmt: skip
     key = jax.random.key(0)
     state = create_gan_state(gan, key, (8, 9, 1))
-    batch = {"images": jnp.clip(_normal(4, 8, 9, 1), -1, 1)}
+    batch = {"images": jnp.clip(normal(4, 8, 9, 1), -1, 1)}
     after, metrics = jax.jit(functools.partial(discriminator_update, gan=gan))(state, batch, key)
     assert all(np.isfinite(value) for value in metrics.values())
     assert float(metrics["penalty/r1"]) > 0 and float(metrics["penalty/r2"]) > 0
@@ -227,9 +212,9 @@ def test_an_update_with_both_penalties_wakes_the_branches():
 
 @pytest.mark.parametrize(("module", "shape"), _NETWORKS, ids=["generator", "discriminator"])
 def test_bfloat16_computes_with_float32_parameters_and_outputs(module, shape):
-    variables, x = _moved(module, *shape), _normal(4, *shape)
+    variables, x = _moved(module, *shape), normal(4, *shape)
     half = module.clone(dtype=jnp.bfloat16)
-    assert {leaf.dtype for leaf in jax.tree.leaves(_variables(half, *shape))} == {
+    assert {leaf.dtype for leaf in jax.tree.leaves(shapes_of(half, *shape))} == {
         jnp.dtype("float32")
     }
     found, whole = _apply(half, variables, x), _apply(module, variables, x)

@@ -13,26 +13,11 @@ from gan_jax.errors import InputError
 from gan_jax.models.convolution import conv
 from gan_jax.models.resampling import double_bilinear, double_nearest, halve_bilinear, halve_mean
 from gan_jax.models.resnet import ResampledConv, ResnetDiscriminator, ResnetGenerator
+from tests.models.modules import made, normal, shapes_of
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 _LATENT = 6
-
-
-def _normal(*shape, seed=0):
-    return jnp.float32(np.random.default_rng(seed).normal(size=shape))
-
-
-def _variables(module, *shape):
-    return jax.eval_shape(
-        lambda: module.init(jax.random.key(0), jnp.zeros((1, *shape)), train=False)
-    )
-
-
-@functools.cache
-def _made(module, *shape):
-    init = jax.jit(lambda: module.init(jax.random.key(0), jnp.zeros((1, *shape)), train=False))
-    return init()
 
 
 @functools.partial(jax.jit, static_argnames=("module", "train"))
@@ -63,9 +48,9 @@ def test_any_size_with_any_channels(shape):
 def test_sizes_outside_8_to_256_are_refused(size):
     message = f"resnet cannot make images of {size[0]}x{size[1]}: both sides must be from 8 to 256"
     with pytest.raises(InputError, match=message):
-        _variables(ResnetGenerator((*size, 1)), _LATENT)
+        shapes_of(ResnetGenerator((*size, 1)), _LATENT)
     with pytest.raises(InputError, match=message):
-        _variables(ResnetDiscriminator(), *size, 1)
+        shapes_of(ResnetDiscriminator(), *size, 1)
 
 
 def test_parameters_are_those_of_the_layers():
@@ -77,15 +62,15 @@ def test_parameters_are_those_of_the_layers():
 
     dense = (_LATENT + 1) * 49 * 4 * w
     wanted = dense + block(4 * w, 2 * w, True) + block(2 * w, w, True) + 2 * w + 9 * w * c + c
-    assert _count(_variables(ResnetGenerator((28, 28, c), width=w), _LATENT)) == wanted
+    assert _count(shapes_of(ResnetGenerator((28, 28, c), width=w), _LATENT)) == wanted
     blocks = block(c, w, False) + block(w, 2 * w, False) + block(2 * w, 4 * w, False)
     for norm in ("none", "spectral"):
         network = ResnetDiscriminator(width=w, norm=norm)
-        assert _count(_variables(network, 28, 28, c)) == blocks + 4 * w + 1
+        assert _count(shapes_of(network, 28, 28, c)) == blocks + 4 * w + 1
     # Batch normalisation before each ReLU: all of the blocks' but the first, and the last.
     norms = 2 * (w + (w + 2 * w) + (2 * w + 4 * w) + 4 * w)
     network = ResnetDiscriminator(width=w, norm="batch")
-    assert _count(_variables(network, 28, 28, c)) == blocks + 4 * w + 1 + norms
+    assert _count(shapes_of(network, 28, 28, c)) == blocks + 4 * w + 1 + norms
 
 
 @pytest.mark.parametrize("size", [(4, 4), (6, 2)], ids=str)
@@ -158,7 +143,7 @@ def test_resampling_is_what_numpy_makes_of_it(size):
     ids=["generator", "discriminator", "spectral"],
 )
 def test_each_example_is_on_its_own_without_batch_norm(module, shape):
-    variables, x = _made(module, *shape), _normal(4, *shape)
+    variables, x = made(module, *shape), normal(4, *shape)
     assert "batch_stats" not in variables
     order = np.array([2, 0, 3, 1])
     plain, permuted, changed = (
@@ -172,15 +157,15 @@ def test_each_example_is_on_its_own_without_batch_norm(module, shape):
 
 def test_the_last_line_of_an_odd_side_reaches_the_discriminator():
     network = ResnetDiscriminator(width=4, norm="none")
-    variables, x = _made(network, 8, 9, 1), _normal(1, 8, 9, 1)
+    variables, x = made(network, 8, 9, 1), normal(1, 8, 9, 1)
     slope = jax.jit(jax.grad(lambda x: jnp.sum(network.apply(variables, x, train=False))))(x)
     assert float(jnp.abs(slope[:, :, -1]).min()) > 0
 
 
 def test_generated_images_fill_the_range():
     generator = ResnetGenerator((9, 12, 3), width=8)
-    variables = _made(generator, _LATENT)
-    images, after = _apply(generator, variables, _normal(8, _LATENT), train=True)
+    variables = made(generator, _LATENT)
+    images, after = _apply(generator, variables, normal(8, _LATENT), train=True)
     assert float(jnp.abs(images).max()) <= 1 and float(jnp.std(images, 0).mean()) > 0.05
     changed = jax.tree.map(
         lambda a, b: bool(jnp.any(a != b)), after["batch_stats"], variables["batch_stats"]
@@ -197,7 +182,7 @@ def test_generated_images_fill_the_range():
     ids=["generator", "discriminator"],
 )
 def test_bfloat16_computes_with_float32_parameters_and_outputs(module, shape):
-    variables, x = _made(module, *shape), _normal(4, *shape)
+    variables, x = made(module, *shape), normal(4, *shape)
     whole, _ = _apply(module, variables, x, train=False)
     half, after = _apply(module.clone(dtype=jnp.bfloat16), variables, x, train=True)
     assert half.dtype == jnp.float32

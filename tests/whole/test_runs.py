@@ -19,6 +19,7 @@ from PIL import Image
 from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
+from gan_jax.runtime import workdir
 from gan_jax.runtime.checkpoint import Checkpoints
 from gan_jax.runtime.logs import RunLogger
 from gan_jax.training import evaluate_gan as evaluation
@@ -381,6 +382,18 @@ def test_an_evaluation_that_fails_is_made_up_for(what, step, tiny_run, tmp_path,
     best = [Checkpoints(one / "checkpoints", read_only=True).best_step() for one in (home, folder)]
     assert best[0] == best[1] is not None
     assert (home / f"samples/step_{step:07d}.png").exists()
+
+
+def test_leftovers_are_cleared_where_a_run_writes_and_nowhere_else(tiny_run, tmp_path):
+    """A run's folder may hold what is not the run's."""
+    own = [tmp_path / place / ".final.png.0123.new" for place in ("", "samples", "members/00_a")]
+    own.append(tmp_path / "members/00_a/samples/.final.png.0123.new")
+    foreign = tmp_path / "my_images/.final.png.0123.new"
+    for path in (*own, foreign):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    workdir.open_workdir(tmp_path, runs.tiny_config(tiny_run[1]))
+    assert foreign.exists() and not any(path.exists() for path in own)
 
 
 @pytest.mark.parametrize("name", ["checkpoints", "samples", "tensorboard"])

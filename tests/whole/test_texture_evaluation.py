@@ -14,7 +14,6 @@ from PIL import Image
 
 import gan_jax.training.image_results
 from gan_jax import run as training
-from gan_jax.config import gan_config
 from gan_jax.errors import InputError
 from gan_jax.judging.textures import evaluation as texture_evaluation
 from gan_jax.judging.textures import run as texture_run
@@ -26,7 +25,7 @@ from gan_jax.metrics.texture.cooccurrence import cooccurrence_statistics
 from gan_jax.reports.result import Result, make_protocol
 from gan_jax.training.image_results import with_textures
 from tests.results import headline
-from tests.runs import evaluation
+from tests.runs import evaluation, tiny_texture_config
 from tests.whole.test_runs import ROOT, environment
 
 
@@ -354,21 +353,6 @@ def test_images_that_statistics_cannot_be_taken_of(real, fake, missing, eval_py,
 # Runs
 
 
-def _tiny_run():
-    config = gan_config()
-    config.dataset.name = "procedural"
-    config.dataset.kinds = "stripes"
-    config.dataset.image_size = (16, 16)
-    config.dataset.num_crops = config.dataset.num_test_crops = 12
-    config.model.name = "texture"
-    config.model.update(latent_dim=0, width=2, levels=2, local_dim=2, num_waves=1)
-    config.batch_size = 4
-    config.num_steps = config.steps_per_call = config.num_devices = 1
-    config.compilation_cache = ""
-    config.evaluation.update(every=0, num_samples=10, grid=4, textures=True)
-    return config
-
-
 @pytest.mark.slow
 def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch):
     reports = []
@@ -377,7 +361,7 @@ def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch
         "write_texture_report",
         lambda path, report: reports.append(report) or path.write_text(report.title),
     )
-    training.run(_tiny_run(), tmp_path / "run")
+    training.run(tiny_texture_config(1, every=0), tmp_path / "run")
     content = evaluation(tmp_path / "run")
     assert content["metrics"]["texture_fd"]["value"] == 4.0
     assert content["metrics"]["texture_fd"]["training"] == 4.0
@@ -419,7 +403,7 @@ def test_a_run_keeps_both_judgements_and_the_recognisers_first(quick_judge):
     ],
 )
 def test_a_run_is_refused_before_it_trains(changes, message, tmp_path):
-    config = _tiny_run()
+    config = tiny_texture_config(1, every=0)
     config.dataset.update(changes)
     with pytest.raises(InputError, match=message):
         training.run(config, tmp_path / "run")

@@ -22,7 +22,7 @@ from gan_jax.config.saved import plain
 from gan_jax.config.study_plan import Cell, Group, arms_of, cells_of, groups_of, pairs_of
 from gan_jax.config.study_settings import gan_run_config, recogniser_config
 from gan_jax.data.decode import decode_image
-from gan_jax.data.disk import write_json
+from gan_jax.data.disk import clear_leftovers, write_json
 from gan_jax.data.schema import Check, read_checked
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.reports.numbers_first import expendable
@@ -74,6 +74,7 @@ def run_study(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal) -> No
     _check_trainings(config, splits)
     folder.open_workdir(workdir, config)
     (workdir / CELLS).mkdir(exist_ok=True)
+    clear_leftovers(workdir / CELLS)
     study = _Study(config, splits, workdir, stop)
     study.run()
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from gan_jax import run as training
-from gan_jax.config import gan_config
 from gan_jax.data import Dataset
 from gan_jax.data.content import in_content_order
 from gan_jax.data.disk import write_json
@@ -16,7 +15,7 @@ from gan_jax.metrics.texture.headline import HEADLINE
 from gan_jax.runtime import workdir
 from gan_jax.runtime.checkpoint import Checkpoints
 from gan_jax.training import evaluate_gan as evaluate_gan_module
-from tests.runs import history
+from tests.runs import history, tiny_texture_config
 
 
 def _textures(count, **options):
@@ -65,18 +64,7 @@ def test_a_reference_without_variety_is_refused_at_once():
 
 @pytest.fixture
 def config():
-    config = gan_config()
-    config.dataset.name = "procedural"
-    config.dataset.kinds = "stripes"
-    config.dataset.image_size = (16, 16)
-    config.dataset.num_crops = config.dataset.num_test_crops = 12
-    config.model.name = "texture"
-    config.model.update(latent_dim=0, width=2, levels=2, local_dim=2, num_waves=1)
-    config.batch_size = 4
-    config.num_steps, config.steps_per_call, config.num_devices = 3, 1, 1
-    config.compilation_cache = ""
-    config.evaluation.update(every=1, num_samples=10, grid=4, textures=True)
-    return config
+    return tiny_texture_config(3, every=1)
 
 
 @pytest.fixture

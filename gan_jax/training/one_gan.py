@@ -1,0 +1,57 @@
+"""What the runs of one GAN have in common."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+
+from ml_collections import ConfigDict
+
+from gan_jax.config.build import build_gan, gan_step_function
+from gan_jax.data import Dataset
+from gan_jax.judging.judge import Judge
+from gan_jax.judging.textures.run import check_run
+from gan_jax.runtime import parallel
+from gan_jax.runtime.logs import say
+from gan_jax.runtime.signals import StopSignal
+from gan_jax.steps.state import GAN
+from gan_jax.training.frozen import with_frozen_losses
+from gan_jax.training.run_judge import train_shared_recogniser
+
+
+class OneGAN:
+    """A GAN of a config, checked before anything is written.
+
+    Attributes:
+        config, train_images, test_images, num_steps: of the run.
+        plan: its devices.
+        gan: its static half, without losses on frozen recognisers.
+        step: its step, see `gan_jax.steps`.
+    """
+
+    def __init__(self, config: ConfigDict, train: Dataset, test: Dataset, num_steps: int) -> None:
+        if config.evaluation.textures:
+            check_run(test)
+        self.config, self.num_steps = config, num_steps
+        self.train_images, self.test_images = train, test
+        self.plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
+        self.step = gan_step_function(config.updates)
+        self.gan = build_gan(
+            config, train.image_shape, num_steps, num_classes=train.num_classes or 0
+        )
+
+    def begin(self, workdir: pathlib.Path, judge: Judge | None, stop: StopSignal) -> GAN:
+        """The GAN with all its losses; frozen recognisers are trained first where need be."""
+        gan = with_frozen_losses(
+            self.gan,
+            self.config,
+            workdir,
+            self.train_images,
+            judge.extractor if judge is not None else None,
+            functools.partial(train_shared_recogniser, stop=stop),
+        )
+        say(
+            f"Training the GAN '{self.config.model.name}' on {self.train_images} for "
+            f"{self.num_steps:,} steps in {workdir}"
+        )
+        return gan
