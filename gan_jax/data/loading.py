@@ -11,7 +11,7 @@ import numpy as np
 from gan_jax.data.array_files import array_files
 from gan_jax.data.built_in import load_mnist5k, load_textures, texture_parts
 from gan_jax.data.crops import split_regions
-from gan_jax.data.dataset import Dataset
+from gan_jax.data.dataset import Dataset, check_same_shape
 from gan_jax.data.disk import open_regular, path_of
 from gan_jax.data.folder import folder_files, folder_parts, load_folder
 from gan_jax.data.idx import find_idx_sets, load_idx
@@ -49,13 +49,17 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
 
     Args:
         config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'textures', 'procedural' or
-            'stacked_mnist') and any fields of the options in `gan_jax.data.options`, such as path,
+            'stacked_mnist', or several of these with '+', whose classes then stand one after
+            another) and any fields of the options in `gan_jax.data.options`, such as path,
             image_size, channels, crops, num_crops, kinds. Other fields are ignored.
         split: 'train', 'test', or 'all' for both.
 
     Raises:
         InputError: anything that cannot work: what, and how to mend it.
     """
+    if "+" in config["name"]:
+        names = config["name"].split("+")
+        return _together([load({**config, "name": name}, split) for name in names])
     name = _checked_name(config, split)
     options = SourceOptions.of(config)
     if options.cut.crops and name not in _PHOTOGRAPHS:
@@ -69,6 +73,23 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
             f"{', '.join(_WITH_WHITE)} take it; leave it at 0."
         )
     return _LOADERS[name](options, split)
+
+
+def _together(sets: list[Dataset]) -> Dataset:
+    """Labelled sets as one, in memory; the classes of each follow those of the sets before it."""
+    for one in sets:
+        if one.labels is None:
+            raise InputError(f"{one.name} has no labels, and sets are joined by their classes.")
+        check_same_shape(sets[0], one)
+    firsts = np.cumsum([0, *(one.num_classes for one in sets)])
+    return Dataset(
+        name="+".join(one.name for one in sets),
+        split=sets[0].split,
+        images=np.concatenate([one.take(np.arange(len(one))) for one in sets]),
+        labels=np.concatenate([one.labels + np.int32(first) for one, first in zip(sets, firsts)]),
+        class_names=tuple(name for one in sets for name in one.label_names),
+        own_parts=all(one.own_parts for one in sets),
+    )
 
 
 def load_photographs(config: Mapping[str, Any], split: str) -> dict[str, list[np.ndarray]]:
@@ -155,7 +176,7 @@ def source_at(path_or_name: str) -> str:
     Raises:
         InputError: nothing there, or a file of no kind that is read.
     """
-    if path_or_name in (*_BUILT_IN, ""):
+    if path_or_name == "" or set(path_or_name.split("+")) <= set(_BUILT_IN):
         return path_or_name
     if path_or_name.startswith(_TFDS_PREFIX):
         return "tfds"
