@@ -1,7 +1,7 @@
 """Judges a run of ours, or anybody's samples.
 
 python eval.py --workdir runs/quickstart
-python eval.py --samples DIR_OR_NPZ --reference mnist5k --extractor runs/cnn_mnist5k/pack --out DIR
+python eval.py --samples DIR_OR_NPZ --reference mnist5k --out DIR
 python eval.py --texture --samples PHOTO_OR_SET --reference textures:brick --out DIR
 python eval.py --recognise --workdir RUN --extractor PACK,PACK,PACK --out DIR
 python eval.py --gan_train_test --workdir RUN --seeds 3 --out DIR
@@ -51,8 +51,9 @@ HEADINGS = {
     "Judging": {
         "extractor": (
             "",
-            "The judge: a pack's folder, inception:WEIGHTS, inception-pytorch-fid:WEIGHTS, "
-            "random[:SEED], pixels or pca[:K]. Several with commas: the first gives the headline.",
+            "The judge: a pack's folder, a released pack such as mnist-v1, inception:WEIGHTS, "
+            "inception-pytorch-fid:WEIGHTS, random[:SEED], pixels or pca[:K]. Several with commas: "
+            "the first gives the headline. Not given: the released pack of --reference.",
         ),
         "metrics": (
             list,

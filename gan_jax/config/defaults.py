@@ -156,8 +156,8 @@ def gan_config() -> ConfigDict:
     config.r1_weight_end = placeholder(float)
     config.r2_weight_end = placeholder(float)
     config.ema_half_life_end = placeholder(float)
-    # The CNN that judges: a pack ('' for none), and the CNN config that makes it where it is not
-    # there yet.
+    # The CNN that judges: a pack's folder or a released pack's name ('' for none), several with
+    # commas, the headline's first; and the CNN config that makes the one that is not there yet.
     config.judge = _section(pack="", train=ConfigDict())
     config.evaluation = _section(
         every=1000,  # steps; 0: at the end only

@@ -19,8 +19,8 @@ from gan_jax.extractors.inception import load_inception
 from gan_jax.extractors.pack import load_pack
 
 FORMS = (
-    "a pack's folder, inception:FILE, inception-pytorch-fid:FILE, random, random:SEED, pixels, "
-    "pca or pca:COMPONENTS"
+    "a pack's folder, a released pack's name, inception:FILE, inception-pytorch-fid:FILE, random, "
+    "random:SEED, pixels, pca or pca:COMPONENTS"
 )
 
 

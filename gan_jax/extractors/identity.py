@@ -14,9 +14,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from gan_jax.config.saved import checked, differences, plain, portable, with_defaults
-from gan_jax.data.disk import path_of
 from gan_jax.data.schema import fields, text
 from gan_jax.errors import InputError
+from gan_jax.extractors.released import pack_place
 
 # A recogniser's name, and the layers that are read, do not change its weights.
 _NAMES = ("name", "layers")
@@ -45,14 +45,10 @@ class Identity:
         return cls(inner.stamp, inner.digest, inner.record.get("training") or {}, _resolved(pack))
 
     @classmethod
-    def planned(cls, section: ConfigDict) -> Identity:
-        """The identity in a config's section with `pack` and `train`, before the training."""
-        return cls(
-            f"the one to be trained in {section.pack}",
-            "",
-            plain(section.train) if section.train else {},
-            _resolved(section.pack),
-        )
+    def planned(cls, pack: str, train: ConfigDict) -> Identity:
+        """The identity of a pack that a CNN's config is to make, before the training."""
+        training = plain(train) if train else {}
+        return cls(f"the one to be trained in {pack}", "", training, _resolved(pack))
 
     def sameness(self, other: Identity) -> str:
         """Why both are one network; '' if they are two."""
@@ -84,10 +80,9 @@ def refuse_selector(chosen_by: Identity | None, extractors: Iterable[Any]) -> No
         refuse_judge("the recogniser that chose these samples", chosen_by, Identity.of(extractor))
 
 
-def refuse_judge(name: str, identity: Identity, judge: Identity | None) -> None:
+def refuse_judge(name: str, identity: Identity, judge: Identity) -> None:
     """Raises InputError if `identity`, called `name` in the message, is the judge."""
-    sameness = identity.sameness(judge) if judge is not None else ""
-    if sameness:
+    if sameness := identity.sameness(judge):
         raise InputError(
             f"{name} ({identity.stamp}) and the judge ({judge.stamp}) are one network: {sameness}. "
             "Images made or chosen to please a judge get better numbers from it without being "
@@ -96,4 +91,4 @@ def refuse_judge(name: str, identity: Identity, judge: Identity | None) -> None:
 
 
 def _resolved(pack: str) -> str:
-    return str(path_of(pack).resolve()) if pack else ""
+    return str(pack_place(pack).resolve()) if pack else ""

@@ -46,10 +46,11 @@ from gan_jax.extractors.record import (
     network_of,
     tensor_shapes,
 )
+from gan_jax.extractors.released import RECORD, pack_place, released_names
+from gan_jax.runtime.environment import library_versions
 from gan_jax.runtime.parallel import is_main_process
 
 _WEIGHTS = "weights.safetensors"
-_RECORD = "pack.json"
 _TRAINING_KEYS = "training_keys.npy"
 GATE_RECORD = "gate.json"
 _GOLDEN_TOLERANCE = 1e-4
@@ -108,12 +109,12 @@ def save_pack(
         if verdict is not None:
             write_json(made / GATE_RECORD, verdict)
         text = json.dumps(record | {"sha256": digest}, indent=1, sort_keys=True)
-        write_text(made / _RECORD, text + "\n", sync=False)
+        write_text(made / RECORD, text + "\n", sync=False)
     return dataclasses.replace(extractor, gate=_gate(folder / GATE_RECORD, digest))
 
 
 def _check_own_folder(folder: pathlib.Path) -> None:
-    own = {_WEIGHTS, _RECORD, _TRAINING_KEYS, GATE_RECORD}
+    own = {_WEIGHTS, RECORD, _TRAINING_KEYS, GATE_RECORD}
     if not folder.exists():
         return
     others = [] if not folder.is_dir() else sorted(path.name for path in folder.iterdir())
@@ -127,24 +128,25 @@ def load_pack(folder: str | pathlib.Path) -> Extractor:
     """Reads a pack and checks it: its record and tensors, its hash, and its golden features.
 
     Nothing of a size that the pack declares is allocated before its files are found to have it.
+    `folder` may be the name of a pack that comes with gan_jax, see `gan_jax.extractors.released`.
 
     Raises:
         InputError: no pack there, one that may not be read, one of a newer format, one that is
             damaged or was changed, or a machine on which the network computes something else.
     """
-    folder = path_of(folder)
+    folder = pack_place(folder)
     try:
-        there = all((folder / name).is_file() for name in (_RECORD, _WEIGHTS))
+        there = all((folder / name).is_file() for name in (RECORD, _WEIGHTS))
     except OSError as error:
         reason = in_words(error)
         raise InputError(f"the extractor pack in '{folder}' cannot be read: {reason}.") from error
     if not there:
         raise InputError(
-            f"there is no extractor pack in '{folder}' ({_RECORD} and {_WEIGHTS} are expected): "
-            "train one with python train.py --config configs/cnn_mnist5k.py, or give the folder of "
-            "another."
+            f"there is no extractor pack in '{folder}' ({RECORD} and {_WEIGHTS} are expected): "
+            "train one with python train.py --config configs/cnn_mnist5k.py, give the folder of "
+            f"another, or a released one: {', '.join(released_names())}."
         )
-    record = read_checked(folder / _RECORD, _check_saved, _ADVICE)
+    record = read_checked(folder / RECORD, _check_saved, _ADVICE)
     digest = record.pop("sha256")
     network, shape = network_of(record), tuple(record["image_shape"])
     flat = _weights(folder / _WEIGHTS, tensor_shapes(network, shape))
@@ -207,11 +209,26 @@ def _check_golden(extractor: Extractor) -> None:
     for name, value in _golden(extractor).items():
         wanted = extractor.record["golden"][name]
         error = float(np.max(np.abs(np.array(value) - np.array(wanted))))
-        if not error <= _GOLDEN_TOLERANCE * max(1.0, float(np.max(np.abs(wanted)))):
+        tolerance = _GOLDEN_TOLERANCE * max(1.0, float(np.max(np.abs(wanted))))
+        if not error <= tolerance:
             raise InputError(
                 f"the extractor {extractor.stamp} gives other {name} features on this machine than "
-                f"where it was made (by {error:.2g}): its numbers could not be compared."
+                f"where it was made (by {error:.2g}; expected at most {tolerance:.2g}): its "
+                f"numbers could not be compared. {_other_versions(extractor.record['versions'])}"
             )
+
+
+def _other_versions(made: Mapping[str, str]) -> str:
+    """Which libraries differ from those that a pack was made with, in words."""
+    here = library_versions()
+    changed = [
+        f"{name} {version} (here {here[name]})"
+        for name, version in made.items()
+        if name in here and here[name] != version
+    ]
+    if not changed:
+        return "The library versions are the same: another processor, or a fault of this one."
+    return f"It was made with {', '.join(changed)}: install these."
 
 
 def _check_fits(path: pathlib.Path, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -22,6 +22,7 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.common import shape_text
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.pack import GATE_RECORD, load_pack
+from gan_jax.extractors.released import is_released
 from gan_jax.judging.degradations import DEGRADATIONS, Pool
 from gan_jax.judging.sensitivity import (
     Halves,
@@ -121,7 +122,7 @@ def gate_pack(
     """Runs the gate on a pack and stores what it found there.
 
     Args:
-        pack: the extractor's folder.
+        pack: the extractor's folder, or the name of a released one, which is not changed.
         reference: real images by path or name, as in `gan_jax.data.read_images`; copies are taken
             of its split 'train', or of half of a set that has no parts of its own.
         reference_split: which part of them is damaged.
@@ -133,9 +134,8 @@ def gate_pack(
         InputError: a pack or images that cannot be read or do not fit together, or a pack that
             cannot be written to.
     """
-    pack = path_of(pack)
-    extractor = load_pack(pack)
-    if not os.access(pack, os.W_OK):
+    extractor, kept = load_pack(pack), is_released(pack)
+    if not kept and not os.access(path_of(pack), os.W_OK):
         raise _unwritable(pack, "it is read-only")
     options: dict[str, Any] = {"divide": divide}
     if resize:
@@ -155,7 +155,10 @@ def gate_pack(
     gate = run_gate(extractor, real, copied)
     if resize:
         gate = dataclasses.replace(gate, protocol=gate.protocol | {"resize": resize})
-    save_gate(pack, gate)
+    if kept:
+        announce(f"{pack} comes with gan_jax and keeps its own gate: these findings are not stored")
+    else:
+        save_gate(pack, gate)
     return gate
 
 

@@ -63,8 +63,9 @@ _JOBS = (
     (
         "samples",
         "",
-        "reference extractor out",
-        "reference_split training metrics resize image_size batch_size cache save_statistics json",
+        "reference out",
+        "reference_split extractor training metrics resize image_size batch_size cache "
+        "save_statistics json",
     ),
     ("samples", "recognise", "extractor out", f"reference reference_split resize {_READING}"),
     ("samples", "gan_train_test", "reference extractor out", f"resize {_TESTING}"),

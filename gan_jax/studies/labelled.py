@@ -84,7 +84,7 @@ def samples_of_run(source: Source, extractor: str = "") -> Experiment:
     conditional = drawing.num_classes > 0
     pack = None
     if extractor or not conditional or not config.judge.train:
-        pack = _pack(extractor or config.judge.pack, source.workdir)
+        pack = _pack(extractor or config.judge.pack.split(",")[0], source.workdir)
     labeller = None if conditional else _labeller(pack, train)
 
     def draw(seed: int, count: int) -> Labelled:

@@ -16,7 +16,9 @@ from gan_jax.data.disk import open_folder, path_of, read_json
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.extractors.choice import open_extractors
+from gan_jax.extractors.common import shape_text
 from gan_jax.extractors.identity import refuse_selector
+from gan_jax.extractors.released import pack_for, released_names
 from gan_jax.judging.judge import make_judge
 from gan_jax.judging.statistics import (
     Origin,
@@ -60,7 +62,8 @@ def evaluate_samples(
         samples: a folder of images, an npz or npy file, a folder of idx files, a set's name, or an
             npz file of statistics ('mu' and 'sigma'), which allow a Frechet distance only.
         reference: likewise, of real images.
-        extractors: see `extractors.choice`; several with commas, the first for the headline.
+        extractors: see `extractors.choice`; several with commas, the first for the headline; ''
+            for the released pack of the reference.
         out: where eval.json and report.html go.
         reference_split: 'train', 'test' or 'all' of a reference that has parts of its own; one that
             has none is taken whole.
@@ -101,6 +104,9 @@ def evaluate_samples(
     head = extractors.split(",")[0]  # the others take the size that it takes
     options = _size_options(head, resize, image_size)
     real = read_images(reference, **part, **options)
+    if not extractors:
+        head = extractors = _released(real)
+        announce(f"extractor: {head}, which comes with gan_jax for this reference")
     if resize:
         options = resizing_options(open_extractors(head, real)[0], resize) | options
         real = read_images(reference, **part, **options)
@@ -155,6 +161,17 @@ def evaluate_samples(
             statistics, Moments.of(judge.features.semantic), judge.origin, seed=judge.seed
         )
     return read_json(out / folder.EVALUATION)
+
+
+def _released(reference: Dataset) -> str:
+    """The name of the released pack for a reference; InputError if there is none."""
+    if name := pack_for(reference):
+        return name
+    shape = shape_text(reference.image_shape)
+    raise InputError(
+        f"no pack comes with gan_jax for the reference {reference.name} ({shape}): give "
+        f"--extractor=PACK, one trained on such images, or one of {', '.join(released_names())}."
+    )
 
 
 def _size_options(head: str, resize: str, image_size: tuple[int, int] | None) -> dict[str, Any]:

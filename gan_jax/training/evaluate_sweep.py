@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import operator
 import pathlib
@@ -44,7 +45,7 @@ def evaluate_sweep(
     ema: Any,
     diverged: np.ndarray,
     step: int,
-    judge: Judge | None,
+    judges: Sequence[Judge],
     train: Dataset,
     tell: Tell = quietly,
 ) -> None:
@@ -60,7 +61,7 @@ def evaluate_sweep(
         ema: the averaged variables of all members, on the host, [members, ...].
         diverged: int [members], the steps done before each diverged, -1 for none.
         step: that the run ended at.
-        judge: or None, and then there are pictures but no numbers.
+        judges: the first gives the numbers of all together; without any there are pictures only.
         train: the images they were trained on.
         tell: takes what eval.json of all holds before the page is made.
     """
@@ -90,12 +91,12 @@ def evaluate_sweep(
             batch_size=config.evaluation.batch_size,
         )
         found = Result({}, unjudged | {"step": step, "seed": member.seed})
-        if judge is not None:
-            judgement = judge_asked(
-                judge, images, labels, train, families=None, training=train, complete=True
-            )
-            found = Result.of(judgement, {"step": step})
-            protocols.append(judgement.protocol)
+        if judges:
+            options = {"families": None, "training": train, "complete": True}
+            judgements = [judge_asked(by, images, labels, train, **options) for by in judges]
+            found, *others = (Result.of(one, {"step": step}) for one in judgements)
+            found = dataclasses.replace(found, judges=others)
+            protocols.append(judgements[0].protocol)
         collapsed = [row["eval/collapsed"] for row in histories[-1] if "eval/collapsed" in row]
         warned = bool(collapsed and collapsed[-1] == 1)
         results.append(MemberResult(member, None, warned, found.metrics))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -21,6 +21,7 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.identity import Identity, check_identity, refuse_judge
 from gan_jax.extractors.pack import load_pack
+from gan_jax.extractors.released import pack_place
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.parallel import is_main_process
 from gan_jax.steps.generator_losses import FeatureMatching, FrozenFeatures, Perceptual
@@ -52,13 +53,13 @@ def check_alone(config: ConfigDict) -> None:
     )
 
 
-def check_frozen(config: ConfigDict, train: Dataset, judge: Any) -> None:
+def check_frozen(config: ConfigDict, train: Dataset, judges: Sequence[Identity]) -> None:
     """What can be known of the frozen recognisers before any training.
 
     Args:
         config: of a GAN.
         train: its training images.
-        judge: an extractor, or None if there is none yet.
+        judges: of the run.
 
     Raises:
         InputError: a pack that is not there and has no config to make it, or does not fit the
@@ -71,10 +72,10 @@ def check_frozen(config: ConfigDict, train: Dataset, judge: Any) -> None:
                     f"config.{name}.pack is '{section.pack}': a pack that is to be trained lies in "
                     f"its run's folder under the name '{folder.PACK}'."
                 )
-            identity = Identity.planned(section)
+            identity = Identity.planned(section.pack, section.train)
         else:
             identity = Identity.of(_open(name, section, train), section.pack)
-        refuse_judge(f"config.{name}.pack", identity, _judge_of(config, judge))
+        _refuse(name, identity, judges)
 
 
 def with_frozen_losses(
@@ -82,7 +83,7 @@ def with_frozen_losses(
     config: ConfigDict,
     workdir: pathlib.Path,
     train: Dataset,
-    judge: Any,
+    judges: Sequence[Identity],
     train_recogniser: Callable[[ConfigDict, pathlib.Path], None],
 ) -> GAN:
     """The GAN with the losses on its frozen recognisers, which are trained first where need be.
@@ -94,7 +95,7 @@ def with_frozen_losses(
         config: of the run.
         workdir: its folder.
         train: its training images.
-        judge: an extractor or None.
+        judges: of the run.
         train_recogniser: trains a CNN config in a folder, whose pack is then there.
 
     Raises:
@@ -109,7 +110,7 @@ def with_frozen_losses(
             train_recogniser(section.train, path_of(section.pack).parent)
         extractor = _open(name, section, train)
         identity = identities[name] = Identity.of(extractor, section.pack)
-        refuse_judge(f"config.{name}.pack", identity, _judge_of(config, judge))
+        _refuse(name, identity, judges)
         features = FrozenFeatures.of(extractor, section.layer)
         losses.append(_LOSSES[name](features, float(section.weight)))
     _keep(workdir, identities)
@@ -131,14 +132,13 @@ def refuse_judges(workdir: pathlib.Path, extractors: Iterable[Any]) -> None:
             refuse_judge(f"config.{name}.pack of the run", identity, judge)
 
 
-def _judge_of(config: ConfigDict, judge: Any) -> Identity | None:
-    if judge is not None:
-        return Identity.of(judge, config.judge.pack)
-    return Identity.planned(config.judge) if config.judge.pack else None
+def _refuse(name: str, identity: Identity, judges: Sequence[Identity]) -> None:
+    for judge in judges:
+        refuse_judge(f"config.{name}.pack", identity, judge)
 
 
 def _is_there(section: ConfigDict) -> bool:
-    return path_of(section.pack).exists()
+    return pack_place(section.pack).exists()
 
 
 def _open(name: str, section: ConfigDict, train: Dataset) -> Extractor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
+from collections.abc import Sequence
 from typing import Protocol
 
 import jax
@@ -25,7 +26,7 @@ from gan_jax.training.evaluators import Sampler, gan_evaluators
 from gan_jax.training.frozen import check_frozen
 from gan_jax.training.loop import fit
 from gan_jax.training.one_gan import OneGAN
-from gan_jax.training.run_judge import check_judge, obtain_judge
+from gan_jax.training.run_judge import check_judges, identities, obtain_judges
 from gan_jax.training.running import (
     is_finished,
     load_parts,
@@ -47,7 +48,7 @@ class KindOfRun(Protocol):
     title: str
     """Of the page that a stopped run leaves."""
 
-    def train(self, workdir: pathlib.Path, judge: Judge | None, stop: StopSignal) -> None:
+    def train(self, workdir: pathlib.Path, judges: Sequence[Judge], stop: StopSignal) -> None:
         """Trains to the end from where the folder stands, and writes results and report."""
 
 
@@ -60,14 +61,14 @@ def train_gan(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal) -> No
     train, test = load_parts(config)
     num_steps = count_steps(config, len(train))
     run: KindOfRun = _kind(config)(config, train, test, num_steps)
-    extractor = check_judge(config, train)
-    check_frozen(config, train, extractor)
+    extractors = check_judges(config, train)
+    check_frozen(config, train, identities(config, extractors))
     open_run(workdir, config, train, test)
     if is_finished(workdir, num_steps):
         return
-    judge = obtain_judge(config, extractor, test, stop)
+    judges = obtain_judges(config, extractors, test, stop)
     with reported_if_stopped(workdir, config, run.title, num_steps):
-        run.train(workdir, judge, stop)
+        run.train(workdir, judges, stop)
     parallel.wait_for_all("report")
     say_where(workdir)
 
@@ -86,10 +87,11 @@ class GANRun(OneGAN):
         """See `KindOfRun`."""
         return f"{self.config.model.name} on {self.train_images.name}"
 
-    def train(self, workdir: pathlib.Path, judge: Judge | None, stop: StopSignal) -> None:
+    def train(self, workdir: pathlib.Path, judges: Sequence[Judge], stop: StopSignal) -> None:
         """See `KindOfRun`."""
         config, num_steps = self.config, self.num_steps
-        gan = self.begin(workdir, judge, stop)
+        gan = self.begin(workdir, judges, stop)
+        judge = next(iter(judges), None)
         state = fit(self._task(gan, workdir, judge), stop, workdir)
         say("Evaluating, and writing the report ...")
         evaluation.evaluate_gan(
@@ -98,7 +100,7 @@ class GANRun(OneGAN):
             gan=gan,
             ema=jax.tree.map(np.asarray, parallel.local_copy(state.ema)),
             step=num_steps,
-            judges=[judge] if judge is not None else [],
+            judges=judges,
             train=self.train_images,
             held_out=self.test_images,
             textures=config.evaluation.textures,

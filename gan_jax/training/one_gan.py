@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import pathlib
+from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
 from gan_jax.config.build import build_gan, gan_step_function
 from gan_jax.data import Dataset
+from gan_jax.extractors.identity import Identity
 from gan_jax.judging.judge import Judge
 from gan_jax.judging.textures.run import check_run
 from gan_jax.runtime import parallel
@@ -40,14 +42,14 @@ class OneGAN:
             config, train.image_shape, num_steps, num_classes=train.num_classes or 0
         )
 
-    def begin(self, workdir: pathlib.Path, judge: Judge | None, stop: StopSignal) -> GAN:
+    def begin(self, workdir: pathlib.Path, judges: Sequence[Judge], stop: StopSignal) -> GAN:
         """The GAN with all its losses; frozen recognisers are trained first where need be."""
         gan = with_frozen_losses(
             self.gan,
             self.config,
             workdir,
             self.train_images,
-            judge.extractor if judge is not None else None,
+            [Identity.of(judge.extractor) for judge in judges],
             functools.partial(train_shared_recogniser, stop=stop),
         )
         say(

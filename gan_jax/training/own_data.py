@@ -16,9 +16,9 @@ from ml_collections import ConfigDict
 from gan_jax.config import examples_a_step, open_fields
 from gan_jax.config.build import count_steps
 from gan_jax.config.members import has_members
-from gan_jax.data.disk import path_of
 from gan_jax.data.survey import Survey, survey
 from gan_jax.errors import InputError
+from gan_jax.extractors.released import pack_place
 from gan_jax.models.sizes import num_stages
 from gan_jax.runtime.workdir import PACK, read_config
 
@@ -210,7 +210,7 @@ def _minutes(config: ConfigDict, found: Survey) -> int:
 
 
 def _is_judge_to_be_trained(config: ConfigDict) -> bool:
-    return bool(config.judge.train) and not path_of(config.judge.pack).exists()
+    return bool(config.judge.train) and not pack_place(config.judge.pack).exists()
 
 
 def _found_text(found: Survey) -> str:

@@ -1,9 +1,10 @@
-"""The judge of a run: checked before any training, and trained first where there is none yet."""
+"""The judges of a run: checked before any training, and trained first where they are not there."""
 
 from __future__ import annotations
 
 import logging
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -12,8 +13,9 @@ from gan_jax.data import Dataset, load
 from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError
 from gan_jax.extractors.channels import reading_channels
-from gan_jax.extractors.extractor import Extractor
+from gan_jax.extractors.identity import Identity
 from gan_jax.extractors.pack import load_pack
+from gan_jax.extractors.released import pack_place, released_names
 from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.logs import say
@@ -23,50 +25,77 @@ from gan_jax.training.recogniser import train_recogniser
 _log = logging.getLogger(__name__)
 
 
-def check_judge(config: ConfigDict, train: Dataset) -> Extractor | None:
-    """What can be known of a run's judge before any training: that there is or can be one.
+def check_judges(config: ConfigDict, train: Dataset) -> dict[str, Any]:
+    """What can be known of a run's judges before any training: that there are or can be some.
 
-    Returns it if it is there already.
+    `config.judge.pack` names them with commas, the headline's first. Returns the extractor of each
+    by its name there, None for one that is still to be trained.
 
     Raises:
         InputError: a pack that cannot be trained, cannot be read, or does not fit the images.
     """
-    if not config.judge.pack:
-        return None
-    pack = path_of(config.judge.pack)
-    if config.judge.train and not pack.exists():
-        if pack.name != folder.PACK:
-            raise InputError(
-                f"config.judge.pack is '{pack}': a pack that is to be trained lies in its run's "
-                f"folder under the name '{folder.PACK}', such as 'runs/cnn_mnist5k/{folder.PACK}'."
-            )
-        load(config.judge.train.dataset, "train").require_classes()
-        return None
-    extractor = reading_channels(load_pack(pack), train)
-    extractor.check_shape(train.image_shape)
-    return extractor
+    found: dict[str, Any] = {}
+    for pack in filter(None, map(str.strip, config.judge.pack.split(","))):
+        if config.judge.train and not pack_place(pack).exists():
+            _check_trainable(config.judge.train, pack, found)
+            found[pack] = None
+            continue
+        extractor = reading_channels(load_pack(pack), train)
+        extractor.check_shape(train.image_shape)
+        found[pack] = extractor
+    return found
 
 
-def obtain_judge(
-    config: ConfigDict, extractor: Extractor | None, reference: Dataset, stop: StopSignal
-) -> Judge | None:
-    """The judge of a GAN's run; its recogniser is trained first where there is no pack yet."""
-    if not config.judge.pack:
+def _check_trainable(train: ConfigDict, pack: str, found: Mapping[str, Any]) -> None:
+    if pathlib.Path(pack).name != folder.PACK:
+        raise InputError(
+            f"config.judge.pack is '{pack}': a pack that is to be trained lies in its run's "
+            f"folder under the name '{folder.PACK}', such as 'runs/cnn_mnist5k/{folder.PACK}'. A "
+            f"released one has one of the names {', '.join(released_names())}."
+        )
+    if others := [name for name, extractor in found.items() if extractor is None]:
+        raise InputError(
+            f"config.judge.pack names '{others[0]}' and '{pack}', neither is there yet, and "
+            "config.judge.train would make one network of both: train them one by one, with "
+            "seeds of their own."
+        )
+    load(train.dataset, "train").require_classes()
+
+
+def identities(config: ConfigDict, extractors: Mapping[str, Any]) -> list[Identity]:
+    """The identities of the judges that `check_judges` found."""
+    return [
+        Identity.planned(pack, config.judge.train) if one is None else Identity.of(one, pack)
+        for pack, one in extractors.items()
+    ]
+
+
+def obtain_judges(
+    config: ConfigDict, extractors: Mapping[str, Any], reference: Dataset, stop: StopSignal
+) -> list[Judge]:
+    """The judges of a GAN's run; a recogniser is trained first where its pack is not there yet."""
+    if not extractors:
         say(
             "No judge: config.judge.pack is empty, so it is tested whether the images differ from "
             "real ones, and not measured how good they are."
         )
-        return None
-    if extractor is None:
-        pack = path_of(config.judge.pack)
-        say(f"The judge is trained first: there is no pack in {pack} yet.")
-        train_shared_recogniser(config.judge.train, pack.parent, stop)
-        extractor = reading_channels(load_pack(pack), reference)
-    judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
-    say(f"Judge: {extractor.stamp}, {_accuracy_text(extractor.record)}reference {reference}")
-    if judge.trained_on_reference:
-        _log.warning("The judge was trained on the reference images: its numbers are too good.")
-    return judge
+    judges = []
+    for name, extractor in extractors.items():
+        if extractor is None:
+            pack = path_of(name)
+            say(f"A judge is trained first: there is no pack in {pack} yet.")
+            train_shared_recogniser(config.judge.train, pack.parent, stop)
+            extractor = reading_channels(load_pack(pack), reference)
+        judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
+        title = "Judge beside it" if judges else "Judge"
+        say(f"{title}: {extractor.stamp}, {_accuracy_text(extractor.record)}reference {reference}")
+        if judge.trained_on_reference:
+            _log.warning(
+                "The judge %s was trained on the reference images: its numbers are too good.",
+                extractor.stamp,
+            )
+        judges.append(judge)
+    return judges
 
 
 def train_shared_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal) -> None:

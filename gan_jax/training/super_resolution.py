@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -39,15 +40,15 @@ class SuperResolutionRun(OneGAN):
         """See `gan_jax.training.gan.KindOfRun`."""
         return f"enlarging {self.train_images.name}"
 
-    def train(self, workdir: pathlib.Path, judge: Judge | None, stop: StopSignal) -> None:
+    def train(self, workdir: pathlib.Path, judges: Sequence[Judge], stop: StopSignal) -> None:
         """See `gan_jax.training.gan.KindOfRun`."""
         config, train, num_steps = self.config, self.train_images, self.num_steps
-        gan = self.begin(workdir, judge, stop)
+        gan = self.begin(workdir, judges, stop)
         hold = functools.partial(
             hold_out,
             self.test_images,
             gan,
-            judge.extractor if judge is not None else None,
+            judges[0].extractor if judges else None,
             batch_size=config.evaluation.batch_size,
         )
         # Textures take seconds each time, so they wait for the end.

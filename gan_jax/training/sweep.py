@@ -60,14 +60,14 @@ class SweepRun:
         self._check_memory()
         self.title = f"{len(self._members)} GANs {config.model.name} on {train.name}"
 
-    def train(self, workdir: pathlib.Path, judge: Judge | None, stop: StopSignal) -> None:
+    def train(self, workdir: pathlib.Path, judges: Sequence[Judge], stop: StopSignal) -> None:
         """See `gan_jax.training.gan.KindOfRun`."""
         config, members, train = self._config, self._members, self._train
         say(
             f"Training {len(members)} GANs '{config.model.name}' on {train} for "
             f"{self._num_steps:,} steps in {workdir}: {describe_members(members)}"
         )
-        state = fit(self._task(workdir, judge), stop, workdir)
+        state = fit(self._task(workdir, next(iter(judges), None)), stop, workdir)
         say("Evaluating, and writing the report ...")
         evaluate_sweep(
             workdir,
@@ -77,7 +77,7 @@ class SweepRun:
             ema=on_host(state.gans.ema),
             diverged=on_host(state.diverged),
             step=self._num_steps,
-            judge=judge,
+            judges=judges,
             train=train,
             tell=lambda content: say(sweep_table(content)),
         )

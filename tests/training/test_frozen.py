@@ -42,15 +42,13 @@ def test_two_names_of_one_network(tiny_run, loop_pack, tmp_path):
     shutil.copytree(pack, tmp_path / "copy")
     copy = Identity.of(load_pack(tmp_path / "copy"), str(tmp_path / "copy"))
     assert "SHA-256" in one.sameness(copy)
-    section = gan_config().judge
-    section.pack, section.train = str(tmp_path / "later"), runs.tiny_config(pack).judge.train
-    assert "one config, with one seed" in one.sameness(Identity.planned(section))
-    section.train.name, section.train.num_steps = "another-name", 9999
-    assert "one config, with one seed" in one.sameness(Identity.planned(section))
-    section.train.seed = 5
-    assert one.sameness(Identity.planned(section)) == ""
-    section.train = cnn_config()
-    assert one.sameness(Identity.planned(section)) == ""
+    later, train = str(tmp_path / "later"), runs.tiny_config(pack).judge.train
+    assert "one config, with one seed" in one.sameness(Identity.planned(later, train))
+    train.name, train.num_steps = "another-name", 9999
+    assert "one config, with one seed" in one.sameness(Identity.planned(later, train))
+    train.seed = 5
+    assert one.sameness(Identity.planned(later, train)) == ""
+    assert one.sameness(Identity.planned(later, cnn_config())) == ""
 
 
 def test_the_judge_in_the_loop_is_refused_before_anything_is_written(tiny_run, loop_pack, tmp_path):
