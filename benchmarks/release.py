@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.config.saved import restore_config
 from gan_jax.data import Dataset, load
 from gan_jax.data.disk import write_json
 from gan_jax.extractors.extractor import Extractor
@@ -31,6 +30,7 @@ from gan_jax.extractors.released import CARD, PACKS, RECORD
 from gan_jax.judging.gate import run_gate
 from gan_jax.judging.judge import make_judge
 from gan_jax.runtime.environment import processor_name
+from gan_jax.runtime.workdir import restore_config
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _FEATURES = _ROOT / "tests" / "extractors" / "released"

@@ -89,9 +89,9 @@ def listing() -> str:
 
 def _described(name: str) -> str:
     card = card_of(name)
-    lines = [f"{name}  (sha256 {card['sha256'][:8]}...)"]
+    stamp = f"{name}  (sha256 {card['sha256'][:8]}...)"
     if name in _SAME:
-        lines[0] += f": {_SAME[name]}, which reads each channel of an image by itself"
+        return f"{stamp}\n  {_SAME[name]}, which reads each channel of an image by itself"
     accuracies = [f"{100 * seed['accuracy']:.2f}" for seed in card["seeds"]]
     floors = ", ".join(
         f"{metric} {floor['value']:.3g} (n = {floor['n']:,})"
@@ -110,7 +110,7 @@ def _described(name: str) -> str:
         "gate": card["gate"],
         "made by": card["command"],
     }
-    return "\n".join([*lines, *(f"  {what:<9} {text}" for what, text in rows.items())])
+    return "\n".join([stamp, *(f"  {what:<9} {text}" for what, text in rows.items())])
 
 
 if __name__ == "__main__":
