@@ -14,7 +14,6 @@ fd_semantic 6.39 (27 x its floor 0.235), fd_texture 1.70 (12 x its floor 0.138),
 classifier_score 5.75, confidence 0.795, class_kl 0.0066.
 """
 
-from configs import cnn_fashion_mnist
 from gan_jax.config import gan_config
 
 
@@ -29,8 +28,7 @@ def get_config():
     config.generator_optimizer.b2 = 0.99
     config.discriminator_optimizer.b2 = 0.99
     config.ema_half_life = 20_000.0
-    config.judge.pack = "runs/cnn_fashion_mnist/pack"
-    config.judge.train = cnn_fashion_mnist.get_config()
+    config.judge.pack = "fashion-v1"
     config.evaluation.every = 2000
     config.evaluation.num_samples = 5_000
     return config

@@ -31,7 +31,7 @@ def get_config():
     config.discriminator_optimizer.learning_rate = 2e-4
     config.generator_optimizer.b1 = 0.5
     config.discriminator_optimizer.b1 = 0.5
-    config.judge.pack = "runs/cnn_mnist/pack"
+    config.judge.pack = "mnist-v1,runs/cnn_mnist/pack"
     config.judge.train = cnn_mnist.get_config()
     config.evaluation.every = 2345
     config.evaluation.num_samples = 10_000

@@ -9,7 +9,6 @@ at a busier time of the day). 2,000 samples; Frechet distances at n = 500 per si
 distances worse at 6,000 steps.
 """
 
-from configs import cnn_mnist5k
 from gan_jax.config import gan_config
 
 
@@ -23,6 +22,5 @@ def get_config():
     config.ema_half_life = 20_000.0
     config.evaluation.every = 2000
     config.checkpoint.every = 2000
-    config.judge.pack = "runs/cnn_mnist5k/pack"
-    config.judge.train = cnn_mnist5k.get_config()
+    config.judge.pack = "mnist-v1"
     return config

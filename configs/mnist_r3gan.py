@@ -13,7 +13,6 @@ resolution (0.19 s; configs/recipes.py:mnist5k.r3gan) 1,000 steps come to fd_sem
 its floor, see docs/recipes.md.
 """
 
-from configs import cnn_mnist5k
 from gan_jax.config import gan_config
 
 
@@ -34,6 +33,5 @@ def get_config():
     config.ema_half_life_end = 20_000.0
     config.ema_half_life = 0.0
     config.evaluation.every = 1000
-    config.judge.pack = "runs/cnn_mnist5k/pack"
-    config.judge.train = cnn_mnist5k.get_config()
+    config.judge.pack = "mnist-v1"
     return config

@@ -9,9 +9,9 @@ all of Fashion-MNIST once. All but the article's GAN and R3GAN have the networks
 configs/mnist5k_dcgan.py.
 """
 
-from configs import fashion_mnist, mnist, mnist5k_dcgan, mnist_r3gan
+from configs import fashion_mnist, mnist, mnist5k_dcgan, mnist_r3gan, stacked_mnist_dcgan
 
-IMAGES = 64_000
+IMAGES = {"mnist5k": 64_000, "fashion_mnist": 64_000, "stacked_mnist": 128_000}
 
 
 def _article(config):
@@ -75,7 +75,11 @@ RECIPES = {
     "relativistic_projection": _relativistic_projection,
     "r3gan": _r3gan,
 }
-SETS = ("mnist5k", "fashion_mnist")
+SETS = {
+    "mnist5k": mnist5k_dcgan,
+    "fashion_mnist": fashion_mnist,
+    "stacked_mnist": stacked_mnist_dcgan,
+}
 
 
 def get_config(name="mnist5k.relativistic"):
@@ -85,15 +89,14 @@ def get_config(name="mnist5k.relativistic"):
             f"configs/recipes.py:{name}: expected SET.RECIPE, SET one of {', '.join(SETS)} and "
             f"RECIPE one of {', '.join(RECIPES)}."
         )
-    config = mnist5k_dcgan.get_config()
-    if dataset == "fashion_mnist":
-        fashion = fashion_mnist.get_config()
-        config.dataset, config.judge = fashion.dataset, fashion.judge
+    config, own = mnist5k_dcgan.get_config(), SETS[dataset].get_config()
+    config.dataset, config.judge = own.dataset, own.judge
     RECIPES[recipe](config)
-    config.num_steps = IMAGES // config.batch_size
+    config.num_steps = IMAGES[dataset] // config.batch_size
     config.num_seeds = 3
     config.ema_half_life = 5_000.0
     config.evaluation.every = config.num_steps // 8
     config.evaluation.num_samples = 2_000
+    config.evaluation.num_final_samples = own.evaluation.num_final_samples
     config.checkpoint.every = config.num_steps // 2
     return config

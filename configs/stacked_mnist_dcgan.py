@@ -14,7 +14,6 @@ Measured on one of 2 cores of an AMD EPYC, JAX 0.10.2, seeds 0 and 1, 410 s in a
 (--config.model.discriminator_width=8): 702 modes, KL 1.35. docs/stacked_mnist.md has the table.
 """
 
-from configs import cnn_mnist5k
 from gan_jax.config import gan_config
 
 
@@ -30,6 +29,5 @@ def get_config():
     config.evaluation.num_samples = 5_000
     config.evaluation.num_final_samples = 26_000
     config.checkpoint.every = 2000
-    config.judge.pack = "runs/cnn_mnist5k/pack"
-    config.judge.train = cnn_mnist5k.get_config()
+    config.judge.pack = "stacked-v1"
     return config

@@ -4,10 +4,10 @@
     python train.py --config configs/super_resolution.py:fashion_mnist --workdir runs/fashion_x2
 
 The first enlarges 16 x 16 pixels of a photograph of bricks to 64 x 64, the second Fashion-MNIST
-from 14 x 14 to 28 x 28 (its idx files in data/fashion_mnist). Each trains, where they are not
-there yet, the judge and a smaller recogniser of another seed for the loss, then the network with
-the pixel loss alone, then with pixel, perceptual and adversarial loss; the report compares both
-with bicubic interpolation. On images of your own:
+from 14 x 14 to 28 x 28 (its idx files in data/fashion_mnist). Each trains, where it is not there
+yet, a small recogniser for the loss, then the network with the pixel loss alone, then with pixel,
+perceptual and adversarial loss; the report compares both with bicubic interpolation, by a released
+judge. On images of your own:
 
     python eval.py --workdir runs/super_resolution --enlarge DIR_OR_FILE --out DIR
 
@@ -26,21 +26,20 @@ def get_config(source="textures"):
     config = gan_config()
     section = config.super_resolution
     if source == "fashion_mnist":
-        judge, loop = cnn_fashion_mnist.get_config(), cnn_fashion_mnist.get_config()
+        judge, loop = "fashion-v1", cnn_fashion_mnist.get_config()
         config.dataset.name = "idx"
         config.dataset.path = "data/fashion_mnist"
         section.factor = 2
         loop.num_epochs = 2.0
     else:
-        judge, loop = cnn_textures.get_config(), cnn_textures.get_config()
+        judge, loop = "textures-v1", cnn_textures.get_config()
         config.dataset.name = "textures"
         config.dataset.photographs = "brick"
         config.dataset.image_size = (64, 64)
         config.evaluation.textures = True
         section.factor = 4
-    loop.name, loop.seed, loop.model.widths = f"{judge.name}-loop", 1, (8, 16)
-    config.judge.pack = f"runs/cnn_{source}/pack"
-    config.judge.train = judge
+    loop.name, loop.seed, loop.model.widths = f"{loop.name}-loop", 1, (8, 16)
+    config.judge.pack = judge
     section.perceptual.pack = f"runs/cnn_{source}_loop/pack"
     section.perceptual.train = loop
     section.perceptual.weight = 0.5
