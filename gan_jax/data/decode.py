@@ -148,6 +148,14 @@ def decode_image(
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
+def picture_pixels(picture: Image.Image, where: str) -> np.ndarray:
+    """A picture in memory, as `decode_image` gives one from a file; `where` is for messages."""
+    pixels = np.asarray(_plain(ImageOps.exif_transpose(picture)))
+    if pixels.dtype != np.uint8:
+        pixels = _eight_bit(pixels, 0.0, where)
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
 def is_image(path: pathlib.Path | ImageFile) -> bool:
     """Whether a file is a picture of a format that is read, by its content."""
     try:
@@ -174,7 +182,9 @@ def _plain(picture: Image.Image) -> Image.Image:
     return picture if picture.mode in _GREY_MODES else picture.convert("RGB")
 
 
-def _eight_bit(pixels: np.ndarray, white: float, path: pathlib.Path | ImageFile) -> np.ndarray:
+def _eight_bit(
+    pixels: np.ndarray, white: float, path: pathlib.Path | ImageFile | str
+) -> np.ndarray:
     low, high = pixels.min(), pixels.max()
     most = white or _SIXTEEN_BIT_WHITE
     if white and not (low >= 0 and high <= white):

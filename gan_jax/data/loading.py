@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from gan_jax.data.crops import split_regions
 from gan_jax.data.dataset import Dataset, check_same_shape
 from gan_jax.data.disk import open_regular, path_of
 from gan_jax.data.folder import folder_files, folder_parts, load_folder
+from gan_jax.data.given import given_images
 from gan_jax.data.idx import find_idx_sets, load_idx
 from gan_jax.data.npz import load_npz
 from gan_jax.data.options import SourceOptions
@@ -129,7 +131,7 @@ def _checked_name(config: Mapping[str, Any], split: str) -> str:
 
 
 def read_images(
-    path_or_name: str, *, split: str = "all", divide: bool = False, **options: Any
+    path_or_name: Any, *, split: str = "all", divide: bool = False, **options: Any
 ) -> Dataset:
     """Reads anybody's images: samples to judge, or a reference to judge them by.
 
@@ -140,12 +142,16 @@ def read_images(
     Args:
         path_or_name: a folder or a zip of images, a folder of idx files (torchvision's root too),
             an .npz or .npy file, a folder of .npy files, 'mnist5k', 'textures', 'procedural',
-            'stacked_mnist', or 'tfds:NAME'.
+            'stacked_mnist', or 'tfds:NAME'. Or images in memory, see
+            `gan_jax.data.given.given_images`.
         split: 'all' for every image there is, or the part 'train' or 'test'.
         divide: whether a set without parts of its own is divided as `load` does for a run.
         options: fields of `SourceOptions`; a folder of mixed sizes needs image_size=(64, 64) or
             such.
     """
+    if not isinstance(path_or_name, str | os.PathLike):
+        return given_images(path_or_name, name="images in memory", **options)
+    path_or_name = os.fspath(path_or_name)
     name = source_at(path_or_name)
     options["divide"] = divide
     if name == "tfds":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ from gan_jax.data.schema import (
     whole,
 )
 from gan_jax.errors import InputError
+from gan_jax.reports.metric_table import metric_table
 from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW
 
 Entry = dict[str, Any]
@@ -86,6 +88,14 @@ class Result:
     judges: Sequence[Result] = ()
     more: dict[str, Any] = dataclasses.field(default_factory=dict)
     influences: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Flags, headline and numbers as a table of text."""
+        return metric_table(self.content())
+
+    def _repr_html_(self) -> str:
+        """The same table for a notebook."""
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def content(self) -> dict[str, Any]:
         """The content of eval.json.

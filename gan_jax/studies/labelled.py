@@ -16,9 +16,9 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.common import shape_text
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.pack import load_pack
+from gan_jax.judging.samples import resizing_options
 from gan_jax.runtime.workdir import restore_config
 from gan_jax.sampling.drawing import Source
-from gan_jax.training.evaluate_samples import resizing_options
 
 ASKED = "classes that the GAN was asked for"
 GIVEN = "labels that came with the images"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,10 +15,7 @@ from gan_jax.data.disk import open_folder, path_of, read_json
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.extractors.choice import open_extractors
-from gan_jax.extractors.common import shape_text
-from gan_jax.extractors.identity import refuse_selector
-from gan_jax.extractors.released import pack_for, released_names
-from gan_jax.judging.judge import make_judge
+from gan_jax.judging.samples import open_samples
 from gan_jax.judging.statistics import (
     Origin,
     Statistics,
@@ -27,12 +23,10 @@ from gan_jax.judging.statistics import (
     open_statistics,
     save_statistics,
 )
-from gan_jax.judging.suite import check_families
 from gan_jax.metrics import Moments, frechet_distance_from_moments
 from gan_jax.reports.numbers_first import Tell, no_empty_folder, publish_result, quietly
 from gan_jax.reports.result import Result, make_protocol
 from gan_jax.runtime import workdir as folder
-from gan_jax.sampling.selection import selecting_recogniser
 from gan_jax.training.image_results import write_results
 
 _USUAL_RESIZE = "crop_area"
@@ -62,20 +56,10 @@ def evaluate_samples(
         samples: a folder of images, an npz or npy file, a folder of idx files, a set's name, or an
             npz file of statistics ('mu' and 'sigma'), which allow a Frechet distance only.
         reference: likewise, of real images.
-        extractors: see `extractors.choice`; several with commas, the first for the headline; ''
-            for the released pack of the reference.
         out: where eval.json and report.html go.
-        reference_split: 'train', 'test' or 'all' of a reference that has parts of its own; one that
-            has none is taken whole.
-        divide: whether it is divided nevertheless, as a run divides its data set.
-        training: images the generator was trained on, to find copies among; '' if not known. Its
-            training part, or all of it where it has no parts; of a reference that is divided and is
-            the training set too, the other part.
+        extractors, reference_split, divide, training, resize, image_size: see
+            `gan_jax.judging.samples.open_samples`.
         families: of metrics, see `gan_jax.judging.suite`; None for all that can be computed.
-        resize: how to bring images to the extractor's size (a name of the data options); '' refuses
-            other sizes.
-        image_size: (height, width) to bring them to in place of the extractor's size; by cropping
-            and averaging if `resize` does not say how.
         batch_size: images per call.
         cache: folder for statistics of references; '' for none.
         statistics: file to write the reference's statistics to; '' for none.
@@ -86,71 +70,49 @@ def evaluate_samples(
         InputError: images, a reference or a pack that cannot be read or do not fit together, or
             places that cannot be written to.
     """
-    check_families(families or ())
-    part = {"split": reference_split, "divide": divide}
-    if image_size is not None:
-        resize = resize or _USUAL_RESIZE
+    part = {"reference_split": reference_split, "divide": divide}
     if _is_statistics(reference) or _is_statistics(samples):
         return _compare_statistics(
             samples,
             reference,
             extractors,
             out,
-            part=part,
+            part={"split": reference_split, "divide": divide},
             batch_size=batch_size,
             announce=announce,
             tell=tell,
         )
-    head = extractors.split(",")[0]  # the others take the size that it takes
-    options = _size_options(head, resize, image_size)
-    real = read_images(reference, **part, **options)
-    if not extractors:
-        head = extractors = _released(real)
-        announce(f"extractor: {head}, which comes with gan_jax for this reference")
-    if resize:
-        options = resizing_options(open_extractors(head, real)[0], resize) | options
-        real = read_images(reference, **part, **options)
-    announce(f"reference: {real.described}")
-    opened = open_extractors(extractors, real)
-    judged = read_images(samples, split="all", **options)
-    known = None
-    if training:
-        other_part = divide and training == reference
-        known = read_images(training, split="train", divide=other_part, **options)
-        announce(f"training: {known.described}")
-    for extractor in opened:
-        extractor.check_shape(judged.image_shape)
-    refuse_selector(selecting_recogniser(samples), opened)
+    opened = open_samples(
+        samples,
+        reference,
+        extractors,
+        **part,
+        training=training,
+        families=families,
+        resize=resize,
+        image_size=image_size or (),
+        announce=announce,
+    )
     out = open_folder(out, "--out")
     if statistics:
         open_statistics(statistics)
-    images = judged.take(np.arange(len(judged)))
+    images = opened.samples.take(np.arange(len(opened.samples)))
     with no_empty_folder(out), progress_bar("features", 0, " images") as bar:
 
         def progress(done: int) -> None:  # of one extractor's call after another
             bar.n = done
             bar.refresh()
 
-        judges = [
-            make_judge(extractor, real, batch_size=batch_size, cache=cache, progress=progress)
-            for extractor in opened
-        ]
-        judgements = [
-            judge.judge(images, families=families, training=known, complete=True)
-            for judge in judges
-        ]
+        judges = opened.judges(batch_size=batch_size, cache=cache, progress=progress)
+        judgements = opened.judge(judges, images, families)
     write_results(
         out,
         images=images,
         judge=judges[0],
         judgements=judgements,
-        protocol={
-            "samples": judged.name,
-            "samples_fingerprint": judged.fingerprint,
-            "resize": resize or "none",
-        },
-        title=f"{judged.name} against {real.name}",
-        train=known,
+        protocol=opened.about,
+        title=f"{opened.samples.name} against {opened.reference.name}",
+        train=opened.training,
         config={},
         history=[],
         tell=tell,
@@ -161,37 +123,6 @@ def evaluate_samples(
             statistics, Moments.of(judge.features.semantic), judge.origin, seed=judge.seed
         )
     return read_json(out / folder.EVALUATION)
-
-
-def _released(reference: Dataset) -> str:
-    """The name of the released pack for a reference; InputError if there is none."""
-    if name := pack_for(reference):
-        return name
-    shape = shape_text(reference.image_shape)
-    raise InputError(
-        f"no pack comes with gan_jax for the reference {reference.name} ({shape}): give "
-        f"--extractor=PACK, one trained on such images, or one of {', '.join(released_names())}."
-    )
-
-
-def _size_options(head: str, resize: str, image_size: tuple[int, int] | None) -> dict[str, Any]:
-    """Data options that bring images to a size that is known before they are read.
-
-    A set of mixed sizes cannot be read without one.
-    """
-    if image_size is None and resize:
-        with contextlib.suppress(InputError):  # a control, which takes the reference's size
-            shape = open_extractors(head, None)[0].image_shape
-            image_size = None if shape is None else shape[:2]
-    return {} if image_size is None else {"image_size": image_size, "resize": resize}
-
-
-def resizing_options(extractor: Any, resize: str) -> dict[str, Any]:
-    """Data options that bring images to the extractor's size; one without a size resizes itself."""
-    if extractor.image_shape is None:
-        return {}
-    height, width, channels = extractor.image_shape
-    return {"image_size": (height, width), "resize": resize, "channels": channels}
 
 
 def _is_statistics(path: str) -> bool:

@@ -16,6 +16,7 @@ from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import command_for_another, held_out, open_recognisers, read
+from gan_jax.judging.samples import resizing_options
 from gan_jax.reports.numbers_first import Tell, expendable, no_empty_folder, publish, quietly
 from gan_jax.reports.pages.recognition import RecognitionReport, write_recognition_report
 from gan_jax.reports.result import Result
@@ -37,7 +38,6 @@ from gan_jax.studies.recognition.numbers import (
     selection_entry,
 )
 from gan_jax.studies.recognition.selection import select_surest
-from gan_jax.training.evaluate_samples import resizing_options
 
 RESULT = "recognition.json"
 _WANTED = 3
