@@ -2,6 +2,7 @@
 
 python eval.py --workdir runs/quickstart
 python eval.py --samples DIR_OR_NPZ --reference mnist5k --out DIR
+python eval.py --samples DIR_OR_NPZ --benchmark mnist --out DIR
 python eval.py --texture --samples PHOTO_OR_SET --reference textures:brick --out DIR
 python eval.py --recognise --workdir RUN --extractor PACK,PACK,PACK --out DIR
 python eval.py --gan_train_test --workdir RUN --seeds 3 --out DIR
@@ -59,6 +60,11 @@ HEADINGS = {
             list,
             "Families of metrics with commas: frechet, fd_all, fd_infinity, kernel, classifier, "
             "modes, neighbours, vendi, sliced, copying. Default: all that can be computed.",
+        ),
+        "benchmark": (
+            "",
+            "With --samples: judge them as a result of this benchmark (mnist, fashion_mnist or "
+            "stacked_mnist) and say where it would stand in docs/leaderboard.md.",
         ),
         "training": (
             "",

@@ -1,17 +1,29 @@
-"""The recipes that docs/recipes.md puts side by side: equal images, equal judge, three seeds.
+"""The recipes that docs/leaderboard.md puts side by side: equal images, equal judge, three seeds.
 
     python train.py --config configs/recipes.py:mnist5k.relativistic --workdir runs/relativistic
 
-The name is SET.RECIPE: SET is mnist5k or fashion_mnist (data as in configs/fashion_mnist.py), and
-RECIPE one of `RECIPES`. `python -m benchmarks.recipes` runs them all and makes the table. Each GAN
-sees 64,000 training images (`IMAGES`), whatever its batch size: 16 times the built-in digits, or
-all of Fashion-MNIST once. All but the article's GAN and R3GAN have the networks of
-configs/mnist5k_dcgan.py.
+The name is SET.RECIPE: SET is one of `SETS` (data as in their configs), and RECIPE one of
+`RECIPES`, those of `RECIPES_OF` being on the page. `python -m benchmarks.leaderboard` runs them all
+and makes it. On one set all GANs see as many training images (`IMAGES`), whatever their batch size:
+64,000 are 16 times the built-in digits, or all of Fashion-MNIST once. All but the article's GAN,
+R3GAN and the texture GAN have the networks of configs/mnist5k_dcgan.py.
 """
 
-from configs import fashion_mnist, mnist, mnist5k_dcgan, mnist_r3gan, stacked_mnist_dcgan
+from configs import (
+    fashion_mnist,
+    mnist,
+    mnist5k_dcgan,
+    mnist_r3gan,
+    stacked_mnist_dcgan,
+    texture_brick,
+)
 
-IMAGES = {"mnist5k": 64_000, "fashion_mnist": 64_000, "stacked_mnist": 128_000}
+IMAGES = {
+    "mnist5k": 64_000,
+    "fashion_mnist": 64_000,
+    "stacked_mnist": 128_000,
+    "textures": 16_000,
+}
 
 
 def _article(config):
@@ -60,6 +72,14 @@ def _r3gan(config):
     _relativistic(config)
 
 
+def _texture(config):
+    recipe = texture_brick.get_config()
+    for field in ("model", "loss", "r1_weight", "r2_weight", "batch_size", "updates"):
+        config[field] = recipe[field]
+    config.generator_optimizer = recipe.generator_optimizer
+    config.discriminator_optimizer = recipe.discriminator_optimizer
+
+
 def _momenta(config, *, b1, b2):
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         optimizer.b1, optimizer.b2 = b1, b2
@@ -74,11 +94,26 @@ RECIPES = {
     "projection": _projection,
     "relativistic_projection": _relativistic_projection,
     "r3gan": _r3gan,
+    "texture": _texture,
 }
 SETS = {
     "mnist5k": mnist5k_dcgan,
     "fashion_mnist": fashion_mnist,
     "stacked_mnist": stacked_mnist_dcgan,
+    "textures": texture_brick,
+}
+JUDGES = {
+    "mnist5k": "mnist-v1",
+    "fashion_mnist": "fashion-v1",
+    "stacked_mnist": "stacked-v1",
+    "textures": "textures-v1",
+}
+_DIGITS = tuple(name for name in RECIPES if name != "texture")
+RECIPES_OF = {
+    "mnist5k": _DIGITS,
+    "fashion_mnist": _DIGITS,
+    "stacked_mnist": ("dcgan", "hinge_spectral", "r1", "relativistic"),
+    "textures": ("dcgan", "relativistic", "texture"),
 }
 
 
@@ -90,7 +125,8 @@ def get_config(name="mnist5k.relativistic"):
             f"RECIPE one of {', '.join(RECIPES)}."
         )
     config, own = mnist5k_dcgan.get_config(), SETS[dataset].get_config()
-    config.dataset, config.judge = own.dataset, own.judge
+    config.dataset = own.dataset
+    config.judge.pack = JUDGES[dataset]
     RECIPES[recipe](config)
     config.num_steps = IMAGES[dataset] // config.batch_size
     config.num_seeds = 3

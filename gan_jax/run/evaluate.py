@@ -83,6 +83,34 @@ def _judge_samples(options: SimpleNamespace) -> None:
     _announce_report(options.out)
 
 
+def _hand_in(options: SimpleNamespace) -> None:
+    from gan_jax.judging.benchmark import benchmark_of, standing_text
+    from gan_jax.training.evaluate_samples import evaluate_samples
+
+    benchmark = benchmark_of(options.benchmark)
+    reference = options.reference or benchmark.reference
+    if not reference:
+        raise InputError(
+            f"--benchmark={benchmark.name} needs --reference too: the folder of its original files."
+        )
+    result = evaluate_samples(
+        options.samples,
+        reference,
+        benchmark.pack,
+        options.out,
+        announce=_announce,
+        training=options.training or reference,
+        resize=options.resize,
+        image_size=size_of(options.image_size, "--image_size") if options.image_size else None,
+        batch_size=options.batch_size or 500,
+        benchmark=benchmark,
+        tell=_telling(options, _judgement_text),
+    )
+    _announce(standing_text(benchmark, result, pathlib.Path(options.samples).name))
+    _announce(f"To hand it in, send {pathlib.Path(options.out) / 'eval.json'} and the samples.")
+    _announce_report(options.out)
+
+
 def _judgement_text(result: dict[str, Any]) -> str:
     from gan_jax.reports.metric_table import metric_table
     from gan_jax.reports.pages.textures import texture_verdict
@@ -234,6 +262,7 @@ def _enlarge(options: SimpleNamespace) -> None:
 
 
 ACTIONS: dict[str, Callable[[SimpleNamespace], None]] = {
+    "benchmark": _hand_in,
     "compare": _compare,
     "draw": _draw,
     "enlarge": _enlarge,

@@ -67,6 +67,7 @@ _JOBS = (
         "reference_split extractor training metrics resize image_size batch_size cache "
         "save_statistics json",
     ),
+    ("samples", "benchmark", "out", "reference training resize image_size batch_size json"),
     ("samples", "recognise", "extractor out", f"reference reference_split resize {_READING}"),
     ("samples", "gan_train_test", "reference extractor out", f"resize {_TESTING}"),
     (

@@ -15,6 +15,7 @@ from gan_jax.data.disk import open_folder, path_of, read_json
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.extractors.choice import open_extractors
+from gan_jax.judging.benchmark import Benchmark, check_entry
 from gan_jax.judging.samples import open_samples
 from gan_jax.judging.statistics import (
     Origin,
@@ -47,6 +48,7 @@ def evaluate_samples(
     batch_size: int = 500,
     cache: str = "",
     statistics: str = "",
+    benchmark: Benchmark | None = None,
     announce: Callable[[str], None] = lambda line: None,
     tell: Tell = quietly,
 ) -> dict[str, Any]:
@@ -63,6 +65,8 @@ def evaluate_samples(
         batch_size: images per call.
         cache: folder for statistics of references; '' for none.
         statistics: file to write the reference's statistics to; '' for none.
+        benchmark: that this is to be a result of: other references and too few samples are
+            refused, and as many samples as it asks for are judged, chosen by their content.
         announce: told, before any work, which images are the reference and the training images.
         tell: takes what eval.json holds before the page is made.
 
@@ -93,10 +97,15 @@ def evaluate_samples(
         image_size=image_size or (),
         announce=announce,
     )
+    rows, about = np.arange(len(opened.samples)), opened.about
+    if benchmark is not None:
+        check_entry(benchmark, opened.samples, opened.reference)
+        rows = opened.samples.content_order()[: benchmark.num_samples]
+        about = about | {"benchmark": benchmark.name}
     out = open_folder(out, "--out")
     if statistics:
         open_statistics(statistics)
-    images = opened.samples.take(np.arange(len(opened.samples)))
+    images = opened.samples.take(rows)
     with no_empty_folder(out), progress_bar("features", 0, " images") as bar:
 
         def progress(done: int) -> None:  # of one extractor's call after another
@@ -110,7 +119,7 @@ def evaluate_samples(
         images=images,
         judge=judges[0],
         judgements=judgements,
-        protocol=opened.about,
+        protocol=about,
         title=f"{opened.samples.name} against {opened.reference.name}",
         train=opened.training,
         config={},

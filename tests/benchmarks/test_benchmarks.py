@@ -14,9 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import convolutions, environments, machine, recipes, step, table
+from benchmarks import convolutions, environments, machine, step, table
 from benchmarks.contestants import CONTESTANTS, choose
 from benchmarks.environments import EnvironmentFailed, obtain_python
+from benchmarks.leaderboard import __main__ as leaderboard
+from benchmarks.leaderboard import page, rows
 from benchmarks.peers import ours, plain
 from benchmarks.peers.jax_trainer import random_batch
 from benchmarks.ratios import neighbour_ratios, summary
@@ -294,7 +296,9 @@ def test_a_busy_machine_is_refused_with_its_load(monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match="1.37 of 2 cores busy.*go on with --busy"):
         step.main(["--peers", "plain", "--output", str(tmp_path)])
     with pytest.raises(SystemExit, match="mnist5k.dcgan: .*1.37 of 2 cores busy"):
-        recipes.main(["--sets", "mnist5k", "--recipes", "dcgan", "--runs", str(tmp_path)])
+        leaderboard.main(
+            ["--train", "--sets", "mnist5k", "--recipes", "dcgan", "--runs", str(tmp_path)]
+        )
     assert not any(tmp_path.iterdir())
 
 
@@ -307,30 +311,29 @@ def test_where_nothing_tells_what_is_busy_the_load_average_does(monkeypatch):
 def test_a_recipe_that_began_on_a_busy_machine_is_marked(monkeypatch, tmp_path):
     _busy(monkeypatch, 1.37)
     monkeypatch.setattr(
-        recipes.subprocess, "run", lambda *args, **options: SimpleNamespace(returncode=0)
+        rows.subprocess, "run", lambda *args, **options: SimpleNamespace(returncode=0)
     )
-    assert recipes.train("mnist5k.dcgan", tmp_path, (), busy=True) == 0
+    assert rows.train("mnist5k.dcgan", tmp_path, (), busy=True) == 0
     _busy(monkeypatch, 0.0)
-    assert recipes.train("mnist5k.dcgan", tmp_path, ()) == 0  # goes on, on an idle machine now
-    entry = {"mean": 5.0, "ci": [4.0, 6.0], "floor": 2.0, "n": 3, "images": 500}
-    names = ("fd_semantic", "fd_texture", "coverage", "confidence")
-    setting = {"metrics": dict.fromkeys(names, entry), "diverged": [], "collapsed": []}
-    protocol = {"extractor": "cnn", "extractor_accuracy": 0.9}
-    content = {"settings": [setting], "protocol": protocol}
-    rows = '{"step": 1, "time/images_per_second": 1000.0, "eval/fd_semantic": 5.0, '
-    rows += '"eval/fd_semantic_floor": 2.0}\n'
+    assert rows.train("mnist5k.dcgan", tmp_path, ()) == 0  # goes on, on an idle machine now
+    part = {
+        "metrics": {"fd_semantic": {"value": 5.0, "floor": 2.0, "n": 500}},
+        "protocol": {"extractor": "a@1", "images": 2000, "reference_images": 1000},
+    }
+    other = {"metrics": {"fd_semantic": {"value": 6.0}}, "protocol": {"extractor": "b@2"}}
+    content = part | {"members": [{"seed": 0}], "judges": [other]}
+    log = '{"step": 1, "time/images_per_second": 1000.0, "eval/fd_semantic": 5.0}\n'
     (tmp_path / "members" / "0").mkdir(parents=True)
-    (tmp_path / "samples").mkdir()
-    (tmp_path / "samples" / "final.png").touch()
     for folder in (tmp_path, tmp_path / "members" / "0"):
-        (folder / "metrics.jsonl").write_text(rows)
+        (folder / "metrics.jsonl").write_text(log)
+        (folder / "eval.json").write_text(json.dumps(content))
     (tmp_path / "config.json").write_text('{"batch_size": 64}')
-    (tmp_path / "eval.json").write_text(json.dumps(content))
-    results = {"dcgan": recipes.read(tmp_path)}
-    assert recipes.markdown(results).endswith("| 64 s* |")
-    assert "*began on a busy machine" in recipes.caption(results)
-    (tmp_path / "machine.json").unlink()  # a run of an older version
-    assert recipes.markdown({"dcgan": recipes.read(tmp_path)}).endswith("| 64 s |")
+    row = rows.of_run("mnist5k", "dcgan", tmp_path)
+    assert row["seeds"][0]["judges"] == {"a@1": 5.0, "b@2": 6.0}
+    assert row["curves"] == [[[64, 5.0]]]
+    assert "| 1.1 min* |" in page.section("mnist5k", [row])
+    row["machine"]["began_busy"] = False
+    assert "| 1.1 min |" in page.section("mnist5k", [row])
 
 
 def test_the_layers_of_a_work_are_timed_in_every_form_that_can():

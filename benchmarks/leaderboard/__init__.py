@@ -1,0 +1,1 @@
+"""docs/leaderboard.md: recipes and comparisons judged by the released packs."""
