@@ -97,7 +97,8 @@ def section(name: str, rows: list[dict[str, Any]]) -> str:
 
 
 def _head(shown: list[tuple[dict[str, Any], str]], column: str) -> str:
-    entry = next(e["metrics"][column] for e, _ in shown if column in e["metrics"])
+    entries = [entry["metrics"][column] for entry, _ in shown if column in entry["metrics"]]
+    entry = entries[0] if entries else {}
     for word, text in (("floor", "floor"), ("real", "real images")):
         if entry.get(word) is not None:
             return f"{column} ({text} {number(entry[word])}, n = {entry['n']:,})"
