@@ -40,7 +40,7 @@ def _set_recogniser(recogniser):
 
 
 def _set_gan(gan):
-    """The best recipe of docs/recipes.md, with the augmentation of Zhao et al. (2020)."""
+    """The best recipe of docs/leaderboard.md, with the augmentation of Zhao et al. (2020)."""
     gan.model.width = 32
     gan.model.discriminator_norm = "none"
     gan.loss = "relativistic"

@@ -2,7 +2,7 @@
 
     python train.py --config configs/quickstart.py
 
-The networks of configs/mnist5k_dcgan.py with the best recipe of docs/recipes.md: the relativistic
+The networks of configs/mnist5k_dcgan.py with the best recipe of docs/leaderboard.md: the relativistic
 loss with R1 and R2, and classes by a projection. Images without labels:
 --config.model.conditional=''.
 

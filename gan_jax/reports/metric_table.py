@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gan_jax.reports.text import aligned
-from gan_jax.reports.words import in_words, ratio_text, ratios_mean_something
+from gan_jax.reports.words import agreement_text, in_words, ratio_text, ratios_mean_something
 
 _MOST_CLASSES = 100  # a longer histogram is left to the report
 
@@ -54,6 +54,8 @@ def metric_table(result: dict[str, Any]) -> str:
                 if entry.get("floor") and name.startswith("fd_")
             )
         lines.append(line)
+    if agreement := agreement_text((result, *result.get("judges", ()))):
+        lines.append(agreement)
     for name, reason in result["protocol"].get("skipped", {}).items():
         lines.append(f"not computed: {name}: {reason}")
     return "\n".join([*top, *lines])

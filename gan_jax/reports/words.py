@@ -64,6 +64,38 @@ def in_words(headline: Mapping[str, Any]) -> Words:
     return Words(f"{verdict}.", note, (*numbers, chance))
 
 
+def agreement_text(parts: Sequence[Mapping[str, Any]]) -> str:
+    """Whether several trained judges say the same of the same images; '' of fewer than two.
+
+    Args:
+        parts: each judge's part of eval.json, the headline's first. Controls are passed over.
+    """
+    parts = [part for part in parts if part.get("headline") and ratios_mean_something(part)]
+    if len(parts) < 2:
+        return ""
+    headlines = [part["headline"] for part in parts]
+    told = [headline["verdict"] == TOLD for headline in headlines]
+    if len(set(told)) > 1:
+        names = [
+            [part["protocol"]["extractor"] for part, own in zip(parts, told) if own is side]
+            for side in (True, False)
+        ]
+        return (
+            f"The judges disagree: {' and '.join(names[0])} can tell the images from real ones, "
+            f"{' and '.join(names[1])} cannot."
+        )
+    both = f"The {len(parts)} judges agree: "
+    both += "each can tell the images from real ones" if told[0] else "none can tell the images"
+    both += "" if told[0] else " from real ones"
+    sizes = [headline.get("size") for headline in headlines]
+    if not told[0] or None in sizes or len({size["damage"] for size in sizes}) > 1:
+        return f"{both}."
+    each = ", ".join(_damage(_strength(size, True), size["damage"]) for size in sizes)
+    apart = max(size["low"] for size in sizes) > min(size["high"] for size in sizes)
+    how = "but not on how far: " if apart else "and on how far within their intervals: "
+    return f"{both}, {how}{each}."
+
+
 _NAMES = {"blur": "a blur", "noise": "noise"}
 _UNITS = {"blur": "px blur", "noise": "noise"}
 _AFTER = {"blur": " px", "noise": " of the range"}

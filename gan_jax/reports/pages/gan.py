@@ -22,7 +22,7 @@ from gan_jax.reports.pages.curves import training_section, variety_section
 from gan_jax.reports.pages.metric_section import full_table, how_measured
 from gan_jax.reports.pages.pictures import grid, tile, tiles
 from gan_jax.reports.text import NONE, number, percentage
-from gan_jax.reports.words import Words, in_words, ratio_text, ratios_mean_something
+from gan_jax.reports.words import Words, agreement_text, in_words, ratio_text, ratios_mean_something
 from gan_jax.runtime.images import grid_columns
 
 _GRID_IMAGES = 64
@@ -201,7 +201,11 @@ def _other_judges(evaluation: dict[str, Any]) -> str:
         row.append(in_words(part["headline"]).verdict if part.get("headline") else "")
         rows.append(row)
     heads = ["judge", "", "gate", "fd_semantic, × floor", "fd_texture, × floor", ""]
-    return page.heading("By several judges") + page.table(heads, rows, full=True)
+    return (
+        page.heading("By several judges")
+        + page.paragraphs([agreement_text((evaluation, *others))])
+        + page.table(heads, rows, full=True)
+    )
 
 
 def _classes(report: GANReport) -> str:

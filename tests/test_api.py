@@ -1,0 +1,94 @@
+"""`gan_jax.judge`: images of any framework, and the numbers of the command line."""
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+import gan_jax
+from gan_jax.data import load
+from gan_jax.errors import InputError
+from tests.command import eval_py
+
+_QUICK = {"metrics": ["frechet"]}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load({"name": "mnist5k"}, "train").images[::13]
+
+
+class _Tensor:
+    """What is used of a tensor of PyTorch: [n, c, h, w], on a device, with gradients."""
+
+    def __init__(self, array):
+        self._array = array
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        return self
+
+    def numpy(self):
+        return self._array
+
+
+def test_all_ways_to_hold_images_give_the_numbers_of_the_command_line(digits, tmp_path):
+    np.savez(tmp_path / "digits.npz", images=digits)
+    out = tmp_path / "out"
+    samples = ["--samples", str(tmp_path / "digits.npz"), "--reference", "mnist5k"]
+    told = eval_py(tmp_path, *samples, "--metrics=frechet", "--out", out, "--cache=")
+    assert "extractor: mnist-v1, which comes with gan_jax" in told.stderr
+    wanted = json.loads((out / "eval.json").read_text())
+    first = np.float32(np.moveaxis(digits, 3, 1)) / 127.5 - 1
+    held = {
+        "numpy": digits,
+        "jax": jnp.float32(digits) / 255,
+        "torch": _Tensor(first),
+        "pictures": [Image.fromarray(image[..., 0]) for image in digits],
+        "no channel axis": digits[..., 0],
+        "a path": str(tmp_path / "digits.npz"),
+    }
+    for kind, images in held.items():
+        result = gan_jax.judge(images, "mnist5k", **_QUICK)
+        assert result.metrics == wanted["metrics"], kind
+        assert result.headline == wanted["headline"], kind
+        assert result.protocol["extractor"].startswith("mnist-v1@")
+    text = str(result)
+    assert "fd_semantic" in text and "Told from real images" in text
+    assert "fd_semantic" in result._repr_html_()
+
+
+def test_references_in_memory_and_copies(digits):
+    real = load({"name": "mnist5k"}, "test").images[::2]
+    options = {"extractor": "mnist-v1", "training": digits, "metrics": ["copying"]}
+    result = gan_jax.judge(digits, real, **options)
+    assert [flag["name"] for flag in result.flags if flag["apart"]] == ["copied"]
+
+
+@pytest.mark.parametrize(
+    "images, message",
+    [
+        (np.zeros((20, 28, 28, 1), np.int64), "holds int64: images must be uint8"),
+        (np.linspace(0, 7, 20 * 784).reshape(20, 28, 28), "floats from 0 to 7, which is not clear"),
+        (np.zeros((20, 14, 14, 1), np.uint8), "14x14x1 and the extractor mnist-v1"),
+        (np.zeros((20, 28, 28, 3), np.uint8), "28x28x3 and the extractor mnist-v1"),
+        (np.zeros((20, 3, 28, 28), np.uint8), "looks like channels first"),
+        (None, "is a NoneType of object; expected an array"),
+        ([Image.new("L", (28, 28)), Image.new("L", (20, 28))], r"\[1\] 28x20x1"),
+        ([Image.new("L", (28, 28)), 3], r"\[1\] is a int, and others are pictures"),
+        ("no/such/place", "neither a file, a folder nor a known set"),
+    ],
+)
+def test_what_cannot_be_judged_is_told_in_one_line(images, message):
+    with pytest.raises(InputError, match=message) as told:
+        gan_jax.judge(images, "mnist5k", **_QUICK)
+    assert "\n" not in str(told.value)
+
+
+def test_a_reference_without_a_pack_asks_for_one(digits):
+    with pytest.raises(InputError, match="no pack comes with gan_jax for the reference"):
+        gan_jax.judge(digits, np.zeros((30, 28, 28, 3), np.uint8), **_QUICK)
