@@ -1,4 +1,4 @@
-"""Fashion-MNIST by class: the best recipe of docs/leaderboard.md, for as long as it goes on improving.
+"""Fashion-MNIST by class: the best recipe of docs/leaderboard.md, for longer.
 
     python train.py --config configs/fashion_mnist_conditional.py
 

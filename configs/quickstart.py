@@ -2,9 +2,10 @@
 
     python train.py --config configs/quickstart.py
 
-The networks of configs/mnist5k_dcgan.py with the best recipe of docs/leaderboard.md: the relativistic
-loss with R1 and R2, and classes by a projection. Images without labels:
---config.model.conditional=''.
+The networks of configs/mnist5k_dcgan.py with the best recipe of docs/leaderboard.md: the
+relativistic loss with R1 and R2, and classes by a projection. The released judge gives the
+headline, so that numbers can be compared with others'; a recogniser of the run's own, which is
+trained first, judges beside it. Images without labels: --config.model.conditional=''.
 
 Measured on two shared cores of an Intel Xeon, JAX 0.10.2, seed 0: 2,000 samples against 1,000
 held-out digits, judge's accuracy 98.7 %: told from real images (p = 0.001), as far from real as

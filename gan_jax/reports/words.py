@@ -84,16 +84,15 @@ def agreement_text(parts: Sequence[Mapping[str, Any]]) -> str:
             f"The judges disagree: {' and '.join(names[0])} can tell the images from real ones, "
             f"{' and '.join(names[1])} cannot."
         )
-    both = f"The {len(parts)} judges agree: "
-    both += "each can tell the images from real ones" if told[0] else "none can tell the images"
-    both += "" if told[0] else " from real ones"
+    if not told[0]:
+        return f"The {len(parts)} judges agree: none can tell the images from real ones."
+    text = f"The {len(parts)} judges agree: each can tell the images from real ones"
     sizes = [headline.get("size") for headline in headlines]
-    if not told[0] or None in sizes or len({size["damage"] for size in sizes}) > 1:
-        return f"{both}."
-    each = ", ".join(_damage(_strength(size, True), size["damage"]) for size in sizes)
-    apart = max(size["low"] for size in sizes) > min(size["high"] for size in sizes)
-    how = "but not on how far: " if apart else "and on how far within their intervals: "
-    return f"{both}, {how}{each}."
+    if None in sizes or len({size["damage"] for size in sizes}) > 1:
+        return f"{text}."
+    strengths = ", ".join(_strength(size, True) for size in sizes)
+    damage = sizes[0]["damage"]
+    return f"{text}. By them it is as far from real as {_damage(strengths, damage)}, in turn."
 
 
 _NAMES = {"blur": "a blur", "noise": "noise"}
