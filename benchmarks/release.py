@@ -1,6 +1,7 @@
 """Makes a pack that comes with gan_jax: three trainings, the full gate, the median, its card.
 
-    python -m benchmarks.release mnist-v1 [--runs runs]
+    python -m benchmarks.release mnist-v1 [--runs runs]    # one pack
+    python -m benchmarks.release                           # the tables of docs/gate.md alone
 
 Trains three seeds of `configs/released.py:NAME` where they are not trained yet (Fashion-MNIST needs
 its idx files in data/fashion_mnist), takes the median by test accuracy, tests it by the full gate,
@@ -22,12 +23,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.table import insert
 from gan_jax.data import Dataset, load
 from gan_jax.data.disk import write_json
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.pack import GATE_RECORD, load_pack
 from gan_jax.extractors.released import CARD, PACKS, RECORD
-from gan_jax.judging.gate import run_gate
+from gan_jax.judging.gate import gate_table, run_gate
 from gan_jax.judging.judge import make_judge
 from gan_jax.runtime.environment import processor_name
 from gan_jax.runtime.workdir import restore_config
@@ -60,10 +62,19 @@ _TOLD: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=_TOLD)
+    parser.add_argument("name", nargs="?", choices=_TOLD)
     parser.add_argument("--runs", default="runs", type=pathlib.Path, help="where the runs are")
     arguments = parser.parse_args()
-    release(arguments.name, arguments.runs.resolve())
+    if arguments.name:
+        release(arguments.name, arguments.runs.resolve())
+    write_gates()
+
+
+def write_gates() -> None:
+    """Writes the gates of all released packs into docs/gate.md."""
+    tables = [gate_table(read_json(path)) for path in sorted(PACKS.glob(f"*/{GATE_RECORD}"))]
+    page = _ROOT / "docs" / "gate.md"
+    page.write_text(insert(page.read_text(), "\n\n".join(tables), "gates"))
 
 
 def release(name: str, runs: pathlib.Path) -> None:

@@ -314,10 +314,10 @@ def _unwritable(pack: str | pathlib.Path, why: str) -> InputError:
     )
 
 
-def gate_table(gate: Gate) -> str:
-    """The gate's findings as a Markdown table, and its verdict."""
-    protocol = gate.protocol
-    count = max(len(row.strengths) for row in gate.rows)
+def gate_table(content: Mapping[str, Any]) -> str:
+    """What `gate.json` holds as a Markdown table, with the verdict."""
+    protocol, rows = content["protocol"], content["rows"]
+    count = max(len(row["strengths"]) for row in rows)
     lines = [
         f"{protocol['extractor']} on {protocol['reference']} ({protocol['reference_split']}): "
         f"distance / floor at {count} strengths, n = {protocol['n']:,} a side, "
@@ -326,10 +326,10 @@ def gate_table(gate: Gate) -> str:
         f"| damage | layer | {' | '.join(map(str, range(1, count + 1)))} | monotone | seen |",
         f"|---|---|{'---|' * count}---|---|",
     ]
-    for row in gate.rows:
-        ratios = " | ".join(f"{ratio:.3g}" for ratio in row.ratios)
+    for row in rows:
+        ratios = " | ".join(f"{ratio:.3g}" for ratio in row["ratios"])
         lines.append(
-            f"| {row.degradation} | {row.metric} | {ratios} | {'yes' if row.monotone else 'NO'} | "
-            f"{'yes' if row.seen[-1] else 'NO'} |"
+            f"| {row['degradation']} | {row['layer']} | {ratios} | "
+            f"{'yes' if row['monotone'] else 'NO'} | {'yes' if row['seen'] else 'NO'} |"
         )
-    return "\n".join([*lines, "", f"Gate {gate.verdict}."])
+    return "\n".join([*lines, "", f"Gate {content['verdict']}."])

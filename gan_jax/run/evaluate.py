@@ -165,7 +165,7 @@ def _test_pack(options: SimpleNamespace) -> None:
     gate = gate_pack(
         options.gate, options.reference, **part, resize=options.resize, announce=_announce
     )
-    print(gate_table(gate))
+    print(gate_table(gate.content()))
 
 
 def _recognise(options: SimpleNamespace) -> None:

@@ -233,7 +233,7 @@ def test_a_class_so_rare_that_a_half_lacks_it():
 
 
 def test_the_table_shows_each_row_and_the_verdict(seeing):
-    lines = gate_table(seeing).splitlines()
+    lines = gate_table(seeing.content()).splitlines()
     assert lines[0].startswith("made@01234567 on made (test): distance / floor at 5 strengths")
     assert "n = 100 a side, 5 seeds" in lines[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:-2]]
