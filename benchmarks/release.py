@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.table import insert
 from gan_jax.data import Dataset, load
-from gan_jax.data.disk import write_json
+from gan_jax.data.disk import read_json, write_json
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.pack import GATE_RECORD, load_pack
 from gan_jax.extractors.released import CARD, PACKS, RECORD
