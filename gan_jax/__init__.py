@@ -1,20 +1,24 @@
 """gan_jax: a GAN and a CNN that work for each other, in JAX and Flax.
 
-`judge` judges images in one call. It is loaded when it is first asked for.
+`train` trains what a config describes, `load` reads a trained generator, `judge` judges images,
+`compare` compares runs. They are loaded when they are first asked for.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gan_jax.run.api import compare as compare
     from gan_jax.run.api import judge as judge
+    from gan_jax.run.api import load as load
+    from gan_jax.run.api import train as train
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "judge"]
+__all__ = ["__version__", "compare", "judge", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "judge":
+    if name in __all__:
         from gan_jax.run import api
 
-        return api.judge
+        return getattr(api, name)
     raise AttributeError(f"module 'gan_jax' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""`gan_jax.judge`: images of any framework, and the numbers of the command line."""
+"""The package in one call each: the numbers and images of the command line."""
 
 import json
 
@@ -11,6 +11,7 @@ import gan_jax
 from gan_jax.data import load
 from gan_jax.errors import InputError
 from tests.command import eval_py
+from tests.runs import tiny_config
 
 _QUICK = {"metrics": ["frechet"]}
 
@@ -92,3 +93,29 @@ def test_what_cannot_be_judged_is_told_in_one_line(images, message):
 def test_a_reference_without_a_pack_asks_for_one(digits):
     with pytest.raises(InputError, match="no pack comes with gan_jax for the reference"):
         gan_jax.judge(digits, np.zeros((30, 28, 28, 3), np.uint8), **_QUICK)
+
+
+def test_a_trained_generator_draws_what_it_was_judged_by(tiny_run):
+    run, pack = tiny_run
+    trained = gan_jax.load(run)
+    images = trained.sample(12)
+    assert images.shape == (12, *trained.image_shape) and images.dtype == np.uint8
+    np.testing.assert_array_equal(images[:5], trained.sample(5))
+    assert (trained.sample(5, seed=3) != images[:5]).any()
+    assert (trained.sample(5, truncation=0.5) != images[:5]).any()
+    with pytest.raises(InputError, match="count is 0"):
+        trained.sample(0)
+    with pytest.raises(InputError, match="takes none: leave them out"):
+        trained.sample(3, labels="seven")
+    with pytest.raises(InputError, match="needs the run of a texture GAN"):
+        trained.texture((64, 64))
+
+
+def test_a_finished_run_is_left_as_it_is_and_compared_with_itself(tiny_run, capsys):
+    run, pack = tiny_run
+    again = gan_jax.train(tiny_config(pack), run)
+    assert "nothing to do" in capsys.readouterr().out
+    assert again.stopped == "" and "fd_semantic" in str(again.result)
+    assert again.load().step == gan_jax.load(run).step
+    both = gan_jax.compare([run, run])
+    assert "fd_semantic" in str(both)

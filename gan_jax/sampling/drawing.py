@@ -45,16 +45,19 @@ class Source:
     truncation: float | None = None
     batch_size: int = 0
 
-    def open(self, *, latents: bool = True) -> Drawing:
-        """Reads the run; unless `latents` is False, its generator must draw from latents.
-
-        Raises InputError for no such run, member or checkpoint, a seed below 0, or a truncation
-        that cannot be.
-        """
+    def check(self) -> None:
+        """Raises InputError for a seed below 0, or a truncation that cannot be."""
         if self.seed is not None and self.seed < 0:
             raise InputError(f"--seed is {self.seed}; expected 0 or more.")
         if self.truncation is not None:
             check_truncation(self.truncation)
+
+    def open(self, *, latents: bool = True) -> Drawing:
+        """Reads the run; unless `latents` is False, its generator must draw from latents.
+
+        Raises InputError for no such run, member or checkpoint, or see `check`.
+        """
+        self.check()
         trained = read_gan(self.workdir, self.checkpoint, self.member)
         if self.truncation is not None and isinstance(trained.gan.generator, TextureGenerator):
             raise InputError(

@@ -67,6 +67,12 @@ class Comparison:
     groups: tuple[Group, ...]
     notes: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """The tables of text that eval.py prints."""
+        from gan_jax.reports.comparison.terminal import comparison_table  # which needs this module
+
+        return comparison_table(self)
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values."""
         content = dataclasses.asdict(self)
