@@ -65,7 +65,9 @@ def pack_for(reference: Dataset) -> str:
     for name in released_names():
         card = card_of(name)
         known = card["stacked"] if name in _SAME else card["references"]
-        if reference.name in known and _takes(name, reference):
+        if {reference.name, reference.name.partition(":")[0]} & set(known) and _takes(
+            name, reference
+        ):
             return name
     for name in released_names():
         if _takes(name, reference):
