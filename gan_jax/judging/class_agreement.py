@@ -17,6 +17,7 @@ from gan_jax.judging.judge import Judge, Judgement
 from gan_jax.judging.view import View
 from gan_jax.reports.class_pictures import ClassPictures, NamedRows
 from gan_jax.reports.pages.classes import farthest_classes
+from gan_jax.reports.result import make_entry, share_entry
 
 NAME = "class_agreement"
 _SHOWN = 3  # classes
@@ -131,14 +132,14 @@ def agreement_entry(
     fake: metrics.ClassAgreement, real: metrics.ClassAgreement | None, names: Sequence[str]
 ) -> dict[str, Any]:
     """The entry 'class_agreement' of generated images and real ones, or None, and class names."""
-    entry = {"value": fake.share, "ci": list(fake.interval), "n": fake.count, "classes": {}}
+    entry = make_entry(fake.share, fake.interval, fake.count, classes={})
     if real is not None:
         entry["real"] = real.share
     for label in np.flatnonzero(fake.confusion.sum(axis=1)):
         taken_for = fake.taken_for(label)
-        part = _share_of(*fake.of_class(label))
+        part = share_entry(*fake.of_class(label))
         if real is not None and real.of_class(label)[1]:
-            part["real"] = _share_of(*real.of_class(label))["value"]
+            part["real"] = real.of_class(label)[0] / real.of_class(label)[1]
         part["taken_for"] = None if taken_for is None else names[taken_for]
         entry["classes"][names[label]] = part
     return entry
@@ -150,8 +151,3 @@ def _of_reference(judge: Judge) -> metrics.ClassAgreement | None:
         return None
     found = np.argmax(judge.features.probabilities, -1)
     return metrics.class_agreement(found, judge.reference_classes, len(judge.extractor.class_names))
-
-
-def _share_of(right: int, count: int) -> dict[str, Any]:
-    interval = metrics.wilson_interval(right, count)
-    return {"value": right / count, "ci": list(interval), "n": count}

@@ -27,11 +27,23 @@ from gan_jax.data.schema import (
     whole,
 )
 from gan_jax.errors import InputError
+from gan_jax.metrics import wilson_interval
 from gan_jax.reports.metric_table import metric_table
 from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW
 
 Entry = dict[str, Any]
 """One number: 'value', and where they exist 'floor', 'real', 'ci', 'standard_error' and 'n'."""
+
+
+def make_entry(value: float | None, interval: Sequence[float] | None, n: int, **more: Any) -> Entry:
+    """A number of n images or seeds with its 95 % interval, and `more`, such as its 'floor'."""
+    return {"value": value, "ci": None if interval is None else list(interval), "n": n, **more}
+
+
+def share_entry(right: int, count: int, **more: Any) -> Entry:
+    """The share of `count` that is right, with its 95 % interval (Wilson 1927)."""
+    return make_entry(right / count, wilson_interval(right, count), count, **more)
+
 
 _NEEDED = ("preprocessing", "reference", "images", "seed", "gan_jax")
 

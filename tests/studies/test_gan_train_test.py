@@ -83,7 +83,9 @@ def test_a_perfect_generator_is_at_the_baseline_and_seeds_resume(trainings, tmp_
     first = run(tmp_path)
     result = first["seeds"][0]
     assert result["gan_train"] == result["baseline"]
-    assert first["metrics"]["gan_train"]["difference"] == {"value": 0.0, "ci": None}
+    assert first["metrics"]["gan_train"]["difference"] == {
+        "value": 0.0, "ci": None, "n": 1, "floor": 0.0
+    }  # fmt: skip
     assert first["metrics"]["baseline"]["n"] == len(test)
     assert first["metrics"]["gan_test"]["n"] == COUNT
     assert "1 seed(s)" in first["notes"][0]

@@ -103,21 +103,29 @@ def test_a_folder_of_labelled_images(packs, reference, tmp_path):
     assert found["class_agreement"]["value"] == pytest.approx(right)
     real = read(opened, test.images, batch_size=500)
     assert found["unanimous"]["real"] == np.mean((real.each == real.each[:, :1]).all(1))
-    entries = [*content["recognisers"], content["mean"]]
-    for entry, values in zip(entries, [*real.probabilities, real.mean], strict=True):
+    for part, values in zip(
+        [*content["judges"], content], [*real.probabilities, real.mean], strict=True
+    ):
         calibration = metrics.measure_calibration(values, test.labels)
-        assert entry["calibration"]["accuracy"] == calibration.accuracy
-        assert entry["calibration"]["expected_error"] == pytest.approx(
-            calibration.curve.expected_error
-        )
+        assert part["metrics"]["real_accuracy"]["value"] == calibration.accuracy
+        error = part["metrics"]["calibration_error"]
+        assert error["value"] == pytest.approx(calibration.curve.expected_error)
+        assert error["n"] == len(test) and error["floor"] == calibration.floor
     assert content["missing"] == []
-    assert all(entry["held_out"].startswith("yes") for entry in content["recognisers"])
+    protocol = content["protocol"]
+    assert protocol["recognisers"] == {pack.stamp: pack.digest for pack in opened}
+    for part in (content, *content["judges"]):
+        assert (
+            part["protocol"]["images"] == len(rows) and part["protocol"]["reference_images"] == 1000
+        )
+        assert part["protocol"]["preprocessing"] == "uint8 / 127.5 - 1, no resizing"
+    assert all(part["protocol"]["held_out"].startswith("yes") for part in content["judges"])
     # What was selected, and the page.
     with np.load(out / "selected.npz") as chosen:
         assert chosen["images"].shape == (7, 8, 8, 1)
         first = readings.probabilities[0].max(-1)
         assert first[np.argsort(-first)[:7]].mean() == pytest.approx(
-            content["selection"]["confidence"]
+            content["judges"][0]["metrics"]["selected_confidence"]["value"]
         )
         assert list(chosen["class_names"]) == list(NAMES)
     for text in ("Reliability", "Fleiss' kappa", "held-out judge", "Least certain"):
@@ -129,12 +137,12 @@ def test_fewer_than_three_recognisers_say_how_to_train_another(packs, tmp_path):
     train, _ = small_digits()
     samples = save(tmp_path / "a.npz", train.images[:20])
     alone = recognise(samples, str(packs / "s0"), tmp_path / "one", select=5)
-    assert "fleiss_kappa" not in alone["metrics"] and alone["selection"]["others"] == []
+    assert "fleiss_kappa" not in alone["metrics"] and len(alone["judges"]) == 1
     wanted, calibration = alone["missing"]
     assert "3 recognisers of different seeds are wanted" in wanted and "1 is given" in wanted
     command = "with --config.seed=1 --workdir runs/cnn_tiny_1"  # there is no configs/cnn_tiny.py
     assert command in wanted and command in page(tmp_path / "one") and "configs/" not in wanted
-    assert "--reference" in calibration and "calibration" not in alone["mean"]
+    assert "--reference" in calibration and "calibration_error" not in alone["metrics"]
     two = recognise(samples, f"{packs / 's0'},{packs / 's1'}", tmp_path / "two")
     assert "2 are given" in two["missing"][0] and "--config.seed=2" in two["missing"][0]
     assert two["metrics"]["fleiss_kappa"]["raters"] == 2
@@ -148,7 +156,7 @@ def test_a_single_image_and_a_single_class(packs, reference, tmp_path):
     same = np.repeat(train.images[:1], 30, axis=0)
     found = recognise(save(tmp_path / "same.npz", same), three(packs), tmp_path / "s", select=3)
     assert max(found["metrics"]["class_histogram"]["value"]) == 30
-    assert found["selection"]["others"][0]["gap"]["n"] == 3
+    assert found["judges"][1]["metrics"]["selected_gap"]["n"] == 3
 
 
 def test_images_of_another_size(packs, tmp_path):
@@ -173,15 +181,15 @@ def test_a_reference_that_was_trained_on_or_does_not_fit(packs, tmp_path):
     seen = save(tmp_path / "seen.npz", train.images, labels=train.labels)
     found = recognise(samples, three(packs), tmp_path / "o", reference=seen, reference_split="all")
     assert len(found["missing"]) == 3 and "what it was trained on" in found["missing"][0]
-    assert found["recognisers"][0]["held_out"].startswith("no")
+    assert found["judges"][0]["protocol"]["held_out"].startswith("no")
     bare = save(tmp_path / "bare.npz", test.images)
     found = recognise(samples, three(packs), tmp_path / "p", reference=bare)
-    assert "has no labels" in found["missing"][0] and "calibration" not in found["mean"]
+    assert "has no labels" in found["missing"][0] and "calibration_error" not in found["metrics"]
     other = save(
         tmp_path / "o.npz", test.images, labels=test.labels, class_names=list("klmnopqrst")
     )
     found = recognise(samples, three(packs), tmp_path / "q", reference=other)
-    assert "the classes of" in found["missing"][0] and "calibration" not in found["mean"]
+    assert "the classes of" in found["missing"][0] and "calibration_error" not in found["metrics"]
 
 
 def test_packs_that_do_not_go_together(packs):
@@ -258,7 +266,7 @@ def test_a_selection_that_games_its_recogniser_shows_a_gap():
     gamed = select_surest(Readings(softmax(shared + private)), 40).others[0]
     honest = select_surest(Readings(softmax(np.stack([6 * shared] * 2))), 40).others[0]
     assert gamed.gap.interval[0] > 0.3 and gamed.gap.mean > gamed.gap_before.mean
-    assert gamed.interval[1] < 0.8 and gamed.agreeing < 30
+    assert gamed.agreeing < 30
     assert honest.gap.mean == honest.gap_before.mean == 0.0 and honest.agreeing == 40
 
 
@@ -295,11 +303,11 @@ def test_the_images_of_a_run(tiny_run, tmp_path):
     run, pack = tiny_run
     subject = recognition.subject_of_run(Source(run), num_samples=50)
     content = recognition.recognise(subject, tmp_path / "o")
-    assert content["recognisers"][0]["name"] == load_pack(pack).stamp
+    assert content["judges"][0]["protocol"]["extractor"] == load_pack(pack).stamp
     assert content["protocol"]["images_are"] == "generated"
     assert content["protocol"]["images"] == 50 and content["protocol"]["preprocessing"]
-    assert content["mean"]["calibration"]["n"] == 1000
-    assert content["recognisers"][0]["held_out"].startswith("yes")
+    assert content["metrics"]["calibration_error"]["n"] == 1000
+    assert content["judges"][0]["protocol"]["held_out"].startswith("yes")
     assert "class_agreement" not in content["metrics"]  # nothing was asked of it
     assert (tmp_path / "o" / "samples" / "most_certain.png").exists()
 

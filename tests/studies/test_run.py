@@ -9,6 +9,7 @@ from configs import augmentation_study_smoke
 from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted
+from gan_jax.reports.seeds.study import accuracies
 from gan_jax.sampling.trained import read_gan
 from gan_jax.studies.augmentation import study
 from gan_jax.studies.augmentation.cells import SUBSET
@@ -86,9 +87,9 @@ def test_the_result_holds_every_cell_and_the_page_is_there(studies):
     whole, _ = studies
     content = json.loads(study_json(whole))
     assert content["protocol"]["cells_done"] == content["protocol"]["cells"] == 10
-    assert content["protocol"]["test_images"] == 1000
+    assert content["protocol"]["images"] == 1000
     assert content["protocol"]["control_steps_real"] == 6
-    arms = {arm["arm"]: arm for arm in content["arms"]}
+    arms = {arm["arm"]: arm for arm in accuracies(content)}
     assert arms["gan_1"]["generated_images"] == [20]
     assert arms["classical"]["steps"] == arms["gan_1"]["steps"] == 4
     assert arms["classical_longer"]["steps"] == 6

@@ -44,6 +44,16 @@ class RecognitionReport(page.About):
     selected: np.ndarray | None
 
 
+def readers(content: dict[str, Any]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """The name, metrics and protocol of each recogniser, and of their mean if there are several."""
+    found = [
+        (part["protocol"]["extractor"], part["metrics"], part["protocol"])
+        for part in content["judges"]
+    ]
+    mean = ("their mean", content["metrics"], content["protocol"])
+    return found + [mean] * (len(found) > 1)
+
+
 def write_recognition_report(path: pathlib.Path, report: RecognitionReport) -> None:
     """Writes the report as one HTML file that needs nothing else."""
     content = report.content
@@ -65,8 +75,8 @@ def write_recognition_report(path: pathlib.Path, report: RecognitionReport) -> N
 
 def _words(report: RecognitionReport) -> Words:
     content = report.content
-    found, sure = content["metrics"], content["mean"].get("sure_share")
-    count = len(content["recognisers"])
+    found, sure = content["metrics"], content["metrics"].get("sure_share")
+    count = len(content["judges"])
     who = "a recogniser" if count == 1 else f"{count} recognisers"
     verdict = f"{plural(len(report.images), 'image')} read by {who}."
     real = found["confidence"].get("real")
@@ -107,18 +117,18 @@ def _classes(report: RecognitionReport) -> str:
 
 
 def _confidence(report: RecognitionReport) -> str:
-    sure = report.content["mean"].get("sure_share", {}).get("threshold")
+    sure = report.content["metrics"].get("sure_share", {}).get("threshold")
     chart = confidence_chart(
         "Confidence", report.readings.confidences, report.real_confidences, sure
     )
     rows = []
-    for part in _parts(report.content):
-        share = part.get("sure_share", {})
-        threshold, generated, real = (share.get(name) for name in ("threshold", "value", "real"))
-        cells = [part["confidence"], threshold, generated]
+    for name, found, _ in readers(report.content):
+        share = found.get("sure_share", {})
+        threshold, generated, real = (share.get(key) for key in ("threshold", "value", "real"))
+        cells = [found["confidence"]["value"], threshold, generated]
         rows.append(
             [
-                part["name"],
+                name,
                 *map(percentage, cells),
                 between(share.get("ci"), percentage),
                 percentage(real),
@@ -136,30 +146,30 @@ def _confidence(report: RecognitionReport) -> str:
 
 
 def _calibration(content: dict[str, Any]) -> str:
-    parts = [part for part in _parts(content) if "calibration" in part]
-    if not parts:
+    if "calibration_error" not in content["metrics"]:
         return ""
     lines, rows = [], []
-    for part in parts:
-        found = part["calibration"]
-        lines.append(_reliability_line(part["name"], found["bins"]))
-        shares = ("confidence", "expected_error", "floor", "maximum_error")
+    for name, found, protocol in readers(content):
+        right, error = found["real_accuracy"], found["calibration_error"]
+        lines.append(_reliability_line(name, error["bins"]))
+        shares = (found["confidence"]["real"], error["value"], error["floor"])
         rows.append(
             [
-                part["name"],
-                percentage(found["accuracy"]),
-                between(found["ci"], percentage),
-                *(percentage(found[name]) for name in shares),
-                f"{found['brier']:.4f}",
-                f"{found['negative_log_likelihood']:.4f}",
-                part.get("held_out", "").partition(":")[0] or NONE,
+                name,
+                percentage(right["value"]),
+                between(right["ci"], percentage),
+                *map(percentage, (*shares, found["maximum_calibration_error"]["value"])),
+                f"{found['brier']['value']:.4f}",
+                f"{found['negative_log_likelihood']['value']:.4f}",
+                protocol.get("held_out", "").partition(":")[0] or NONE,
             ]
         )
     heads = ["", "accuracy", "95 % interval", "confidence", "ECE", "if calibrated", "MCE"]
     return page.section(
         "Calibration on real images",
-        f"{parts[0]['calibration']['n']:,} labelled real images. On the diagonal, images read with "
-        "80 % confidence are named correctly 8 times in 10; below it the recogniser is too sure. "
+        f"{content['metrics']['real_accuracy']['n']:,} labelled real images. On the diagonal, "
+        "images read with 80 % confidence are named correctly 8 times in 10; below it the "
+        "recogniser is too sure. "
         "Bars are 95 % intervals of their mean: bins of few images say little. ECE is the mean "
         "distance from the diagonal (expected calibration error), beside the one that a calibrated "
         "recogniser would show with as many images; MCE is the largest, often of a bin with few.",
@@ -195,8 +205,13 @@ def _agreement(content: dict[str, Any]) -> str:
             beside = NONE if real is None else form(real)
             rows.append([text, form(entry["value"]), between(entry["ci"], form), beside])
     recognisers = [
-        [part["name"], str(part["seed"]), _architecture(part["architecture"]), part["gate"]]
-        for part in content["recognisers"]
+        [
+            about["extractor"],
+            str(about["extractor_seed"]),
+            _architecture(about["architecture"]),
+            about["gate"],
+        ]
+        for about in (part["protocol"] for part in content["judges"])
     ]
     return page.section(
         "Agreement of the recognisers",
@@ -212,23 +227,26 @@ def _selection(report: RecognitionReport) -> str:
     entry = report.content.get("selection")
     if entry is None:
         return ""
-    rows = [[f"{entry['by']} (chose them)", NONE, NONE, _change(entry), *[NONE] * 3]]
-    for other in entry["others"]:
+    first, *others = report.content["judges"]
+    by = f"{entry['by']} (chose them)"
+    rows = [[by, NONE, NONE, _change(first["metrics"]["selected_confidence"]), *[NONE] * 3]]
+    for other in others:
+        about, found = other["protocol"], other["metrics"]
+        agreement, gap = found["selected_agreement"], found["selected_gap"]
         rows.append(
             [
-                f"{other['name']} ({other['beside_the_first']})",
-                percentage(other["agreement"]),
-                between(other["ci"], percentage),
-                _change(other),
-                *(_gap(other[name]) for name in ("gap_before", "gap", "gap_real")),
+                f"{about['extractor']} ({about['beside_the_first']})",
+                percentage(agreement["value"]),
+                between(agreement["ci"], percentage),
+                _change(found["selected_confidence"]),
+                *map(_gap, (gap["before"], gap, gap["of_real"])),
             ]
         )
     heads = ["", "agrees", "95 % interval", "confidence", "gap, all", "gap, selected", "gap, real"]
-    if "right" in entry:
+    if "selected_right" in first["metrics"]:
         heads.append("as asked")
-        for row, part in zip(rows, (entry, *entry["others"]), strict=True):
-            right = part["right"]
-            row.append(f"{100 * right['before']:.1f} to {percentage(right['selected'])}")
+        for row, part in zip(rows, (first, *others), strict=True):
+            row.append(_change(part["metrics"]["selected_right"]))
     alone = "There is no other recogniser to judge it: give one."
     return page.section(
         "Selection, and its held-out judge",
@@ -239,7 +257,7 @@ def _selection(report: RecognitionReport) -> str:
         "real images chosen in the same way. Where it is larger than that of real images, the "
         "first is sure of something that the other does not see.",
         page.table(heads, rows),
-        page.paragraphs([] if entry["others"] else [alone]),
+        page.paragraphs([] if others else [alone]),
         grid(report.images[report.selected[:60]], "The first of the selected images"),
     )
 
@@ -274,12 +292,6 @@ def _tiles(report: RecognitionReport, rows: np.ndarray, *, each: bool = False) -
     return tiles(report.images[rows], captions)
 
 
-def _parts(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """The entries of each recogniser, and of their mean if there are several."""
-    mean = [{"name": "their mean", **content["mean"]}]
-    return content["recognisers"] + mean * (len(content["recognisers"]) > 1)
-
-
 def _architecture(entry: dict[str, Any]) -> str:
     widths = entry.get("widths")
     return entry["name"] if widths is None else f"{entry['name']} {'-'.join(map(str, widths))}"
@@ -295,5 +307,5 @@ def _gap(entry: dict[str, Any] | None) -> str:
 
 
 def _change(entry: dict[str, Any]) -> str:
-    """The confidence in all images and in the selected ones."""
-    return f"{100 * entry['confidence_before']:.1f} to {percentage(entry['confidence'])}"
+    """A share of all images and of the selected ones."""
+    return f"{100 * entry['before']:.1f} to {percentage(entry['value'])}"

@@ -16,6 +16,7 @@ from gan_jax.reports import page
 from gan_jax.reports.charts.basic import interval_chart
 from gan_jax.reports.charts.seeds import SweepLine, sweep_chart
 from gan_jax.reports.pages.pictures import single
+from gan_jax.reports.seeds.study import accuracies, best_arms, differences
 from gan_jax.reports.text import between, percentage, points
 from gan_jax.reports.words import Words
 
@@ -72,20 +73,20 @@ def write_study_report(path: pathlib.Path, report: StudyReport) -> None:
 
 
 def _words(content: dict[str, Any]) -> Words:
-    protocol, arms = content["protocol"], content["arms"]
+    protocol = content["protocol"]
     smallest = min(protocol["sizes"])
     numbers = [
-        (percentage(arm["mean"]), f"{arm['label']}, {smallest:,} images")
-        for arm in arms
+        (percentage(arm["value"]), f"{arm['label']}, {smallest:,} images")
+        for arm in accuracies(content)
         if arm["size"] == smallest and arm["arm"] in ("real", "classical")
     ]
     numbers += [
-        (points(row["mean"]), f"points: {row['arm']} against {row['against']}, {row['outcome']}")
-        for row in content["best"]
+        (points(row["value"]), f"points: {row['arm']} against {row['against']}, {row['outcome']}")
+        for row in best_arms(content)
         if row["size"] == smallest
     ]
-    numbers.append((str(len(protocol["seeds"])), "seeds"))
-    numbers.append((f"{protocol['test_images']:,}", "real test images"))
+    numbers.append((str(len(protocol["seed"])), "seeds"))
+    numbers.append((f"{protocol['images']:,}", "real test images"))
     note = (
         "Accuracies are means over seeds; their intervals are 95 %, over seeds by Student's t. "
         "Those of differences are over seeds and test images. Every seed has its own subset, GAN "
@@ -110,7 +111,7 @@ def _curves(content: dict[str, Any]) -> str:
         ("With classical augmentation", True),
     ):
         by_arm: dict[str, list[dict[str, Any]]] = {}
-        for arm in content["arms"]:
+        for arm in accuracies(content):
             if arm["arm"].startswith("classical") == classical:
                 by_arm.setdefault(arm["arm"], []).append(arm)
         if by_arm:
@@ -131,21 +132,20 @@ def _line(arms: Sequence[dict[str, Any]]) -> SweepLine:
         arms[0]["arm"],
         [arm["size"] for arm in arms],
         [[100 * value for value in arm["values"]] for arm in arms],
-        [100 * arm["mean"] for arm in arms],
+        [100 * arm["value"] for arm in arms],
         [None if a["ci"] is None else tuple(100 * np.clip(a["ci"], 0, 1)) for a in arms],
     )
 
 
 def _comparisons(content: dict[str, Any], question: Question) -> str:
-    rows = [row for row in content["comparisons"] if row["question"] == question]
-    rows.sort(key=lambda row: row["size"])
+    rows = sorted(differences(content, question), key=lambda row: row["size"])
     charts = []
     if question in (Question.ADDING, Question.CONTROL):
         charts = [_chart(size, own) for size, own in itertools.groupby(rows, lambda r: r["size"])]
     lines = [
         [
             f"{row['size']:,}: {row['arm']} against {row['against']}",
-            points(row["mean"]),
+            points(row["value"]),
             between(row["ci"], points),
             ", ".join(map(points, row["values"])),
             str(row["n"]),
@@ -168,7 +168,7 @@ def _chart(size: int, rows: Iterable[dict[str, Any]]) -> str:
     return interval_chart(
         f"{size:,} real images",
         [row["arm"] for row in rows],
-        [100 * row["mean"] for row in rows],
+        [100 * row["value"] for row in rows],
         [row["ci"] and tuple(100 * end for end in row["ci"]) for row in rows],
         xlabel="difference in accuracy, percentage points",
         floor=0.0,
@@ -177,18 +177,18 @@ def _chart(size: int, rows: Iterable[dict[str, Any]]) -> str:
 
 
 def _accuracies(content: dict[str, Any]) -> str:
-    images = content["protocol"]["test_images"]
+    images = content["protocol"]["images"]
     rows = []
-    for arm in content["arms"]:
+    for arm in accuracies(content):
         added = ", ".join(f"{count:,}" for count in arm["generated_images"])
         if any(count != arm["wanted_images"] for count in arm["generated_images"]):
             added += f" (asked for {arm['wanted_images']:,})"
         rows.append(
             [
                 f"{arm['size']:,}: {arm['label']}",
-                percentage(arm["mean"]),
+                percentage(arm["value"]),
                 between(arm["ci"], percentage),
-                between(wilson_interval(round(arm["mean"] * images), images), percentage),
+                between(wilson_interval(round(arm["value"] * images), images), percentage),
                 ", ".join(map(percentage, arm["values"])),
                 added,
                 f"{arm['steps']:,}",
@@ -212,7 +212,7 @@ def _recalls(report: StudyReport) -> str:
         title = f"{size:,} real images"
         rows = [
             [arm["label"], *map(percentage, arm["recall"])]
-            for arm in report.content["arms"]
+            for arm in accuracies(report.content)
             if arm["size"] == size
         ]
         if rows:

@@ -11,6 +11,7 @@ import numpy as np
 from gan_jax import metrics
 from gan_jax.data.schema import Unfit, fields, list_of, whole
 from gan_jax.errors import InputError
+from gan_jax.reports.result import make_entry
 from gan_jax.reports.seeds.statistics import Summary, summarise
 from gan_jax.reports.text import between, percentage, points
 
@@ -89,7 +90,7 @@ def summarise_seeds(results: Sequence[SeedResult], class_names: Sequence[str]) -
         )
         if arm != "baseline":
             gaps = np.subtract(values, accuracies["baseline"])
-            entry["difference"] = _plain(summarise(gaps))
+            entry["difference"] = summarise(gaps).entry(floor=0.0)
         found["metrics"][arm] = entry
     for index, name in enumerate(class_names):
         part = {}
@@ -135,14 +136,7 @@ def _recall(confusion: np.ndarray, index: int) -> float | None:
 
 def _share(summary: Summary | None) -> dict[str, Any]:
     """A summary of shares, whose interval cannot leave [0, 1]."""
-    entry = _plain(summary)
-    if entry["ci"] is not None:
-        entry["ci"] = [min(max(end, 0.0), 1.0) for end in entry["ci"]]
-    return entry
-
-
-def _plain(summary: Summary | None) -> dict[str, Any]:
     if summary is None:
         return {"value": None, "ci": None}
-    ci = None if summary.interval is None else list(summary.interval)
-    return {"value": summary.mean, "ci": ci}
+    interval = summary.interval and tuple(min(max(end, 0.0), 1.0) for end in summary.interval)
+    return make_entry(summary.mean, interval, summary.n)

@@ -11,11 +11,13 @@ import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import special, stats
 
 from gan_jax.metrics import holm
+from gan_jax.reports.result import Entry, make_entry
 
 CONFIDENCE = 0.95
 
@@ -33,6 +35,10 @@ class Summary:
     std: float | None
     n: int
     interval: tuple[float, float] | None
+
+    def entry(self, **more: Any) -> Entry:
+        """It as result files hold it: 'value', 'ci' and 'n', with `more`."""
+        return make_entry(self.mean, self.interval, self.n, **more)
 
 
 def summarise(values: Sequence[float]) -> Summary | None:

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.config.study_plan import Added, Arm, Pair
+from gan_jax.config.study_plan import Added, Arm, Pair, Question
 from gan_jax.data.schema import Check, Unfit, fields, list_of, number, one_of, or_null, text, whole
+from gan_jax.reports.result import Entry, Result, make_entry
 from gan_jax.reports.seeds.statistics import crossed_interval, summarise
 
 # What a cell holds that depends on the clock, or is of use for computing only.
@@ -45,6 +46,21 @@ class Difference:
     mean: float
     interval: tuple[float, float] | None
     outcome: Outcome
+
+    def entry(self, size: int, arm: Arm, against: Arm, **more: Any) -> Entry:
+        """It as study.json holds it; 'floor' is no difference."""
+        return make_entry(
+            self.mean,
+            self.interval,
+            len(self.values),
+            floor=0.0,
+            size=size,
+            arm=arm.name,
+            against=against.name,
+            values=list(self.values),
+            outcome=self.outcome.value,
+            **more,
+        )
 
 
 def difference(correct: np.ndarray, against: np.ndarray, *, comparisons: int = 1) -> Difference:
@@ -134,7 +150,7 @@ class CellResults:
         return np.unpackbits(packed, count=self._num_test).astype(bool)
 
 
-def study_content(
+def study_result(
     results: Sequence[dict[str, Any]],
     *,
     sizes: Sequence[int],
@@ -142,64 +158,64 @@ def study_content(
     pairs: Sequence[Pair],
     num_cells: int,
     protocol: dict[str, Any],
-) -> dict[str, Any]:
-    """The content of study.json, but for the verdict. Accuracies and recalls are in [0, 1].
+) -> Result:
+    """What study.json holds, but for the verdict. Accuracies and recalls are in [0, 1].
 
-    It depends on no clock: the same cells give the same content.
+    Its metrics are named 'accuracy/size/arm', 'difference/size/arm/against' and, of the arm with
+    generated images that has the best mean, 'best/size/arm/against'; `n` counts seeds. It depends
+    on no clock: the same cells give the same result.
 
     Args:
         pairs: what is compared at each size.
         num_cells: that there will be.
-        protocol: of the study; holds the number of test images as 'test_images'.
+        protocol: of the study; its 'images' are the test images.
     """
-    cells = CellResults(results, protocol["test_images"])
+    cells = CellResults(results, protocol["images"])
     done = [(size, arm, cells.of(size, arm)) for size in sizes for arm in arms]
+    found: dict[str, Entry] = {}
+    for size, arm, rows in done:
+        if rows:
+            found[f"accuracy/{size}/{arm.name}"] = _accuracy(size, arm, rows)
+    for size in sizes:
+        for pair in pairs:
+            row = cells.difference(size, pair.arm, pair.against)
+            if row is not None:
+                key = f"difference/{size}/{pair.arm.name}/{pair.against.name}"
+                found[key] = row.entry(size, pair.arm, pair.against, question=pair.question.value)
+    for size in sizes:
+        for classical in (False, True):
+            found |= _best(cells, size, [a for a in arms if a.classical == classical])
     count = sum(len(rows) for _, _, rows in done)
-    return {
-        "protocol": protocol | {"cells": num_cells, "cells_done": count},
-        "arms": [_arm(size, arm, rows) for size, arm, rows in done if rows],
-        "comparisons": [
-            row
-            for size in sizes
-            for pair in pairs
-            if (row := _comparison(cells, size, pair)) is not None
-        ],
-        "best": [
-            row
-            for size in sizes
-            for classical in (False, True)
-            if (row := _best(cells, size, [a for a in arms if a.classical == classical]))
-            is not None
-        ],
-        "cells": [
-            {name: value for name, value in row.items() if name not in _LEFT_OUT}
-            for _, _, rows in done
-            for row in rows
-        ],
-    }
+    kept = [
+        {name: value for name, value in row.items() if name not in _LEFT_OUT}
+        for _, _, rows in done
+        for row in rows
+    ]
+    protocol = protocol | {"cells": num_cells, "cells_done": count}
+    return Result(found, protocol, more={"cells": kept})
 
 
-def as_row(found: Difference) -> dict[str, Any]:
-    """A difference as JSON has it."""
-    return {
-        "mean": found.mean,
-        "n": len(found.values),
-        "ci": None if found.interval is None else list(found.interval),
-        "values": list(found.values),
-        "outcome": found.outcome.value,
-    }
+def accuracies(content: dict[str, Any]) -> list[Entry]:
+    """The arms' entries in study.json."""
+    return _of_kind(content, "accuracy")
 
 
-def _comparison(cells: CellResults, size: int, pair: Pair) -> dict[str, Any] | None:
-    found = cells.difference(size, pair.arm, pair.against)
-    if found is None:
-        return None
-    names = {"arm": pair.arm.name, "against": pair.against.name}
-    return {"size": size, "question": pair.question.value} | names | as_row(found)
+def differences(content: dict[str, Any], question: Question) -> list[Entry]:
+    """The entries of the comparisons that answer a question."""
+    return [row for row in _of_kind(content, "difference") if row["question"] == question]
 
 
-def _best(cells: CellResults, size: int, arms: Sequence[Arm]) -> dict[str, Any] | None:
-    """The arm with generated images that has the best mean, against none; None of too few cells.
+def best_arms(content: dict[str, Any]) -> list[Entry]:
+    """The entries of the best arms against none."""
+    return _of_kind(content, "best")
+
+
+def _of_kind(content: dict[str, Any], kind: str) -> list[Entry]:
+    return [row for name, row in content["metrics"].items() if name.startswith(f"{kind}/")]
+
+
+def _best(cells: CellResults, size: int, arms: Sequence[Arm]) -> dict[str, Entry]:
+    """The arm with generated images that has the best mean, against none; {} of too few cells.
 
     It is picked by the test set, so its interval is corrected for the number it was picked from.
     """
@@ -207,29 +223,26 @@ def _best(cells: CellResults, size: int, arms: Sequence[Arm]) -> dict[str, Any] 
     seeds = [{row["seed"] for row in cells.of(size, arm)} for arm in candidates]
     without = {row["seed"] for row in cells.of(size, candidates[0].without)}
     if not without or any(own != without for own in seeds):
-        return None
+        return {}
     means = [np.mean([row["accuracy"] for row in cells.of(size, arm)]) for arm in candidates]
-    best = candidates[int(np.argmax(means))]
-    found = cells.difference(size, best, best.without, comparisons=len(candidates))
-    names = {"arm": best.name, "against": best.without.name, "candidates": len(candidates)}
-    return {"size": size} | names | as_row(found)
+    best, count = candidates[int(np.argmax(means))], len(candidates)
+    found = cells.difference(size, best, best.without, comparisons=count)
+    entry = found.entry(size, best, best.without, candidates=count)
+    return {f"best/{size}/{best.name}/{best.without.name}": entry}
 
 
-def _arm(size: int, arm: Arm, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _accuracy(size: int, arm: Arm, rows: Sequence[dict[str, Any]]) -> Entry:
     summary = summarise([row["accuracy"] for row in rows])
     recalls = zip(*(row["recall"] for row in rows), strict=True)
-    return {
-        "size": size,
-        "arm": arm.name,
-        "label": arm.label,
-        "mean": summary.mean,
-        "std": summary.std,
-        "n": summary.n,
-        "ci": None if summary.interval is None else list(summary.interval),
-        "seeds": [row["seed"] for row in rows],
-        "values": [row["accuracy"] for row in rows],
-        "recall": [None if None in own else float(np.mean(own)) for own in recalls],
-        "generated_images": [row["generated_images"] for row in rows],
-        "wanted_images": rows[0]["wanted_images"],
-        "steps": rows[0]["steps"],
-    }
+    return summary.entry(
+        std=summary.std,
+        size=size,
+        arm=arm.name,
+        label=arm.label,
+        seeds=[row["seed"] for row in rows],
+        values=[row["accuracy"] for row in rows],
+        recall=[None if None in own else float(np.mean(own)) for own in recalls],
+        generated_images=[row["generated_images"] for row in rows],
+        wanted_images=rows[0]["wanted_images"],
+        steps=rows[0]["steps"],
+    )

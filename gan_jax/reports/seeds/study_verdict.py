@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from gan_jax.config.study_plan import Question
+from gan_jax.reports.result import Entry
 from gan_jax.reports.seeds.statistics import CONFIDENCE
-from gan_jax.reports.seeds.study import Outcome
+from gan_jax.reports.seeds.study import Outcome, accuracies, best_arms, differences
 from gan_jax.reports.text import between, percentage, plural, points
 
 _FOUND = {
@@ -29,7 +30,7 @@ def verdict(content: dict[str, Any]) -> list[str]:
     """The sentences, the most important first; each says 'cannot tell' where that is so.
 
     Args:
-        content: of study.json, see `gan_jax.reports.seeds.study.study_content`.
+        content: of study.json, see `gan_jax.reports.seeds.study.study_result`.
     """
     protocol = content["protocol"]
     sentences = []
@@ -37,23 +38,20 @@ def verdict(content: dict[str, Any]) -> list[str]:
         sentences.append(
             f"Not finished: {protocol['cells_done']} of {protocol['cells']} cells are done."
         )
-    if len(protocol["seeds"]) < 2:
+    if len(protocol["seed"]) < 2:
         sentences.append(
             "With a single seed there is no telling a difference from chance: set "
             "config.num_seeds to 3 or more."
         )
     smallest = min(protocol["sizes"])
-    rows = [row for row in content["best"] if row["size"] == smallest]
+    rows = [row for row in best_arms(content) if row["size"] == smallest]
     sentences += [_best(row, content) for row in reversed(rows)]
-    sentences += [
-        text for question in Question if (text := tally(content["comparisons"], question)) != ""
-    ]
-    return sentences
+    tallies = (_tally(differences(content, question), question) for question in Question)
+    return sentences + [text for text in tallies if text]
 
 
-def tally(comparisons: Sequence[dict[str, Any]], question: Question) -> str:
+def _tally(rows: Sequence[Entry], question: Question) -> str:
     """How the comparisons of a question came out, and which are clear; '' without any."""
-    rows = [row for row in comparisons if row["question"] == question]
     if not rows:
         return ""
     counts = Counter(row["outcome"] for row in rows)
@@ -71,16 +69,16 @@ def tally(comparisons: Sequence[dict[str, Any]], question: Question) -> str:
 
 
 def _best(row: dict[str, Any], content: dict[str, Any]) -> str:
-    found = {arm["arm"]: arm for arm in content["arms"] if arm["size"] == row["size"]}
+    found = {arm["arm"]: arm for arm in accuracies(content) if arm["size"] == row["size"]}
     ours, theirs = found[row["arm"]], found[row["against"]]
-    images = content["protocol"]["test_images"]
+    images = content["protocol"]["images"]
     way = _label(ours)
     if row["candidates"] > 1:
         way = f"the best of {row['candidates']} ways to add them ({way})"
     text = (
         f"Generated images, with {row['size']:,} real ones and {_base(row['against'])}: {way} "
-        f"takes accuracy on {images:,} real test images from {percentage(theirs['mean'])} to "
-        f"{percentage(ours['mean'])}, {points(row['mean'])} points"
+        f"takes accuracy on {images:,} real test images from {percentage(theirs['value'])} to "
+        f"{percentage(ours['value'])}, {points(row['value'])} points"
     )
     if row["ci"] is None:
         return f"{text}, of one seed: the study cannot tell whether they help."
@@ -100,5 +98,5 @@ def _base(arm: str) -> str:
 
 def _short(row: dict[str, Any]) -> str:
     return (
-        f"{row['arm']} against {row['against']} at {row['size']:,} ({points(row['mean'])} points)"
+        f"{row['arm']} against {row['against']} at {row['size']:,} ({points(row['value'])} points)"
     )

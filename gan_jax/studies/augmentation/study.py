@@ -7,6 +7,7 @@ group. Cells that have a file are not trained again.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import pathlib
 import signal
@@ -25,10 +26,10 @@ from gan_jax.data.decode import decode_image
 from gan_jax.data.disk import clear_leftovers, write_json
 from gan_jax.data.schema import Check, read_checked
 from gan_jax.errors import InputError, Interrupted
-from gan_jax.reports.numbers_first import expendable
+from gan_jax.reports.numbers_first import publish_result
 from gan_jax.reports.pages.study import Picture, StudyReport, write_study_report
 from gan_jax.reports.result import make_protocol
-from gan_jax.reports.seeds.study import cell_check, study_content
+from gan_jax.reports.seeds.study import cell_check, study_result
 from gan_jax.reports.seeds.study_verdict import verdict
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
@@ -212,7 +213,7 @@ class _Study:
     def _write(self) -> dict[str, Any]:
         """Writes study.json and the report of the cells that are done; returns the content."""
         config, workdir = self._config, self._workdir
-        content = study_content(
+        found = study_result(
             [self._results[cell] for cell in self._cells if cell in self._results],
             sizes=tuple(config.sizes),
             arms=arms_of(config),
@@ -220,26 +221,24 @@ class _Study:
             num_cells=len(self._cells),
             protocol=self._protocol(),
         )
-        content = {"verdict": verdict(content)} | content
-        write_json(workdir / STUDY, content)
+        more = {"verdict": verdict(found.content())} | found.more
+        result = dataclasses.replace(found, more=more)
         train, test = self._splits.train, self._splits.test
         names = train.class_names or test.class_names
-        page = workdir / folder.REPORT
-        page.unlink(missing_ok=True)  # it is of fewer cells
-        with expendable(page.name):
-            write_study_report(
-                page,
-                StudyReport(
-                    title=f"Do generated images help recognition? {train.name}",
-                    content=content,
-                    class_names=names or tuple(map(str, range(self._splits.num_classes))),
-                    pictures=_pictures(workdir, groups_of(config), config.seed),
-                    times=self._times(),
-                    config=plain(config),
-                    environment=describe_environment(),
-                ),
+
+        def page(path: pathlib.Path) -> None:
+            report = StudyReport(
+                title=f"Do generated images help recognition? {train.name}",
+                content=result.content(),
+                class_names=names or tuple(map(str, range(self._splits.num_classes))),
+                pictures=_pictures(workdir, groups_of(config), config.seed),
+                times=self._times(),
+                config=plain(config),
+                environment=describe_environment(),
             )
-        return content
+            write_study_report(path, report)
+
+        return publish_result(workdir, result, file=STUDY, pages={folder.REPORT: page})
 
     def _known_extra(self) -> Extra | None:
         """The controls' steps, if they were settled."""
@@ -251,13 +250,11 @@ class _Study:
         about = {
             "dataset": splits.train.name,
             "train_images": len(splits.train),
-            "test_images": len(splits.test),
             "classes": splits.num_classes,
             "left_out_as_in_test": splits.dropped,
             "train_fingerprint": splits.train.fingerprint,
             "test_fingerprint": splits.test.fingerprint,
             "sizes": list(config.sizes),
-            "seeds": [group.seed for group in groups_of(config) if group.size == config.sizes[0]],
             "balanced": config.balanced,
             "recogniser_steps": config.recogniser.num_steps,
             "recogniser_batch_size": config.recogniser.batch_size,
@@ -278,10 +275,10 @@ class _Study:
             }
         return make_protocol(
             about | {"versions": library_versions()},
-            seed=about["seeds"],
+            seed=[group.seed for group in groups_of(config) if group.size == config.sizes[0]],
             images=len(splits.test),
             preprocessing=PREPROCESSING,
-            reference=splits.test,
+            reference=None,
         )
 
     def _times(self) -> dict[str, str]:

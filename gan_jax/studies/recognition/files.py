@@ -14,7 +14,7 @@ from gan_jax.data.disk import new_file
 from gan_jax.errors import printable
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import Readings
-from gan_jax.runtime.images import image_grid, save_png
+from gan_jax.runtime.images import image_grid
 from gan_jax.studies.recognition.selection import Selection
 
 TABLE = "recognition.csv"
@@ -63,14 +63,16 @@ def _as_text(name: str) -> str:
     return f"'{name}" if name.startswith(_FORMULA) else name
 
 
-def write_pictures(place: pathlib.Path, images: np.ndarray, readings: Readings) -> None:
-    """Writes the images that the recognisers are surest and least sure of, as two grids.
+def certainty_pictures(images: np.ndarray, readings: Readings) -> dict[str, np.ndarray]:
+    """The images that the recognisers are surest and least sure of, as two grids by name.
 
     Between equal confidences content decides, not the order of the images.
     """
     order = np.lexsort((content_keys(images), -readings.confidences))
-    save_png(place / "most_certain.png", image_grid(images[order[:_SHOWN]]))
-    save_png(place / "least_certain.png", image_grid(images[order[::-1][:_SHOWN]]))
+    return {
+        "most_certain": image_grid(images[order[:_SHOWN]]),
+        "least_certain": image_grid(images[order[::-1][:_SHOWN]]),
+    }
 
 
 def write_selected(

@@ -13,59 +13,94 @@ from gan_jax.data import Dataset
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import Readings, difference, held_out
 from gan_jax.judging.class_agreement import agreement_entry
-from gan_jax.reports.result import make_protocol
-from gan_jax.reports.seeds.statistics import Summary
-from gan_jax.studies.recognition.selection import Selection
+from gan_jax.reports.pages.recognition import readers
+from gan_jax.reports.result import Entry, Result, make_entry, make_protocol, share_entry
+from gan_jax.studies.recognition.selection import HeldOutScore, Selection
 
 
-def recognition_protocol(
+def recognition_result(
     subject: Mapping[str, Any],
     recognisers: Sequence[Extractor],
+    readings: Readings,
     *,
-    images: int,
+    real: Readings | None,
     reference: Dataset | None,
-) -> dict[str, Any]:
-    """The protocol of the numbers of so many `images`, whose origin `subject` tells."""
+    real_labels: np.ndarray | None,
+    labels: np.ndarray | None,
+    selection: Selection | None,
+    missing: Sequence[str],
+) -> Result:
+    """The numbers of all recognisers together, and as further judges those of each.
+
+    Args:
+        subject: where the images come from, for the protocol.
+        readings: of the images.
+        real: of the reference; None without a labelled one.
+        reference: the real images, or None.
+        real_labels: their classes, int [m]; None without `real`.
+        labels: the classes that the images were asked to be, int [n], or None.
+        selection: what was kept of the images, or None.
+        missing: what could not be measured, a sentence each.
+    """
+    shared = {"images": len(readings.labels), "seed": subject.get("seed"), "reference": reference}
     preprocessing = dict.fromkeys(pack.record["preprocessing"] for pack in recognisers)
-    return make_protocol(
+    protocol = make_protocol(
         {
             **subject,
             "labels_by": "mean of the recognisers' probabilities",
             "recognisers": {pack.stamp: pack.digest for pack in recognisers},
         },
-        seed=subject.get("seed"),
-        images=images,
         preprocessing="; ".join(preprocessing),
-        reference=reference,
+        **shared,
     )
+    judges = []
+    for index, pack in enumerate(recognisers):
+        beside = None if real is None else real.probabilities[index]
+        numbers = _reader_metrics(readings.probabilities[index], beside, real_labels)
+        if selection is not None:
+            numbers |= _selection_metrics(selection, index)
+        if selection is not None and labels is not None:
+            numbers["selected_right"] = _right(readings, index, labels, selection.rows)
+        about = _identity(pack, recognisers[0], None if real is None else reference)
+        of_pack = make_protocol(about, preprocessing=pack.record["preprocessing"], **shared)
+        judges.append(Result(numbers, of_pack))
+    more: dict[str, Any] = {"missing": list(missing)}
+    if selection is not None:
+        count = len(selection.rows)
+        more["selection"] = {"by": recognisers[0].stamp, "n": count, "of": len(readings.labels)}
+    names = recognisers[0].class_names
+    found = _joint_metrics(readings, real, real_labels, labels, names)
+    return Result(found, protocol, judges=judges, more=more)
 
 
-def joint_numbers(
+def _identity(pack: Extractor, first: Extractor, reference: Dataset | None) -> dict[str, Any]:
+    about = {
+        "extractor": pack.stamp,
+        "extractor_sha256": pack.digest,
+        "extractor_seed": pack.record.get("training", {}).get("seed"),
+        "architecture": pack.record["architecture"],
+        "gate": pack.gate,
+        "beside_the_first": "" if pack is first else difference(first, pack),
+    }
+    if reference is not None:
+        about["held_out"] = held_out(pack, reference.fingerprint)
+    return about
+
+
+def _joint_metrics(
     readings: Readings,
     real: Readings | None,
     real_labels: np.ndarray | None,
     labels: np.ndarray | None,
     names: tuple[str, ...],
 ) -> dict[str, Any]:
-    """The numbers of all recognisers together.
-
-    Args:
-        readings: of the images.
-        real: of real images, or None.
-        real_labels: their classes, int [m], or None.
-        labels: the classes that the images were asked to be, int [n], or None.
-        names: of the classes.
-    """
-    count = len(readings.labels)
-    found = {"confidence": {"value": float(readings.confidences.mean()), "n": count}}
-    if real is not None:
-        found["confidence"]["real"] = float(real.confidences.mean())
+    found = _reader_metrics(readings.mean, None if real is None else real.mean, real_labels)
     histogram = metrics.class_histogram(readings.labels, len(names))
-    found["class_histogram"] = {"value": histogram, "n": count}
+    found["class_histogram"] = {"value": histogram, "n": len(readings.labels)}
     if real_labels is not None:
         found["class_histogram"]["real"] = metrics.class_histogram(real_labels, len(names))
     if len(readings.probabilities) > 1:
-        found |= _agreement_numbers(readings, real, len(names))
+        found |= _agreement_metrics(readings, real, len(names))
     if labels is not None:
         pairs = [metrics.class_agreement(readings.labels, labels, len(names)), None]
         if real is not None:
@@ -74,152 +109,98 @@ def joint_numbers(
     return found
 
 
-def _agreement_numbers(readings: Readings, real: Readings | None, classes: int) -> dict[str, Any]:
+def _agreement_metrics(readings: Readings, real: Readings | None, classes: int) -> dict[str, Entry]:
     fake = metrics.rater_agreement(readings.each, classes)
     there = None if real is None else metrics.rater_agreement(real.each, classes)
 
-    def entry(value: float, ci: Any, of_real: float | None) -> dict[str, Any]:
-        found = {"value": value, "ci": ci and list(ci), "n": fake.count, "raters": fake.raters}
-        return found if there is None else found | {"real": of_real}
+    def beside(entry: Entry, of_real: float | None) -> Entry:
+        entry["raters"] = fake.raters
+        return entry if there is None else entry | {"real": of_real}
 
+    pairwise = make_entry(fake.pairwise, fake.pairwise_interval, fake.count)
+    unanimous = share_entry(fake.unanimous, fake.count)
     found = {
-        "pairwise_agreement": entry(
-            fake.pairwise, fake.pairwise_interval, there and there.pairwise
-        ),
-        "unanimous": entry(
-            fake.unanimous / fake.count,
-            metrics.wilson_interval(fake.unanimous, fake.count),
-            there and there.unanimous / there.count,
-        ),
+        "pairwise_agreement": beside(pairwise, there and there.pairwise),
+        "unanimous": beside(unanimous, there and there.unanimous / there.count),
     }
     if fake.kappa is None:  # all images are given one class by all
         return found
-    return {"fleiss_kappa": entry(fake.kappa, fake.kappa_interval, there and there.kappa)} | found
+    kappa = make_entry(fake.kappa, fake.kappa_interval, fake.count)
+    return {"fleiss_kappa": beside(kappa, there and there.kappa)} | found
 
 
-def recogniser_entry(
-    pack: Extractor,
-    first: Extractor,
-    probabilities: np.ndarray,
-    real: np.ndarray | None,
-    real_labels: np.ndarray | None,
-    reference: Dataset | None,
-) -> dict[str, Any]:
-    """A recogniser's identity, beside the first one's, and its `reader_numbers`.
-
-    Its answers to the images are `probabilities` [n, k], and to the reference, whose classes are
-    `real_labels` int [m], `real` [m, k]; the three are None without a reference.
-    """
-    training = pack.record.get("training", {})
-    entry = {
-        "name": pack.stamp,
-        "sha256": pack.digest,
-        "seed": training.get("seed"),
-        "architecture": pack.record["architecture"],
-        "gate": pack.gate,
-        "beside_the_first": "" if pack is first else difference(first, pack),
-    }
-    if real is not None:
-        entry["held_out"] = held_out(pack, reference.fingerprint)
-    return entry | reader_numbers(probabilities, real, real_labels)
-
-
-def reader_numbers(
+def _reader_metrics(
     probabilities: np.ndarray, real: np.ndarray | None, real_labels: np.ndarray | None
 ) -> dict[str, Any]:
     """Confidence of one recogniser or of the mean, and its calibration on real images."""
     confidences = np.minimum(probabilities.max(axis=-1), 1.0)
-    found: dict[str, Any] = {"confidence": float(confidences.mean())}
+    count = len(confidences)
+    found: dict[str, Any] = {"confidence": {"value": float(confidences.mean()), "n": count}}
     if real is None:
         return found
     calibration = metrics.measure_calibration(real, real_labels)
-    found["calibration"] = _calibration_entry(calibration)
+    found["confidence"]["real"] = calibration.confidence
+    found |= _calibration_metrics(calibration)
     if calibration.sure is not None:
-        sure, count = int(np.sum(confidences >= calibration.sure)), len(confidences)
-        found["sure_share"] = {
-            "value": sure / count,
-            "ci": list(metrics.wilson_interval(sure, count)),
-            "n": count,
-            "real": float(np.mean(np.minimum(real.max(axis=-1), 1.0) >= calibration.sure)),
-            "threshold": calibration.sure,
-        }
+        sure = int(np.sum(confidences >= calibration.sure))
+        found["sure_share"] = share_entry(
+            sure,
+            count,
+            real=float(np.mean(np.minimum(real.max(axis=-1), 1.0) >= calibration.sure)),
+            threshold=calibration.sure,
+        )
     return found
 
 
-def _calibration_entry(found: metrics.Calibration) -> dict[str, Any]:
-    curve = found.curve
+def _calibration_metrics(found: metrics.Calibration) -> dict[str, Any]:
+    curve, n = found.curve, {"n": found.count}
 
     def listed(values: np.ndarray) -> list[float | None]:
         return [None if math.isnan(value) else value for value in values.tolist()]
 
+    bins = {
+        "edges": curve.edges.tolist(),
+        "counts": curve.counts.tolist(),
+        "confidence": listed(curve.confidence),
+        "accuracy": listed(curve.accuracy),
+    }
     return {
-        "n": found.count,
-        "accuracy": found.accuracy,
-        "ci": list(found.interval),
-        "confidence": found.confidence,
-        "expected_error": curve.expected_error,
-        "floor": found.floor,
-        "maximum_error": curve.maximum_error,
-        "brier": found.brier,
-        "negative_log_likelihood": found.negative_log_likelihood,
-        "bins": {
-            "edges": curve.edges.tolist(),
-            "counts": curve.counts.tolist(),
-            "confidence": listed(curve.confidence),
-            "accuracy": listed(curve.accuracy),
+        "real_accuracy": make_entry(found.accuracy, found.interval, found.count),
+        "calibration_error": {
+            "value": curve.expected_error,
+            "floor": found.floor,
+            **n,
+            "bins": bins,
         },
+        "maximum_calibration_error": {"value": curve.maximum_error, **n},
+        "brier": {"value": found.brier, **n},
+        "negative_log_likelihood": {"value": found.negative_log_likelihood, **n},
     }
 
 
-def selection_entry(
-    selection: Selection,
-    recognisers: Sequence[Extractor],
-    readings: Readings,
-    labels: np.ndarray | None,
-) -> dict[str, Any]:
-    """A selection's numbers; `labels` are the classes that all images were asked to be, or None."""
+def _selection_metrics(selection: Selection, index: int) -> dict[str, Any]:
+    """What one recogniser says of the selected images; the first chose them."""
     count = len(selection.rows)
-    entry = {
-        "by": recognisers[0].stamp,
-        "n": count,
-        "of": len(readings.labels),
-        "confidence": selection.confidence,
-        "confidence_before": selection.confidence_before,
-        "others": [],
+
+    def confidence(part: Selection | HeldOutScore) -> dict[str, Any]:
+        return {"value": part.confidence, "before": part.confidence_before, "n": count}
+
+    if index == 0:
+        return {"selected_confidence": confidence(selection)}
+    score = selection.others[index - 1]
+    return {
+        "selected_confidence": confidence(score),
+        "selected_agreement": share_entry(score.agreeing, count),
+        "selected_gap": score.gap.entry(
+            before=score.gap_before.entry(), of_real=score.gap_real and score.gap_real.entry()
+        ),
     }
-    if labels is not None:
-        entry["right"] = _right(readings, 0, labels, selection.rows)
-    for index, (pack, score) in enumerate(
-        zip(recognisers[1:], selection.others, strict=True), start=1
-    ):
-        part = {
-            "name": pack.stamp,
-            "beside_the_first": difference(recognisers[0], pack),
-            "agreement": score.agreeing / count,
-            "ci": list(score.interval),
-            "confidence": score.confidence,
-            "confidence_before": score.confidence_before,
-            "gap": _summary_entry(score.gap),
-            "gap_before": _summary_entry(score.gap_before),
-            "gap_real": score.gap_real and _summary_entry(score.gap_real),
-        }
-        if labels is not None:
-            part["right"] = _right(readings, index, labels, selection.rows)
-        entry["others"].append(part)
-    return entry
 
 
-def _right(
-    readings: Readings, index: int, labels: np.ndarray, rows: np.ndarray
-) -> dict[str, float]:
-    """Share of images that a recogniser names as asked: of all, and of the selected ones."""
+def _right(readings: Readings, index: int, labels: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+    """Share of images that a recogniser names as asked: of the selected ones, and before of all."""
     right = readings.each[:, index] == labels
-    return {"before": float(right.mean()), "selected": float(right[rows].mean())}
-
-
-def _summary_entry(summary: Summary) -> dict[str, Any]:
-    ci = None if summary.interval is None else list(summary.interval)
-    return {"value": summary.mean, "ci": ci, "n": summary.n}
+    return {"value": float(right[rows].mean()), "before": float(right.mean()), "n": len(rows)}
 
 
 def recognition_table(content: dict[str, Any]) -> str:
@@ -233,22 +214,23 @@ def recognition_table(content: dict[str, Any]) -> str:
             rows.append((name, f"{entry['value']:.4g}", between, real, str(entry.get("n", ""))))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
-    mean = [{"name": "their mean", **content["mean"]}]
-    for part in content["recognisers"] + mean * (len(content["recognisers"]) > 1):
-        found = part.get("calibration")
-        if found:
-            low, high = found["ci"]
+    for name, found, _ in readers(content):
+        if "real_accuracy" in found:
+            right, error = found["real_accuracy"], found["calibration_error"]
+            low, high = right["ci"]
             lines.append(
-                f"{part['name']}: {found['accuracy']:.2%} of {found['n']:,} real images right "
-                f"({low:.2%} to {high:.2%}), mean confidence {found['confidence']:.2%}, expected "
-                f"calibration error {found['expected_error']:.2%} (calibrated: "
-                f"{found['floor']:.2%})"
+                f"{name}: {right['value']:.2%} of {right['n']:,} real images right "
+                f"({low:.2%} to {high:.2%}), mean confidence {found['confidence']['real']:.2%}, "
+                f"expected calibration error {error['value']:.2%} (calibrated: "
+                f"{error['floor']:.2%})"
             )
-    for other in content.get("selection", {}).get("others", []):
-        gap = other["gap"]
-        between = "" if gap["ci"] is None else f" ({gap['ci'][0]:.4g} to {gap['ci'][1]:.4g})"
-        lines.append(
-            f"selection, held-out judge {other['name']}: agrees on {other['agreement']:.2%}, gap "
-            f"of confidence {gap['value']:.4g}{between}"
-        )
+    for part in content["judges"]:
+        gap = part["metrics"].get("selected_gap")
+        if gap is not None:
+            between = "" if gap["ci"] is None else f" ({gap['ci'][0]:.4g} to {gap['ci'][1]:.4g})"
+            lines.append(
+                f"selection, held-out judge {part['protocol']['extractor']}: agrees on "
+                f"{part['metrics']['selected_agreement']['value']:.2%}, gap of confidence "
+                f"{gap['value']:.4g}{between}"
+            )
     return "\n".join([*lines, *(f"missing: {text}" for text in content["missing"])])

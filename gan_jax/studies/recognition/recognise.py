@@ -17,26 +17,19 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import command_for_another, held_out, open_recognisers, read
 from gan_jax.judging.samples import resizing_options
-from gan_jax.reports.numbers_first import Tell, expendable, no_empty_folder, publish, quietly
+from gan_jax.reports.numbers_first import Tell, no_empty_folder, publish_result, quietly
 from gan_jax.reports.pages.recognition import RecognitionReport, write_recognition_report
-from gan_jax.reports.result import Result
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment
 from gan_jax.sampling.drawing import Source
 from gan_jax.studies.recognition.files import (
     SELECTED,
     TABLE,
-    write_pictures,
+    certainty_pictures,
     write_selected,
     write_table,
 )
-from gan_jax.studies.recognition.numbers import (
-    joint_numbers,
-    reader_numbers,
-    recogniser_entry,
-    recognition_protocol,
-    selection_entry,
-)
+from gan_jax.studies.recognition.numbers import recognition_result
 from gan_jax.studies.recognition.selection import select_surest
 
 RESULT = "recognition.json"
@@ -179,38 +172,25 @@ def recognise(
         batch = {"batch_size": subject.batch_size}
         readings = read(recognisers, subject.images, **batch)
         real_readings = None if real is None else read(recognisers, real, **batch)
-    of_real = [None] * len(recognisers) if real_readings is None else real_readings.probabilities
-    mean = None if real_readings is None else real_readings.mean
-    more: dict[str, Any] = {
-        "recognisers": [
-            recogniser_entry(pack, recognisers[0], of_fake, beside, real_labels, reference)
-            for pack, of_fake, beside in zip(recognisers, readings.probabilities, of_real)
-        ],
-        "mean": reader_numbers(readings.mean, mean, real_labels),
-        "missing": missing,
-    }
-    selection = None
-    if select:
-        selection = select_surest(readings, select, real_readings)
-        more["selection"] = selection_entry(selection, recognisers, readings, labels)
-    protocol = recognition_protocol(
-        subject.protocol, recognisers, images=len(subject.images), reference=reference
+    selection = select_surest(readings, select, real_readings) if select else None
+    result = recognition_result(
+        subject.protocol,
+        recognisers,
+        readings,
+        real=real_readings,
+        reference=reference,
+        real_labels=real_labels,
+        labels=labels,
+        selection=selection,
+        missing=missing,
     )
-    numbers = joint_numbers(readings, real_readings, real_labels, labels, names)
-    content = Result(numbers, protocol, more=more).content()
-    page = out / folder.REPORT
-    publish(out / RESULT, content, page, out / TABLE, out / SELECTED, tell=tell)
-    write_table(out / TABLE, recognisers, readings, files=subject.files, labels=labels)
-    if selection is not None:
-        write_selected(out / SELECTED, subject.images, selection, names)
-    with expendable(f"The pictures in {folder.SAMPLES}"):
-        write_pictures(out / folder.SAMPLES, subject.images, readings)
-    with expendable(page.name):
+
+    def page(path: pathlib.Path) -> None:
         write_recognition_report(
-            page,
+            path,
             RecognitionReport(
                 title=subject.title,
-                content=content,
+                content=result.content(),
                 class_names=names,
                 images=subject.images,
                 readings=readings,
@@ -220,6 +200,19 @@ def recognise(
                 environment=describe_environment(),
             ),
         )
+
+    content = publish_result(
+        out,
+        result,
+        file=RESULT,
+        pictures=lambda: certainty_pictures(subject.images, readings),
+        pages={folder.REPORT: page, TABLE: None, SELECTED: None},
+        tell=tell,
+    )
+    # Neither can be done without: an error, not a warning.
+    write_table(out / TABLE, recognisers, readings, files=subject.files, labels=labels)
+    if selection is not None:
+        write_selected(out / SELECTED, subject.images, selection, names)
     return content
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from gan_jax.data.content import content_keys
 from gan_jax.errors import InputError
 from gan_jax.extractors.readings import Readings
-from gan_jax.metrics import wilson_interval
 from gan_jax.reports.seeds.statistics import Summary, summarise
 
 
@@ -25,7 +24,6 @@ class HeldOutScore:
 
     Attributes:
         agreeing: how many selected images it names as the first does.
-        interval: 95 % interval of that share (Wilson 1927).
         confidence: mean over the selected images.
         confidence_before: mean over all images.
         gap: the first's confidence less this one's, over the selected images.
@@ -35,7 +33,6 @@ class HeldOutScore:
     """
 
     agreeing: int
-    interval: tuple[float, float]
     confidence: float
     confidence_before: float
     gap: Summary
@@ -102,7 +99,6 @@ def _score(
         gap_real = summarise((there[0] - there[other])[kept])
     return HeldOutScore(
         agreeing=agreeing,
-        interval=wilson_interval(agreeing, len(rows)),
         confidence=float(confidences[other][rows].mean()),
         confidence_before=float(confidences[other].mean()),
         gap=summarise(gaps[rows]),

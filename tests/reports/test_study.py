@@ -10,7 +10,15 @@ from scipy import stats
 from gan_jax.config import study_config
 from gan_jax.config.study_plan import Added, Arm, Question, arms_of, pairs_of
 from gan_jax.reports.pages.study import Picture, StudyReport, write_study_report
-from gan_jax.reports.seeds.study import CellResults, Outcome, difference, study_content
+from gan_jax.reports.result import make_protocol
+from gan_jax.reports.seeds.study import (
+    CellResults,
+    Outcome,
+    best_arms,
+    difference,
+    differences,
+    study_result,
+)
 from gan_jax.reports.seeds.study_verdict import verdict
 
 IMAGES = 400
@@ -46,16 +54,22 @@ def content_of(accuracy, *, seeds=(0, 1, 2), sizes=(100,), **fields):
         for arm in arms
         for seed in seeds
     ]
-    protocol = {"test_images": IMAGES, "sizes": list(sizes), "seeds": list(seeds)}
-    content = study_content(
-        rows,
-        sizes=sizes,
-        arms=arms,
-        pairs=pairs_of(config),
-        num_cells=len(rows),
-        protocol=protocol,
-    )
+    content = as_content(rows, sizes, arms, pairs_of(config), len(rows), seeds)
     return {"verdict": verdict(content)} | content
+
+
+def as_content(rows, sizes, arms, pairs, num_cells, seeds):
+    protocol = make_protocol(
+        {"sizes": list(sizes)}, seed=seeds, images=IMAGES, preprocessing="", reference=None
+    )
+    found = study_result(
+        rows, sizes=sizes, arms=arms, pairs=pairs, num_cells=num_cells, protocol=protocol
+    )
+    return found.content()
+
+
+def all_differences(content):
+    return [row for question in Question for row in differences(content, question)]
 
 
 def test_a_difference_is_that_of_paired_seeds():
@@ -203,7 +217,7 @@ def test_what_covers_zero_cannot_be_told():
     content = content_of(_noisy(lambda arm: 0.6))
     assert content["verdict"][0].endswith("the study cannot tell whether they help.")
     assert not any("they help." in t and "cannot" not in t for t in content["verdict"])
-    for row in content["comparisons"]:
+    for row in all_differences(content):
         assert row["ci"][0] <= 0 <= row["ci"][1]
         assert row["outcome"] == "cannot tell"
 
@@ -213,23 +227,16 @@ def test_a_single_seed_is_said_to_show_nothing():
         _noisy(lambda arm: 0.9 if arm.added is not Added.NONE else 0.5), seeds=(0,)
     )
     assert content["verdict"][0].startswith("With a single seed there is no telling")
-    assert all(row["outcome"] == "cannot tell" for row in content["comparisons"])
+    assert all(row["outcome"] == "cannot tell" for row in all_differences(content))
     assert content["verdict"][1].endswith("of one seed: the study cannot tell whether they help.")
 
 
 def test_an_unfinished_study_says_so_and_picks_no_best():
     config = study_config()
     rows = [cell(Arm(), seed, 0.5) for seed in (0, 1)]
-    content = study_content(
-        rows,
-        sizes=(100,),
-        arms=arms_of(config),
-        pairs=pairs_of(config),
-        num_cells=24,
-        protocol={"test_images": IMAGES, "sizes": [100], "seeds": [0, 1]},
-    )
+    content = as_content(rows, (100,), arms_of(config), pairs_of(config), 24, (0, 1))
     assert verdict(content)[0] == "Not finished: 2 of 24 cells are done."
-    assert content["best"] == [] and content["comparisons"] == []
+    assert best_arms(content) == all_differences(content) == []
 
 
 def test_a_filter_that_lets_nothing_pass_is_named():
@@ -266,10 +273,10 @@ def test_the_page_names_images_seeds_and_intervals(tmp_path):
     ):  # fmt: skip
         assert wanted in text or wanted in html.unescape(page), wanted
     assert page.count("<svg") == 2 + 2 * 2  # curves; differences of two questions at two sizes
-    for row in content["comparisons"]:  # so every question has its place
+    for row in all_differences(content):  # so every question has its place
         assert f"{row['size']:,}: {row['arm']} against {row['against']}" in text
-    assert {row["question"] for row in content["comparisons"]} == set(Question)
-    first = content["comparisons"][0]
+    assert {row["question"] for row in all_differences(content)} == set(Question)
+    first = all_differences(content)[0]
     low, high = (f"{100 * bound:+.1f}" for bound in first["ci"])
     assert f"{low} to {high}" in text
     assert not re.search(r"(src|href)=\"http", page)
