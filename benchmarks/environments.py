@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-_HERE = pathlib.Path(__file__).resolve().parent
+PEERS = pathlib.Path(__file__).resolve().parent / "peers"
 CACHE = pathlib.Path("~/.cache/gan_jax/benchmarks").expanduser()
 
 
@@ -31,7 +31,7 @@ def obtain_python(peer: str, given: str = "", *, cache: pathlib.Path = CACHE) ->
         if not pathlib.Path(given).exists():
             raise EnvironmentFailed(f"--{peer}-python {given} does not exist; give a Python's path")
         return given
-    requirements = _HERE / "peers" / f"requirements-{peer}.txt"
+    requirements = PEERS / f"requirements-{peer}.txt"
     stamp = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     folder = cache / peer
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"

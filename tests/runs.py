@@ -1,7 +1,9 @@
 """A tiny GAN and judge for the tests of whole runs."""
 
 import json
+import os
 import pathlib
+import signal
 
 import jax
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from configs import smoke
 from gan_jax.config import gan_config
 from gan_jax.config.build import build_gan, count_steps
-from gan_jax.runtime import workdir
+from gan_jax.runtime import feed, workdir
 from gan_jax.runtime.checkpoint import Checkpoints
 from gan_jax.steps.state import create_gan_state
 
@@ -42,6 +44,24 @@ def tiny_texture_config(num_steps, *, every):
     config.compilation_cache = ""
     config.evaluation.update(every=every, num_samples=10, grid=4, textures=True)
     return config
+
+
+def terminate():
+    """Sends this process the signal of a scheduler that wants the machine back."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def at_step(monkeypatch, step, act):
+    """Calls `act` once, when the images of the call that begins at `step` are chosen."""
+    real, done = feed.batch_indices, []
+
+    def chosen(*args, **options):
+        if options["step"] == step and not done:
+            done.append(step)
+            act()
+        return real(*args, **options)
+
+    monkeypatch.setattr(feed, "batch_indices", chosen)
 
 
 def final_state(folder):

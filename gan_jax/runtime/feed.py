@@ -96,9 +96,9 @@ def make_members_feed(
     )
     if feed.data is None:
         raise InputError(
-            f"{dataset.name} is larger than config.dataset.memory_limit_mb and would be streamed; "
+            f"{dataset.name} is larger than dataset.memory_limit_mb and would be streamed; "
             "several seeds or a sweep need it in memory: raise that limit, or train one at a time "
-            "(config.num_seeds=1 and no config.sweep)."
+            "(num_seeds=1 and no sweep)."
         )
     own = parallel.shard_rows(batch_size, plan) if batch_shared else slice(None)
     order = _Order(len(dataset), batch_size, steps_per_call, own)

@@ -63,15 +63,15 @@ def make_plan(mode: str, batch_size: int, num_devices: int = 0) -> Plan:
     devices together, that they cannot share equally.
     """
     if mode not in MODES:
-        raise InputError(f"config.parallel is {mode!r}; expected one of {', '.join(MODES)}.")
+        raise InputError(f"parallel is {mode!r}; expected one of {', '.join(MODES)}.")
     devices = sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
     if not 0 <= num_devices <= len(devices):
         raise InputError(
-            f"config.num_devices is {num_devices}, but there are {len(devices)}; give 0 for all."
+            f"num_devices is {num_devices}, but there are {len(devices)}; give 0 for all."
         )
     if num_devices and jax.process_count() > 1 and num_devices != len(devices):
         raise InputError(
-            f"config.num_devices is {num_devices}: with several processes all {len(devices)} "
+            f"num_devices is {num_devices}: with several processes all {len(devices)} "
             "devices are used; give 0."
         )
     devices = devices[: num_devices or None]
@@ -79,7 +79,7 @@ def make_plan(mode: str, batch_size: int, num_devices: int = 0) -> Plan:
         below = batch_size // len(devices) * len(devices)
         nearest = below if below > 0 else len(devices)
         raise InputError(
-            f"config.batch_size is {batch_size}, which {len(devices)} devices cannot share "
+            f"batch_size is {batch_size}, which {len(devices)} devices cannot share "
             f"equally: give a multiple of {len(devices)}, such as {nearest}."
         )
     return Plan(mode, tuple(devices))

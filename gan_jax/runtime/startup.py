@@ -101,7 +101,7 @@ def enable_compilation_cache(folder: str) -> None:
         os.makedirs(path, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"config.compilation_cache is {folder!r}, a folder that cannot be made ({error}); "
+            f"compilation_cache is {folder!r}, a folder that cannot be made ({error}); "
             "give one that can be written, or '' for none."
         ) from error
     jax.config.update("jax_compilation_cache_dir", path)

@@ -168,9 +168,8 @@ def test_a_peer_that_cannot_start_says_why(tmp_path):
 
 
 def test_an_environment_is_made_once_and_again_when_its_requirements_change(tmp_path, monkeypatch):
-    monkeypatch.setattr(environments, "_HERE", tmp_path)
-    requirements = tmp_path / "peers" / "requirements-abacus.txt"
-    requirements.parent.mkdir()
+    monkeypatch.setattr(environments, "PEERS", tmp_path)
+    requirements = tmp_path / "requirements-abacus.txt"
     requirements.write_text("# nothing to install\n")
     python = obtain_python("abacus", cache=tmp_path / "cache")
     assert pathlib.Path(python).exists() and python.startswith(str(tmp_path / "cache"))

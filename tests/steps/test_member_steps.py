@@ -158,7 +158,7 @@ def test_the_plan_shares_members_before_batches():
     assert make_members_plan("pmap", 3, 5, 1).layout == "turns"
     with pytest.raises(InputError, match="config.batch_size is 5, which 8 devices"):
         make_members_plan("pmap", 3, 5)
-    with pytest.raises(InputError, match="config.parallel is 'tmap'"):
+    with pytest.raises(InputError, match="parallel is 'tmap'"):
         make_members_plan("tmap", 3, 5)
 
 

@@ -1,8 +1,5 @@
 """Whole class-conditional runs: pictures, class agreement, resuming, judging again; refusals."""
 
-import os
-import signal
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,7 +7,6 @@ from PIL import Image
 from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted
-from gan_jax.runtime import feed
 from gan_jax.sampling.generate import generate_images, sample_latents
 from gan_jax.sampling.trained import read_gan
 from gan_jax.training import evaluate_gan as evaluation
@@ -71,16 +67,7 @@ def test_a_conditional_run_cut_in_two_equals_one_that_was_not(
     conditional_run, tmp_path, monkeypatch
 ):
     folder, pack = conditional_run
-    real, calls = feed._call_bounds, []
-
-    def stop_after_two(*args):
-        for bounds in real(*args):
-            calls.append(bounds)
-            if len(calls) == 3:
-                os.kill(os.getpid(), signal.SIGTERM)
-            yield bounds
-
-    monkeypatch.setattr(feed, "_call_bounds", stop_after_two)
+    runs.at_step(monkeypatch, 20, runs.terminate)
     cut, config = tmp_path / "cut", runs.tiny_config(pack, **_CHANGES)
     with pytest.raises(Interrupted, match="saved at step 30 of 40"):
         training.run(config, cut)

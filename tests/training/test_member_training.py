@@ -1,18 +1,16 @@
 """Runs of many GANs: what they leave behind, resuming, a lost member, reading one back."""
 
-import os
-import signal
-
 import jax
 import numpy as np
 import pytest
 
 from gan_jax import run as training
 from gan_jax.config.members import member_config, members_of
+from gan_jax.data import machine
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
 from gan_jax.reports.seeds.statistics import summarise
 from gan_jax.reports.seeds.sweep_table import sweep_table
-from gan_jax.runtime import memory, workdir
+from gan_jax.runtime import workdir
 from gan_jax.runtime.checkpoint import Checkpoints
 from gan_jax.sampling.generate import generate_images, sample_latents
 from gan_jax.sampling.trained import read_gan
@@ -133,18 +131,7 @@ def test_a_single_run_has_no_members(tiny_run):
 
 
 def test_a_run_cut_in_two_equals_one_that_was_not(sweep, pack, tmp_path, monkeypatch):
-    from gan_jax.runtime import feed
-
-    real, calls = feed._call_bounds, []
-
-    def stop_in_the_middle(*args):
-        for bounds in real(*args):
-            calls.append(bounds)
-            if len(calls) == 1:
-                os.kill(os.getpid(), signal.SIGTERM)
-            yield bounds
-
-    monkeypatch.setattr(feed, "_call_bounds", stop_in_the_middle)
+    runs.at_step(monkeypatch, 0, runs.terminate)
     cut = tmp_path / "cut"
     with pytest.raises(Interrupted, match="saved at step 10 of 20"):
         training.run(runs.tiny_config(pack, **SWEEP), cut)
@@ -211,7 +198,7 @@ def test_without_a_judge_there_are_pictures(tmp_path):
         ({"collapse.action": "rollback"}, "config.collapse.action is 'rollback' with 2 GANs"),
         ({"evaluation.textures": True}, "config.evaluation.textures is set with 2 GANs"),
         ({"sweep.gamma": (1.0,)}, "config.r1_weight and config.r2_weight are 0"),
-        ({"dataset.memory_limit_mb": 0.1}, "config.num_seeds=1 and no config.sweep"),
+        ({"dataset.memory_limit_mb": 0.1}, "num_seeds=1 and no sweep"),
     ],
 )
 def test_what_cannot_work_with_several_is_refused(changes, message, pack, tmp_path):
@@ -221,8 +208,8 @@ def test_what_cannot_work_with_several_is_refused(changes, message, pack, tmp_pa
 
 
 def test_states_that_do_not_fit_are_refused(pack, tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "_memory", lambda devices: 2**20)
-    config = runs.tiny_config(pack, num_seeds=5)
+    monkeypatch.setattr(machine, "memory", lambda: 2**20)
+    config = runs.tiny_config(pack, num_seeds=5, **{"dataset.memory_limit_mb": 100})
     with pytest.raises(InputError, match=r"5 GANs of .* MiB each need .* lower config.num_seeds"):
         training.run(config, tmp_path / "run")
 

@@ -1,5 +1,6 @@
 """One clear error before any long work, for each mistake a user can make."""
 
+import dataclasses
 import gzip
 import json
 import shutil
@@ -17,6 +18,7 @@ from gan_jax.config.build import build_gan
 from gan_jax.config.checks import check_config
 from gan_jax.data import load
 from gan_jax.errors import InputError
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.pack import load_pack
 from gan_jax.runtime import checkpoint
 from tests.runs import tiny_config
@@ -210,14 +212,13 @@ def test_packs_that_are_missing_changed_or_unfit(tiny_run, tmp_path):
 
 
 def test_a_pack_of_another_arithmetic_is_refused(tiny_run, monkeypatch):
-    from gan_jax.extractors import pack as extractor
+    original = Extractor.features
 
-    original = extractor._golden
+    def shifted(pack, images):
+        found = original(pack, images)
+        return dataclasses.replace(found, semantic=found.semantic + 0.01)
 
-    def shifted(pack):
-        return {name: (np.array(v) + 0.01).tolist() for name, v in original(pack).items()}
-
-    monkeypatch.setattr(extractor, "_golden", shifted)
+    monkeypatch.setattr(Extractor, "features", shifted)
     with pytest.raises(InputError, match="other semantic features"):
         load_pack(tiny_run[1])
 

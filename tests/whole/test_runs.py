@@ -93,18 +93,7 @@ def test_a_finished_run_is_left_as_it_is(tiny_run, capsys):
 
 def test_a_run_cut_in_two_equals_one_that_was_not(tiny_run, tmp_path, monkeypatch):
     folder, pack = tiny_run
-    from gan_jax.runtime import feed
-
-    real, calls = feed._call_bounds, []
-
-    def stop_after_two(*args):
-        for bounds in real(*args):
-            calls.append(bounds)
-            if len(calls) == 3:  # a signal while the third call is prepared
-                os.kill(os.getpid(), signal.SIGTERM)
-            yield bounds
-
-    monkeypatch.setattr(feed, "_call_bounds", stop_after_two)
+    runs.at_step(monkeypatch, 20, runs.terminate)  # while the third call is prepared
     cut = tmp_path / "cut"
     with pytest.raises(Interrupted, match=r"saved at step 30 of 40.*same command") as error:
         training.run(runs.tiny_config(pack), cut)
@@ -329,17 +318,12 @@ def test_a_damaged_result_is_made_again(tiny_run, tmp_path, caplog):
 
 def test_an_error_of_the_feed_saves_the_state(tiny_run, tmp_path, monkeypatch):
     folder, pack = tiny_run
-    from gan_jax.runtime import feed
+    home = tmp_path / "run"
 
-    real, home = feed._call_bounds, tmp_path / "run"
+    def fail():
+        raise OSError(5, "Input/output error", "cat/7.png")
 
-    def fail_at_the_third(*args):
-        for bounds in real(*args):
-            if bounds[0] == 20:
-                raise OSError(5, "Input/output error", "cat/7.png")
-            yield bounds
-
-    monkeypatch.setattr(feed, "_call_bounds", fail_at_the_third)
+    runs.at_step(monkeypatch, 20, fail)
     said = r"Input/output error \(cat/7.png\). The state of step 20 was saved"
     with pytest.raises(InputError, match=said):
         training.run(runs.tiny_config(pack, **{"checkpoint.every": 1000}), home)

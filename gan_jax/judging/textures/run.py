@@ -33,9 +33,9 @@ def check_run(reference: Dataset) -> None:
     portilla_simoncelli_scales(*reference.image_shape[:2])  # the most demanding family
     if len(reference) < _FEWEST:
         raise InputError(
-            f"config.evaluation.textures: {reference.name} has {len(reference)} held-out images, "
-            f"and at least {_FEWEST} are needed, hundreds to mean something: hold out more, or set "
-            "it to False."
+            f"{reference.name} has {len(reference)} held-out images, and at least {_FEWEST} are "
+            "needed to judge textures, hundreds to mean something: hold out more, or judge no "
+            "textures (evaluation.textures=False)."
         )
 
 
