@@ -15,7 +15,6 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.data.content import content_order
-from gan_jax.judging.entries import normal_interval
 from gan_jax.judging.ladder import Ladder, paired_distance, sizes_of
 from gan_jax.judging.view import View
 from gan_jax.metrics.two_sample import NUM_PERMUTATIONS, permutation_test
@@ -109,8 +108,8 @@ def class_distances(
 
 def _distance(real: np.ndarray, fake: np.ndarray, ladder: Ladder | None) -> dict[str, Any]:
     result = metrics.kernel_distance(real[:_MOST_PAIRS], fake[:_MOST_PAIRS], gamma=1.0)
-    low, high = interval = normal_interval(result.value, result.standard_error)
-    entry: dict[str, Any] = {"distance": {"value": result.value, "ci": interval}}
+    low, high = interval = metrics.normal_interval(result.value, result.standard_error)
+    entry: dict[str, Any] = {"distance": {"value": result.value, "ci": list(interval)}}
     if ladder is not None:
         entry["size"] = sizes_of(ladder, low, result.value, high)
     return entry

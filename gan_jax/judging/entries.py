@@ -9,13 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from gan_jax import metrics
-
-Entry = dict[str, Any]
+from gan_jax.reports.result import Entry
 
 INFLUENCE = "real_influence"
 """In an entry until it is written: float64 [m], what each reference image adds to its value."""
-
-_Z = 1.96
 
 
 def distance_entry(result: metrics.FrechetResult) -> Entry:
@@ -38,8 +35,3 @@ def estimate_entry(estimate: metrics.Estimate, count: int, **more: Any) -> Entry
         "n": count,
         **more,
     }
-
-
-def normal_interval(value: float, standard_error: float) -> list[float]:
-    """The 95 % interval of a number whose error is normal."""
-    return [value - _Z * standard_error, value + _Z * standard_error]

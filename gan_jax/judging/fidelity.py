@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gan_jax.errors import InputError
+from gan_jax.metrics import Z
+from gan_jax.reports.result import Entry, make_entry
 
 SSIM_WINDOW = 11  # of Wang et al.'s Gaussian weights
 _HIGHEST_PSNR = 100.0
@@ -64,8 +66,8 @@ def check_ssim_size(shape: tuple[int, int, int]) -> None:
         )
 
 
-def mean_entry(values: np.ndarray) -> dict[str, object]:
+def mean_entry(values: np.ndarray) -> Entry:
     """The mean of one number per image, [n], with its 95 % interval (normal), as in eval.json."""
     mean = float(np.mean(values))
-    margin = 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5 if len(values) > 1 else 0.0
-    return {"value": mean, "ci": [mean - margin, mean + margin], "n": len(values)}
+    margin = Z * float(np.std(values, ddof=1)) / len(values) ** 0.5 if len(values) > 1 else 0.0
+    return make_entry(mean, (mean - margin, mean + margin), len(values))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gan_jax.judging.entries import Entry, normal_interval
+from gan_jax.metrics import normal_interval
 from gan_jax.metrics.two_sample import pooled_gram
+from gan_jax.reports.result import Entry, make_entry
 
 
 def mean_difference(first: np.ndarray, second: np.ndarray) -> Entry:
@@ -46,4 +47,4 @@ def kernel_difference(real: np.ndarray, first: np.ndarray, second: np.ndarray) -
 
 
 def _entry(value: float, error: float, count: int) -> Entry:
-    return {"value": value, "ci": normal_interval(value, error), "n": count}
+    return make_entry(value, normal_interval(value, error), count)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax import metrics
-from gan_jax.judging.entries import INFLUENCE, normal_interval
+from gan_jax.judging.entries import INFLUENCE
 from gan_jax.judging.ladder import Ladder, sizes_of
 from gan_jax.judging.power import LEVEL, Noticed, noticed
 from gan_jax.judging.view import View
@@ -77,11 +77,11 @@ def make_headline(
         return content
     sides = [side.standardised(by=real)[:_MOST_PAIRS] for side in (real, fake)]
     found = metrics.kernel_distance(*sides, gamma=1.0)
-    low, high = interval = normal_interval(found.value, found.standard_error)
+    low, high = interval = metrics.normal_interval(found.value, found.standard_error)
     return content | {
         "distance": {
             "value": found.value,
-            "ci": interval,
+            "ci": list(interval),
             "standard_error": found.standard_error,
             "n": len(sides[1]),
             **({INFLUENCE: found.real_influence} if influence else {}),

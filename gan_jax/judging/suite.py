@@ -21,7 +21,6 @@ from gan_jax.judging.entries import (
     Entry,
     distance_entry,
     estimate_entry,
-    normal_interval,
 )
 from gan_jax.judging.view import layers_of, standardise
 
@@ -135,7 +134,7 @@ def _kernel(sides: Sides) -> dict[str, Entry]:
         "kernel_distance": {
             "value": found.value,
             "standard_error": found.standard_error,
-            "ci": normal_interval(found.value, found.standard_error),
+            "ci": list(metrics.normal_interval(found.value, found.standard_error)),
             "n": len(fake),
             INFLUENCE: _spread_out(found.real_influence, np.arange(len(real)), len(sides.real)),
         }

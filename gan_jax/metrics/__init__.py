@@ -8,7 +8,6 @@ probabilities [n, k] those of a softmax, classes integers below their number, an
 
 from gan_jax.metrics.agreement import ClassAgreement as ClassAgreement
 from gan_jax.metrics.agreement import class_agreement as class_agreement
-from gan_jax.metrics.agreement import wilson_interval as wilson_interval
 from gan_jax.metrics.calibration import Calibration as Calibration
 from gan_jax.metrics.calibration import brier_score as brier_score
 from gan_jax.metrics.calibration import calibration_floor as calibration_floor
@@ -16,7 +15,6 @@ from gan_jax.metrics.calibration import confidence_for_accuracy as confidence_fo
 from gan_jax.metrics.calibration import measure_calibration as measure_calibration
 from gan_jax.metrics.calibration import negative_log_likelihood as negative_log_likelihood
 from gan_jax.metrics.calibration import reliability as reliability
-from gan_jax.metrics.classifier import ClassifierStatistics as ClassifierStatistics
 from gan_jax.metrics.classifier import class_histogram as class_histogram
 from gan_jax.metrics.classifier import class_kl as class_kl
 from gan_jax.metrics.classifier import class_kl_estimate as class_kl_estimate
@@ -34,8 +32,10 @@ from gan_jax.metrics.frechet import frechet_distance_from_moments as frechet_dis
 from gan_jax.metrics.frechet import frechet_floor as frechet_floor
 from gan_jax.metrics.frechet import frechet_infinity as frechet_infinity
 from gan_jax.metrics.frechet import frechet_with_floor as frechet_with_floor
+from gan_jax.metrics.intervals import Z as Z
+from gan_jax.metrics.intervals import normal_interval as normal_interval
+from gan_jax.metrics.intervals import wilson_interval as wilson_interval
 from gan_jax.metrics.kernel import kernel_distance as kernel_distance
-from gan_jax.metrics.kernel import kernel_distance_subsets as kernel_distance_subsets
 from gan_jax.metrics.memorisation import TrainingDistances as TrainingDistances
 from gan_jax.metrics.memorisation import data_copying as data_copying
 from gan_jax.metrics.memorisation import nearest_neighbours as nearest_neighbours
@@ -50,11 +50,8 @@ from gan_jax.metrics.neighbour_estimates import neighbour_estimates as neighbour
 from gan_jax.metrics.neighbours import NeighbourScores as NeighbourScores
 from gan_jax.metrics.neighbours import density_coverage as density_coverage
 from gan_jax.metrics.neighbours import neighbour_scores as neighbour_scores
-from gan_jax.metrics.neighbours import precision_recall as precision_recall
 from gan_jax.metrics.paired import holm as holm
 from gan_jax.metrics.paired import paired_difference as paired_difference
-from gan_jax.metrics.raters import fleiss_kappa as fleiss_kappa
-from gan_jax.metrics.raters import mean_pairwise_agreement as mean_pairwise_agreement
 from gan_jax.metrics.raters import rater_agreement as rater_agreement
 from gan_jax.metrics.sliced import random_projections as random_projections
 from gan_jax.metrics.sliced import sliced_wasserstein as sliced_wasserstein

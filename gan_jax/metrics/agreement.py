@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 
 from gan_jax.errors import InputError
+from gan_jax.metrics.intervals import wilson_interval
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,14 +62,3 @@ def class_agreement(predictions, labels, num_classes: int) -> ClassAgreement:
     pairs = labels.astype(np.int64) * num_classes + predictions
     confusion = np.bincount(pairs, minlength=num_classes**2)
     return ClassAgreement(confusion.reshape(num_classes, num_classes))
-
-
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927), which stays inside [0, 1] near its ends."""
-    z, share = 1.96, successes / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials)
-    half *= math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
-    # Exactly the ends, where rounding would leave the share itself outside.
-    return (low if successes else 0.0), (high if successes < trials else 1.0)

@@ -7,9 +7,7 @@ import math
 
 import numpy as np
 
-from gan_jax.metrics.agreement import wilson_interval
-
-_Z = 1.96
+from gan_jax.metrics.intervals import Z, normal_interval, wilson_interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +34,13 @@ def number_estimate(
 ) -> Estimate:
     """An estimate of a number in [low, high]: value +- 1.96 standard errors, cut to the range."""
     error = math.sqrt(variance)
-    return Estimate(value, error, (max(value - _Z * error, low), min(value + _Z * error, high)))
+    ends = normal_interval(value, error)
+    return Estimate(value, error, (max(ends[0], low), min(ends[1], high)))
 
 
 def without_spread(value: float, interval: tuple[float, float]) -> Estimate:
     """An estimate from images that do not differ, by a given interval."""
-    return Estimate(value, (interval[1] - interval[0]) / (2.0 * _Z), interval)
+    return Estimate(value, (interval[1] - interval[0]) / (2.0 * Z), interval)
 
 
 def share_estimate(share: float, variance: float, trials: int) -> Estimate:

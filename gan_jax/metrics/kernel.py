@@ -34,17 +34,6 @@ TILE = 1024  # rows; the memory of a sum grows with its square
 
 
 @dataclasses.dataclass(frozen=True)
-class SubsetKernelDistance:
-    """Mean and standard deviation (ddof 0) of the distances of random subsets.
-
-    The deviation is not an error of the mean: it is that of one subset, and subsets overlap.
-    """
-
-    mean: float
-    std: float
-
-
-@dataclasses.dataclass(frozen=True)
 class _Kernel:
     degree: int
     gamma: float
@@ -124,50 +113,6 @@ def kernel_distance(
     in_input_order[order] = influence
     error = _finite(math.sqrt(spread.variance(value)))
     return Estimate(float(value), error, spread.interval(value), in_input_order)
-
-
-def kernel_distance_subsets(
-    real,
-    fake,
-    *,
-    num_subsets: int = 100,
-    subset_size: int = 1000,
-    degree: int = 3,
-    gamma: float | None = None,
-    offset: float = 1.0,
-    seed: int = 2020,
-) -> SubsetKernelDistance:
-    """Kernel distances of random subsets of features [n, d] and [m, d], as others report them.
-
-    Prefer `kernel_distance`, which uses all pairs and has a standard error. Rows are drawn without
-    replacement from their order by content, by numpy's legacy generator, real before fake: with the
-    default seed the draws of torch-fidelity 0.4 for rows in that order.
-
-    Args:
-      num_subsets: at least 1.
-      subset_size: rows of each side in a subset: 2 to min(n, m).
-      degree, gamma, offset: see `kernel_distance`.
-    """
-    real, fake = checked_pair(real, fake, metric="a kernel distance", least=2)
-    most = min(len(real), len(fake))
-    if not 2 <= subset_size <= most:
-        raise InputError(
-            f"subset_size is {subset_size} for n = {len(real)} real and {len(fake)} fake images; "
-            f"expected 2 to {most}. Give a smaller size, or use kernel_distance."
-        )
-    if num_subsets < 1:
-        raise InputError(f"num_subsets is {num_subsets}; expected at least 1.")
-    kernel = _kernel(real.shape[1], degree, gamma, offset)
-    real, fake = in_content_order(real), in_content_order(fake)
-    rng = np.random.RandomState(seed)
-    values = []
-    for _ in range(num_subsets):
-        x = real[rng.choice(len(real), subset_size, replace=False)]
-        y = fake[rng.choice(len(fake), subset_size, replace=False)]
-        with np.errstate(over="ignore", invalid="ignore"):
-            within = _sums_within(x, kernel).mean + _sums_within(y, kernel).mean
-            values.append(_finite(within - 2.0 * _sums_across(x, y, kernel).mean))
-    return SubsetKernelDistance(float(np.mean(values)), float(np.std(values)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

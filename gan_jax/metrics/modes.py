@@ -11,6 +11,7 @@ from scipy import special
 from gan_jax.errors import InputError
 from gan_jax.metrics.classifier import class_histogram, class_kl
 from gan_jax.metrics.estimates import Estimate
+from gan_jax.metrics.intervals import Z
 
 _DAMPING = 2.0
 
@@ -48,7 +49,7 @@ def modes_estimate(predictions, num_classes: int) -> Estimate:
     further = float(np.sum(special.gammainc(seen, _DAMPING) * np.where(seen % 2, 1.0, -1.0)))
     variance = max(further - once**2 / seen.sum(), once * (1.0 - once / seen.sum()) / 4.0)
     error = math.sqrt(variance)
-    margin = 1.96 * error + 0.5  # the number is whole, and its mean is not
+    margin = Z * error + 0.5  # the number is whole, and its mean is not
     low, high = max(len(seen) - margin, 1.0), max(len(seen) + margin, len(seen) + 1.0)
     return Estimate(float(len(seen)), error, (low, min(high, float(num_classes))))
 

@@ -29,14 +29,6 @@ from gan_jax.metrics.points import Points, make_points
 
 
 @dataclasses.dataclass(frozen=True)
-class PrecisionRecall:
-    """Fidelity and variety, each between 0 and 1."""
-
-    precision: float
-    recall: float
-
-
-@dataclasses.dataclass(frozen=True)
 class DensityCoverage:
     """Fidelity (1 expected of real images, can be more) and variety (0 to 1)."""
 
@@ -54,23 +46,15 @@ class NeighbourScores:
     coverage: float
 
 
-def precision_recall(real, fake, k: int = 3, *, strict: bool = False) -> PrecisionRecall:
-    """Improved precision and recall (Kynkäänniemi et al. 2019) of features [n, d] and [m, d].
-
-    Args:
-      real, fake: of one extractor and layer; any real type.
-      k: neighbours that make the radius; n and m must be larger.
-      strict: a point on the rim of a ball is outside.
-    """
-    of_real, of_fake = _held(*checked_sides(real, fake, [k], [k]), [k], [k], strict)
-    return PrecisionRecall(of_real.share_of_points(), of_fake.share_of_points())
-
-
 def density_coverage(real, fake, k: int = 5, *, strict: bool = False) -> DensityCoverage:
     """Density and coverage (Naeem et al. 2020) of features [n, d] and [m, d].
 
-    Only the real points make balls, so `fake` may have any number of rows. Arguments and errors are
-    those of `precision_recall`.
+    Only the real points make balls, so `fake` may have any number of rows.
+
+    Args:
+      real, fake: of one extractor and layer; any real type.
+      k: neighbours that make the radius; n must be larger.
+      strict: a point on the rim of a ball is outside.
     """
     (held,) = _held(*checked_sides(real, fake, [k], []), [k], [], strict)
     return DensityCoverage(held.density(k), held.share_of_balls())
@@ -79,7 +63,10 @@ def density_coverage(real, fake, k: int = 5, *, strict: bool = False) -> Density
 def neighbour_scores(
     real, fake, *, precision_k: int = 3, density_k: int = 5, strict: bool = False
 ) -> NeighbourScores:
-    """What `precision_recall` and `density_coverage` give, for little more than one of them."""
+    """Improved precision and recall (Kynkäänniemi et al. 2019), and `density_coverage`.
+
+    Both sets make balls, so n and m must be larger than `precision_k`.
+    """
     ks = [precision_k, density_k], [precision_k]
     good, dense, found = _held(*checked_sides(real, fake, *ks), *ks, strict)
     return NeighbourScores(
@@ -96,7 +83,7 @@ def checked_sides(
     """Both sides in a type of numpy's own, with more points than neighbours in each ball.
 
     Raises:
-      InputError: as `precision_recall`; no fake.
+      InputError: no fake, other widths, a number that is not finite, or too large a k.
     """
     real, fake = checked_pair(real, fake)
     if len(fake) == 0:

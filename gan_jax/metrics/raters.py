@@ -15,9 +15,9 @@ _RESAMPLES = 200
 class RaterAgreement:
     """The agreement of r raters over n images, with 95 % intervals by resampling images."""
 
-    kappa: float | None  # `fleiss_kappa`
+    kappa: float | None
     kappa_interval: tuple[float, float] | None  # None of one image, or without a kappa
-    pairwise: float  # `mean_pairwise_agreement`
+    pairwise: float  # share of equal answers over all pairs of raters and images
     pairwise_interval: tuple[float, float] | None
     unanimous: int  # how many images all raters name alike
     count: int  # n
@@ -25,28 +25,17 @@ class RaterAgreement:
     by_image: np.ndarray  # share of the pairs of raters that agree, float64 [n]
 
 
-def fleiss_kappa(labels, num_classes: int) -> float | None:
-    """Fleiss' kappa (Fleiss 1971): agreement beyond chance, over what there is to gain beyond it.
+def rater_agreement(labels, num_classes: int) -> RaterAgreement:
+    """Fleiss' kappa (Fleiss 1971) and the pairwise agreement, intervals by seeded resampling.
 
-    1 is full agreement, 0 what raters of these habits would reach by chance, below 0 worse. None if
-    all answers are one class.
+    Kappa is agreement beyond chance, over what there is to gain beyond it: 1 is full agreement, 0
+    what raters of these habits would reach by chance, below 0 worse. None if all answers are one
+    class.
 
     Args:
         labels: classes, integers [n, r] in [0, num_classes), a column a rater, r >= 2.
         num_classes: k.
     """
-    counts = _counts(labels, num_classes)
-    return _kappa(_by_image(counts).mean(), counts.sum(0))
-
-
-def mean_pairwise_agreement(labels) -> float:
-    """Share of equal answers over all pairs of raters and images; labels as in `fleiss_kappa`."""
-    labels = np.asarray(labels)
-    return float(_by_image(_counts(labels, int(np.max(labels, initial=0)) + 1)).mean())
-
-
-def rater_agreement(labels, num_classes: int) -> RaterAgreement:
-    """Both with intervals, by seeded resampling; arguments as `fleiss_kappa`."""
     counts = _counts(labels, num_classes)
     by_image, count = _by_image(counts), len(counts)
     kappa_interval = pairwise_interval = None

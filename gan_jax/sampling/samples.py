@@ -57,13 +57,12 @@ def export_samples(
             f"--out '{out}' is a folder for PNGs, and these images have {channels} channels: give "
             "NAME.npz."
         )
-    if selection is not None:
-        open_selection(selection, drawing)
+    extractor = None if selection is None else open_selection(selection, drawing)
     out = open_file(out, "--out") if packed else open_new(out)
     if selection is None:
         drawn = _draw(drawing, count)
     else:
-        drawn = draw_selected(drawing, selection, count)
+        drawn = draw_selected(drawing, selection, extractor, count)
     record = {
         "images": count,
         "format": "npz" if packed else "png",

@@ -85,14 +85,15 @@ def open_selection(selection: Selection, drawing: Drawing) -> Extractor:
     return extractor
 
 
-def draw_selected(drawing: Drawing, selection: Selection, count: int) -> Drawn:
+def draw_selected(
+    drawing: Drawing, selection: Selection, extractor: Extractor, count: int
+) -> Drawn:
     """The first `count` samples of a generator that a recogniser accepts, in the order drawn.
 
     They depend on the seed alone. Selecting changes the mix of classes: the record says how many of
-    each class, as the recogniser reads them, were drawn and kept. Raises InputError as
-    `open_selection`, or if fewer than one in 1,000 are accepted.
+    each class, as the recogniser reads them, were drawn and kept. The recogniser is what
+    `open_selection` gave. Raises InputError if fewer than one in 1,000 are accepted.
     """
-    extractor = open_selection(selection, drawing)
     images, labels, drawn, found = [], [], 0, 0
     classes = len(extractor.class_names)
     seen, kept = np.zeros(classes, int), np.zeros(classes, int)

@@ -295,11 +295,3 @@ def test_recogniser_numbers_without_spread_keep_an_interval():
         metrics.classifier_score_estimate(certain[:1])
     with pytest.raises(InputError, match="not all 0"):
         metrics.class_kl_estimate([0, 0], [1, 2])
-
-
-def test_parts_of_a_sorted_set_are_like_those_of_any_other():
-    p = _probabilities(np.random.default_rng(0), 400, 10)
-    by_class = p[np.argsort(p.argmax(axis=1), kind="stable")]
-    assert metrics.classifier_score(by_class, splits=8) == pytest.approx(
-        metrics.classifier_score(p, splits=8), rel=1e-12
-    )

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics
-from gan_jax.data.content import in_content_order
 from gan_jax.errors import InputError
 from gan_jax.metrics import kernel
 from tests.features import mixed_normal
@@ -80,32 +79,6 @@ def test_value_of_torchmetrics():
     # subsets=1, subset_size=260) of the first 260 rows and of the fakes.
     real, fake = mixed_normal(31, 300, 16)[:260], mixed_normal(32, 260, 16, shift=0.2)
     assert metrics.kernel_distance(real, fake).value == pytest.approx(0.603620394292824, rel=1e-10)
-    subset = metrics.kernel_distance_subsets(real, fake, num_subsets=1, subset_size=260)
-    assert subset.mean == pytest.approx(0.603620394292824, rel=1e-10) and subset.std == 0.0
-
-
-def _subsets_of_torch_fidelity(real, fake, num_subsets, subset_size) -> list[float]:
-    """The loop of torch-fidelity's kid_features_to_metric, in numpy."""
-    rng = np.random.RandomState(2020)
-    values = []
-    for _ in range(num_subsets):
-        x = real[rng.choice(len(real), subset_size, replace=False)]
-        y = fake[rng.choice(len(fake), subset_size, replace=False)]
-        values.append(_naive(x, y))
-    return values
-
-
-def test_subsets_of_torch_fidelity():
-    real, fake = mixed_normal(31, 300, 16), mixed_normal(32, 260, 16, shift=0.2)
-    # torch-fidelity 0.4.0: kid_features_to_metric(kid_subsets=10, kid_subset_size=100).
-    values = _subsets_of_torch_fidelity(real, fake, 10, 100)
-    assert np.mean(values) == pytest.approx(0.6398477058576554, rel=1e-10)
-    assert np.std(values) == pytest.approx(0.03663899593421304, rel=1e-8)
-    # The same draws, of rows in the order of their content.
-    values = _subsets_of_torch_fidelity(in_content_order(real), in_content_order(fake), 10, 100)
-    result = metrics.kernel_distance_subsets(real, fake, num_subsets=10, subset_size=100)
-    assert result.mean == pytest.approx(np.mean(values), rel=1e-10)
-    assert result.std == pytest.approx(np.std(values), rel=1e-8)
 
 
 @pytest.mark.parametrize(("shift", "most"), [(0.4, 1.15), (0.0, 1.3)])
@@ -131,15 +104,11 @@ def test_value_is_unbiased_and_the_error_is_the_spread_over_fresh_data(shift, mo
 def test_the_order_of_the_features_changes_nothing():
     x, y = mixed_normal(3, 80, 6), mixed_normal(4, 60, 6)
     expected = metrics.kernel_distance(x, y)
-    subsets = metrics.kernel_distance_subsets(x, y, num_subsets=3, subset_size=20)
     for seed in range(5):
         one, other = (np.random.default_rng([seed, n]).permutation(n) for n in (80, 60))
         again = metrics.kernel_distance(x[one], y[other])
         assert again == expected
         np.testing.assert_array_equal(again.real_influence, expected.real_influence[one])
-        assert subsets == metrics.kernel_distance_subsets(
-            x[one], y[other], num_subsets=3, subset_size=20
-        )
 
 
 def test_type_and_sides_of_the_features_change_nothing():
@@ -149,14 +118,6 @@ def test_type_and_sides_of_the_features_change_nothing():
     assert again.value == pytest.approx(expected.value, rel=1e-10)
     swapped = metrics.kernel_distance(y, x)
     assert swapped.standard_error == pytest.approx(expected.standard_error, rel=1e-10)
-
-
-def test_subsets_are_reproducible():
-    x, y = mixed_normal(3, 80, 6), mixed_normal(4, 60, 6)
-    options = {"num_subsets": 5, "subset_size": 30}
-    first = metrics.kernel_distance_subsets(x, y, **options)
-    assert metrics.kernel_distance_subsets(x, y, **options) == first
-    assert metrics.kernel_distance_subsets(x, y, seed=1, **options) != first
 
 
 def test_identical_images():
@@ -176,10 +137,6 @@ def test_bad_input_is_one_clear_error():
         metrics.kernel_distance(x, x, degree=0)
     with pytest.raises(InputError, match="kernel overflows"):
         metrics.kernel_distance(x * 1e200, x)
-    with pytest.raises(InputError, match="subset_size is 1000 for n = 20 real"):
-        metrics.kernel_distance_subsets(x, x)
-    with pytest.raises(InputError, match="num_subsets is 0"):
-        metrics.kernel_distance_subsets(x, x, num_subsets=0, subset_size=5)
     x[2, 0] = np.inf
     with pytest.raises(InputError, match="real features: row 2"):
         metrics.kernel_distance(x, x)

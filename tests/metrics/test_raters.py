@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan_jax.errors import InputError
-from gan_jax.metrics import fleiss_kappa, mean_pairwise_agreement, rater_agreement
+from gan_jax.metrics import rater_agreement
 
 # The worked example of the English Wikipedia's article on Fleiss' kappa: 14 raters, 10 subjects, 5
 # categories, kappa 0.210.
@@ -18,7 +18,7 @@ _EXAMPLE = np.array(
 
 def test_a_worked_example():
     labels = np.stack([np.repeat(np.arange(5), row) for row in _EXAMPLE])
-    assert fleiss_kappa(labels, 5) == pytest.approx(0.210, abs=5e-4)
+    assert rater_agreement(labels, 5).kappa == pytest.approx(0.210, abs=5e-4)
 
 
 def test_two_raters_give_scotts_pi():
@@ -28,8 +28,8 @@ def test_two_raters_give_scotts_pi():
     observed = np.mean(labels[:, 0] == labels[:, 1])
     shares = np.bincount(labels.ravel()) / labels.size
     expected = np.sum(shares**2)
-    assert fleiss_kappa(labels, 3) == pytest.approx((observed - expected) / (1 - expected))
-    assert mean_pairwise_agreement(labels) == pytest.approx(observed)
+    assert rater_agreement(labels, 3).kappa == pytest.approx((observed - expected) / (1 - expected))
+    assert rater_agreement(labels, 3).pairwise == pytest.approx(observed)
 
 
 def test_pairs_by_loop():
@@ -42,7 +42,7 @@ def test_pairs_by_loop():
     assert (found.count, found.raters) == (50, 5)
     # Neither the order of raters nor the numbers of the classes matter.
     same = (3 - labels)[:, ::-1]
-    assert fleiss_kappa(same, 4) == pytest.approx(found.kappa)
+    assert rater_agreement(same, 4).kappa == pytest.approx(found.kappa)
 
 
 def test_chance_is_zero_and_full_agreement_one():
@@ -78,4 +78,4 @@ def test_a_single_image_has_no_interval():
 )
 def test_what_are_no_ratings(labels, message):
     with pytest.raises(InputError, match=message):
-        fleiss_kappa(labels, 3)
+        rater_agreement(labels, 3)

@@ -95,27 +95,6 @@ def test_stacked_classes_are_three_digit_numbers():
         metrics.stacked_classes([[1.0, 2.0]])
 
 
-# Classifier statistics
-
-
-@pytest.mark.parametrize("sizes", [[1] * 5 + [295], [100, 100, 100], [300]])
-def test_classifier_statistics_do_not_depend_on_batching(sizes):
-    logits = np.random.default_rng(0).normal(scale=3, size=(300, 6))
-    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    p[7] = np.eye(6)[2]
-    parts = [metrics.ClassifierStatistics.of(x) for x in np.split(p, np.cumsum(sizes)[:-1])]
-    for order in (parts, parts[::-1]):
-        merged = order[0]
-        for part in order[1:]:
-            merged = merged.merge(part)
-        assert merged.count == 300
-        assert merged.score() == pytest.approx(metrics.classifier_score(p), rel=1e-10)
-        assert merged.confidence() == pytest.approx(metrics.mean_confidence(p), rel=1e-10)
-        assert merged.predicted.tolist() == metrics.class_histogram(p.argmax(axis=1), 6)
-    with pytest.raises(InputError, match="6 and of 2 classes"):
-        merged.merge(metrics.ClassifierStatistics.of(np.eye(2)))
-
-
 # Sliced Wasserstein distance
 
 

@@ -24,13 +24,17 @@ def reading(pack, images):
     return load_pack(pack).features(images).probabilities
 
 
+def drawn(drawing, selection, count):
+    return draw_selected(drawing, selection, open_selection(selection, drawing), count)
+
+
 def test_kept_are_the_first_that_convince(tiny_run, drawing):
     pack = tiny_run[1]
     everything = drawing.images(drawing.latents(400), None)
     probabilities = reading(pack, everything)
     least = float(np.quantile(probabilities.max(-1), 0.7))
     selection = Selection(str(pack), least)
-    kept = draw_selected(drawing, selection, 50)
+    kept = drawn(drawing, selection, 50)
     rows = np.flatnonzero(probabilities.max(-1) >= least)[:50]
     np.testing.assert_array_equal(kept.images, everything[rows])
     record = kept.record
@@ -39,7 +43,7 @@ def test_kept_are_the_first_that_convince(tiny_run, drawing):
     assert sum(record["drawn_by_class"]) == record["drawn"] and sum(record["kept_by_class"]) == 50
     read = np.bincount(np.argmax(probabilities[rows], -1), minlength=10)
     assert record["kept_by_class"] == read.tolist()
-    np.testing.assert_array_equal(draw_selected(drawing, selection, 20).images, kept.images[:20])
+    np.testing.assert_array_equal(drawn(drawing, selection, 20).images, kept.images[:20])
 
 
 def test_kept_as_asked(tiny_run, drawing):
@@ -59,7 +63,7 @@ def test_kept_as_asked(tiny_run, drawing):
     selection = Selection(str(pack), as_asked=True)
     with pytest.raises(InputError, match="--as_asked is for a generator that is asked for classes"):
         open_selection(selection, drawing)
-    kept = draw_selected(asking, selection, 30)
+    kept = drawn(asking, selection, 30)
     np.testing.assert_array_equal(np.argmax(reading(pack, kept.images), -1), kept.labels)
     assert 0 < kept.record["acceptance_rate"] < 0.6
 
@@ -75,7 +79,7 @@ def test_what_is_refused(tiny_run, drawing, tmp_path):
             export_samples(Source(tiny_run[0]), 5, tmp_path / "out", selection)
     assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="0 were accepted|lower --least_confidence"):
-        draw_selected(drawing, Selection(pack, 0.9999999), 2)
+        drawn(drawing, Selection(pack, 0.9999999), 2)
 
 
 @pytest.mark.slow

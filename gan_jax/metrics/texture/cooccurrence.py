@@ -1,4 +1,4 @@
-"""Grey-level co-occurrence matrices, their properties, and Haralick's features.
+"""Grey-level co-occurrence matrices, and their properties.
 
 The matrix of an offset counts how often level i lies at a pixel and level j at the offset from it
 (Haralick, Shanmugam & Dinstein, "Textural features for image classification", 1973). Each level of
@@ -13,10 +13,9 @@ the offset is d sin(angle) rows and d cos(angle) columns, rounded; 45 degrees is
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -24,29 +23,12 @@ import numpy as np
 from jax import lax
 from numpy.typing import ArrayLike
 
-from gan_jax.errors import InputError
 from gan_jax.metrics.texture.statistics import TextureStatistics, blocks, check_images, grey_images
 
 ANGLES = (0, 45, 90, 135)
 DISTANCES = (1, 2, 4, 8)
 LEVELS = 16
 PROPERTIES = ("contrast", "dissimilarity", "homogeneity", "ASM", "energy", "correlation")
-HARALICK_FEATURES = (
-    "angular_second_moment",
-    "contrast",
-    "correlation",
-    "variance",
-    "inverse_difference_moment",
-    "sum_average",
-    "sum_variance",
-    "sum_entropy",
-    "entropy",
-    "difference_variance",
-    "difference_entropy",
-    "information_1",
-    "information_2",
-)
-
 _BITS = 32
 _IMAGES = 8  # in one pass over the counts, which then stays in a CPU's first-level cache
 _GROUPS = 8  # of as many images, one after the other in a call
@@ -54,37 +36,8 @@ _PIXELS = 2**21  # at a time, where images are large
 _WORDS = 16  # added up in one pass over the counts
 
 
-def cooccurrence_matrices(
-    images: ArrayLike,
-    *,
-    distances: Sequence[int] = DISTANCES,
-    levels: int = LEVELS,
-    symmetric: bool = True,
-    normalised: bool = True,
-) -> np.ndarray:
-    """Co-occurrence matrices float64 [n, len(distances), 4, levels, levels] at 0, 45, 90, 135°.
-
-    Entry i, j belongs to level i at a pixel and level j at the offset; pairs that leave the image
-    are not counted. The counts are exact.
-
-    Args:
-        images: uint8 [n, h, w, c].
-        distances: in pixels, each at least 1 and below h and w.
-        levels: number of grey levels, 2 to 256; time grows with its square.
-        symmetric: the pair is counted from both of its ends.
-        normalised: each matrix sums to 1; otherwise it holds counts.
-    """
-    parts = []
-    for counts in _counts(images, distances, levels, symmetric):
-        counts = counts.astype(np.float64)
-        if normalised:
-            counts /= counts.sum(axis=(-1, -2), keepdims=True)
-        parts.append(counts)
-    return np.concatenate(parts)
-
-
-def cooccurrence_properties(matrices: ArrayLike) -> np.ndarray:
-    """The six `PROPERTIES` float64 [..., 6] of matrices [..., levels, levels] >= 0, not all 0.
+def _properties(matrices: np.ndarray) -> np.ndarray:
+    """The six `PROPERTIES` float64 [..., 6] of counts float64 [..., levels, levels], not all 0.
 
     With p the matrix normalised and means and variances those of its margins,
 
@@ -95,11 +48,6 @@ def cooccurrence_properties(matrices: ArrayLike) -> np.ndarray:
     as in scikit-image's `graycoprops`; the correlation is 1 if only one level occurs, which is met
     exactly, as counts are summed before they are divided.
     """
-    return _properties(_checked_matrices(matrices))
-
-
-def _properties(matrices: np.ndarray) -> np.ndarray:
-    """`cooccurrence_properties` of matrices float64 that are known to be sound."""
     levels = matrices.shape[-1]
     i, j = np.indices((levels, levels), np.float64)
     apart = np.abs(i - j)
@@ -133,7 +81,7 @@ def cooccurrence_statistics(images: ArrayLike) -> TextureStatistics:
     Of images uint8 [n, h, w, c], at least 9x9. Names are such as 'contrast_d1_45'. Angles are not
     averaged: turning a texture must show.
     """
-    counts = _counts(images, DISTANCES, LEVELS, symmetric=True)
+    counts = _counts(images)
     properties = np.concatenate([_properties(part.astype(np.float64)) for part in counts])
     names = tuple(
         f"{name}_d{distance}_{angle}"
@@ -142,92 +90,19 @@ def cooccurrence_statistics(images: ArrayLike) -> TextureStatistics:
     return TextureStatistics(names, np.moveaxis(properties, -1, 1).reshape(len(properties), -1))
 
 
-def haralick_features(matrices: ArrayLike) -> np.ndarray:
-    """The thirteen `HARALICK_FEATURES` float64 [..., 13] of matrices [..., levels, levels] >= 0.
-
-    Haralick et al. 1973, appendix, features 1 to 13, with the conventions of mahotas: levels count
-    from 0, logarithms are to base 2 (so the exponent of the 13th is in bits), the sum variance is
-    taken around the sum average, the correlation of one level is 1. The difference variance is that
-    of |i - j|, in mahotas `use_x_minus_y_variance=True`.
-    """
-    matrices = _checked_matrices(matrices)
-    levels = matrices.shape[-1]
-    properties = dict(zip(PROPERTIES, np.moveaxis(_properties(matrices), -1, 0)))
-    p = matrices / matrices.sum(axis=(-1, -2), keepdims=True)
-    rows, columns = p.sum(axis=-1), p.sum(axis=-2)
-    i, j = np.indices((levels, levels))
-    flat = p.reshape(*p.shape[:-2], levels**2)
-    sums = flat @ np.eye(2 * levels - 1)[(i + j).ravel()]
-    differences = flat @ np.eye(levels)[np.abs(i - j).ravel()]
-    entropy, independent = _entropy(flat), _entropy(rows) + _entropy(columns)
-    widest = np.maximum(_entropy(rows), _entropy(columns))
-    return np.stack(
-        [
-            properties["ASM"],
-            properties["contrast"],
-            properties["correlation"],
-            _mean_and_variance(columns)[1],
-            properties["homogeneity"],
-            *_mean_and_variance(sums),
-            _entropy(sums),
-            entropy,
-            _mean_and_variance(differences)[1],
-            _entropy(differences),
-            (entropy - independent) / np.where(widest > 0, widest, 1.0),
-            np.sqrt(-np.expm1(-2 * np.maximum(independent - entropy, 0.0))),
-        ],
-        axis=-1,
-    )
-
-
-def _entropy(shares: np.ndarray) -> np.ndarray:
-    """In bits, over the last axis."""
-    return -np.sum(shares * np.log2(np.where(shares > 0, shares, 1.0)), axis=-1)
-
-
-def _mean_and_variance(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    values = np.arange(shares.shape[-1])
-    mean = shares @ values
-    return mean, np.sum(shares * (values - mean[..., None]) ** 2, axis=-1)
-
-
-def _checked_matrices(matrices: ArrayLike) -> np.ndarray:
-    matrices = np.asarray(matrices, np.float64)
-    if matrices.ndim < 2 or matrices.shape[-1] != matrices.shape[-2]:
-        raise InputError(
-            f"the co-occurrence matrices have shape {list(matrices.shape)}; expected "
-            "[..., levels, levels], as cooccurrence_matrices gives them."
-        )
-    # NaN fails both comparisons.
-    if not (np.all(matrices >= 0) and np.all(matrices.sum(axis=(-1, -2)) > 0)):
-        raise InputError(
-            "a co-occurrence matrix has a negative entry, NaN, or no entry above 0; expected "
-            "counts or shares, as cooccurrence_matrices gives them."
-        )
-    return matrices
-
-
-def _counts(
-    images: ArrayLike, distances: Sequence[int], levels: int, symmetric: bool
-) -> Iterator[np.ndarray]:
-    """Counts int32 [<= tile, distances, 4, levels, levels], part by part."""
-    if not (isinstance(levels, int) and 2 <= levels <= 256):
-        raise InputError(f"levels is {levels!r}; expected a whole number from 2 to 256.")
-    distances = tuple(distances)
-    if not distances or not all(isinstance(d, int) and d >= 1 for d in distances):
-        raise InputError(f"distances is {distances!r}; expected whole numbers of pixels >= 1.")
-    images = check_images(images, least_side=max(distances) + 1)
-    pixels = images.shape[1] * images.shape[2]
-    group = max(1, min(_IMAGES, _PIXELS * LEVELS // (pixels * levels)))
-    offsets = [_offset(d, angle) for d, angle in itertools.product(distances, ANGLES)]
+def _counts(images: ArrayLike) -> Iterator[np.ndarray]:
+    """Counts int32 [<= tile, distances, 4, levels, levels], each pair from both ends, in parts."""
+    images = check_images(images, least_side=max(DISTANCES) + 1)
+    group = max(1, min(_IMAGES, _PIXELS // (images.shape[1] * images.shape[2])))
+    offsets = [_offset(d, angle) for d, angle in itertools.product(DISTANCES, ANGLES)]
     offsets = np.array(offsets, np.int32)
     for block, count in blocks(images, group * _GROUPS):
         grey = block[..., 0]
         if images.shape[-1] > 1:
             grey = np.rint(grey_images(block) * 255).astype(np.uint8)
         grey = grey.reshape(_GROUPS, group, *grey.shape[1:])
-        counts = np.asarray(_count_pairs(grey, offsets, max(distances), levels, symmetric))
-        shape = (-1, len(distances), len(ANGLES), levels, levels)
+        counts = np.asarray(_count_pairs(grey, offsets))
+        shape = (-1, len(DISTANCES), len(ANGLES), LEVELS, LEVELS)
         yield counts.reshape(shape)[:count]
 
 
@@ -236,18 +111,19 @@ def _offset(distance: int, angle: int) -> tuple[int, int]:
     return round(distance * math.sin(radians)), round(distance * math.cos(radians))
 
 
-@functools.partial(jax.jit, static_argnums=(2, 3, 4))
-def _count_pairs(grey, offsets, reach: int, levels: int, symmetric: bool):
+@jax.jit
+def _count_pairs(grey, offsets):
     """Counts int32 [g, n, k, levels, levels] of grey uint8 [g, n, h, w] at offsets int32 [k, 2].
 
-    An offset is rows >= 0 and columns, neither beyond `reach`. One loop counts all offsets, as
-    starting each small operation takes longer than it.
+    An offset is rows >= 0 and columns, neither beyond the largest distance. One loop counts all
+    offsets, as starting each small operation takes longer than it.
     """
-    return lax.map(lambda group: _count_in_group(group, offsets, reach, levels, symmetric), grey)
+    return lax.map(lambda group: _count_in_group(group, offsets), grey)
 
 
-def _count_in_group(grey, offsets, reach: int, levels: int, symmetric: bool):
-    planes = lax.optimization_barrier(_bit_planes(grey, levels))
+def _count_in_group(grey, offsets):
+    reach = max(DISTANCES)
+    planes = lax.optimization_barrier(_bit_planes(grey))
     _, words, width, _ = planes.shape
     # Empty around, so that no pair leaves the image.
     padding = ((0, 0), (0, reach // _BITS + 1), (reach, reach), (0, 0))
@@ -263,12 +139,10 @@ def _count_in_group(grey, offsets, reach: int, levels: int, symmetric: bool):
         return (low >> bits) | ((high << 1) << (_BITS - 1 - bits))
 
     counts = _common_bits(planes, lax.map(move, offsets))
-    if symmetric:
-        counts = counts + counts.swapaxes(1, 2)
-    return jnp.transpose(counts, (3, 0, 1, 2))
+    return jnp.transpose(counts + counts.swapaxes(1, 2), (3, 0, 1, 2))
 
 
-def _bit_planes(grey, levels: int):
+def _bit_planes(grey):
     """uint32 [levels, ceil(h / 32), w, n]: bit r of word g says that row 32 g + r has the level.
 
     Images come last, along which a CPU takes several words at once. The levels' binary digits are
@@ -278,21 +152,21 @@ def _bit_planes(grey, levels: int):
     words = -(-height // _BITS)
     grey = jnp.pad(grey, ((0, 0), (0, words * _BITS - height), (0, 0)))
     rows = jnp.transpose(grey.reshape(n, words, _BITS, width), (1, 2, 3, 0))
-    level = rows.astype(jnp.uint32) * levels >> 8
+    level = rows.astype(jnp.uint32) * LEVELS >> 8
     row = jnp.arange(_BITS, dtype=jnp.uint32)[:, None, None]
-    place = jnp.arange((levels - 1).bit_length(), dtype=jnp.uint32)[:, None, None, None, None]
+    place = jnp.arange((LEVELS - 1).bit_length(), dtype=jnp.uint32)[:, None, None, None, None]
     digits = jnp.sum(((level >> place) & 1) << row, axis=2, dtype=jnp.uint32)
     inside = np.arange(words * _BITS).reshape(words, _BITS) < height
     planes = jnp.asarray(inside @ (1 << np.arange(_BITS)), jnp.uint32)[:, None, None]
-    for digit, mask in zip(digits, _digit_masks(levels)):
+    for digit, mask in zip(digits, _digit_masks()):
         planes = planes & (digit ^ mask[:, None, None, None])
     return planes
 
 
-def _digit_masks(levels: int) -> np.ndarray:
+def _digit_masks() -> np.ndarray:
     """uint32 [digits, levels]: all bits where a level's binary digit is 0, else none."""
-    places = np.arange((levels - 1).bit_length())[:, None]
-    return ((np.arange(levels) >> places & 1) - 1).astype(np.uint32)
+    places = np.arange((LEVELS - 1).bit_length())[:, None]
+    return ((np.arange(LEVELS) >> places & 1) - 1).astype(np.uint32)
 
 
 def _common_bits(here, there):

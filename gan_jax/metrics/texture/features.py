@@ -95,20 +95,6 @@ def patch_frechet_with_floor(
     return result_of(values, floors, draws, influences, order)
 
 
-def gram_vectors(maps: ArrayLike) -> np.ndarray:
-    """The Gram matrix F^T F / (h w) of each image's maps F [h w, c]: float64 [n, c (c + 1) / 2].
-
-    The upper triangle, row by row, entries off the diagonal times the square root of 2, so that the
-    Euclidean distance of two vectors is the Frobenius distance of their matrices.
-    """
-    maps = _checked_maps(maps, "feature maps")
-    rows, columns = np.triu_indices(maps.shape[-1])
-    weights = np.where(rows == columns, 1.0, np.sqrt(2.0))
-    return np.concatenate(
-        [_products(block)[:, rows, columns] * weights for _, block in _blocks(maps)]
-    )
-
-
 def gram_distance(reference: ArrayLike, generated: ArrayLike) -> float:
     """Frobenius distance of the two sets' mean Gram matrices over the norm of the reference's.
 

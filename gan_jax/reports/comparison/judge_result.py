@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gan_jax.metrics import Z, normal_interval
 from gan_jax.reports.comparison.protocol import MAY_DIFFER, unrecorded
 from gan_jax.reports.comparison.ranking import LEVEL, Score, depends_on_count, direction, places
 from gan_jax.reports.comparison.results import Judgement
@@ -20,7 +21,6 @@ _FAILED = "failed"
 _FLOOR_TOLERANCE = 1e-3
 _LINES = {"fd_infinity"}  # their error says how straight a line is, nothing of fresh images
 _UNITS = {"blur": " px"}
-_Z = 1.96
 _ANSWERS = {TOLD: "yes", NOT_TOLD: "no", TOO_FEW: "too few"}
 
 
@@ -276,8 +276,7 @@ def _ranked(
 def _entry(entry: Mapping[str, Any]) -> Entry:
     interval = entry.get("ci")
     if interval is None and None not in (entry.get("value"), entry.get("standard_error")):
-        margin = _Z * entry["standard_error"]
-        interval = (entry["value"] - margin, entry["value"] + margin)
+        interval = normal_interval(entry["value"], entry["standard_error"])
     return Entry(
         value=entry.get("value"),
         real=entry.get("floor", entry.get("real")),
@@ -296,6 +295,6 @@ def _scores(
     for entry, array in zip(found, arrays, strict=True):
         error, interval = entry.get("standard_error"), entry.get("ci")
         if error is None and interval is not None:
-            error = (interval[1] - interval[0]) / (2 * _Z)
+            error = (interval[1] - interval[0]) / (2 * Z)
         scores.append(Score(entry.get("value"), error, array))
     return scores
