@@ -28,7 +28,7 @@ from gan_jax.judging.sensitivity import Distances, Row, measure_damage, random_h
 from gan_jax.judging.textures.families import STATISTICS, check_texture_families
 from gan_jax.metrics.texture.features import gram_distance, patch_frechet_distance
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser, headline_features
-from gan_jax.metrics.texture.laplacian import laplacian_distance
+from gan_jax.metrics.texture.laplacian import laplacian_distances
 
 _LAPLACIAN_PATCHES, _LAPLACIAN_PROJECTIONS = 1 << 12, 64
 
@@ -103,12 +103,13 @@ def _distances(
             for metric, values in seen.items()
         }
         if "laplacian" in families:
-            found["laplacian_swd"] = laplacian_distance(
+            levels = laplacian_distances(
                 clean[kept],
                 others,
                 num_projections=_LAPLACIAN_PROJECTIONS,
                 max_patches=_LAPLACIAN_PATCHES,
-            ).mean
+            )
+            found["laplacian_swd"] = float(np.mean(levels))
         if maps is not None:
             pair = maps[kept], extractor.feature_maps(others)
             found["patch_fd"] = patch_frechet_distance(*pair)

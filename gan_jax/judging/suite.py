@@ -254,7 +254,7 @@ def _copying(sides: Sides) -> dict[str, Entry]:
     return {
         "auth_pct": estimate_entry(generated.auth_pct(), len(fake), **found),
         "data_copying": {
-            "value": metrics.data_copying(train, real, fake, seed=sides.seed).value,
+            "value": metrics.data_copying(train, real, fake, seed=sides.seed),
             "n": len(fake),
         },
     }

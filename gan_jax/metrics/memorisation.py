@@ -97,42 +97,26 @@ def training_distances(train, images) -> TrainingDistances:
     return TrainingDistances(distance[:, 0], own[which])
 
 
-@dataclasses.dataclass(frozen=True)
-class DataCopying:
+def data_copying(
+    train, test, fake, *, num_cells: int = 3, num_components: int = 64, seed: int = 0
+) -> float:
     """The data-copying statistic C_T.
 
-    Far below 0 (say -5), generated images are nearer to the training images than held-out ones are.
-    Far above 0, the fit is poor.
-    """
-
-    value: float  # weighted mean of the cells' Z
-    cells: tuple[float | None, ...]  # Z of each cell, None for a cell that is left out
-
-
-def data_copying(
-    train,
-    test,
-    fake,
-    *,
-    num_cells: int = 3,
-    num_components: int = 64,
-    min_share: float = 0.0,
-    seed: int = 0,
-) -> DataCopying:
-    """Meehan, Chaudhuri & Dasgupta, "A non-parametric test to detect data-copying", 2020.
+    Meehan, Chaudhuri & Dasgupta, "A non-parametric test to detect data-copying", 2020. Far below 0
+    (say -5), generated images are nearer to the training images than held-out ones are. Far above
+    0, the fit is poor.
 
     Features are reduced to the main components of the training set, and k-means finds cells there,
     on at most 10,000 training images. In each cell, the Mann-Whitney U of the distances to the
     nearest training image of that cell, of fakes against held-out images, becomes Z, of deviation 1
-    if both are alike. C_T is the mean of Z weighted by the share of held-out images. The order of
-    rows changes nothing.
+    if both are alike. C_T is the mean of Z weighted by the share of held-out images; cells without
+    images of all three sets are left out. The order of rows changes nothing.
 
     Args:
       train, test, fake: features [n, d] of training images, [m, d] of held-out real ones, and [k,
         d] of generated ones.
       num_cells: cells, 1 to n; at least one must hold images of all three sets.
       num_components: of the projection; none is done where d is no larger.
-      min_share: a cell with no more than this share of the fakes is left out.
       seed: of k-means.
     """
     sets = [
@@ -154,25 +138,20 @@ def data_copying(
     train, test, fake = _projected([in_content_order(a) for a in sets], num_components)
     centres = _k_means(train[:_MOST_FOR_CELLS], num_cells, seed)
     train_cell, test_cell, fake_cell = (_cells(side, centres) for side in (train, test, fake))
-    cells: list[float | None] = []
-    weights = []
+    scores, weights = [], []
     for cell in range(len(centres)):
         members = [train[train_cell == cell], test[test_cell == cell], fake[fake_cell == cell]]
-        usable = all(map(len, members)) and len(members[2]) > min_share * len(fake)
-        weights.append(len(members[1]) if usable else 0)
-        z = None
-        if usable:
+        if all(map(len, members)):
             queries = np.concatenate([members[2], members[1]])
             far = nearest_neighbours(queries, members[0])[1][:, 0]
-            z = mann_whitney(far[: len(members[2])], far[len(members[2]) :])
-        cells.append(z)
-    if not sum(weights):
+            scores.append(mann_whitney(far[: len(members[2])], far[len(members[2]) :]))
+            weights.append(len(members[1]))
+    if not weights:
         raise InputError(
             f"none of {num_cells} cells holds training, held-out and generated images; use fewer "
             "cells or more images."
         )
-    total = sum(weight * cell for weight, cell in zip(weights, cells) if cell is not None)
-    return DataCopying(total / sum(weights), tuple(cells))
+    return sum(weight * score for weight, score in zip(weights, scores)) / sum(weights)
 
 
 def _projected(sets: list[np.ndarray], num_components: int) -> list[np.ndarray]:

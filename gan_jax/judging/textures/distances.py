@@ -13,7 +13,7 @@ from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.entries import Entry, distance_entry
 from gan_jax.judging.textures.families import STATISTICS
 from gan_jax.metrics.texture.features import gram_distance, patch_frechet_with_floor
-from gan_jax.metrics.texture.laplacian import laplacian_distance
+from gan_jax.metrics.texture.laplacian import laplacian_distances
 from gan_jax.metrics.texture.statistics import TextureStatistics
 
 SPLITS, FEW_SPLITS = 8, 2  # few where a distance takes seconds
@@ -80,13 +80,14 @@ class TextureSides:
 
 def _laplacian(sides: TextureSides) -> dict[str, Entry]:
     def distance(real: np.ndarray, fake: np.ndarray) -> float:
-        return laplacian_distance(
+        found = laplacian_distances(
             real,
             fake,
             num_projections=LAPLACIAN_PROJECTIONS,
             max_patches=LAPLACIAN_PATCHES,
             seed=sides.seed,
-        ).mean
+        )
+        return float(np.mean(found))
 
     entry = sides.averaged(distance, sides.reference, sides.images)
     sides.progress(len(sides.reference) + len(sides.images))

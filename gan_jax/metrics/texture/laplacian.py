@@ -5,13 +5,10 @@ section 5: 128 patches of 7x7 pixels an image and level, standardised a channel,
 512 random directions. A level shows structure of one size, the finest sharp edges and noise.
 
 As published, each set is standardised by its own moments, which hides a difference in contrast or
-colour; here both are by the reference's, unless the published form is asked for.
+colour; here both are by the reference's.
 """
 
 from __future__ import annotations
-
-import dataclasses
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,36 +18,20 @@ from gan_jax.metrics.sliced import random_projections, sliced_wasserstein
 from gan_jax.metrics.texture.statistics import check_images
 
 _COARSEST = 16  # px
+_SIDE = 7  # of a patch, px
+_PATCHES = 128  # of an image and level
 _PIXELS_AT_ONCE = 1 << 19
 _BINOMIAL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
 
 
-@dataclasses.dataclass(frozen=True)
-class LaplacianDistance:
-    """Distances by level, finest first."""
-
-    sides: tuple[int, ...]  # the lesser side of each level's images, in pixels
-    distances: tuple[float, ...]  # in standard deviations of a channel of the level
-    patches_per_image: tuple[int, int]  # of each reference and of each generated image
-
-    @property
-    def mean(self) -> float:
-        """Mean over the levels."""
-        return float(np.mean(self.distances))
-
-
-def laplacian_distance(
+def laplacian_distances(
     reference: ArrayLike,
     generated: ArrayLike,
     *,
-    standardise: Literal["reference", "karras"] = "reference",
     num_projections: int = 512,
-    patch_side: int = 7,
-    patches_per_image: int = 128,
-    max_patches: int | None = 1 << 17,
-    p: float = 1.0,
+    max_patches: int = 1 << 17,
     seed: int = 0,
-) -> LaplacianDistance:
+) -> np.ndarray:
     """Sliced Wasserstein distances of two sets of images uint8 [n, h, w, c] and [m, h, w, c].
 
     Along each direction the distance of the two distributions is exact, whatever their n. A finite
@@ -59,26 +40,15 @@ def laplacian_distance(
 
     Args:
       reference, generated: images, sides at least 16; below 31 the only level is the image itself.
-      standardise: 'reference' subtracts the mean and divides by the deviation of the reference's
-        channels; 'karras' uses each side's own, as published, which hides a change of contrast or
-        colour.
       num_projections: directions, the same for every level.
-      patch_side: in pixels.
-      patches_per_image: at every level; places are drawn uniformly, with repetition.
-      max_patches: bound on the patches of a set and level, so on memory (0.15 GB a set at 7x7x3)
-        and time: a larger set gets fewer patches an image, at least one. None for no bound.
-      p: order of the distance; 1 as published.
+      max_patches: bound, at least 1, on the patches of a set and level, so on memory (0.15 GB a set
+        at 7x7x3) and time: a larger set gets fewer than 128 patches an image, at least one.
       seed: of places and directions.
+
+    Returns:
+      Distances by level, finest first, float64 [levels], in standard deviations of a channel of the
+      reference's level.
     """
-    if standardise not in ("reference", "karras"):
-        raise InputError(f"standardise is {standardise!r}; expected 'reference' or 'karras'.")
-    if not 1 <= patch_side <= _COARSEST:
-        raise InputError(f"patch_side is {patch_side}; expected 1 to {_COARSEST} pixels.")
-    if patches_per_image < 1 or (max_patches is not None and max_patches < 1):
-        raise InputError(
-            f"patches_per_image is {patches_per_image} and max_patches {max_patches}; expected at "
-            "least 1 each."
-        )
     reference = check_images(reference, least_side=_COARSEST)
     generated = check_images(generated, least_side=_COARSEST)
     if reference.shape[1:] != generated.shape[1:]:
@@ -87,29 +57,23 @@ def laplacian_distance(
             f"{list(generated.shape[1:])} (h, w, c); give both sets the same size and channels."
         )
     channels = reference.shape[-1]
-    projections = random_projections(patch_side**2 * channels, num_projections, seed=seed)
-    each = [
-        patches_per_image
-        if max_patches is None
-        else min(patches_per_image, max(1, max_patches // len(images)))
-        for images in (reference, generated)
-    ]
-    sides = level_sides(*reference.shape[1:3])
+    projections = random_projections(_SIDE**2 * channels, num_projections, seed=seed)
     distances = []
-    for level in range(len(sides)):
+    for level in range(len(level_sides(*reference.shape[1:3]))):
         real, fake = (
-            laplacian_patches(images, level, side=patch_side, per_image=count, seed=seed)
-            for images, count in zip((reference, generated), each)
+            laplacian_patches(
+                images,
+                level,
+                per_image=min(_PATCHES, max(1, max_patches // len(images))),
+                seed=seed,
+            )
+            for images in (reference, generated)
         )
         scale = _moments(real, channels)
         _standardise(real, *scale)
-        _standardise(fake, *(_moments(fake, channels) if standardise == "karras" else scale))
-        distances.append(sliced_wasserstein(real, fake, projections=projections, p=p))
-    return LaplacianDistance(
-        sides=tuple(min(side) for side in sides),
-        distances=tuple(distances),
-        patches_per_image=(each[0], each[1]),
-    )
+        _standardise(fake, *scale)
+        distances.append(sliced_wasserstein(real, fake, projections=projections, p=1.0))
+    return np.array(distances)
 
 
 def level_sides(height: int, width: int) -> list[tuple[int, int]]:
@@ -139,9 +103,9 @@ def laplacian_pyramid(images: np.ndarray) -> list[np.ndarray]:
 
 
 def laplacian_patches(
-    images: np.ndarray, level: int, *, side: int = 7, per_image: int = 128, seed: int = 0
+    images: np.ndarray, level: int, *, per_image: int, seed: int = 0
 ) -> np.ndarray:
-    """Patches of one level of images uint8 [n, h, w, c]: float64 [n per_image, side side c].
+    """Patches of one level of images uint8 [n, h, w, c]: float64 [n per_image, 7 7 c].
 
     A patch is flattened in the order row, column, channel. Its place depends on the seed, the
     level, `per_image` and the image's number.
@@ -149,9 +113,9 @@ def laplacian_patches(
     count, height, width, channels = images.shape
     rows, columns = level_sides(height, width)[level]
     corners = np.random.default_rng([seed, level]).random((count, per_image, 2))
-    corners = (corners * (rows - side + 1, columns - side + 1)).astype(np.int64)
-    reach = np.arange(side)
-    patches = np.empty((count, per_image, side, side, channels))
+    corners = (corners * (rows - _SIDE + 1, columns - _SIDE + 1)).astype(np.int64)
+    reach = np.arange(_SIDE)
+    patches = np.empty((count, per_image, _SIDE, _SIDE, channels))
     per_block = max(1, _PIXELS_AT_ONCE // (height * width * channels))
     for start in range(0, count, per_block):
         block = slice(start, start + per_block)
