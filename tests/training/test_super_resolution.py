@@ -1,4 +1,4 @@
-"""Super-resolution: what the network is given, what it is measured by, whole runs, and its use."""
+"""Whole runs of super-resolution, and their use."""
 
 import functools
 import html
@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import metrics as reference
 
 from configs import super_resolution
 from gan_jax import run as training
@@ -18,17 +17,11 @@ from gan_jax.config.build import build_gan
 from gan_jax.config.build_super_resolution import pixel_only
 from gan_jax.data import Dataset, batch_indices, load
 from gan_jax.errors import InputError, Interrupted
-from gan_jax.judging.fidelity import psnr, ssim
-from gan_jax.judging.fidelity_differences import kernel_difference, mean_difference
-from gan_jax.metrics import kernel_distance
-from gan_jax.models.resampling import double_nearest
-from gan_jax.models.super_resolution import SuperResolutionGenerator, depth_to_space
 from gan_jax.reports.pages.super_resolution import super_resolution_text, verdict
 from gan_jax.sampling.drawing import Source
-from gan_jax.sampling.enlarge import enlarge, enlarge_files
+from gan_jax.sampling.enlarge import enlarge_files
 from gan_jax.sampling.trained import read_gan
 from gan_jax.steps import gan_step, generator_update
-from gan_jax.steps.downscale import Downscale, bicubic, check_divisible
 from gan_jax.steps.state import create_gan_state
 from gan_jax.training import evaluate_gan as evaluation
 from gan_jax.training.enlarged import hold_out
@@ -42,112 +35,6 @@ STEPS, WARM_UP = 6, 2
 
 def pixels(*shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-# Scaling
-
-
-@pytest.mark.parametrize("factor", [2, 4])
-def test_downscaling_is_the_area_average(factor):
-    images = np.random.default_rng(0).uniform(-1, 1, (3, 8, 12, 2))
-    expected = np.zeros((3, 8 // factor, 12 // factor, 2))
-    for row, column in np.ndindex(factor, factor):
-        expected += images[:, row::factor, column::factor] / factor**2
-    found = np.asarray(Downscale(factor)(jnp.asarray(images, jnp.float32)))
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    # Averaging undoes repeating: the network begins with an image that is true to what it is given.
-    again = Downscale(2)(double_nearest(jnp.asarray(found)))
-    np.testing.assert_allclose(again, found, atol=1e-6)
-
-
-def test_downscaling_does_not_alias():
-    """Stripes one pixel wide become grey, and do not turn into others."""
-    stripes = np.broadcast_to(np.arange(8) % 2 * 2.0 - 1, (1, 8, 8))[..., None]
-    assert np.abs(Downscale(2)(jnp.asarray(stripes))).max() == 0
-
-
-def test_bicubic_interpolation_stays_in_place():
-    """A linear ramp, made small, is a ramp again: no shift by a part of a pixel."""
-    ramp = np.broadcast_to(np.linspace(-1, 1, 16), (2, 16, 16))[..., None].repeat(3, 3)
-    small = np.asarray(Downscale(4)(jnp.asarray(ramp)))
-    found = bicubic(small, 4)
-    assert found.shape == (2, 16, 16, 3) and found.dtype == np.float32
-    np.testing.assert_allclose(found[:, 6:10, 6:10], ramp[:, 6:10, 6:10], atol=1e-5)
-
-
-def test_sizes_that_do_not_divide():
-    check_divisible((28, 12, 1), 4)
-    with pytest.raises(InputError, match=r"are 30x28: both.*such as \(28, 28\)"):
-        check_divisible((30, 28, 1), 4)
-
-
-# The network
-
-
-def initialised(network, shape):
-    images = jnp.zeros((1, *shape))
-    return jax.jit(lambda: network.init(jax.random.key(0), images, train=False))()
-
-
-@pytest.mark.parametrize("upsampling", ["subpixel", "resize"])
-def test_the_network_begins_as_repeated_pixels_at_any_size(upsampling):
-    network = SuperResolutionGenerator(4, width=2, blocks=1, upsampling=upsampling)
-    variables = initialised(network, (4, 4, 2))
-    for size in ((4, 4), (3, 7)):
-        images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (2, *size, 2)), jnp.float32)
-        expected = double_nearest(double_nearest(images))
-        found = jax.jit(functools.partial(network.apply, train=True))(variables, images)
-        np.testing.assert_array_equal(found, expected)
-
-
-def test_channels_become_pixels_in_their_places():
-    x = jnp.arange(2 * 3 * 8.0).reshape(1, 2, 3, 8)
-    found = np.asarray(depth_to_space(x))
-    for row, column in np.ndindex(2, 2):
-        phase = 2 * row + column
-        expected = x[..., 2 * phase : 2 * phase + 2]
-        np.testing.assert_array_equal(found[:, row::2, column::2], expected)
-
-
-def test_tiles_are_the_whole(monkeypatch):
-    """A large image in windows equals the same at once, borders and seams included."""
-    network = SuperResolutionGenerator(2, width=2, blocks=1)
-    rng, image = np.random.default_rng(0), pixels(41, 67, 1)
-    variables = jax.tree.map(
-        lambda x: x + np.float32(0.1 * rng.normal(size=x.shape)), initialised(network, (4, 4, 1))
-    )
-    whole = enlarge(network, variables, image, 1)
-    assert whole.shape == (82, 134, 1)
-    monkeypatch.setattr("gan_jax.sampling.enlarge._TILE", 12)
-    tiled = enlarge(network, variables, image, 1)
-    assert np.abs(whole.astype(int) - tiled).max() <= 1  # the order of sums
-    assert np.mean(whole == tiled) > 0.99
-    colour = enlarge(network, variables, image.repeat(3, 2), 1)
-    np.testing.assert_array_equal(colour, whole.repeat(3, 2))
-
-
-# Fidelity
-
-
-def test_psnr_and_ssim_are_those_of_scikit_image():
-    originals = pixels(3, 16, 14, 3)
-    noisy = np.clip(originals + np.random.default_rng(1).normal(0, 20, originals.shape), 0, 255)
-    noisy = noisy.astype(np.uint8)
-    error = ((originals / 1.0 - noisy) ** 2).mean((1, 2, 3))
-    np.testing.assert_allclose(psnr(originals, noisy), 10 * np.log10(255**2 / error))
-    assert psnr(originals, originals).tolist() == [100.0] * 3
-    assert ssim(originals, originals) == pytest.approx([1.0] * 3)
-    planes = [
-        reference.structural_similarity(
-            originals[1, ..., c], noisy[1, ..., c], gaussian_weights=True, sigma=1.5,
-            use_sample_covariance=False, data_range=255,
-        )
-        for c in range(3)
-    ]  # fmt: skip
-    assert ssim(originals, noisy)[1] == pytest.approx(np.mean(planes))
-
-
-# Whole runs
 
 
 def small_config(judge, loop, **changes):
@@ -257,40 +144,6 @@ def test_a_rival_is_beaten_only_beyond_chance():
     assert "Not clearly nearer to real than bicubic." in verdict(content(-1, [-2, 0.5]))
     assert "1.00 dB (0.50 to 1.50) below the pixel" in verdict(content(-1, [-2, 0.5]))
     assert super_resolution_text(content(-1, [-2, -0.5])).startswith("! Copies.\n")
-
-
-# Differences
-
-
-def test_the_difference_is_that_of_two_kernel_distances():
-    rng = np.random.default_rng(0)
-    real, noise = rng.normal(size=(40, 5)), rng.normal(size=(20, 5))
-    first, second = 0.9 * noise + 0.2, noise - 0.4
-    distances = [kernel_distance(real, side, gamma=1.0).value for side in (first, second)]
-    found = kernel_difference(real, first, second)
-    assert found["value"] == pytest.approx(distances[0] - distances[1], rel=1e-9)
-    assert found["n"] == 20
-    turned = kernel_difference(real, second, first)
-    assert turned["ci"] == pytest.approx([-end for end in reversed(found["ci"])])
-
-
-def test_the_interval_of_a_difference_covers_it():
-    """Enlargements of the same images: what both have in common cancels out."""
-    rng = np.random.default_rng(0)
-
-    def draw(count):
-        noise = rng.normal(size=(count, 3)) / 3**0.5
-        real = rng.normal(size=(2 * count, 3)) / 3**0.5
-        return kernel_difference(real, 0.6 * noise, 0.8 * noise)
-
-    truth = np.mean([draw(400)["value"] for _ in range(30)])
-    inside = [low <= truth <= high for low, high in (draw(60)["ci"] for _ in range(400))]
-    assert 0.92 <= np.mean(inside) <= 0.985
-    means = mean_difference([3.0, 5.0, 4.0], [1.0, 2.0, 3.0])
-    error = 1.0 / 3**0.5
-    assert means["value"] == 2 and means["ci"] == pytest.approx(
-        [2 - 1.96 * error, 2 + 1.96 * error]
-    )
 
 
 def test_the_warm_up_leads_to_both_networks(packs, enlarging):

@@ -1,4 +1,4 @@
-"""Textures against textures from the command line, and a run judged as textures."""
+"""Textures against textures from the command line."""
 
 from __future__ import annotations
 
@@ -9,79 +9,15 @@ import sys
 
 import numpy as np
 import pytest
-from absl import flags
 from PIL import Image
 
-import gan_jax.training.image_results
-from gan_jax import run as training
 from gan_jax.errors import InputError
-from gan_jax.judging.textures import evaluation as texture_evaluation
-from gan_jax.judging.textures import run as texture_run
 from gan_jax.judging.textures import suite as texture_suite
 from gan_jax.judging.textures.crops import Cutting, crop_size, cut_crops, open_side
 from gan_jax.judging.textures.page import make_report
-from gan_jax.judging.textures.suite import TextureJudgement
-from gan_jax.metrics.texture.cooccurrence import cooccurrence_statistics
-from gan_jax.reports.result import Result, make_protocol
-from gan_jax.training.image_results import with_textures
-from tests.results import headline
-from tests.runs import evaluation, tiny_texture_config
+from tests.runs import evaluation
 from tests.whole.test_runs import ROOT, environment
-
-
-@pytest.fixture
-def eval_py(eval_script, capsys):
-    """What eval.py prints for some flags; its errors are raised."""
-
-    def run(*arguments):
-        for name in flags.FLAGS:
-            flags.FLAGS[name].unparse()
-        left = flags.FLAGS(["eval.py", *map(str, arguments)])
-        eval_script.main(left)
-        return capsys.readouterr().out
-
-    return run
-
-
-@pytest.fixture
-def quick_judge(monkeypatch):
-    """The suite with one family, whose numbers are made up; keeps what it was called with.
-
-    The page is not written, which takes longer than all else.
-    """
-    calls = []
-
-    def judge(reference, images, **options):
-        calls.append({"reference": reference, "images": images, **options})
-        entry = {"value": 4.0, "floor": 2.0, "ci": [3.0, 5.0], "n": len(reference) // 2}
-        real, fake = cooccurrence_statistics(reference), cooccurrence_statistics(images)
-        distances = np.abs(fake.values - real.values.mean(0)).mean(1)
-        metrics = {"texture_fd": entry, "cooccurrence_fd": entry}
-        return TextureJudgement(
-            metrics=metrics,
-            protocol={"images": len(images), "reference_images": len(reference)},
-            reference_statistics={"cooccurrence": real},
-            statistics={"cooccurrence": fake},
-            distances=distances,
-            headline=headline(0.7),
-            flags=({"name": "few", "text": "They are few.", "apart": False},),
-        )
-
-    for module in (texture_suite, texture_run):
-        monkeypatch.setattr(module, "judge_textures", judge)
-    for module in (texture_evaluation, gan_jax.training.image_results):
-        monkeypatch.setattr(
-            module, "write_texture_report", lambda path, report: path.write_text(report.title)
-        )
-    return calls
-
-
-def _stripes(height, width, period, *, seed=0, channels=1):
-    """A photograph: waves of a period in pixels, and noise."""
-    rng = np.random.default_rng(seed)
-    waves = 127 + 60 * np.sin(2 * np.pi * np.arange(width) / period + rng.uniform(0, 6))
-    image = waves[None, :, None] + rng.normal(0, 12, (height, width, channels))
-    return np.clip(image, 0, 255).astype(np.uint8)
+from tests.whole.textures import stripes, texture_sets
 
 
 def _save(path, image):
@@ -95,10 +31,6 @@ def _save_set(path, images):
     return path
 
 
-def _sets(n, height, width, **options):
-    return np.stack([_stripes(height, width, 6, seed=s, **options) for s in range(n)])
-
-
 def _cut(path, split="all", **options):
     cutting = Cutting(**options)
     side = open_side(str(path), split, cutting)
@@ -110,8 +42,8 @@ def _cut(path, split="all", **options):
 
 def test_one_photograph_against_another(tmp_path):
     """As a user runs it: a table with a verdict, eval.json and a page; no extractor."""
-    _save(tmp_path / "fake.png", _stripes(150, 170, 9, seed=1))
-    _save(tmp_path / "real.png", _stripes(160, 160, 6))
+    _save(tmp_path / "fake.png", stripes(150, 170, 9, seed=1))
+    _save(tmp_path / "real.png", stripes(160, 160, 6))
     done = subprocess.run(
         [sys.executable, str(ROOT / "eval.py"), "--texture", "--samples=fake.png",
          "--reference=real.png", "--crop=32", "--out=out"],
@@ -150,7 +82,7 @@ def test_a_mistake_is_one_line(tmp_path):
 
 
 def test_json_is_what_is_written(eval_py, quick_judge, tmp_path):
-    real, fake = (_save_set(tmp_path / f"{s}.npz", _sets(6, 16, 16)) for s in "ab")
+    real, fake = (_save_set(tmp_path / f"{s}.npz", texture_sets(6, 16, 16)) for s in "ab")
     printed = eval_py("--texture", "--samples", fake, "--reference", real, "--out", tmp_path / "o",
                       "--json", "--metrics=cooccurrence", "--seed=7")  # fmt: skip
     assert json.loads(printed) == evaluation(tmp_path / "o")
@@ -160,7 +92,7 @@ def test_json_is_what_is_written(eval_py, quick_judge, tmp_path):
 def test_what_was_found_stands_above_the_table_and_what_was_compared_below(
     eval_py, quick_judge, tmp_path
 ):
-    real, fake = (_save_set(tmp_path / f"{s}.npz", _sets(6, 16, 16)) for s in "ab")
+    real, fake = (_save_set(tmp_path / f"{s}.npz", texture_sets(6, 16, 16)) for s in "ab")
     text = eval_py("--texture", "--samples", fake, "--reference", real, "--out", tmp_path / "o")
     flag, verdict, *_, compared = text.splitlines()
     assert flag == "! They are few."
@@ -171,7 +103,7 @@ def test_what_was_found_stands_above_the_table_and_what_was_compared_below(
 
 
 def test_an_extractor_adds_its_feature_maps(tiny_run, eval_py, tmp_path):
-    real, fake = (_save_set(tmp_path / f"{n}.npz", _sets(n, 16, 16)) for n in (8, 6))
+    real, fake = (_save_set(tmp_path / f"{n}.npz", texture_sets(n, 16, 16)) for n in (8, 6))
     eval_py("--texture", "--samples", fake, "--reference", real, "--out", tmp_path / "o",
             "--extractor", tiny_run[1], "--metrics=cnn")  # fmt: skip
     content = evaluation(tmp_path / "o")
@@ -195,7 +127,7 @@ def test_a_grid_covers_the_middle_and_no_pixel_twice(tmp_path):
 
 
 def test_random_crops_are_seeded_and_all_different(tmp_path):
-    path = _save(tmp_path / "a.png", _stripes(40, 40, 7))
+    path = _save(tmp_path / "a.png", stripes(40, 40, 7))
     one, again, other = (_cut(path, crop=16, num_crops=50, seed=s) for s in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
@@ -205,15 +137,15 @@ def test_random_crops_are_seeded_and_all_different(tmp_path):
 
 
 def test_crops_that_may_overlap_are_called_so(eval_py, quick_judge, tmp_path):
-    path = _save(tmp_path / "a.png", _stripes(40, 40, 7))
+    path = _save(tmp_path / "a.png", stripes(40, 40, 7))
     eval_py("--texture", "--samples", path, "--reference", path, "--crop=16", "--num_crops=9",
             "--out", tmp_path / "o")  # fmt: skip
     assert "the floor is lower" in evaluation(tmp_path / "o")["protocol"]["crops"]
 
 
 def test_photographs_take_the_size_of_the_other_side(eval_py, quick_judge, tmp_path):
-    fake = _save_set(tmp_path / "fake.npz", _sets(9, 20, 24))
-    real = _save(tmp_path / "real.png", _stripes(90, 100, 6))
+    fake = _save_set(tmp_path / "fake.npz", texture_sets(9, 20, 24))
+    real = _save(tmp_path / "real.png", stripes(90, 100, 6))
     eval_py("--texture", "--samples", fake, "--reference", real, "--out", tmp_path / "o")
     assert quick_judge[0]["images"].shape == (9, 20, 24, 1)
     assert quick_judge[0]["reference"].shape == (16, 20, 24, 1)
@@ -221,8 +153,8 @@ def test_photographs_take_the_size_of_the_other_side(eval_py, quick_judge, tmp_p
 
 
 def test_sets_of_different_sizes_are_cropped_to_the_smaller(eval_py, quick_judge, tmp_path):
-    fake = _save_set(tmp_path / "fake.npz", _sets(5, 16, 16))
-    real = _save_set(tmp_path / "real.npz", _sets(5, 33, 47))  # no powers of two
+    fake = _save_set(tmp_path / "fake.npz", texture_sets(5, 16, 16))
+    real = _save_set(tmp_path / "real.npz", texture_sets(5, 33, 47))  # no powers of two
     flags_ = ("--texture", "--samples", fake, "--reference", real, "--out", tmp_path / "o")
     with pytest.raises(InputError, match="16x16.*33x47.*give --crop=16 to cut both"):
         eval_py(*flags_)
@@ -233,7 +165,7 @@ def test_sets_of_different_sizes_are_cropped_to_the_smaller(eval_py, quick_judge
 
 def test_a_folder_of_photographs_of_any_sizes(tmp_path):
     for index, size in enumerate([(40, 33), (16, 70), (35, 35)]):
-        _save(tmp_path / "mixed" / f"{index}.png", _stripes(*size, 6, seed=index))
+        _save(tmp_path / "mixed" / f"{index}.png", stripes(*size, 6, seed=index))
     assert _cut(tmp_path / "mixed", crop=16).shape == (4 + 4 + 4, 16, 16, 1)
     with pytest.raises(InputError, match="'0.png' is 40x33.*smaller than a crop of 64x64"):
         _cut(tmp_path / "mixed")
@@ -243,7 +175,7 @@ def test_a_folder_of_images_of_one_size_is_taken_whole(eval_py, quick_judge, tmp
     """All of it, where the ordinary --samples would hold out a tenth."""
     for index in range(5):
         for side in "ab":
-            _save(tmp_path / side / f"{index}.png", _stripes(16, 18, 6, seed=index))
+            _save(tmp_path / side / f"{index}.png", stripes(16, 18, 6, seed=index))
     eval_py("--texture", "--samples", tmp_path / "a", "--reference", tmp_path / "b",
             "--out", tmp_path / "o")  # fmt: skip
     assert quick_judge[0]["reference"].shape == (5, 16, 18, 1)
@@ -253,9 +185,9 @@ def test_a_folder_of_images_of_one_size_is_taken_whole(eval_py, quick_judge, tmp
 def test_a_folder_with_a_test_part_gives_that(eval_py, quick_judge, tmp_path):
     for index in range(5):
         for part, level in (("train", 0), ("test", 150)):
-            image = _stripes(16, 16, 6, seed=index) // 4 + np.uint8(level)
+            image = stripes(16, 16, 6, seed=index) // 4 + np.uint8(level)
             _save(tmp_path / "set" / part / f"{index}.png", image)
-    fake = _save_set(tmp_path / "fake.npz", _sets(5, 16, 16))
+    fake = _save_set(tmp_path / "fake.npz", texture_sets(5, 16, 16))
     arguments = ["--texture", "--samples", fake, "--reference", tmp_path / "set", "--out",
                  tmp_path / "o"]  # fmt: skip
     eval_py(*arguments)
@@ -265,7 +197,7 @@ def test_a_folder_with_a_test_part_gives_that(eval_py, quick_judge, tmp_path):
 
 
 def test_parts_of_built_in_sets(eval_py, quick_judge, tmp_path):
-    fake = _save_set(tmp_path / "fake.npz", _sets(5, 24, 24))
+    fake = _save_set(tmp_path / "fake.npz", texture_sets(5, 24, 24))
     eval_py("--texture", "--samples", fake, "--reference=procedural:checks", "--crop=24",
             "--out", tmp_path / "o")  # fmt: skip
     assert quick_judge[0]["reference"].shape[1:] == (24, 24, 1)
@@ -276,8 +208,8 @@ def test_parts_of_built_in_sets(eval_py, quick_judge, tmp_path):
 
 
 def test_grey_and_colour(eval_py, quick_judge, tmp_path):
-    fake = _save(tmp_path / "fake.png", _stripes(40, 40, 6, channels=3))
-    real = _save(tmp_path / "real.png", _stripes(40, 40, 6))
+    fake = _save(tmp_path / "fake.png", stripes(40, 40, 6, channels=3))
+    real = _save(tmp_path / "real.png", stripes(40, 40, 6))
     arguments = ["--texture", "--samples", fake, "--reference", real, "--crop=16", "--out",
                  tmp_path / "o"]  # fmt: skip
     with pytest.raises(InputError, match="'photograph:fake.png' has 3.*has 1: give --grey"):
@@ -288,8 +220,8 @@ def test_grey_and_colour(eval_py, quick_judge, tmp_path):
 
 
 def test_the_farthest_crops_stand_beside_the_most_similar(quick_judge, tmp_path):
-    real = np.concatenate([_sets(6, 16, 16), 255 - 0 * _sets(1, 16, 16)])
-    fake = np.concatenate([_sets(6, 16, 16), np.full((1, 16, 16, 1), 3, np.uint8)])
+    real = np.concatenate([texture_sets(6, 16, 16), 255 - 0 * texture_sets(1, 16, 16)])
+    fake = np.concatenate([texture_sets(6, 16, 16), np.full((1, 16, 16, 1), 3, np.uint8)])
     judgement = texture_suite.judge_textures(real, fake)
     found = make_report("x", {"metrics": {}}, judgement, real, fake).outliers
     np.testing.assert_array_equal(found.images[0], fake[6])  # the constant one
@@ -319,14 +251,14 @@ def test_the_farthest_crops_stand_beside_the_most_similar(quick_judge, tmp_path)
 )
 def test_one_clear_error(eval_py, quick_judge, arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    _save_set(pathlib.Path("a.npz"), _sets(5, 16, 16))
-    _save_set(pathlib.Path("b.npz"), _sets(5, 16, 16))
+    _save_set(pathlib.Path("a.npz"), texture_sets(5, 16, 16))
+    _save_set(pathlib.Path("b.npz"), texture_sets(5, 16, 16))
     _save_set(pathlib.Path("nan.npz"), np.full((5, 16, 16, 1), np.nan, np.float32))
-    _save(pathlib.Path("small.png"), _stripes(12, 40, 6))
-    _save(pathlib.Path("real.png"), _stripes(20, 40, 6))
+    _save(pathlib.Path("small.png"), stripes(12, 40, 6))
+    _save(pathlib.Path("real.png"), stripes(20, 40, 6))
     pathlib.Path("broken.png").write_bytes(b"\x89PNG no")
     for part in ("parts/train", "parts/test", "loose"):
-        _save(pathlib.Path(part) / "0.png", _stripes(16, 16, 6))
+        _save(pathlib.Path(part) / "0.png", stripes(16, 16, 6))
     with pytest.raises(InputError, match=message):
         eval_py("--texture", "--samples=a.npz", *arguments)
     assert not quick_judge and not pathlib.Path("o").exists()
@@ -335,8 +267,8 @@ def test_one_clear_error(eval_py, quick_judge, arguments, message, tmp_path, mon
 @pytest.mark.parametrize(
     ("real", "fake", "missing"),
     [
-        (_sets(6, 16, 16), np.full((4, 16, 16, 1), 9, np.uint8), ()),  # a constant sample
-        (_sets(6, 13, 15), _sets(6, 13, 15), ("at least 14x14",)),
+        (texture_sets(6, 16, 16), np.full((4, 16, 16, 1), 9, np.uint8), ()),  # a constant sample
+        (texture_sets(6, 13, 15), texture_sets(6, 13, 15), ("at least 14x14",)),
     ],
 )
 def test_images_that_statistics_cannot_be_taken_of(real, fake, missing, eval_py, tmp_path):
@@ -348,75 +280,3 @@ def test_images_that_statistics_cannot_be_taken_of(real, fake, missing, eval_py,
     assert ("texture_fd" in metrics) == (not missing)
     for reason in missing:
         assert "texture_fd was not computed: " in text and reason in text.splitlines()[-2]
-
-
-# Runs
-
-
-@pytest.mark.slow
-def test_a_run_is_judged_as_textures(quick_judge, eval_py, tmp_path, monkeypatch):
-    reports = []
-    monkeypatch.setattr(
-        gan_jax.training.image_results,
-        "write_texture_report",
-        lambda path, report: reports.append(report) or path.write_text(report.title),
-    )
-    training.run(tiny_texture_config(1, every=0), tmp_path / "run")
-    content = evaluation(tmp_path / "run")
-    assert content["metrics"]["texture_fd"]["value"] == 4.0
-    assert content["metrics"]["texture_fd"]["training"] == 4.0
-    assert [len(call["images"]) for call in quick_judge] == [10, 10]
-    assert content["protocol"]["step"] == 1
-    protocol = content["protocol"]["textures"]
-    assert (protocol["reference"], protocol["reference_split"]) == ("procedural", "test")
-    assert (protocol["reference_images"], protocol["images"]) == (12, 10)
-    assert [image.shape for image in reports[0].large] == [(64, 128, 1)]
-    assert reports[0].samples.shape == (10, 16, 16, 1) and reports[0].history
-    with Image.open(tmp_path / "run" / "samples" / "large_0.png") as picture:
-        assert picture.size == (128, 64)
-    assert (tmp_path / "run" / "report.html").exists()
-
-    eval_py("--workdir", tmp_path / "run", "--num_samples=6", "--out", tmp_path / "again")
-    again = evaluation(tmp_path / "again")["protocol"]["textures"]
-    assert again == protocol | {"images": 6, "training_images": 6}
-
-
-def test_a_run_keeps_both_judgements_and_the_recognisers_first(quick_judge):
-    judgement = texture_suite.judge_textures(_sets(6, 16, 16), _sets(4, 16, 16))
-    run = texture_run.RunTextures(judgement, _sets(6, 16, 16), _sets(4, 16, 16), [])
-    protocol = make_protocol({"step": 7}, seed=0, images=4, preprocessing="", reference=None)
-    other = Result({"vendi": {"value": 3.0}}, protocol, headline(0.3))
-    both = with_textures(other, run).content()
-    assert (both["headline"], both["flags"]) == (other.headline, [])
-    assert both["textures"] == {"headline": judgement.headline, "flags": list(judgement.flags)}
-    assert list(both["metrics"]) == ["texture_fd", "cooccurrence_fd", "vendi"]
-    assert both["protocol"] == protocol | {"textures": judgement.protocol}
-    alone = with_textures(Result({}, protocol), run).content()
-    assert alone["headline"] == judgement.headline and alone["flags"] == list(judgement.flags)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"image_size": (12, 12), "period": 4.0}, "12x12.*at least 14x14"),
-        ({"num_test_crops": 3}, "3 held-out images, and at least 4"),
-    ],
-)
-def test_a_run_is_refused_before_it_trains(changes, message, tmp_path):
-    config = tiny_texture_config(1, every=0)
-    config.dataset.update(changes)
-    with pytest.raises(InputError, match=message):
-        training.run(config, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_run_that_does_not_ask_is_not(quick_judge, tiny_run, eval_py, tmp_path):
-    assert "texture_fd" not in evaluation(tiny_run[0])["metrics"]
-    options = ("--workdir", tiny_run[0], "--out", tmp_path / "o", "--num_samples=20")
-    eval_py(*options, "--metrics=frechet")
-    assert set(evaluation(tmp_path / "o")["metrics"]) == {"fd_semantic", "fd_texture"}
-    # Naming a family of textures asks for it; the recogniser's page goes beside.
-    eval_py(*options, "--metrics=cooccurrence,vendi")
-    assert quick_judge[0]["families"] == ["cooccurrence"]
-    assert {"texture_fd", "vendi"} <= set(evaluation(tmp_path / "o")["metrics"])
-    assert "Nearest training images" in (tmp_path / "o" / "recogniser.html").read_text()
