@@ -211,7 +211,7 @@ class Dataset:
 def check_same_shape(
     train: Dataset,
     test: Dataset,
-    advice: str = "set image_size=(h, w) and channels to bring them to one shape",
+    advice: str = "set dataset.image_size=(h, w) and dataset.channels to bring them to one shape",
 ) -> None:
     """Raises InputError unless training and test images have one (h, w, c)."""
     if train.image_shape != test.image_shape:

@@ -197,5 +197,5 @@ def _notice_darkness(name: str, images: np.ndarray) -> None:
         notice(
             f"{name}: the brightest pixel of {len(images):,} images is {brightest} of 255, "
             "so they are nearly black. If their white is stored as another value, such as 1 in "
-            "masks or 4095 for 12 bits in 16-bit files, give white=VALUE."
+            "masks or 4095 for 12 bits in 16-bit files, give dataset.white=VALUE."
         )

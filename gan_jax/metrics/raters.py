@@ -22,7 +22,6 @@ class RaterAgreement:
     unanimous: int  # how many images all raters name alike
     count: int  # n
     raters: int  # r
-    by_image: np.ndarray  # share of the pairs of raters that agree, float64 [n]
 
 
 def rater_agreement(labels, num_classes: int) -> RaterAgreement:
@@ -59,7 +58,6 @@ def rater_agreement(labels, num_classes: int) -> RaterAgreement:
         unanimous=int(np.sum(by_image == 1.0)),
         count=count,
         raters=int(counts[0].sum()),
-        by_image=by_image,
     )
 
 

@@ -23,7 +23,7 @@ from gan_jax.sampling.trained import read_gan
 
 RECORD = "enlarged.json"
 _COLOURS = {1: "grey", 3: "colour"}
-_TILE = 192  # pixels of the input that are computed at once, a side
+TILE = 192  # pixels of the input that are computed at once, a side
 
 
 def enlarge_files(
@@ -125,7 +125,7 @@ def _in_tiles(generator: SuperResolutionGenerator, variables: Any, images: np.nd
     factor, reach = generator.factor, generator.reach
     height, width = images.shape[1:3]
     result = np.empty((len(images), factor * height, factor * width, images.shape[3]), np.uint8)
-    sizes = [min(side, _TILE + 2 * reach) for side in (height, width)]
+    sizes = [min(side, TILE + 2 * reach) for side in (height, width)]
     for top, row in _windows(height, sizes[0], reach):
         for left, column in _windows(width, sizes[1], reach):
             window = images[:, top : top + sizes[0], left : left + sizes[1]]

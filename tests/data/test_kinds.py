@@ -48,7 +48,7 @@ def test_12_bits_in_16_are_told_and_read_by_their_white(tmp_path, kind, caplog):
         with caplog.at_level(logging.WARNING):
             assert data.read_images(path).images.max() == 16
         assert "brightest pixel of 5 images is 16 of 255" in caplog.text
-        assert "give white=VALUE" in caplog.text
+        assert "give dataset.white=VALUE" in caplog.text
     elif kind == "npz":
         path = npz(tmp_path, images=stored)
         raises("holds uint16.*or give dataset.white", path)

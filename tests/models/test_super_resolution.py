@@ -47,7 +47,7 @@ def test_tiles_are_the_whole(monkeypatch):
     )
     whole = enlarge(network, variables, image, 1)
     assert whole.shape == (82, 134, 1)
-    monkeypatch.setattr("gan_jax.sampling.enlarge._TILE", 12)
+    monkeypatch.setattr("gan_jax.sampling.enlarge.TILE", 12)
     tiled = enlarge(network, variables, image, 1)
     assert np.abs(whole.astype(int) - tiled).max() <= 1  # the order of sums
     assert np.mean(whole == tiled) > 0.99
