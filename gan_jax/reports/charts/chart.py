@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+import textwrap
 import warnings
 from collections.abc import Sequence
 
@@ -20,9 +21,18 @@ from gan_jax.errors import printable
 BLUE, ORANGE, GREY = "#3d85c6", "#dd7a2f", "#8b9099"
 INK = "#012345"  # stands for the page's text colour until the SVG is written
 
+_MOST_WITH_SUBS = 10_000  # a logarithmic axis of a wider span has numbers at powers of ten only
+_EDGE = 3.0  # points of air between the outermost labels and the chart's edge
+_TITLE_LINE = 12.0  # points, of a title's line
+# Characters that fit: along the chart's height, and along its width in points a character.
+_YLABEL, _XLABEL_POINTS, _TITLE_POINTS = 32, 9.2, 7.2
+
 
 class Chart:
     """A figure of its own, outside pyplot's global state; matplotlib loads on first use.
+
+    The margins are measured once and the chart is drawn once: matplotlib's own layouts measure it
+    twice and draw it twice. What is longer than the chart is broken into lines.
 
     Attributes:
         axes: of matplotlib, to draw on.
@@ -33,8 +43,12 @@ class Chart:
         from matplotlib.figure import Figure
 
         self._title = printable(title)
-        self.figure = Figure(figsize=(width, height), layout="constrained")
+        lines = textwrap.wrap(self._title, int(72 * width / _TITLE_POINTS)) or [""]
+        self._heading = "\n".join(lines)
+        extra = _TITLE_LINE * (len(lines) - 1) / 72
+        self.figure = Figure(figsize=(width, height + extra), dpi=72)  # a pixel is a point
         self.figure.patch.set_alpha(0)
+        self._legend_below = None
         self.axes = axes = self.figure.add_subplot()
         axes.patch.set_alpha(0)
         self.leave_room(22)
@@ -49,12 +63,14 @@ class Chart:
     def leave_room(self, points: float) -> None:
         """Between the title and the chart, for the legend."""
         look = dict(fontsize=10, fontweight="bold", loc="left", color=INK, parse_math=False)
-        self.axes.set_title(self._title, pad=points, **look)
+        self.axes.set_title(self._heading, y=1.0, pad=points, **look)
+        self._above = points + _TITLE_LINE * (1 + self._heading.count("\n"))
 
     def name_axes(self, xlabel: str, ylabel: str) -> None:
         """Names both axes; a $ in a name stays a $."""
-        self.axes.set_xlabel(xlabel, parse_math=False)
-        self.axes.set_ylabel(ylabel, parse_math=False)
+        width = int(72 * self.figure.get_figwidth() / _XLABEL_POINTS)
+        self.axes.set_xlabel(textwrap.fill(printable(xlabel), width), parse_math=False)
+        self.axes.set_ylabel(textwrap.fill(printable(ylabel), _YLABEL), parse_math=False)
 
     def over_steps(self, ylabel: str) -> None:
         """Names the axes of a chart over training steps, which are whole numbers."""
@@ -63,10 +79,12 @@ class Chart:
         self.axes.locator_params(axis="x", nbins=6, integer=True)
 
     def make_logarithmic(self, axis: str = "y", subs: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
-        """A logarithmic axis with plain numbers at `subs` of each power of ten."""
+        """A logarithmic axis with plain numbers at `subs` of each power of ten, or at 1 of it."""
         from matplotlib import ticker
 
         getattr(self.axes, f"set_{axis}scale")("log")
+        low, high = getattr(self.axes, f"get_{axis}lim")()
+        subs = subs if high < _MOST_WITH_SUBS * low else (1.0,)
         chosen = getattr(self.axes, f"{axis}axis")
         chosen.set_major_locator(ticker.LogLocator(subs=subs, numticks=8))
         chosen.set_major_formatter(lambda value, _: f"{value:g}")
@@ -86,6 +104,75 @@ class Chart:
         )
         without_math(legend.get_texts())
 
+    def add_legend_below(self, columns: int) -> None:
+        """A legend below the chart, which grows by it."""
+        handles, labels = self.axes.get_legend_handles_labels()
+        look = dict(frameon=False, fontsize=8, labelcolor=INK, loc="lower left", borderaxespad=0.0)
+        self._legend_below = self.figure.legend(handles, labels, ncols=columns, **look)
+        without_math(self._legend_below.get_texts())
+        rows = -(-len(labels) // columns)
+        self.figure.set_figheight(self.figure.get_figheight() + 0.16 * rows)
+
+    def panels(self, rows: int, columns: int, *, gap: float) -> list:
+        """Axes of small charts, row after row, in the place of the chart's own.
+
+        Args:
+            gap: points below and above each row for its numbers and its title together.
+        """
+        self.axes.set_axis_off()  # its title and legend stay
+        size = 72 * self.figure.get_size_inches()
+        self._place(4 * _EDGE, 4 * _EDGE, _EDGE, self._above + _EDGE)
+        height = (size[1] - self._above - 2 * _EDGE - rows * gap) / rows
+        grid = self.figure.add_gridspec(
+            rows,
+            columns,
+            left=4 * _EDGE / size[0],
+            right=1 - 4 * _EDGE / size[0],
+            bottom=(_EDGE + gap / 2) / size[1],
+            top=1 - (_EDGE + self._above + gap / 2) / size[1],
+            hspace=gap / height,
+            wspace=0.25,
+        )
+        return [
+            self.figure.add_subplot(grid[row, column]) for row, column in np.ndindex(rows, columns)
+        ]
+
+    def _place(self, left: float, right: float, bottom: float, top: float) -> None:
+        """Sets the margins around the axes, in points."""
+        width, height = 72 * self.figure.get_size_inches()
+        self.figure.subplots_adjust(
+            left=left / width,
+            right=1 - right / width,
+            bottom=bottom / height,
+            top=1 - top / height,
+        )
+
+    def _fit(self) -> None:
+        """Sets margins that hold all labels.
+
+        What stands below the axes is as high at any width, so it comes first; with the height the
+        numbers at the left are known.
+        """
+        from matplotlib.backends.backend_svg import RendererSVG
+
+        width, height = 72 * self.figure.get_size_inches()
+        renderer = RendererSVG(width, height, io.StringIO())
+        axes, top = self.axes, self._above + _EDGE
+        legend = self._legend_below
+        edge = _EDGE if legend is None else _EDGE + legend.get_window_extent(renderer).height
+        left, right, bottom = 45.0, 10.0, 35.0
+        self._place(left, right, bottom, top)
+        found = axes.xaxis.get_tightbbox(renderer, for_layout_only=True)
+        below = max(axes.bbox.y0 - found.y0, 0.0) + edge
+        beside = max(axes.bbox.x0 - found.x0, 0.0) + _EDGE
+        right = max(found.x1 - axes.bbox.x1, 0.0) + 2 * _EDGE
+        _hold_label(axes.xaxis, 0.0, below - bottom)
+        self._place(left, right, below, top)
+        found = axes.yaxis.get_tightbbox(renderer, for_layout_only=True)
+        beside = max(axes.bbox.x0 - found.x0 + _EDGE, beside)
+        _hold_label(axes.yaxis, beside - left, 0.0)
+        self._place(beside, right, below, top)
+
     def svg(self) -> str:
         """The chart as an <svg> element that scales with the page and holds text as text."""
         import matplotlib
@@ -94,6 +181,8 @@ class Chart:
         settings = {"svg.fonttype": "none", "svg.hashsalt": f"chart: {self._title}"}
         with matplotlib.rc_context(settings), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's browser has it
+            if self.axes.axison:
+                self._fit()
             self.figure.savefig(buffer, format="svg", metadata={"Date": None})
         svg = buffer.getvalue()
         svg = svg[svg.index("<svg") :]
@@ -105,6 +194,12 @@ class Chart:
         head = f'<svg role="img" aria-label="{html.escape(self._title)}" class="chart"'
         box = r'<svg[^>]*?(viewBox="[^"]*")[^>]*>'
         return re.sub(box, lambda found: f"{head} {found[1]}>", svg, count=1)
+
+
+def _hold_label(axis, right: float, up: float) -> None:
+    """Moves an axis's name by pixels from where its numbers were measured, and keeps it there."""
+    x, y = axis.label.get_position()
+    axis.set_label_coords(x + right, y + up, transform=axis.label.get_transform())
 
 
 def _load_matplotlib() -> None:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.reports.charts.chart import GREY, INK, Chart, spans_tenfold, without_math
+from gan_jax.reports.charts.chart import GREY, Chart, spans_tenfold
 
 _LEGEND_WIDTH = 75  # characters
+_HALF_WIDTH = 33  # characters, of a legend in two columns
 # From cold to warm, so that an ordered hyper-parameter reads as one; clear on light and dark pages.
 _COLOURS = ("#3d85c6", "#5a9bd4", "#36a18f", "#7aa83b", "#c2a02a", "#dd7a2f", "#d1495b", "#a4508b")
 
@@ -139,7 +140,4 @@ def _add_legend(chart: Chart) -> None:
         chart.leave_room(22 if rows == 1 else 38)
         chart.add_legend(math.ceil(len(labels) / rows))
         return
-    figure = chart.figure
-    figure.set_figheight(figure.get_figheight() + 0.16 * math.ceil(len(labels) / 2))
-    look = dict(frameon=False, fontsize=8, labelcolor=INK)
-    without_math(figure.legend(loc="outside lower left", ncols=2, **look).get_texts())
+    chart.add_legend_below(2 if max(map(len, labels)) <= _HALF_WIDTH else 1)

@@ -10,6 +10,7 @@ from gan_jax.reports.charts.chart import BLUE, GREY, INK, Chart
 
 LOW, HIGH = 10, 90  # percentiles at the edges of a band
 _BINS = 24
+_PANEL_GAP = 32.0  # points, for the numbers below a panel and its title
 _DECIBELS = 10 / np.log(10)  # per unit of a natural logarithm of power
 _FREQUENCY = "frequency, cycles per pixel"
 
@@ -76,12 +77,10 @@ def histogram_panels(
     """
     rows = -(-len(sides) // columns)
     chart = Chart(title, 0.75 + 1.3 * rows)
-    head = chart.axes
-    grid = chart.figure.add_gridspec(rows + 1, columns, height_ratios=(0.01, *(1.0,) * rows))
-    head.set_subplotspec(grid[0, :])  # an empty line that carries title and legend
-    head.set_axis_off()
-    for (row, column), (name, (real, generated)) in zip(np.ndindex(rows, columns), sides.items()):
-        axes = chart.figure.add_subplot(grid[row + 1, column])
+    panels = chart.panels(rows, columns, gap=_PANEL_GAP)
+    for axes in panels[len(sides) :]:
+        axes.remove()
+    for axes, (name, (real, generated)) in zip(panels, sides.items()):
         axes.patch.set_alpha(0)
         axes.set_title(name, fontsize=8.5, loc="left", color=INK, parse_math=False, pad=3)
         edges = histogram_edges(real, generated)
@@ -97,7 +96,7 @@ def histogram_panels(
         axes.tick_params(labelsize=7.5, colors=GREY, labelcolor=INK, length=2.5)
         axes.locator_params(axis="x", nbins=3)
     for label, style in (("real", dict(lw=5, alpha=0.45)), ("generated", dict(lw=1.5))):
-        head.plot([], [], color=GREY if label == "real" else BLUE, label=label, **style)
+        chart.axes.plot([], [], color=GREY if label == "real" else BLUE, label=label, **style)
     chart.add_legend(2)
     return chart.svg()
 
