@@ -64,6 +64,15 @@ def content_order(rows: np.ndarray) -> np.ndarray:
     return np.argsort(content_keys(rows), kind="stable")
 
 
+def order_of(rows: np.ndarray, in_order: bool) -> np.ndarray:
+    """`content_order`, or for rows that are `in_order` already, the order that they are in.
+
+    Features of the same images differ by rounding from machine to machine, and so does the order of
+    their bytes. Who has the images orders these, and says so.
+    """
+    return np.arange(len(rows)) if in_order else content_order(rows)
+
+
 def in_content_order(rows: np.ndarray) -> np.ndarray:
     """The rows [n, ...] in the order of their content: one order, whatever theirs was."""
     rows = np.asarray(rows)

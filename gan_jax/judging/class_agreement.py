@@ -11,6 +11,7 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.data import Dataset
+from gan_jax.data.content import content_order
 from gan_jax.data.labels import renumbered
 from gan_jax.judging.class_distances import Classed, class_distances
 from gan_jax.judging.judge import Judge, Judgement
@@ -53,7 +54,8 @@ def judge_asked(
     # A conditional GAN's agreement is one of the classifier's numbers.
     if labels is None or (families is not None and "classifier" not in families):
         return judgement
-    return with_agreement(judgement, judge, labels, train, distances=complete)
+    order = content_order(images) if complete else None
+    return with_agreement(judgement, judge, labels, train, order=order)
 
 
 def with_agreement(
@@ -62,7 +64,7 @@ def with_agreement(
     labels: np.ndarray,
     train: Dataset,
     *,
-    distances: bool = False,
+    order: np.ndarray | None = None,
 ) -> Judgement:
     """The judgement with the metric 'class_agreement', where the judge knows the classes.
 
@@ -75,7 +77,8 @@ def with_agreement(
     Args:
         judgement: of images of these labels, in this order.
         judge, labels, train: see `judge_asked`.
-        distances: whether to take the time for them; they need a labelled reference.
+        order: of the images by their content, to take the time for distances, which need a labelled
+            reference; None for none.
     """
     protocol = judgement.protocol | {"labels": "random, in the mix of the training set"}
     if not judge.knows_classes:
@@ -89,9 +92,9 @@ def with_agreement(
     found = np.argmax(judgement.features.probabilities, -1)
     fake = metrics.class_agreement(found, asked, len(names))
     entry = agreement_entry(fake, _of_reference(judge), names)
-    if distances and judge.reference_classes is not None:
+    if order is not None and judge.reference_classes is not None:
         real = Classed(View.of_features(judge.features), judge.reference_classes)
-        drawn = Classed(View.of_features(judgement.features), asked)
+        drawn = Classed(View.of_features(judgement.features.take(order)), asked[order])
         found = class_distances(real, drawn, judge.ladder, names, seed=judge.seed)
         for name, part in found.items():
             entry["classes"][name] |= part

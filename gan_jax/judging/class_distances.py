@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from gan_jax import metrics
-from gan_jax.data.content import content_order
 from gan_jax.judging.ladder import Ladder, paired_distance, sizes_of
 from gan_jax.judging.view import View
 from gan_jax.metrics.two_sample import NUM_PERMUTATIONS, permutation_test
@@ -30,7 +29,7 @@ _PERMUTATIONS_PER_CLASS = 40  # so that the smallest p is far below 5 % over all
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Classed:
-    """Images of known classes.
+    """Images of known classes, in the order of their content.
 
     Attributes:
         view: what a judge sees of them, [n, d].
@@ -40,11 +39,6 @@ class Classed:
     view: View
     classes: np.ndarray
 
-    def in_content_order(self) -> Classed:
-        """The same images in the order of what is seen of them."""
-        order = content_order(self.view.values)
-        return Classed(self.view.take(order), self.classes[order])
-
     def rows(self, label: int) -> np.ndarray:
         """The images of a class."""
         return np.flatnonzero(self.classes == label)
@@ -53,11 +47,11 @@ class Classed:
 def class_distances(
     real: Classed, fake: Classed, ladder: Ladder | None, names: Sequence[str], *, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """The distance of each class that was asked for, by its name; the order of rows is no matter.
+    """The distance of each class that was asked for, by its name.
 
     Args:
         real: the reference, in the order of its content, in which `ladder` has its first images.
-        fake: the judged images and the classes that they were asked for.
+        fake: the judged images, in the order of theirs, and the classes they were asked for.
         ladder: of the reference; None of a judge without one.
         names: of the classes.
         seed: of the permutations.
@@ -68,7 +62,6 @@ def class_distances(
         images of this class; and 'n_real'. The first three are None of a class with fewer than 10
         images on a side, and 'size' without a ladder.
     """
-    fake = fake.in_content_order()
     asked = [int(label) for label in np.unique(fake.classes)]
     enough = [
         label for label in asked if min(len(real.rows(label)), len(fake.rows(label))) >= FEWEST
@@ -95,6 +88,7 @@ def class_distances(
                 most=_MOST_TESTED,
                 num_permutations=max(NUM_PERMUTATIONS, _PERMUTATIONS_PER_CLASS * len(enough)),
                 seed=seed,
+                in_order=True,
             ).p
         )
         own = None

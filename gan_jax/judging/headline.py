@@ -93,7 +93,7 @@ def make_headline(
 def compare_views(
     real: View, fake: View, *, classes: Classes | None = None, seed: int = 0
 ) -> TwoSampleTest:
-    """The permutation test of two views, standardised by both together."""
+    """The permutation test of two views, each in the order of its images' content."""
     pool, count = real.pooled(fake), len(real.values)
     return permutation_test(
         pool[:count],
@@ -102,6 +102,7 @@ def compare_views(
         fake_classes=None if classes is None else classes[1],
         gamma=1.0,
         seed=seed,
+        in_order=True,
     )
 
 

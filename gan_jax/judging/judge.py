@@ -150,7 +150,7 @@ class Judge:
         features = self._features_of(images)
         copied = None
         if training is not None and (families is None or "copying" in families):
-            copied = self._features_of(training.take(np.arange(len(training))))
+            copied = self._features_of(training.take(training.content_order()))
         sides = Sides(
             reference=lambda: self.features,
             reference_moments=self._reference_moments,

@@ -92,6 +92,7 @@ def _frechet(sides: Sides) -> dict[str, Entry]:
             num_splits=NUM_SPLITS,
             interval=sides.intervals,
             seed=sides.seed,
+            in_order=True,
         )
         entry = distance_entry(result)
         if result.interval is not None:
@@ -116,7 +117,7 @@ def _frechet_infinity(sides: Sides) -> dict[str, Entry]:
             f"FD-infinity needs at least {_FEWEST_FOR_LINE} images for its line, and there are "
             f"{len(fake)}; give more, or leave it out."
         )
-    found = metrics.frechet_infinity(sides.real.semantic, fake, seed=sides.seed)
+    found = metrics.frechet_infinity(sides.real.semantic, fake, seed=sides.seed, in_order=True)
     return {
         "fd_infinity": {
             "value": found.value,
@@ -254,7 +255,7 @@ def _copying(sides: Sides) -> dict[str, Entry]:
     return {
         "auth_pct": estimate_entry(generated.auth_pct(), len(fake), **found),
         "data_copying": {
-            "value": metrics.data_copying(train, real, fake, seed=sides.seed),
+            "value": metrics.data_copying(train, real, fake, seed=sides.seed, in_order=True),
             "n": len(fake),
         },
     }

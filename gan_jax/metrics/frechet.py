@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.data.content import content_order, in_content_order
+from gan_jax.data.content import in_content_order, order_of
 from gan_jax.errors import InputError
 from gan_jax.metrics.draws import Draw, draw_rows
 from gan_jax.metrics.gaussians import Gaussian, Pair, gaussian_distance
@@ -89,7 +89,13 @@ class FrechetInfinity:
 
 
 def frechet_infinity(
-    real, fake, *, num_points: int = 15, smallest: int | None = None, seed: int = 0
+    real,
+    fake,
+    *,
+    num_points: int = 15,
+    smallest: int | None = None,
+    seed: int = 0,
+    in_order: bool = False,
 ) -> FrechetInfinity:
     """FD-infinity: the distance from all of `real` [m, d] of more and more of `fake` [n, d].
 
@@ -103,6 +109,8 @@ def frechet_infinity(
       real, fake: features; n >= 2 * num_points or so.
       num_points, seed: as above.
       smallest: fewest images, at least 2; the lesser of 5000 and n // 2 if None.
+      in_order: whether the rows stand in the order of their images' content already, see
+        `gan_jax.data.content.order_of`; else they are ordered by their own.
     """
     real, fake = _checked_pair(real, fake)
     count = len(fake)
@@ -114,8 +122,8 @@ def frechet_infinity(
         )
     sizes = np.linspace(smallest, count, num_points).astype(int)
     order = np.random.default_rng([seed, count, 5]).permutation(count)
-    fake = in_content_order(fake)[order]
-    anchor = Gaussian.of_features(in_content_order(real))
+    fake = fake[order_of(fake, in_order)][order]
+    anchor = Gaussian.of_features(real[order_of(real, in_order)])
     moments = Moments.empty(fake.shape[1])
     distances = []
     for size in sizes:
@@ -155,6 +163,7 @@ def frechet_with_floor(
     interval: bool = True,
     standardised: bool = False,
     seed: int = 0,
+    in_order: bool = False,
 ) -> FrechetResult:
     """The headline value: generated against real, real against real, both at the same n.
 
@@ -172,12 +181,14 @@ def frechet_with_floor(
       standardised: whether the columns of both sides were divided by the deviations of this very
         reference, whose error is then part of the interval. `value` and `floor` are the same.
       seed: of the draws.
+      in_order: whether the rows stand in the order of their images' content already, see
+        `gan_jax.data.content.order_of`; else they are ordered by their own.
     """
     names = ("reference", "generated")
     reference, generated = _checked_pair(reference, generated, names=names, least=0)
     draws = draw_rows(len(reference), len(generated), num_splits=num_splits, seed=seed)
-    order = content_order(reference)
-    reference, generated = reference[order], in_content_order(generated)
+    order = order_of(reference, in_order)
+    reference, generated = reference[order], generated[order_of(generated, in_order)]
     influences = influences_of(draws, len(reference), len(generated)) if interval else None
     all_generated = len(draws[0].generated) == len(generated)
     whole = Gaussian.of_features(generated) if all_generated else None

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from gan_jax.data.content import in_content_order
+from gan_jax.data.content import in_content_order, order_of
 from gan_jax.errors import InputError
 from gan_jax.metrics import distances
 from gan_jax.metrics.estimates import Estimate
@@ -98,7 +98,14 @@ def training_distances(train, images) -> TrainingDistances:
 
 
 def data_copying(
-    train, test, fake, *, num_cells: int = 3, num_components: int = 64, seed: int = 0
+    train,
+    test,
+    fake,
+    *,
+    num_cells: int = 3,
+    num_components: int = 64,
+    seed: int = 0,
+    in_order: bool = False,
 ) -> float:
     """The data-copying statistic C_T.
 
@@ -118,6 +125,8 @@ def data_copying(
       num_cells: cells, 1 to n; at least one must hold images of all three sets.
       num_components: of the projection; none is done where d is no larger.
       seed: of k-means.
+      in_order: whether the rows stand in the order of their images' content already, see
+        `gan_jax.data.content.order_of`; else they are ordered by their own.
     """
     sets = [
         _flat(a, f"{name} features")
@@ -135,7 +144,7 @@ def data_copying(
         )
     if num_components < 1:
         raise InputError(f"num_components is {num_components}; expected at least 1.")
-    train, test, fake = _projected([in_content_order(a) for a in sets], num_components)
+    train, test, fake = _projected([a[order_of(a, in_order)] for a in sets], num_components)
     centres = _k_means(train[:_MOST_FOR_CELLS], num_cells, seed)
     train_cell, test_cell, fake_cell = (_cells(side, centres) for side in (train, test, fake))
     scores, weights = [], []

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.data.content import content_order
+from gan_jax.data.content import order_of
 from gan_jax.errors import InputError
 from gan_jax.metrics.moments import checked_pair
 
@@ -48,6 +48,7 @@ def permutation_test(
     num_permutations: int = NUM_PERMUTATIONS,
     most: int = MOST_IMAGES,
     seed: int = 0,
+    in_order: bool = False,
 ) -> TwoSampleTest:
     """Tests features [n, d] and [m, d], n, m >= 2, for a difference in distribution.
 
@@ -60,12 +61,14 @@ def permutation_test(
       num_permutations: at least 19.
       most: images of each side that are used, in the order of their content.
       seed: of the divisions.
+      in_order: whether the rows stand in the order of their images' content already, see
+        `gan_jax.data.content.order_of`; else they are ordered by their own.
     """
     sides = checked_pair(real, fake, metric="a two-sample test", least=2)
     classes = _checked_classes(sides, real_classes, fake_classes)
     if num_permutations < 19:
         raise InputError(f"num_permutations is {num_permutations}; expected at least 19.")
-    orders = [content_order(rows)[:most] for rows in sides]
+    orders = [order_of(rows, in_order)[:most] for rows in sides]
     pool = np.concatenate([rows[order] for rows, order in zip(sides, orders)])
     strata = None
     if classes is not None:

@@ -55,7 +55,12 @@ class TextureSides:
     def frechet(self, reference: np.ndarray, generated: np.ndarray) -> Entry:
         """The Fréchet distance between features of both sides."""
         found = metrics.frechet_with_floor(
-            reference, generated, num_splits=SPLITS, interval=self.intervals, seed=self.seed
+            reference,
+            generated,
+            num_splits=SPLITS,
+            interval=self.intervals,
+            seed=self.seed,
+            in_order=True,
         )
         return distance_entry(found)
 
@@ -109,7 +114,7 @@ def _cnn(sides: TextureSides) -> dict[str, Entry]:
         maps.append(sides.extractor.feature_maps(side[order[:most]]))
         sides.progress(len(side))
     patches = patch_frechet_with_floor(
-        *maps, num_splits=SPLITS, interval=sides.intervals, seed=sides.seed
+        *maps, num_splits=SPLITS, interval=sides.intervals, seed=sides.seed, in_order=True
     )
     return {
         "patch_fd": distance_entry(patches),

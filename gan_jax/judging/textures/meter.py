@@ -47,5 +47,7 @@ class TextureMeter:
         """
         images = images[content_order(images)[:MOST_CROPS]]
         fake = headline_features(headline_statistics(images), self._standardisers)
-        result = metrics.frechet_with_floor(self._real, fake, interval=False, seed=self._seed)
+        result = metrics.frechet_with_floor(
+            self._real, fake, interval=False, seed=self._seed, in_order=True
+        )
         return {"eval/texture_fd": result.value, "eval/texture_fd_floor": result.floor}

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gan_jax.data.content import content_order, in_content_order
+from gan_jax.data.content import order_of
 from gan_jax.errors import InputError
 from gan_jax.metrics.draws import Draw, draw_rows
 from gan_jax.metrics.frechet import (
@@ -57,6 +57,7 @@ def patch_frechet_with_floor(
     num_splits: int = 8,
     interval: bool = True,
     seed: int = 0,
+    in_order: bool = False,
 ) -> FrechetResult:
     """`patch_frechet_distance` with its floor and interval, n images a side.
 
@@ -65,14 +66,15 @@ def patch_frechet_with_floor(
     of distances of n generated and of n other reference images from n reference images. Whole
     images are drawn, and the interval rests on each image's contribution (to second order), as the
     positions of one image depend on one another. The reference is standardised as a whole, once.
-    Memory grows with num_splits c^2.
+    Memory grows with num_splits c^2. `in_order` says that the images stand in the order of their
+    content already, see `gan_jax.data.content.order_of`.
     """
     reference, generated = _checked_pair(reference, generated)
     counts = len(reference), len(generated)
     draws = draw_rows(*counts, num_splits=num_splits, seed=seed)
     influences = influences_of(draws, *counts) if interval else None
-    order = content_order(reference)
-    reference, generated = reference[order], in_content_order(generated)
+    order = order_of(reference, in_order)
+    reference, generated = reference[order], generated[order_of(generated, in_order)]
 
     standardiser = _standardiser(reference)
     parts = [np.arange(len(reference))]
