@@ -9,7 +9,12 @@ probabilities [n, k] those of a softmax, classes integers below their number, an
 from gan_jax.metrics.agreement import ClassAgreement as ClassAgreement
 from gan_jax.metrics.agreement import class_agreement as class_agreement
 from gan_jax.metrics.calibration import Calibration as Calibration
+from gan_jax.metrics.calibration import brier_score as brier_score
+from gan_jax.metrics.calibration import calibration_floor as calibration_floor
+from gan_jax.metrics.calibration import confidence_for_accuracy as confidence_for_accuracy
 from gan_jax.metrics.calibration import measure_calibration as measure_calibration
+from gan_jax.metrics.calibration import negative_log_likelihood as negative_log_likelihood
+from gan_jax.metrics.calibration import reliability as reliability
 from gan_jax.metrics.classifier import class_histogram as class_histogram
 from gan_jax.metrics.classifier import class_kl as class_kl
 from gan_jax.metrics.classifier import class_kl_estimate as class_kl_estimate
