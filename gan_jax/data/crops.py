@@ -177,7 +177,7 @@ def crop_dataset(
         sources.append(_crop_source(part.photographs, rows, size, options.memory_limit))
         known = part.photographs.labels
         labels.append(None if known is None else known[rows[:, 0]])
-    return make_dataset(
+    dataset = make_dataset(
         sources,
         labels,
         name=name,
@@ -185,6 +185,7 @@ def crop_dataset(
         class_names=parts[0].photographs.class_names,
         options=options,
     )
+    return dataclasses.replace(dataset, cropped=True)
 
 
 def crop_size(options: SourceOptions) -> tuple[int, int]:

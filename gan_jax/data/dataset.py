@@ -45,6 +45,7 @@ class Dataset:
         class_names: one name a class, or None.
         own_parts: whether the set came with a training and a test part; if not, it was divided by
             `gan_jax.data.split`, or `split` is 'all'.
+        cropped: whether the images were cut out of larger pictures, so that they may overlap.
 
     Raises:
         InputError: no images, wrong dtype or rank, labels of another length or out of range.
@@ -57,6 +58,7 @@ class Dataset:
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     own_parts: bool = True
+    cropped: bool = False
 
     def __post_init__(self) -> None:
         if (self.images is None) == (self.source is None):

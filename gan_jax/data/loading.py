@@ -91,6 +91,7 @@ def _together(sets: list[Dataset]) -> Dataset:
         labels=np.concatenate([one.labels + np.int32(first) for one, first in zip(sets, firsts)]),
         class_names=tuple(name for one in sets for name in one.label_names),
         own_parts=all(one.own_parts for one in sets),
+        cropped=any(one.cropped for one in sets),
     )
 
 

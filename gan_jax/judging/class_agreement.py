@@ -93,7 +93,9 @@ def with_agreement(
     fake = metrics.class_agreement(found, asked, len(names))
     entry = agreement_entry(fake, _of_reference(judge), names)
     if order is not None and judge.reference_classes is not None:
-        real = Classed(View.of_features(judge.features), judge.reference_classes)
+        tested = judge.independent
+        view = View.of_features(judge.features).take(tested)
+        real = Classed(view, judge.reference_classes[tested])
         drawn = Classed(View.of_features(judgement.features.take(order)), asked[order])
         found = class_distances(real, drawn, judge.ladder, names, seed=judge.seed)
         for name, part in found.items():

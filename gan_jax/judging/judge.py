@@ -21,6 +21,7 @@ from gan_jax.judging.flags import copy_flags, variety_flags
 from gan_jax.judging.headline import make_headline
 from gan_jax.judging.judgement import Judgement as Judgement
 from gan_jax.judging.ladder import Ladder, find_ladder
+from gan_jax.judging.overlap import independent_images, overlap_flags
 from gan_jax.judging.power import finds_missing_class
 from gan_jax.judging.statistics import Origin, cached_moments
 from gan_jax.judging.suite import (
@@ -30,6 +31,7 @@ from gan_jax.judging.suite import (
     UNSURE_BELOW,
     Sides,
     run_suite,
+    spread_out,
 )
 from gan_jax.judging.view import View
 from gan_jax.reports.flags import judge_flags
@@ -115,9 +117,17 @@ class Judge:
         return 0.0 if keys is None else float(np.isin(content_keys(self.images), keys).mean())
 
     @functools.cached_property
+    def independent(self) -> np.ndarray:
+        """The reference images that are tested: of crops those that share no piece, int64 [k]."""
+        return independent_images(self.reference)
+
+    @functools.cached_property
     def ladder(self) -> Ladder:
-        """The ladder of damages to the reference."""
-        return find_ladder(self.images, lambda images: View.of_features(self._features_of(images)))
+        """The ladder of damages to the reference images that are tested."""
+        return find_ladder(
+            self.images[self.independent],
+            lambda images: View.of_features(self._features_of(images)),
+        )
 
     def judge(
         self,
@@ -173,7 +183,9 @@ class Judge:
         if complete:
             headline = self._headline(features, None if classes is None else classes[order])
             if INFLUENCE in headline.get("distance", {}):
-                influences["size"] = headline["distance"].pop(INFLUENCE)
+                influences["size"] = spread_out(
+                    headline["distance"].pop(INFLUENCE), self.independent, len(self.images)
+                )
             flags = [
                 *copy_flags(images, self.images, training, distances),
                 *([] if self.is_control else variety_flags(entries)),
@@ -183,6 +195,7 @@ class Judge:
                     control=self.is_control,
                     share_trained_on=self.share_trained_on,
                 ),
+                *overlap_flags(len(self.independent), len(self.images)),
             ]
         return Judgement(
             entries,
@@ -194,10 +207,14 @@ class Judge:
         )
 
     def _headline(self, features: Features, classes: np.ndarray | None) -> dict[str, Any]:
+        """What `make_headline` finds by the reference images that are tested; {} of one alone."""
+        tested = self.independent
+        if len(tested) < 2:
+            return {}
         both = None
         if classes is not None and self.reference_classes is not None:
-            both = (self.reference_classes, classes)
-        real = View.of_features(self.features)
+            both = (self.reference_classes[tested], classes)
+        real = View.of_features(self.features).take(tested)
         headline = make_headline(
             real,
             View.of_features(features),
@@ -209,6 +226,7 @@ class Judge:
         if not self.is_control and self.knows_classes:
             known = self.reference_classes
             labels = np.argmax(self.features.probabilities, -1) if known is None else known
+            labels = labels[tested]
             headline["missing_class_noticed"] = finds_missing_class(
                 real, labels, min(len(real.values) // 2, len(features)), seed=self.seed
             )

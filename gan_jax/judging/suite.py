@@ -137,12 +137,12 @@ def _kernel(sides: Sides) -> dict[str, Entry]:
             "standard_error": found.standard_error,
             "ci": list(metrics.normal_interval(found.value, found.standard_error)),
             "n": len(fake),
-            INFLUENCE: _spread_out(found.real_influence, np.arange(len(real)), len(sides.real)),
+            INFLUENCE: spread_out(found.real_influence, np.arange(len(real)), len(sides.real)),
         }
     }
 
 
-def _spread_out(influence: np.ndarray, rows: np.ndarray, total: int) -> np.ndarray:
+def spread_out(influence: np.ndarray, rows: np.ndarray, total: int) -> np.ndarray:
     """The influence of some rows of the reference as one of all its rows, of the same mean."""
     spread = np.zeros(total)
     spread[rows] = influence * (total / len(rows))
@@ -224,7 +224,7 @@ def _neighbours(sides: Sides) -> dict[str, Entry]:
         found = getattr(scores, name)
         entries[name] = estimate_entry(found, len(fake), real=getattr(real, name))
         if found.real_influence is not None:
-            entries[name][INFLUENCE] = _spread_out(found.real_influence, rows, total)
+            entries[name][INFLUENCE] = spread_out(found.real_influence, rows, total)
     return entries
 
 

@@ -26,6 +26,7 @@ from gan_jax.judging.flags import copy_flags
 from gan_jax.judging.headline import compare_views, verdict_of
 from gan_jax.judging.judgement import Judgement
 from gan_jax.judging.ladder import Look, measure_ladder
+from gan_jax.judging.overlap import independent_images, overlap_flags
 from gan_jax.judging.power import noticed
 from gan_jax.judging.view import View
 from gan_jax.models.cnn import CNN
@@ -58,7 +59,8 @@ def judge_unlabelled(
 
     Args:
         images: to judge, at least 2.
-        reference: real images that the generator was not trained on, at least 2.
+        reference: real images that the generator was not trained on, at least 2; of crops that
+            overlap only those that share no piece are compared.
         training: what it was trained on, to find copies among; None if that is not known.
         seed: of the random network and of all that is drawn.
         batch_size: images per call.
@@ -72,14 +74,22 @@ def judge_unlabelled(
         are the p values, and its features those of the images that were compared.
 
     Raises:
-        InputError: fewer than two images on a side, or images of other sizes.
+        InputError: fewer than two images on a side, crops that all overlap, or images of other
+            sizes.
     """
     _check(images, reference)
     most = max(_FEWEST_IMAGES, min(_MOST_IMAGES, _MOST_PIXELS // math.prod(images.shape[1:3])))
     order = content_order(images)
     compared = images[order[:most]]
-    known = reference.take(reference.content_order()[:_REFERENCE_LIMIT])
-    real = known[:most]
+    known_rows = reference.content_order()[:_REFERENCE_LIMIT]
+    known = reference.take(known_rows)
+    tested = independent_images(reference)
+    real = known[np.isin(known_rows, tested)][:most]
+    if len(real) < 2:
+        raise InputError(
+            f"{reference.name}: all {len(reference):,} real images are crops that overlap, and "
+            "count as one; a test of a difference needs at least 2 a side."
+        )
     network = _network(images.shape[1:], seed)
     looks: dict[str, Look] = {"pixels": lambda some: View.of(_blocks(some))}
     features = Features(_blocks(compared), None, None)
@@ -106,6 +116,7 @@ def judge_unlabelled(
     flags = [
         *copy_flags(images[order], known, training),
         *judge_flags(headline, protocol, control=True, share_trained_on=0.0),
+        *overlap_flags(len(tested), len(reference)),
     ]
     if textures is not None:
         try:

@@ -17,6 +17,7 @@ from gan_jax.extractors.choice import open_extractors
 from gan_jax.judging.class_agreement import judge_asked, with_farthest
 from gan_jax.judging.flags import chosen_flags
 from gan_jax.judging.judge import Judge, make_judge
+from gan_jax.judging.overlap import independent_images
 from gan_jax.judging.textures.families import divide_families
 from gan_jax.judging.textures.headline import texture_headline
 from gan_jax.judging.textures.run import check_run, judge_run
@@ -91,7 +92,8 @@ def evaluate_gan(
         for by in judges
     ]
     history = read_history(run)
-    if not judgements and not textures and min(len(images), len(held_out)) > 1:
+    tested = len(independent_images(held_out)) if not judgements and not textures else 0
+    if min(len(images), tested) > 1:
         options = {"training": train, "batch_size": batch_size, "textures": texture_headline}
         judgements = [judge_unlabelled(images, held_out, **options)]
     if chosen:

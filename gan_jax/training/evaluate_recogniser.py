@@ -12,6 +12,7 @@ from gan_jax.data import Dataset
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.classification import Recognition
 from gan_jax.judging.layer_statistics import low_rank_warning
+from gan_jax.judging.overlap import independent_images
 from gan_jax.reports.numbers_first import publish_result
 from gan_jax.reports.pages.recogniser import RecogniserReport, write_recogniser_report
 from gan_jax.reports.result import Result, make_protocol
@@ -35,6 +36,10 @@ def write_recogniser_results(
         "step": history[-1]["step"] if history else 0,
     }
     numbers = {"accuracy": result.accuracy, "confusion": result.confusion.tolist()}
+    independent = independent_images(test)
+    right = int(np.sum(result.predictions[independent] == test.labels[independent]))
+    if len(independent) < len(test):
+        about["independent_images"] = len(independent)
     found = Result(
         {name: {"value": value, "n": len(test)} for name, value in numbers.items()},
         make_protocol(
@@ -52,6 +57,7 @@ def write_recogniser_results(
         history=history,
         accuracy=result.accuracy,
         confusion=result.confusion,
+        independent=(right, len(independent)) if len(independent) < len(test) else None,
         class_names=extractor.class_names,
         mistakes=test.take(wrong) if len(wrong) else None,
         mistake_labels=test.labels[wrong],

@@ -1,6 +1,7 @@
 """Images read by several recognisers: what is written, that it is right, and what is missing."""
 
 import csv
+import dataclasses
 import html
 import json
 import types
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics
-from gan_jax.data import image_files, read_images
+from gan_jax.data import Dataset, image_files, read_images
 from gan_jax.errors import InputError
 from gan_jax.extractors.pack import load_pack
 from gan_jax.extractors.readings import Readings, difference, held_out, open_recognisers, read
@@ -131,6 +132,25 @@ def test_a_folder_of_labelled_images(packs, reference, tmp_path):
     for text in ("Reliability", "Fleiss' kappa", "held-out judge", "Least certain"):
         assert text in page(out)
     assert "held-out judge cnn-tiny@" in recognition_table(content)
+
+
+def test_crops_that_overlap_are_no_evidence_for_calibration(packs, tmp_path):
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (40, 40, 1)).astype(np.uint8)
+    places = rng.integers(0, 33, (300, 2))
+    crops = np.stack([picture[top : top + 8, left : left + 8] for top, left in places])
+    labels = np.arange(300, dtype=np.int32) % 10
+    subject = recognition.subject_of_samples(
+        save(tmp_path / "a.npz", small_digits()[1].images[:20]), three(packs)
+    )
+    cut = Dataset("crops", "test", crops, labels=labels, class_names=NAMES, cropped=True)
+    content = recognition.recognise(dataclasses.replace(subject, reference=cut), tmp_path / "out")
+    used = content["mean"]["calibration"]["n"]
+    assert 10 <= used <= 100, "only pieces of 6 x 6 are found among crops of 8 x 8"
+    assert any(f"{used} of 300 that share nothing" in text for text in content["missing"])
+    whole = dataclasses.replace(subject, reference=dataclasses.replace(cut, cropped=False))
+    content = recognition.recognise(whole, tmp_path / "whole")
+    assert content["mean"]["calibration"]["n"] == 300
 
 
 def test_fewer_than_three_recognisers_say_how_to_train_another(packs, tmp_path):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from gan_jax.data.content import content_keys
-from gan_jax.metrics.overlap import MOST_IMAGES, OVERLAPPING, shows_piece_of
+from gan_jax.judging.overlap import overlap_flags
+from gan_jax.metrics.overlap import shows_piece_of
 from gan_jax.reports.flags import Flag, make_flag
 from gan_jax.reports.words import TOO_FEW
 
@@ -33,15 +34,7 @@ def texture_flags(
     if text := _repeated(reference, "real images"):
         flags.append(make_flag("few different", text))
     flags += copied_flags(images, reference, "real image")
-    looked_at = min(len(reference), MOST_IMAGES)
-    if tested < 0.9 * looked_at:
-        text = (
-            f"The real images are crops that overlap: {tested:,} of {looked_at:,} share nothing, "
-            "and these alone are tested. Another part of the same picture may be told from them "
-            "too."
-        )
-        flags.append(make_flag(OVERLAPPING, text))
-    return flags
+    return [*flags, *overlap_flags(tested, len(reference))]
 
 
 def _repeated(images: np.ndarray, title: str) -> str:

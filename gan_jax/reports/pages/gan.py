@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gan_jax.metrics.overlap import OVERLAPPING
 from gan_jax.reports import page
 from gan_jax.reports.charts.basic import class_chart
 from gan_jax.reports.class_pictures import ClassPictures
@@ -173,11 +174,14 @@ def _metrics(report: GANReport) -> str:
     shown = full_table(metrics, names, _MEANING, ratios=ratios)
     if not shown:
         return ""
+    crops = ""
+    if any(flag["name"] == OVERLAPPING for flag in evaluation.get("flags", ())):
+        crops = " Crops that overlap count as independent here: floors and intervals are too small."
     return page.section(
         "In numbers",
         "'Real images' is what other real images score at the same n; ± is its spread over random "
         "halves. A distance over its floor grows with n, so compare it at one n only. Intervals "
-        "are over the images of both sides, not over trainings.",
+        f"are over the images of both sides, not over trainings.{crops}",
         shown,
         _other_judges(evaluation),
         how_measured(evaluation.get("protocol", {})),

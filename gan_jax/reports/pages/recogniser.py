@@ -29,6 +29,8 @@ class RecogniserReport(page.About):
     Attributes:
       accuracy: share of test images named correctly, in [0, 1].
       confusion: test images of true class i called class j, integers [k, k].
+      independent: of the test images that are crops, how many of those that share no piece are
+        named correctly, and how many there are; None where all images are independent.
       class_names: [k]; class numbers are shown where None.
       mistakes: test images named wrongly, uint8 [m, h, w, c].
       mistake_labels: their true classes, integers [m].
@@ -39,6 +41,7 @@ class RecogniserReport(page.About):
 
     accuracy: float | None = None
     confusion: np.ndarray | None = None
+    independent: tuple[int, int] | None = None
     class_names: Sequence[str] | None = None
     mistakes: np.ndarray | None = None
     mistake_labels: np.ndarray | None = None
@@ -69,10 +72,16 @@ def _words(report: RecogniserReport) -> Words:
     correct, total = int(np.trace(confusion)), int(confusion.sum())
     recall = _recall(confusion)
     worst = int(np.nanargmin(recall))
-    interval = between(wilson_interval(correct, total), percentage)
+    interval = between(wilson_interval(*(report.independent or (correct, total))), percentage)
+    which = f"95 % interval for this many images: {interval}."
+    if report.independent is not None:
+        which = (
+            f"The images are crops that overlap. {report.independent[1]:,} of them share nothing, "
+            f"and by these alone the 95 % interval is {interval}."
+        )
     return Words(
         f"{accuracy} of {total:,} test images are named correctly.",
-        f"95 % interval for this many images: {interval}.",
+        which,
         [
             (accuracy, "test accuracy"),
             (f"{total - correct:,}", f"mistakes in {total:,} images"),

@@ -16,6 +16,7 @@ from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import command_for_another, held_out, open_recognisers, read
+from gan_jax.judging.overlap import independent_images
 from gan_jax.judging.samples import resizing_options
 from gan_jax.reports.numbers_first import Tell, no_empty_folder, publish_result, quietly
 from gan_jax.reports.pages.recognition import RecognitionReport, write_recognition_report
@@ -232,7 +233,10 @@ def _missing_recognisers(recognisers: Sequence[Extractor], selecting: bool) -> l
 def _reference(
     recognisers: Sequence[Extractor], reference: Dataset | None, missing: list[str]
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The reference's images and labels, in the recognisers' numbering; None without them."""
+    """The reference's images and labels, in the recognisers' numbering; None without them.
+
+    Of crops that overlap, those that share no piece.
+    """
     absent = "calibration on real images is not measured: "
     if reference is None:
         missing.append(f"{absent}give labelled ones that were held out with --reference.")
@@ -264,7 +268,19 @@ def _reference(
                 f"({reference.split}) is what it was trained on. Give another --reference or "
                 "--reference_split."
             )
-    return reference.take(np.arange(len(reference))), labels
+    rows = independent_images(reference)
+    if len(rows) < _FEWEST_REAL:
+        missing.append(
+            f"{absent}the images of {reference.name} are crops that overlap, and {len(rows):,} of "
+            f"{len(reference):,} share nothing: at least {_FEWEST_REAL} are needed."
+        )
+        return None, None
+    if len(rows) < len(reference):
+        missing.append(
+            f"calibration on more real images: those of {reference.name} are crops that overlap, "
+            f"and {len(rows):,} of {len(reference):,} that share nothing are used."
+        )
+    return reference.take(rows), labels[rows]
 
 
 def _given_labels(

@@ -68,3 +68,10 @@ def test_recogniser_page_of_a_class_without_images(tmp_path):
 def test_accuracy_interval_is_wilsons(right, total):
     expected = scipy.stats.binomtest(right, total).proportion_ci(0.95, method="wilson")
     assert wilson_interval(right, total) == pytest.approx((expected.low, expected.high), abs=1e-4)
+
+
+def test_interval_of_crops_that_overlap_is_that_of_the_few_that_do_not(tmp_path):
+    confusion = 200 * np.eye(3, dtype=int)
+    report = _recogniser_report(confusion=confusion, accuracy=1.0, independent=(37, 37))
+    found = _written(tmp_path / "page.html", report).text
+    assert "37 of them share nothing" in found and "90.6 % to 100" in found
