@@ -22,7 +22,7 @@ IMAGES = {
     "mnist5k": 64_000,
     "fashion_mnist": 64_000,
     "stacked_mnist": 128_000,
-    "textures": 16_000,
+    "textures": 8_000,
 }
 
 
