@@ -15,7 +15,21 @@ import os
 import re
 
 _DEVICES, _BATCH = 8, 128
-_BYTES = {"pred": 1, "s32": 4, "u32": 4, "f32": 4, "bf16": 2, "f16": 2, "f64": 8, "s64": 8}
+_BYTES = {
+    "pred": 1,
+    "s8": 1,
+    "u8": 1,
+    "s16": 2,
+    "u16": 2,
+    "s32": 4,
+    "u32": 4,
+    "f32": 4,
+    "bf16": 2,
+    "f16": 2,
+    "f64": 8,
+    "s64": 8,
+    "u64": 8,
+}
 _REDUCTION = re.compile(r"= (\(.*?\)|\S+) all-reduce(?:-start)?\(")
 _OTHERS = re.compile(r" (all-gather|all-to-all|collective-permute|reduce-scatter)(?:-start)?\(")
 _SHAPE = re.compile(r"([a-z]+\d*)\[([\d,]*)\]")
@@ -78,14 +92,17 @@ class Work:
 
 def find_collectives(program: str) -> Collectives:
     """The collectives in the text of a compiled program (HLO)."""
-    sizes = []
-    for match in _REDUCTION.finditer(program):
-        shapes = _SHAPE.findall(match.group(1))
-        sizes.append(
-            sum(_BYTES[t] * math.prod(int(n) for n in dims.split(",") if n) for t, dims in shapes)
-        )
+    sizes = [bytes_of(match.group(1)) for match in _REDUCTION.finditer(program)]
     others = tuple(match.group(1) for match in _OTHERS.finditer(program))
     return Collectives(tuple(sorted(sizes, reverse=True)), others)
+
+
+def bytes_of(shape: str) -> int:
+    """The bytes of a shape as HLO writes it, such as 'f32[8,3]', or of a tuple of them."""
+    return sum(
+        _BYTES[dtype] * math.prod(int(n) for n in sides.split(",") if n)
+        for dtype, sides in _SHAPE.findall(shape)
+    )
 
 
 def communication_seconds(collectives: Collectives, chips: int, chip: Chip) -> float:
@@ -129,6 +146,7 @@ def compile_work(name: str, batch: int) -> Work:
     from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
     from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
     from gan_jax.runtime import parallel
+    from gan_jax.runtime.programs import compiled_program
     from gan_jax.steps import gan_step
     from gan_jax.steps.state import GAN, create_gan_state
 
@@ -143,7 +161,7 @@ def compile_work(name: str, batch: int) -> Work:
     plan = parallel.make_plan("pmap", batch)
     state = create_gan_state(gan, key, shape)
     rows = {"images": np.zeros((batch, *shape), np.float32)}
-    program = parallel.compiled_program(
+    program = compiled_program(
         functools.partial(gan_step, gan=gan), lambda data, rows: rows, plan, state, key, {}, rows
     )
     # XLA counts the operations of one device.

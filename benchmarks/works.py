@@ -15,16 +15,19 @@ class Work:
 
     Attributes:
         name: what the command line and the results call it.
-        model: 'article', 'dcgan' (both a GAN) or 'cnn' (the recogniser).
-        image_shape: (h, w, c); h and w are multiples of 4, for 'dcgan' a base of 4 to 7 pixels
-            times a power of two, so that nothing is cropped.
+        model: 'article', 'dcgan', 'r3gan', 'resnet' (each a GAN) or 'cnn' (the recogniser).
+            'r3gan' and 'resnet' are known to gan_jax and plain Flax only.
+        image_shape: (h, w, c); h and w are multiples of 4, for all GANs but 'article' a base of 4
+            to 7 pixels times a power of two, so that nothing is cropped.
         batch_size: images a step.
         latent_dim: length of the standard normal latents.
-        width: channels of the DCGAN's outermost hidden layer.
+        width: channels of the outermost hidden layer of 'dcgan' and 'resnet', of all of 'r3gan'.
         kernel_size: side of the DCGAN's kernels; 4.
         discriminator_norm: of the DCGAN: 'batch' or 'none'.
         dropout_rate: of the article's discriminator and of the recogniser.
-        r1_weight: R1 on real images in every update of the discriminator; 0 for none.
+        loss: 'non_saturating' or 'relativistic'.
+        r1_weight, r2_weight: R1 on real and R2 on generated images in every update of the
+            discriminator; 0 for none.
         learning_rate, b1, b2: of Adam, for both networks.
         widths, dense, num_classes: of the recogniser.
     """
@@ -38,7 +41,9 @@ class Work:
     kernel_size: int = 4
     discriminator_norm: str = "batch"
     dropout_rate: float = 0.3
+    loss: str = "non_saturating"
     r1_weight: float = 0.0
+    r2_weight: float = 0.0
     learning_rate: float = 2e-4
     b1: float = 0.5
     b2: float = 0.999

@@ -21,8 +21,11 @@ from gan_jax import steps
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_jax.models.r3gan import R3GANDiscriminator, R3GANGenerator
+from gan_jax.models.resnet import ResnetDiscriminator, ResnetGenerator
 from gan_jax.runtime.environment import describe_environment
-from gan_jax.steps.penalties import R1
+from gan_jax.steps.losses import adversarial_loss
+from gan_jax.steps.penalties import R1, R2
 from gan_jax.steps.state import GAN, Recogniser, create_cnn_state, create_gan_state
 
 Step = Callable[[Any, dict[str, Array], Array], tuple[Any, dict[str, Array]]]
@@ -34,15 +37,21 @@ def make_gan(task: Task) -> GAN:
     if work.model == "article":
         generator = ArticleGenerator(work.image_shape, dtype=dtype)
         discriminator = ArticleDiscriminator(dropout_rate=work.dropout_rate, dtype=dtype)
+    elif work.model == "r3gan":
+        generator = R3GANGenerator(work.image_shape, width=work.width, dtype=dtype)
+        discriminator = R3GANDiscriminator(width=work.width, dtype=dtype)
+    elif work.model == "resnet":
+        generator = ResnetGenerator(work.image_shape, width=work.width, dtype=dtype)
+        discriminator = ResnetDiscriminator(width=work.width, dtype=dtype)
     else:
         common = dict(width=work.width, kernel_size=work.kernel_size, dtype=dtype)
         generator = DCGANGenerator(work.image_shape, **common)
         discriminator = DCGANDiscriminator(norm=work.discriminator_norm, **common)
     adam = make_adam(work)
-    penalties = (R1(work.r1_weight),) if work.r1_weight else ()
+    pairs = ((R1, work.r1_weight), (R2, work.r2_weight))
     return GAN(
-        generator, discriminator, adam, adam, work.latent_dim,
-        penalties=penalties, ema_half_life=0.0,
+        generator, discriminator, adam, adam, work.latent_dim, adversarial_loss(work.loss),
+        penalties=tuple(kind(weight) for kind, weight in pairs if weight), ema_half_life=0.0,
     )  # fmt: skip
 
 

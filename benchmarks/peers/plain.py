@@ -95,25 +95,37 @@ def make_step(task: Task) -> Step:
     if not work.is_gan:
         return functools.partial(_recogniser_step, module=modules[0], run=run, descend=descend)
 
+    relativistic = work.loss == "relativistic"
     generate, judge = (functools.partial(run, module) for module in modules)
 
     def discriminator_loss(
         params: Any, net: Net, real: Array, fake: Array, keys: Array
     ) -> tuple[Array, Any]:
-        penalty = 0.0
-        if work.r1_weight:
-            logits, pull = jax.vjp(lambda x: judge(params, net, x, keys[0])[0], real)
-            penalty = 0.5 * work.r1_weight * jnp.sum(jnp.square(pull(jnp.ones_like(logits))[0]))
-            penalty /= len(real)
+        penalty, outputs = 0.0, []
+        for images, weight, own in (
+            (real, work.r1_weight, keys[0]),
+            (fake, work.r2_weight, keys[1]),
+        ):
+            if weight:
+                logits, pull = jax.vjp(lambda x: judge(params, net, x, own)[0], images)  # noqa: B023
+                squares = jnp.sum(jnp.square(pull(jnp.ones_like(logits))[0]))
+                penalty += 0.5 * weight * squares / len(images)
+            else:
+                logits, statistics = judge(params, net, images, own)
+                net = net._replace(statistics=statistics)
+            outputs.append(logits)
+        logits, fake_logits = outputs
+        if relativistic:
+            losses = jax.nn.softplus(fake_logits - logits)
         else:
-            logits, statistics = judge(params, net, real, keys[0])
-            net = net._replace(statistics=statistics)
-        fake_logits, statistics = judge(params, net, fake, keys[1])
-        loss = jnp.mean(jax.nn.softplus(-logits) + jax.nn.softplus(fake_logits)) + penalty
-        return loss, statistics
+            losses = jax.nn.softplus(-logits) + jax.nn.softplus(fake_logits)
+        return jnp.mean(losses) + penalty, net.statistics
 
-    def generator_loss(fake: Array, net: Net, key: Array) -> Array:
-        return jnp.mean(jax.nn.softplus(-judge(net.params, net, fake, key)[0]))
+    def generator_loss(fake: Array, real: Array, net: Net, keys: Array) -> Array:
+        logits = judge(net.params, net, fake, keys[1])[0]
+        if relativistic:
+            logits -= judge(net.params, net, real, keys[0])[0]
+        return jnp.mean(jax.nn.softplus(-logits))
 
     def update_discriminator(nets: Networks, real: Array, fake: Array, keys: Array) -> Networks:
         net = nets.discriminator
@@ -139,7 +151,7 @@ def make_step(task: Task) -> Step:
         if task.update != "alternating":
             nets = update_discriminator(nets, real, fake, keys)
         opponent = (before if task.update == "simultaneous" else nets).discriminator
-        loss, on_fake = jax.value_and_grad(generator_loss)(fake, opponent, keys[1])
+        loss, on_fake = jax.value_and_grad(generator_loss)(fake, real, opponent, keys)
         return nets._replace(generator=descend(net, pull(on_fake)[0], statistics)), loss
 
     return step

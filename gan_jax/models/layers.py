@@ -16,6 +16,7 @@ from jax import Array, lax
 
 from gan_jax.errors import InputError, nearest
 from gan_jax.models.convolution import conv, conv_transpose
+from gan_jax.models.platform import platform
 from gan_jax.models.spectral import spectral_normalise
 
 NORMS = ("batch", "none")  # of a generator
@@ -198,7 +199,7 @@ def max_pool(x: Array) -> Array:
 
     Where several are largest, the first takes the gradient.
     """
-    if jax.default_backend() != "cpu":
+    if platform() != "cpu":
         return nn.max_pool(x, (2, 2), (2, 2))
     # XLA's own gradient of a pooling window takes 15 times as long on the CPU.
     height, width = (side // 2 * 2 for side in x.shape[1:3])
@@ -247,7 +248,7 @@ class Dropout(nn.Module):
             index += lax.axis_index(self.axis_name) * x.shape[0]
         bits = _example_bits(self.make_rng("dropout"), index, x.shape[1:])
         kept = bits < threshold
-        if jax.default_backend() == "cpu":
+        if platform() == "cpu":
             # Else XLA draws the bits a second time in the backward pass rather than keep the mask.
             kept = lax.optimization_barrier(kept)
         scale = jnp.asarray(65536 / threshold, x.dtype)

@@ -137,11 +137,36 @@ def _specs(state: MembersState) -> MembersState:
     )
 
 
-def _shared(step: Callable[..., Any], fetch: Fetch, plan: Plan, scan: bool) -> Compiled:
-    """Each device's own members, mapped."""
+def one_of_shared(step: Callable[..., Any], fetch: Fetch) -> Callable[..., Any]:
+    """A step of the members of one device: (state, inputs, data, rows) to (state, metrics)."""
 
     def one(state: MembersState, inputs: MemberInputs, data: Any, rows: Any) -> Any:
         return step(state, fetch(data, rows), inputs)
+
+    return one
+
+
+def shard_members(
+    function: Callable[..., Any], plan: Plan, state: MembersState, axes: int
+) -> Callable[..., Any]:
+    """`function` on each device's own members; `rows` have so many axes before the members'."""
+    specs = _specs(state)
+    rows = PartitionSpec(*[None] * axes, AXIS)
+    return jax.jit(
+        jax.shard_map(
+            function,
+            mesh=plan.mesh,
+            in_specs=(specs, PartitionSpec(AXIS), PartitionSpec(), rows),
+            out_specs=(specs, PartitionSpec(AXIS)),
+            check_vma=False,
+        ),
+        donate_argnums=0,
+    )
+
+
+def _shared(step: Callable[..., Any], fetch: Fetch, plan: Plan, scan: bool) -> Compiled:
+    """Each device's own members, mapped."""
+    one = one_of_shared(step, fetch)
 
     def several(state: MembersState, inputs: MemberInputs, data: Any, rows: Any) -> Any:
         state, metrics = jax.lax.scan(lambda s, r: one(s, inputs, data, r), state, rows)
@@ -149,19 +174,8 @@ def _shared(step: Callable[..., Any], fetch: Fetch, plan: Plan, scan: bool) -> C
 
     @functools.cache
     def compiled(structure: Any) -> Callable[..., Any]:
-        specs = jax.tree.unflatten(structure, [PartitionSpec(AXIS)] * structure.num_leaves)
-        specs = specs.replace(gans=specs.gans.replace(step=PartitionSpec()))
-        rows = PartitionSpec(*[None] * (2 if scan else 1), AXIS)
-        return jax.jit(
-            jax.shard_map(
-                several if scan else one,
-                mesh=plan.mesh,
-                in_specs=(specs, PartitionSpec(AXIS), PartitionSpec(), rows),
-                out_specs=(specs, PartitionSpec(AXIS)),
-                check_vma=False,
-            ),
-            donate_argnums=0,
-        )
+        state = jax.tree.unflatten(structure, [0] * structure.num_leaves)
+        return shard_members(several if scan else one, plan, state, axes=2 if scan else 1)
 
     def call(state: MembersState, inputs: MemberInputs, data: Any, rows: np.ndarray) -> Any:
         function = compiled(jax.tree.structure(state))

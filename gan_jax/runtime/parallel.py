@@ -180,7 +180,7 @@ def compile_steps(
         `state` is given up to the call; `rows` is a tree of numpy arrays [steps, local batch, ...],
         this process's share. Metrics are means over the steps.
     """
-    one = _one_step(step, fetch, plan)
+    one = one_step(step, fetch, plan)
 
     def several(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
         state, metrics = jax.lax.scan(lambda s, r: one(s, key, data, r), state, rows)
@@ -203,19 +203,8 @@ def compile_steps(
     return call
 
 
-def compiled_program(
-    step: Callable[..., Any], fetch: Fetch, plan: Plan, state: Any, key: Array, data: Any, rows: Any
-) -> jax.stages.Compiled:
-    """The program of one step on each device, to look at its text and its cost.
-
-    Arguments as for `compile_steps` and its result, but the leaves of `rows` are [local batch,
-    ...].
-    """
-    compiled, place = _placed(_one_step(step, fetch, plan), plan, batch_axis=0)
-    return compiled.lower(state, key, data, place(rows)).compile()
-
-
-def _one_step(step: Callable[..., Any], fetch: Fetch, plan: Plan) -> Callable[..., Any]:
+def one_step(step: Callable[..., Any], fetch: Fetch, plan: Plan) -> Callable[..., Any]:
+    """The step that each device does, (state, key, data, rows) to (state, metrics)."""
     axis_name = AXIS if plan.mode == "pmap" else None
 
     def one(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
@@ -238,7 +227,7 @@ def mean_metrics(collected: list[dict[str, Array]]) -> dict[str, Array]:
 
 def _on_devices(function: Callable[..., Any], plan: Plan, batch_axis: int) -> Callable[..., Any]:
     """`function` on every device's share of `rows`, which is cut along `batch_axis`."""
-    compiled, place = _placed(function, plan, batch_axis)
+    compiled, place = placed(function, plan, batch_axis)
 
     def call(state: Any, key: Array, data: Any, rows: Any) -> Any:
         result = compiled(state, key, data, place(rows))
@@ -248,8 +237,8 @@ def _on_devices(function: Callable[..., Any], plan: Plan, batch_axis: int) -> Ca
     return call
 
 
-def _placed(function: Callable[..., Any], plan: Plan, batch_axis: int) -> tuple[Any, Any]:
-    """The compiled function, and what puts `rows` where it takes them."""
+def placed(function: Callable[..., Any], plan: Plan, batch_axis: int) -> tuple[Any, Any]:
+    """The function as `jax.pmap` or `jax.jit` has it, and what puts `rows` where it takes them."""
     if plan.mode == "pmap":
         count = len(plan.local_devices)
 

@@ -11,6 +11,7 @@ import pytest
 from benchmarks import scaling
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.runtime import parallel
+from gan_jax.runtime.programs import compiled_program
 from gan_jax.steps import gan_step
 from gan_jax.steps.state import GAN, create_gan_state
 
@@ -34,7 +35,7 @@ def _compiled(mode, norm):
     plan = parallel.make_plan(mode, _BATCH)
     state = create_gan_state(gan, key, _SHAPE)
     rows = {"images": np.zeros((_BATCH, *_SHAPE), np.float32)}
-    program = parallel.compiled_program(
+    program = compiled_program(
         functools.partial(gan_step, gan=gan), lambda data, rows: rows, plan, state, key, {}, rows
     )
     return state, scaling.find_collectives(program.as_text())

@@ -1,0 +1,91 @@
+"""The Markdown tables of the TPU compiler's estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.tpu.cases import BATCH_A_CHIP, CONFIGURED, Case
+
+# Cycles a second, and operations a second in bfloat16 (docs.cloud.google.com/tpu/docs/v5e, v5p, v4
+# and v6e; the clocks of v5e and v6e are not printed there: what a table derives from them is as
+# rough as the compiler's cost model).
+CHIPS = {
+    "v4": (1.05e9, 275e12),
+    "v5e": (1.5e9, 197e12),
+    "v5p": (1.75e9, 459e12),
+    "v6e": (1.75e9, 918e12),
+}
+CAPTION = (
+    "**Estimates** of the TPU compiler (libtpu), not measurements: nothing was run. Cycles are its "
+    "own cost model's, of one chip and step, and leave out waiting for memory and other chips that "
+    f"it does not foresee. Batch {BATCH_A_CHIP} a chip, but for works of a config "
+    f"({', '.join(CONFIGURED)}), which have the config's batch in all. Time is cycles by the "
+    "clock; the share of the peak is XLA's count of the compiled program's operations by that time "
+    "and the chip's bfloat16 peak, for float32 too. 'By plain' is our cycles by those of plain "
+    "Flax on the same work: below 1 is better."
+)
+
+
+def markdown(records: Mapping[Case, dict[str, Any]]) -> str:
+    """Tables of records: one a topology and dtype, then the largest operations of each program."""
+    parts = [CAPTION]
+    for topology, dtype in dict.fromkeys((case.topology, case.dtype) for case in records):
+        rows = {c: r for c, r in records.items() if (c.topology, c.dtype) == (topology, dtype)}
+        parts += [f"{topology}, {dtype} (estimate):", _summary(rows), _largest(rows)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _summary(rows: Mapping[Case, dict[str, Any]]) -> str:
+    plain = {c.work: r.get("estimated_cycles") for c, r in rows.items() if c.form == "plain"}
+    heads = ["work", "form", "estimated cycles", "by plain", "time, ms", "of peak", "TFLOP"]
+    heads += ["MiB a chip: state and batch", "temporary", "collectives: number (MB)"]
+    lines = [_line(heads), _line(["---"] * len(heads))]
+    for case, record in rows.items():
+        if "failed" in record:
+            cells = [case.work, case.form, f"does not compile: {_escaped(record['failed'])}"]
+            lines.append(_line(cells + [""] * (len(heads) - len(cells))))
+            continue
+        cycles, (clock, peak) = record["estimated_cycles"], CHIPS[case.topology.split(":")[0]]
+        seconds, kinds = cycles / clock, record["bytes_by_kind"]
+        base = plain.get(case.work)
+        sent = [
+            f"{kind}: {found['number']} ({found['bytes'] / 1e6:.1f})"
+            for kind, found in record["collectives"].items()
+        ]
+        lines.append(
+            _line([
+                case.work,
+                f"{case.form} ({record['layout']})" if record["layout"] else case.form,
+                f"{cycles / 1e6:.2f} M",
+                f"{cycles / base:.2f}" if base and case.form != "plain" else "",
+                f"{seconds * 1e3:.2f}",
+                f"{record['flops'] / seconds / peak:.0%}" if seconds else "",
+                f"{record['flops'] / 1e12:.3f}",
+                f"{kinds['arguments'] / 2**20:,.0f}",
+                f"{kinds['temporary'] / 2**20:,.0f}",
+                ", ".join(sent) or "none",
+            ])
+        )  # fmt: skip
+    return "\n".join(lines)
+
+
+def _largest(rows: Mapping[Case, dict[str, Any]]) -> str:
+    heads = ["work", "form", "five largest operations: estimated share of the step, layer"]
+    lines = [_line(heads), _line(["---"] * len(heads))]
+    for case, record in rows.items():
+        if found := record.get("largest"):
+            shares = [
+                f"{one['cycles'] / record['estimated_cycles']:.0%} {one['layer']} (`{one['name']}`)"
+                for one in found
+            ]
+            lines.append(_line([case.work, case.form, "; ".join(shares)]))
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
