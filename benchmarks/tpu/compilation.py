@@ -16,6 +16,8 @@ _VARIABLES = {
     "TPU_WORKER_HOSTNAMES": "localhost",
     "TPU_SKIP_MDS_QUERY": "1",
     "TPU_ACCELERATOR_TYPE": "v5litepod-8",
+    # No chip is used that two processes could claim.
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
 }
 
 

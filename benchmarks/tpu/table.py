@@ -7,9 +7,8 @@ from typing import Any
 
 from benchmarks.tpu.cases import BATCH_A_CHIP, CONFIGURED, Case
 
-# Cycles a second, and operations a second in bfloat16 (docs.cloud.google.com/tpu/docs/v5e, v5p, v4
-# and v6e; the clocks of v5e and v6e are not printed there: what a table derives from them is as
-# rough as the compiler's cost model).
+# Cycles a second, and operations a second in bfloat16 (docs.cloud.google.com/tpu/docs/v4, v5e, v5p,
+# v6e). The clocks of v5e and v6e are not printed there: they are assumptions.
 CHIPS = {
     "v4": (1.05e9, 275e12),
     "v5e": (1.5e9, 197e12),
@@ -17,13 +16,14 @@ CHIPS = {
     "v6e": (1.75e9, 918e12),
 }
 CAPTION = (
-    "**Estimates** of the TPU compiler (libtpu), not measurements: nothing was run. Cycles are its "
-    "own cost model's, of one chip and step, and leave out waiting for memory and other chips that "
-    f"it does not foresee. Batch {BATCH_A_CHIP} a chip, but for works of a config "
-    f"({', '.join(CONFIGURED)}), which have the config's batch in all. Time is cycles by the "
-    "clock; the share of the peak is XLA's count of the compiled program's operations by that time "
-    "and the chip's bfloat16 peak, for float32 too. 'By plain' is our cycles by those of plain "
-    "Flax on the same work: below 1 is better."
+    "**Estimates** of the TPU's compiler (libtpu), not measurements: nothing was run. Cycles are "
+    "those of its own cost model, of one chip and step, without collectives, for which it writes "
+    f"none. The batch is {BATCH_A_CHIP} a chip, but that of the config in all for "
+    f"{', '.join(CONFIGURED)}. Time is cycles by the clock ("
+    + ", ".join(f"{name} {clock / 1e9:g} GHz" for name, (clock, _) in CHIPS.items())
+    + "); the share of the peak is XLA's count of the program's operations by that time and the "
+    "chip's bfloat16 peak, for float32 too. 'By plain' is our cycles by those of plain Flax on the "
+    "same work: below 1 is better."
 )
 
 
