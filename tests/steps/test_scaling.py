@@ -11,8 +11,10 @@ import pytest
 from benchmarks import scaling
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.runtime import parallel
-from gan_jax.runtime.programs import compiled_program
+from gan_jax.runtime.members_parallel import MembersPlan
+from gan_jax.runtime.programs import compiled_members_program, compiled_program
 from gan_jax.steps import gan_step
+from gan_jax.steps.members import MemberInputs, create_members_state
 from gan_jax.steps.state import GAN, create_gan_state
 
 _SHAPE, _BATCH = (16, 16, 1), 16
@@ -61,6 +63,36 @@ def test_batch_normalisation_adds_two_numbers_a_channel_and_pass():
     passes = (sum(found.sizes) - gradients) / (2 * channels)
     assert not found.others
     assert 3 <= passes < 5
+
+
+@pytest.mark.parametrize(("layout", "times"), [("members", 0), ("batch", 2)])
+def test_members_on_chips_of_their_own_send_nothing(layout, times):
+    sgd, count = optax.sgd(0.1), 8 if layout == "members" else 2
+    networks = (
+        DCGANGenerator(_SHAPE, width=4, norm="none"),
+        DCGANDiscriminator(width=4, norm="none"),
+    )
+    gan = GAN(*networks, sgd, sgd, 4)
+    state, inputs = jax.eval_shape(
+        lambda: (
+            create_members_state(gan, range(count), _SHAPE),
+            MemberInputs(jax.random.split(jax.random.key(0), count), {}),
+        )
+    )
+    program = compiled_members_program(
+        gan,
+        gan_step,
+        lambda data, rows: {"images": data[rows]},
+        MembersPlan(parallel.make_plan("pmap", _BATCH), layout),
+        state,
+        inputs,
+        jax.ShapeDtypeStruct((32, *_SHAPE), np.float32),
+        jax.ShapeDtypeStruct((_BATCH, count), np.int32),
+    )
+    found = scaling.find_collectives(program.as_text())
+    gradients = _bytes((state.gans.generator.params, state.gans.discriminator.params)) // count
+    assert not found.others
+    assert times * gradients <= sum(found.sizes) <= times * (gradients + 64)
 
 
 def test_sizes_are_read_from_the_program():
