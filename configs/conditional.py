@@ -14,6 +14,9 @@ side, judge's accuracy 98.5 %: fd_semantic 5.71 (2.3 x its floor), fd_texture 4.
 (0.82) and 7 (0.84), class_kl 0.008. With the auxiliary classifier the same steps gave fd_semantic
 13.3, fd_texture 5.00, coverage 0.42, class_agreement 0.759. One run each; all 8,000 steps are not
 measured yet.
+
+These numbers are by a judge from before packs were released (docs/released.md): compare them with
+each other only.
 """
 
 from configs import mnist5k_dcgan

@@ -7,6 +7,9 @@ at a busier time of the day). 2,000 samples; Frechet distances at n = 500 per si
 98.5 %: fd_semantic 9.16 (3.7 x its floor), fd_texture 2.17 (2.3 x), confidence 0.863, rarest digit
 5.55 %, class_kl 0.054. Shifting what the discriminator sees (config.augment.translation) made the
 distances worse at 6,000 steps.
+
+These numbers are by a judge from before packs were released (docs/released.md): compare them with
+each other only.
 """
 
 from gan_jax.config import gan_config

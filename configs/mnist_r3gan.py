@@ -11,6 +11,9 @@ are expected. For the same loss in less time give --config.model.name=dcgan
 Its 8,000 steps were not run: each takes 0.77 s of processor time. At width 32 with one block per
 resolution (0.19 s; configs/recipes.py:mnist5k.r3gan) 1,000 steps come to fd_semantic 32.4 = 13 x
 its floor, see docs/leaderboard.md.
+
+These numbers are by a judge from before packs were released (docs/released.md): compare them with
+each other only.
 """
 
 from gan_jax.config import gan_config

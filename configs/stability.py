@@ -10,6 +10,9 @@ Measured on one of 2 cores of an AMD EPYC, 11 minutes: none diverged, and none c
 docs/stability.md has the table, which this command makes:
 
     python -m benchmarks.members --runs runs/stability --name stability --write docs/stability.md
+
+These numbers are by a judge from before packs were released (docs/released.md): compare them with
+each other only.
 """
 
 from configs import recipes

@@ -12,6 +12,9 @@ For digits of full MNIST give --config.dataset.stack=tfds:mnist, or idx with
 Measured on one of 2 cores of an AMD EPYC, JAX 0.10.2, seeds 0 and 1, 410 s in all: 994 modes, KL
 0.309 (floor 0.039). With a discriminator a quarter as wide
 (--config.model.discriminator_width=8): 702 modes, KL 1.35. docs/stacked_mnist.md has the table.
+
+These numbers are by a judge from before packs were released (docs/released.md): compare them with
+each other only.
 """
 
 from gan_jax.config import gan_config

@@ -16,6 +16,9 @@ fewer steps (docs/super_resolution.md has the commands): bricks after 800 in all
 crops: fd_texture 11.2 (pixel loss 20.5, bicubic 296, floor 1.7) at PSNR 35.69 dB (pixel loss
 36.18); Fashion-MNIST after 900, 500 images: fd_texture 8.04 (pixel loss 11.8, bicubic 64.2, floor
 1.3) at 24.14 dB (24.09). The 2,000 steps that stand here were not run to their end.
+
+These numbers are by a judge from before packs were released (docs/released.md): compare them with
+each other only.
 """
 
 from configs import cnn_fashion_mnist, cnn_textures

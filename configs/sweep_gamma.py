@@ -11,6 +11,9 @@ distance against gamma and names the best. Confirm it with more seeds and steps:
 
 Measured on one of 2 cores of an AMD EPYC, 4 minutes and a half: gamma 4 is ahead of 0.06 to 1,
 within the noise of two seeds. docs/seeds.md has the table.
+
+These numbers are by a judge from before packs were released (docs/released.md): compare them with
+each other only.
 """
 
 from configs import mnist5k_dcgan
