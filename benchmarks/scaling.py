@@ -143,10 +143,10 @@ def compile_work(name: str, batch: int) -> Work:
     import numpy as np
     import optax
 
+    from benchmarks.programs import compiled_program
     from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
     from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
     from gan_jax.runtime import parallel
-    from gan_jax.runtime.programs import compiled_program
     from gan_jax.steps import gan_step
     from gan_jax.steps.state import GAN, create_gan_state
 

@@ -58,7 +58,7 @@ def chips_of(topology: str) -> tuple[Any, ...]:
 
 
 def prepare(case: Case) -> Prepared:
-    """The step of a case on shapes; see `gan_jax.runtime.programs`."""
+    """The step of a case on shapes; see `benchmarks.programs`."""
     if case.work in PEERED:
         return _prepare_peered(case)
     return _prepare_configured(case)
@@ -70,9 +70,9 @@ def _prepare_peered(case: Case) -> Prepared:
     from jax.sharding import NamedSharding, PartitionSpec
 
     from benchmarks.peers import ours, plain
+    from benchmarks.programs import compiled_program
     from benchmarks.works import Task
     from gan_jax.runtime.parallel import AXIS, Plan
-    from gan_jax.runtime.programs import compiled_program
 
     batch = BATCH_A_CHIP * case.chips
     work = dataclasses.replace(PEERED[case.work], batch_size=batch)
@@ -102,11 +102,11 @@ def _prepare_configured(case: Case) -> Prepared:
     import jax
     import jax.numpy as jnp
 
+    from benchmarks.programs import compiled_program
     from gan_jax.config.build import build_gan, gan_step_function
     from gan_jax.config.defaults import examples_a_step
     from gan_jax.config.members import has_members
     from gan_jax.runtime.parallel import Plan
-    from gan_jax.runtime.programs import compiled_program
     from gan_jax.steps.state import create_gan_state
 
     module, shape, classes = CONFIGURED[case.work]
@@ -135,10 +135,10 @@ def _prepare_members(config: Any, shape: Any, classes: int, plan: Any, batch: in
     import jax
     import jax.numpy as jnp
 
+    from benchmarks.programs import compiled_members_program
     from gan_jax.config.build import gan_step_function
     from gan_jax.config.members import build_members, members_of
     from gan_jax.runtime.members_parallel import MembersPlan
-    from gan_jax.runtime.programs import compiled_members_program
     from gan_jax.steps.members import MemberInputs, create_members_state
 
     members = tuple(members_of(config))

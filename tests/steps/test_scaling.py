@@ -9,10 +9,10 @@ import optax
 import pytest
 
 from benchmarks import scaling
+from benchmarks.programs import compiled_members_program, compiled_program
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.runtime import parallel
 from gan_jax.runtime.members_parallel import MembersPlan
-from gan_jax.runtime.programs import compiled_members_program, compiled_program
 from gan_jax.steps import gan_step
 from gan_jax.steps.members import MemberInputs, create_members_state
 from gan_jax.steps.state import GAN, create_gan_state
