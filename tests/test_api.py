@@ -1,6 +1,7 @@
 """The package in one call each: the numbers and images of the command line."""
 
 import json
+import shutil
 
 import jax.numpy as jnp
 import numpy as np
@@ -55,8 +56,10 @@ def test_all_ways_to_hold_images_give_the_numbers_of_the_command_line(digits, tm
     }
     for kind, images in held.items():
         result = gan_jax.judge(images, "mnist5k", **_QUICK)
-        assert result.metrics == wanted["metrics"], kind
-        assert result.headline == wanted["headline"], kind
+        for name, entry in wanted["metrics"].items():  # of a process with other devices
+            for key in ("value", "floor", "n"):
+                assert result.metrics[name][key] == pytest.approx(entry[key], rel=1e-6), kind
+        assert result.headline["test"] == pytest.approx(wanted["headline"]["test"]), kind
         assert result.protocol["extractor"].startswith("mnist-v1@")
     text = str(result)
     assert "fd_semantic" in text and "Told from real images" in text
@@ -111,11 +114,11 @@ def test_a_trained_generator_draws_what_it_was_judged_by(tiny_run):
         trained.texture((64, 64))
 
 
-def test_a_finished_run_is_left_as_it_is_and_compared_with_itself(tiny_run, capsys):
+def test_a_finished_run_is_left_as_it_is_and_compared_with_a_copy(tiny_run, tmp_path, capsys):
     run, pack = tiny_run
     again = gan_jax.train(tiny_config(pack), run)
     assert "nothing to do" in capsys.readouterr().out
     assert again.stopped == "" and "fd_semantic" in str(again.result)
     assert again.load().step == gan_jax.load(run).step
-    both = gan_jax.compare([run, run])
-    assert "fd_semantic" in str(both)
+    copy = shutil.copytree(run, tmp_path / "copy")
+    assert "fd_semantic" in str(gan_jax.compare([run, copy]))

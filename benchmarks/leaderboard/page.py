@@ -12,10 +12,11 @@ from scipy import stats
 
 from benchmarks.leaderboard import rows as results
 from benchmarks.table import insert
-from configs.recipes import RECIPES, RECIPES_OF
+from configs.recipes import RECIPES, RECIPES_OF, SETS
 from gan_jax.judging.benchmark import BENCHMARKS, STANDINGS, ranked
 from gan_jax.reports.seeds.statistics import summarise
 from gan_jax.reports.text import number
+from gan_jax.reports.words import ratio_text
 
 _PAGE = results.ROOT / "docs" / "leaderboard.md"
 _CURVES = results.ROOT / "docs" / "leaderboard.png"
@@ -33,6 +34,8 @@ def make() -> None:
     """Writes the tables into the page, the plot, and the standings."""
     sets = results.read()
     tables = "\n\n".join(section(name, rows) for name, rows in sets.items())
+    if missing := [name for name in SETS if name not in sets]:
+        tables += f"\n\nNot run under the released judges yet: {', '.join(missing)}."
     _PAGE.write_text(insert(_PAGE.read_text(), tables, "leaderboard"))
     found = {
         _NAMES.get(name, name): {
@@ -111,9 +114,8 @@ def _cell(entry: dict[str, Any] | None) -> str:
     text = number(entry["mean"])
     if entry["ci"] is not None:
         text += f" ({number(max(entry['ci'][0], 0.0))} to {number(entry['ci'][1])})"
-    if entry.get("floor"):
-        text += f" = {number(entry['mean'] / entry['floor'], 2)} ×"
-    return text
+    ratio = ratio_text({"value": entry["mean"], "floor": entry.get("floor")}, unit=" ×")
+    return f"{text}, {ratio}" if ratio else text
 
 
 def _seconds(row: dict[str, Any]) -> str:
@@ -142,6 +144,9 @@ def _caption(
     )
     if busy:
         text += " *Other work shared the machine: its time is a hint."
+    known = {row["recipe"] for row in trained}
+    if missing := [name for name in RECIPES_OF[trained[0]["set"]] if name not in known]:
+        text += f" Not run yet: {', '.join(missing)}."
     return f"{text} {_agreement(trained)}".strip()
 
 
