@@ -1,4 +1,4 @@
-"""The recogniser of Fashion-MNIST, and the judge of configs/fashion_mnist.py.
+"""A recogniser of Fashion-MNIST; the released fashion-v1 is its training with another seed.
 
     python train.py --config configs/cnn_fashion_mnist.py
 

@@ -1,4 +1,4 @@
-"""The recogniser of the built-in digits, and the judge of configs/quickstart.py.
+"""The recogniser of the built-in digits, which configs/quickstart.py trains as its own judge.
 
     python train.py --config configs/cnn_mnist5k.py
 

@@ -1,4 +1,4 @@
-"""The DCGAN of configs/mnist5k_dcgan.py told which digit to draw, judged by the same recogniser.
+"""The DCGAN of configs/mnist5k_dcgan.py told which digit to draw, judged by the released mnist-v1.
 
     python train.py --config configs/conditional.py
 
