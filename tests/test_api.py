@@ -62,7 +62,7 @@ def test_all_ways_to_hold_images_give_the_numbers_of_the_command_line(digits, tm
         assert result.headline["test"] == pytest.approx(wanted["headline"]["test"]), kind
         assert result.protocol["extractor"].startswith("mnist-v1@")
     text = str(result)
-    assert "fd_semantic" in text and "Told from real images" in text
+    assert "fd_semantic" in text and "old from real images" in text
     assert "fd_semantic" in result._repr_html_()
 
 

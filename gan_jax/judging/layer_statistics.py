@@ -43,10 +43,13 @@ def layer_statistics(extractor: Extractor, test: Dataset) -> dict[str, dict[str,
     for layer, values in layers_of(judge.features).items():
         features = standardise(values, layer)
         covariance = metrics.Moments.of(features).covariance()
+        floor = metrics.frechet_floor(features, num_splits=NUM_SPLITS, in_order=True)
         found[layer] = {
             "features": features.shape[1],
             "effective_rank": _rounded(metrics.effective_rank(covariance)),
-            "floor": _rounded(metrics.frechet_floor(features, num_splits=NUM_SPLITS)),
+            "floor": _rounded(
+                metrics.frechet_floor(features, num_splits=NUM_SPLITS, in_order=True)
+            ),
             "n": len(features) // 2,
             "images": len(features),
         }

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.data.content import in_content_order, order_of
+from gan_jax.data.content import order_of
 from gan_jax.errors import InputError
 from gan_jax.metrics.draws import Draw, draw_rows
 from gan_jax.metrics.gaussians import Gaussian, Pair, gaussian_distance
@@ -143,10 +143,15 @@ def frechet_infinity(
     return FrechetInfinity(value, error, slope, tuple(sizes.tolist()), tuple(distances))
 
 
-def frechet_floor(reference, *, num_splits: int = 8, seed: int = 0) -> float:
-    """Mean distance of one half of `reference` [n, d], n >= 4, from the other over halvings."""
+def frechet_floor(
+    reference, *, num_splits: int = 8, seed: int = 0, in_order: bool = False
+) -> float:
+    """Mean distance of one half of `reference` [n, d], n >= 4, from the other over halvings.
+
+    `in_order` is that of `frechet_with_floor`.
+    """
     reference = np.asarray(checked_features(reference, name="reference features"), np.float64)
-    reference = in_content_order(reference)
+    reference = reference[order_of(reference, in_order)]
     count = len(reference)
     floors = []
     for draw in draw_rows(count, max(count, 2), num_splits=num_splits, seed=seed):

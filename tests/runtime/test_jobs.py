@@ -67,7 +67,7 @@ def test_a_flag_that_is_switched_off_is_not_given():
         ("--workdir=r --keep=3", "it is for --recognise."),
         ("--workdir=r --recognise --out=o --reference=m", "--reference does not go with"),
         ("--workdir=r --recognise --out=o --seeds=3", "it is for --gan_train_test."),
-        ("--samples=s --texture --training=x", "it is for --samples alone."),
+        ("--samples=s --texture --training=x", "it is for --samples alone and --benchmark."),
         ("--samples=s --texture --resize=crop_area", "--resize does not go with --texture"),
         ("--workdir=r --texture --crop=16", "it is for --texture --samples."),
         ("--samples=s --reference=b --grey", "it is for --texture --samples."),

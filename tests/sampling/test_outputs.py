@@ -84,9 +84,7 @@ def test_a_place_that_takes_nothing_is_refused_before_the_work(
 def test_samples_are_not_judged_where_nothing_can_be_kept(
     out, statistics, message, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(
-        "gan_jax.training.evaluate_samples.make_judge", lambda *_, **__: pytest.fail("work")
-    )
+    monkeypatch.setattr("gan_jax.judging.samples.make_judge", lambda *_, **__: pytest.fail("work"))
     images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), np.uint8)
     np.savez(tmp_path / "a.npz", images=images)
     (tmp_path / "file").touch()

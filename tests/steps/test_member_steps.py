@@ -156,7 +156,7 @@ def test_the_plan_shares_members_before_batches():
     assert make_members_plan("pmap", 16, 3, 4).plan.devices == tuple(jax.devices()[:4])
     assert make_members_plan("pmap", 3, 16).layout == "batch"
     assert make_members_plan("pmap", 3, 5, 1).layout == "turns"
-    with pytest.raises(InputError, match="config.batch_size is 5, which 8 devices"):
+    with pytest.raises(InputError, match="batch_size is 5, which 8 devices"):
         make_members_plan("pmap", 3, 5)
     with pytest.raises(InputError, match="parallel is 'tmap'"):
         make_members_plan("tmap", 3, 5)
@@ -220,7 +220,7 @@ def test_streamed_sets_are_refused():
 
     streamed = Dataset("large", "train", source=Endless())
     plan = parallel.make_plan("pmap", BATCH, 1)
-    with pytest.raises(InputError, match=r"large .*memory_limit_mb .*config.num_seeds=1"):
+    with pytest.raises(InputError, match=r"large .*memory_limit_mb .*num_seeds=1"):
         make_members_feed(
             streamed, plan, batch_size=BATCH, steps_per_call=1, seeds=[0], batch_shared=False
         )

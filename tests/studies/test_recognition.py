@@ -145,12 +145,12 @@ def test_crops_that_overlap_are_no_evidence_for_calibration(packs, tmp_path):
     )
     cut = Dataset("crops", "test", crops, labels=labels, class_names=NAMES, cropped=True)
     content = recognition.recognise(dataclasses.replace(subject, reference=cut), tmp_path / "out")
-    used = content["mean"]["calibration"]["n"]
+    used = content["metrics"]["calibration_error"]["n"]
     assert 10 <= used <= 100, "only pieces of 6 x 6 are found among crops of 8 x 8"
     assert any(f"{used} of 300 that share nothing" in text for text in content["missing"])
     whole = dataclasses.replace(subject, reference=dataclasses.replace(cut, cropped=False))
     content = recognition.recognise(whole, tmp_path / "whole")
-    assert content["mean"]["calibration"]["n"] == 300
+    assert content["metrics"]["calibration_error"]["n"] == 300
 
 
 def test_fewer_than_three_recognisers_say_how_to_train_another(packs, tmp_path):

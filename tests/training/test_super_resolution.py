@@ -17,6 +17,8 @@ from gan_jax.config.build import build_gan
 from gan_jax.config.build_super_resolution import pixel_only
 from gan_jax.data import Dataset, batch_indices, load
 from gan_jax.errors import InputError, Interrupted
+from gan_jax.extractors.identity import Identity
+from gan_jax.extractors.pack import load_pack
 from gan_jax.reports.pages.super_resolution import super_resolution_text, verdict
 from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.enlarge import enlarge_files
@@ -307,6 +309,8 @@ def test_a_run_that_does_not_enlarge(tiny_run, tmp_path):
 def test_the_judge_of_the_config_is_not_in_its_loop(source):
     config = super_resolution.get_config(source)
     judge, loop = config.judge, config.super_resolution.perceptual
+    trained = load_pack(judge.pack).record["training"]
     assert judge.pack != loop.pack
-    assert judge.train.seed != loop.train.seed
-    assert judge.train.model.widths != loop.train.model.widths
+    assert tuple(trained["model"]["widths"]) != tuple(loop.train.model.widths)
+    planned = Identity.planned(loop.pack, loop.train)
+    assert planned.sameness(Identity.of(load_pack(judge.pack), judge.pack)) == ""

@@ -144,7 +144,7 @@ def test_statistics_of_another_extractor_are_refused(pack, digits, tmp_path):
 
 def test_extractors_that_are_none(digits, tmp_path):
     samples = _save(tmp_path / "a.npz", digits[:50])
-    for choice in ("pixels:3", "pca:x", "random:-1", ""):
+    for choice in ("pixels:3", "pca:x", "random:-1"):
         with pytest.raises(InputError, match=f"the extractor is '{choice}'; expected a pack"):
             _judge(samples, choice, tmp_path / "o")
     with pytest.raises(InputError, match="no extractor pack in 'nowhere'"):
