@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from gan_jax import run as training
+from gan_jax.extractors.released import is_released
 from tests.config.test_configs import CONFIG_NAMES
 from tests.runs import evaluation
 
@@ -104,8 +105,9 @@ def _shrink(config, root):
         return config
     config.update_from_flattened_dict(_SMALL_GAN)
     config.num_seeds = min(config.num_seeds, 2)
-    if config.judge.pack:
-        config.judge.pack = str(root / "judge" / "pack")
+    if config.judge.pack and config.judge.train:  # a released pack stays as it is
+        own, packs = str(root / "judge" / "pack"), config.judge.pack.split(",")
+        config.judge.pack = ",".join(one if is_released(one) else own for one in packs)
         _shrink(config.judge.train, root)
     if config.super_resolution.factor:
         config.update_from_flattened_dict(_SMALL_ENLARGEMENT)
