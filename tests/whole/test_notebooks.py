@@ -15,6 +15,7 @@ _SHORTER = {
     "config.evaluation.num_samples = 200\n"
     "config.steps_per_call = 5\n",
     "num_steps = 4000": "num_steps = 20",
+    "num_steps // 4": "num_steps // 2",
     "num_steps = 600": "num_steps = 30",
     "config.batch_size = 64": "config.batch_size = 16",
 }
