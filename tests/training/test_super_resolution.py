@@ -170,7 +170,7 @@ def test_the_warm_up_leads_to_both_networks(packs, enlarging):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
     from gan_jax.training.frozen import with_frozen_losses
 
-    gan = with_frozen_losses(gan, config, enlarging, train, None, None)
+    gan = with_frozen_losses(gan, config, enlarging, train, [], None)
     assert [loss.name for loss in gan.generator_losses] == ["pixel", "perceptual"]
     fresh = gan.generator_optimizer.init(begun.generator.params)
     state = begun.replace(generator=begun.generator.replace(opt_state=fresh))
