@@ -82,7 +82,7 @@ def test_what_else_is_refused(tiny_run, loop_pack, tmp_path):
     assert not run.exists()
     off = guided(pack, loop_pack, **{"feature_matching.weight": 0.0})
     assert sections_of(off) == {}
-    check_frozen(off, load(off.dataset, "train"), None)
+    check_frozen(off, load(off.dataset, "train"), [])
 
 
 def test_a_section_without_train_is_still_checked():
