@@ -11,7 +11,6 @@ from PIL import Image
 from gan_jax.data.arrays import as_image_array, find_scale
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.decode import picture_pixels
-from gan_jax.data.labels import class_labels
 from gan_jax.data.preprocess import Preprocess
 from gan_jax.errors import InputError
 
@@ -22,7 +21,6 @@ def given_images(
     images: Any,
     *,
     name: str,
-    labels: Any = None,
     image_size: Sequence[int] = (),
     resize: str = "crop_area",
     channels: int = 0,
@@ -34,7 +32,6 @@ def given_images(
             [n, c, h, w]; uint8 from 0 to 255, or floats clearly in [0, 1] or [-1, 1]. Or a list of
             Pillow's pictures.
         name: names the set in messages and protocols.
-        labels: class numbers or names [n], or None.
         image_size, resize, channels: see `gan_jax.data.preprocess.Preprocess`.
 
     Raises:
@@ -50,17 +47,7 @@ def given_images(
         pixels = find_scale(array, name).to_uint8(array)
         if image_size or channels:
             pixels = np.stack([preprocess(image) for image in pixels])
-    found, names = {}, None
-    if labels is not None:
-        found, names = class_labels({"all": np.asarray(labels)}, {"all": f"labels of {name}"})
-    return Dataset(
-        name,
-        "all",
-        np.ascontiguousarray(pixels),
-        labels=found.get("all"),
-        class_names=names,
-        own_parts=False,
-    )
+    return Dataset(name, "all", np.ascontiguousarray(pixels), own_parts=False)
 
 
 def _pictures(pictures: Sequence[Any], preprocess: Preprocess, name: str) -> np.ndarray:
