@@ -90,7 +90,7 @@ def standing_text(benchmark: Benchmark, result: Mapping[str, Any], title: str) -
     """
     found = standings().get(benchmark.name)
     if found is None:
-        raise InputError(f"there are no standings of {benchmark.name} yet.")
+        return f"Benchmark {benchmark.name}: no recipe was run on it yet."
     own = {
         "recipe": f"> {title}",
         "seeds": 1,

@@ -15,6 +15,7 @@ from gan_jax.data.content import content_order
 from gan_jax.data.labels import renumbered
 from gan_jax.judging.class_distances import Classed, class_distances
 from gan_jax.judging.judge import Judge, Judgement
+from gan_jax.judging.suite import QUICK
 from gan_jax.judging.view import View
 from gan_jax.reports.class_pictures import ClassPictures, NamedRows
 from gan_jax.reports.pages.classes import farthest_classes
@@ -56,6 +57,41 @@ def judge_asked(
         return judgement
     order = content_order(images) if complete else None
     return with_agreement(judgement, judge, labels, train, order=order)
+
+
+def judge_by_each(
+    judges: Sequence[Judge],
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    train: Dataset,
+    *,
+    families: Sequence[str] | None = None,
+) -> list[Judgement]:
+    """Complete judgements by the judges of a run, the headline's first.
+
+    The judges beside it say whether they agree: headline, Fréchet distances and classes are enough
+    for that, unless `families` names what all of them give.
+
+    Args:
+        judges: those of the run; none gives no judgement.
+        images: uint8 [n, h, w, c].
+        labels: see `judge_asked`.
+        train: what the GAN was trained on, to find copies among.
+        families: see `Judge.judge`; None for all that the first judge can give.
+    """
+    beside = QUICK if families is None else families
+    return [
+        judge_asked(
+            judge,
+            images,
+            labels,
+            train,
+            families=beside if place else families,
+            training=train,
+            complete=True,
+        )
+        for place, judge in enumerate(judges)
+    ]
 
 
 def with_agreement(

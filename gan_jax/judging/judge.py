@@ -183,9 +183,9 @@ class Judge:
         if complete:
             headline = self._headline(features, None if classes is None else classes[order])
             if INFLUENCE in headline.get("distance", {}):
-                influences["size"] = spread_out(
-                    headline["distance"].pop(INFLUENCE), self.independent, len(self.images)
-                )
+                found = headline["distance"].pop(INFLUENCE)
+                rows = self.independent[: len(found)]  # a large reference is not taken whole
+                influences["size"] = spread_out(found, rows, len(self.images))
             flags = [
                 *copy_flags(images, self.images, training, distances),
                 *([] if self.is_control else variety_flags(entries)),

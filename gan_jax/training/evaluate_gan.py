@@ -14,7 +14,7 @@ from gan_jax.config.saved import plain
 from gan_jax.data import Dataset, load
 from gan_jax.data.disk import open_folder, read_json
 from gan_jax.extractors.choice import open_extractors
-from gan_jax.judging.class_agreement import judge_asked, with_farthest
+from gan_jax.judging.class_agreement import judge_by_each, with_farthest
 from gan_jax.judging.flags import chosen_flags
 from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.judging.overlap import independent_images
@@ -87,10 +87,7 @@ def evaluate_gan(
     labels = asked_labels(gan, train, seed=config.seed, count=count)
     images = generate_images(gan.generator, ema, latents, labels=labels, batch_size=batch_size)
     judge = judges[0] if judges else None
-    judgements = [
-        judge_asked(by, images, labels, train, families=own_families, training=train, complete=True)
-        for by in judges
-    ]
+    judgements = judge_by_each(judges, images, labels, train, families=own_families)
     history = read_history(run)
     tested = len(independent_images(held_out)) if not judgements and not textures else 0
     if min(len(images), tested) > 1:

@@ -17,7 +17,7 @@ from gan_jax.config import num_final_samples
 from gan_jax.config.members import Member
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
-from gan_jax.judging.class_agreement import judge_asked
+from gan_jax.judging.class_agreement import judge_by_each
 from gan_jax.judging.judge import Judge
 from gan_jax.reports.numbers_first import Tell, publish_result, quietly
 from gan_jax.reports.pages.sweep import SweepReport, write_sweep_report
@@ -92,8 +92,7 @@ def evaluate_sweep(
         )
         found = Result({}, unjudged | {"step": step, "seed": member.seed})
         if judges:
-            options = {"families": None, "training": train, "complete": True}
-            judgements = [judge_asked(by, images, labels, train, **options) for by in judges]
+            judgements = judge_by_each(judges, images, labels, train)
             found, *others = (Result.of(one, {"step": step}) for one in judgements)
             found = dataclasses.replace(found, judges=others)
             protocols.append(judgements[0].protocol)

@@ -167,6 +167,7 @@ def single_task(
     train: Dataset,
     pace: Pace,
     evaluators: Sequence[Evaluator],
+    options: Mapping[str, Any] | None = None,
 ) -> Task:
     """The task of one network or one GAN, on the images of `train`.
 
@@ -178,6 +179,7 @@ def single_task(
         train: the training images.
         pace: how long and how often.
         evaluators: see `Task`.
+        options: of the compiler for the step, see `runtime.compiler`.
     """
     feed = make_feed(
         train,
@@ -191,7 +193,7 @@ def single_task(
         state=lambda: parallel.replicate(state(), plan),
         inputs=lambda rollbacks: parallel.replicate(turned(key, rollbacks), plan),
         feed=feed,
-        program=parallel.compile_steps(step, feed.fetch, plan),
+        program=parallel.compile_steps(step, feed.fetch, plan, options=options),
         pace=pace,
         evaluators=evaluators,
         kept={CONFIG: plain(config)},

@@ -4,10 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from gan_jax.data import Dataset
+from gan_jax.data import Dataset, load
 from gan_jax.extractors.common import Features
-from gan_jax.judging.class_agreement import with_agreement
-from gan_jax.judging.judge import Judge, Judgement
+from gan_jax.extractors.pack import load_pack
+from gan_jax.judging.class_agreement import judge_by_each, with_agreement
+from gan_jax.judging.judge import Judge, Judgement, make_judge
 
 
 def _images(*shape, seed=0):
@@ -68,3 +69,19 @@ def test_a_recogniser_of_other_classes_says_so():
 def test_a_control_knows_no_classes_to_agree_with():
     result = _judged([0, 1], [2, 1], names=("dog", "cat"), accuracy=None)
     assert set(result.metrics) == {"fd_semantic"} and "skipped" not in result.protocol
+
+
+def test_judges_beside_the_first_give_what_says_whether_they_agree():
+    train = load({"name": "mnist5k"}, "train")
+    held_out = load({"name": "mnist5k"}, "test")
+    few = dataclasses.replace(held_out, images=held_out.images[:200], labels=held_out.labels[:200])
+    judges = [make_judge(load_pack("mnist-v1"), few) for _ in range(2)]
+    drawn = held_out.images[200:300]
+    first, beside = judge_by_each(judges, drawn, None, train)
+    assert first.metrics["fd_semantic"] == beside.metrics["fd_semantic"]
+    assert first.headline == beside.headline
+    assert {"auth_pct", "coverage"} & set(first.metrics) == {"auth_pct", "coverage"}
+    assert not {"auth_pct", "coverage"} & set(beside.metrics)
+    named = judge_by_each(judges, drawn, None, train, families=["neighbours"])
+    assert all(set(one.metrics) >= {"coverage"} for one in named)
+    assert judge_by_each([], drawn, None, train) == []

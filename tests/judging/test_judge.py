@@ -169,3 +169,15 @@ def _zeros(variables):
     import jax
 
     return jax.tree.map(np.zeros_like, variables)
+
+
+def test_more_real_images_than_a_distance_takes(extractor, digits):
+    """What each image of the reference does to a number is known of all of them."""
+    rng = np.random.default_rng(0)
+    many = Dataset("noise", "test", rng.integers(0, 256, (5_200, 14, 14, 1), np.uint8))
+    judge = make_judge(extractor, many)
+    judgement = judge.judge(digits[1], families=["kernel", "neighbours"], complete=True)
+    assert judgement.headline["distance"]["value"] > 0
+    assert {name: len(found) for name, found in judgement.influences.items()} == dict.fromkeys(
+        ("kernel_distance", "precision", "recall", "density", "coverage", "size"), 5_200
+    )
