@@ -38,8 +38,11 @@ def markdown(results: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -
     the same for all.
 
     Raises:
-        ValueError: a column that a run has not.
+        ValueError: a column that a run has not, or runs of different judges.
     """
+    judges = {content["protocol"]["extractor"] for content in results.values()}
+    if len(judges) > 1:
+        raise ValueError(f"the runs have different judges, {', '.join(sorted(judges))}")
     rows = []
     beside: dict[str, set[str]] = {column: set() for column in columns}
     for run, content in results.items():
@@ -62,7 +65,9 @@ def markdown(results: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -
     heads += [f"{c} [{next(iter(b))}]" if len(b) == 1 else c for c, b in beside.items()]
     heads += ["diverged", "collapsed"]
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    images = next(iter(results.values()))["protocol"]["images"]
+    about = f"Judge {judges.pop()}; {images:,} images of each GAN; intervals over seeds.\n\n"
+    return about + "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,12 +8,8 @@ Width and batch are not the paper's (768 and 512): on 2 CPU cores this takes hou
 are expected. For the same loss in less time give --config.model.name=dcgan
 --config.model.width=32 --config.model.discriminator_norm=none.
 
-Its 8,000 steps were not run: each takes 0.77 s of processor time. At width 32 with one block per
-resolution (0.19 s; configs/recipes.py:mnist5k.r3gan) 1,000 steps come to fd_semantic 32.4 = 13 x
-its floor, see docs/leaderboard.md.
-
-These numbers are by a judge from before packs were released (docs/released.md): compare them with
-each other only.
+Its 8,000 steps were not run: each takes 0.77 s of processor time. docs/leaderboard.md has it at
+width 32 with one block per resolution (0.19 s; configs/recipes.py:mnist5k.r3gan), for 1,000 steps.
 """
 
 from gan_jax.config import gan_config

@@ -13,7 +13,6 @@ import numpy as np
 from gan_jax.extractors.common import Features, Identified
 from gan_jax.extractors.record import network_of
 from gan_jax.models.cnn import CNN
-from gan_jax.runtime.compiler import recogniser_options
 from gan_jax.runtime.parallel import map_batches
 from gan_jax.runtime.pixels import to_float
 
@@ -63,7 +62,7 @@ class Extractor(Identified):
     def feature_map_bytes(self) -> int:
         """Bytes of one image's map."""
         image = jax.ShapeDtypeStruct((1, *self.image_shape), np.uint8)
-        found = self._apply_texture().eval_shape(self.variables, image)
+        found = jax.eval_shape(self._apply_texture(), self.variables, image)
         return found.size * found.dtype.itemsize
 
     def _apply_texture(self):
@@ -72,7 +71,7 @@ class Extractor(Identified):
 
 @functools.lru_cache(maxsize=8)
 def _apply(network: CNN, semantic: str, texture: str):
-    @functools.partial(jax.jit, compiler_options=recogniser_options())
+    @jax.jit
     def apply(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         outputs = _outputs(network, variables, images)
         middle = outputs[texture].astype(jnp.float32)
@@ -89,8 +88,7 @@ def _apply(network: CNN, semantic: str, texture: str):
 @functools.lru_cache(maxsize=8)
 def _apply_texture(network: CNN, texture: str):
     return jax.jit(
-        lambda variables, images: _outputs(network, variables, images)[texture].astype(jnp.float32),
-        compiler_options=recogniser_options(),
+        lambda variables, images: _outputs(network, variables, images)[texture].astype(jnp.float32)
     )
 
 

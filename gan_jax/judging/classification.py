@@ -12,7 +12,6 @@ import numpy as np
 
 from gan_jax.data import Dataset
 from gan_jax.runtime import parallel
-from gan_jax.runtime.compiler import recogniser_options
 from gan_jax.runtime.pixels import to_float
 
 
@@ -56,7 +55,7 @@ def class_logits(
 
 @functools.lru_cache(maxsize=8)
 def _logits(network: nn.Module):
-    @functools.partial(jax.jit, compiler_options=recogniser_options())
+    @jax.jit
     def apply(variables: Any, images: jax.Array) -> jax.Array:
         return network.apply(variables, to_float(images), train=False)["logits"]
 

@@ -1,28 +1,60 @@
-"""Options of the XLA compiler for one kind of program, each chosen by measurement.
+"""Options of the XLA compiler, which go with a program and are chosen by measurement.
 
-Options go with a program, never to the process: what speeds one up slows another down.
-benchmarks/README.md has the table of what was measured on which processor.
+XLA's fast kernels for fused operations on a CPU (YNN) keep one core busy in convolutions of few
+channels, and are slower than Eigen's then. benchmarks/README.md has the table of what was measured
+on which processor. The choice depends on shapes alone, so a run that goes on computes the same.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 
-# The fast kernels that XLA takes for fused operations on a CPU do small convolutions on one core.
+_NARROW = 96  # channels
 _WITHOUT_YNN = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 
-def recogniser_options() -> dict[str, Any]:
-    """For the programs of a recogniser, in training and at work: convolutions of few channels.
+def narrow_options() -> dict[str, Any]:
+    """For programs whose convolutions have few channels.
 
     Empty on a GPU or TPU, and where this version of XLA does not know the option.
     """
-    if jax.default_backend() != "cpu" or not _knows_ynn():
-        return {}
-    return dict(_WITHOUT_YNN)
+    return dict(_WITHOUT_YNN) if jax.default_backend() == "cpu" and _knows_ynn() else {}
+
+
+def options_of(variables: Any) -> dict[str, Any]:
+    """For a program of networks with these variables, arrays or shapes in any tree."""
+    shapes = [leaf.shape for leaf in jax.tree.leaves(variables) if hasattr(leaf, "shape")]
+    widest = max((shape[3] for shape in shapes if len(shape) == 4), default=0)
+    return narrow_options() if 0 < widest <= _NARROW else {}
+
+
+@functools.lru_cache(maxsize=64)
+def with_options(program: Callable[..., Any]) -> Callable[..., Any]:
+    """A jitted or pmapped program of (variables, ...), compiled with the options of these.
+
+    `jax.pmap` takes no options itself. A function that is neither is returned as it is.
+    """
+    if not hasattr(program, "lower"):
+        return program
+    compiled: dict[Any, Callable[..., Any]] = {}
+
+    def call(variables: Any, *others: Any) -> Any:
+        if jax.default_backend() != "cpu":
+            return program(variables, *others)
+        leaves, structure = jax.tree.flatten((variables, *others))
+        places = tuple((leaf.shape, leaf.dtype, getattr(leaf, "sharding", None)) for leaf in leaves)
+        if (structure, places) not in compiled:
+            found: Callable[..., Any] = program
+            if options := options_of(variables):
+                found = program.lower(variables, *others).compile(compiler_options=options)
+            compiled[structure, places] = found
+        return compiled[structure, places](variables, *others)
+
+    return call
 
 
 @functools.cache

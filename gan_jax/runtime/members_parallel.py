@@ -21,6 +21,7 @@ from jax import Array
 from jax.sharding import NamedSharding, PartitionSpec
 
 from gan_jax.errors import InputError
+from gan_jax.runtime.compiler import with_options
 from gan_jax.runtime.parallel import (
     AXIS,
     Fetch,
@@ -197,6 +198,8 @@ def _in_turns(step: Callable[..., Any], fetch: Fetch) -> Compiled:
     def one(state: MembersState, inputs: MemberInputs, data: Any, rows: Any) -> Any:
         return step(state, fetch(data, rows), inputs)
 
+    program = with_options(one)
+
     @functools.partial(jax.jit, static_argnums=2)
     def part(state: MembersState, inputs: MemberInputs, count: int) -> Any:
         return [
@@ -211,7 +214,7 @@ def _in_turns(step: Callable[..., Any], fetch: Fetch) -> Compiled:
         for index, (own, own_inputs) in enumerate(part(state, inputs, rows.shape[2])):
             numbers = []
             for picked in rows[:, :, index]:
-                own, metrics = one(own, own_inputs, data, picked)
+                own, metrics = program(own, own_inputs, data, picked)
                 numbers.append(metrics)
             states.append(own)
             collected.append(mean_metrics(numbers))

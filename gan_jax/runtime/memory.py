@@ -77,12 +77,11 @@ class _Array:
 def _largest_array(function: Callable[..., Any], structure: Any, leaves: tuple[_Array, ...]) -> int:
     """Bytes of the largest array that the function makes of a single example."""
     variables, inputs = jax.tree.unflatten(structure, leaves)
-    compiled = function if hasattr(function, "trace") else jax.jit(function)
-    program = compiled.trace(
+    program = jax.make_jaxpr(function)(
         jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), variables),
         jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), inputs),
     )
-    return _largest_output(program.jaxpr.jaxpr)
+    return _largest_output(program.jaxpr)
 
 
 def _largest_output(program: Any) -> int:

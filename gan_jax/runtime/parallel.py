@@ -14,7 +14,7 @@ import dataclasses
 import functools
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -25,6 +25,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from gan_jax.errors import InputError
+from gan_jax.runtime.compiler import with_options
 from gan_jax.runtime.memory import fitting_batch_size
 
 AXIS = "data"
@@ -165,7 +166,6 @@ def compile_steps(
     plan: Plan,
     *,
     scan: bool | None = None,
-    options: Mapping[str, Any] | None = None,
 ) -> Callable[..., tuple[Any, dict[str, Array]]]:
     """Compiles a pure step so that one call does several.
 
@@ -175,7 +175,6 @@ def compile_steps(
         plan: devices and mode.
         scan: whether a call is one compiled program, instead of one program run for each step;
             None for one everywhere but on the CPU.
-        options: of the compiler, see `runtime.compiler`.
 
     Returns:
         (state, key, data, rows) to (state, metrics). `state`, `key` and `data` are replicated, and
@@ -189,8 +188,8 @@ def compile_steps(
         return state, jax.tree.map(lambda x: jnp.mean(x, 0), metrics)
 
     if plan.devices[0].platform != "cpu" if scan is None else scan:
-        return _on_devices(several, plan, 1, options)
-    compiled = _on_devices(one, plan, 0, options)
+        return _on_devices(several, plan, batch_axis=1)
+    compiled = _on_devices(one, plan, batch_axis=0)
 
     def call(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
         collected = []
@@ -227,35 +226,15 @@ def mean_metrics(collected: list[dict[str, Array]]) -> dict[str, Array]:
     return jax.tree.map(lambda *values: jnp.mean(jnp.stack(values), 0), *collected)
 
 
-def _on_devices(
-    function: Callable[..., Any],
-    plan: Plan,
-    batch_axis: int,
-    options: Mapping[str, Any] | None,
-) -> Callable[..., Any]:
+def _on_devices(function: Callable[..., Any], plan: Plan, batch_axis: int) -> Callable[..., Any]:
     """`function` on every device's share of `rows`, which is cut along `batch_axis`."""
     compiled, place = placed(function, plan, batch_axis)
-    if options:
-        compiled = _with_options(compiled, options)
+    compiled = with_options(compiled)
 
     def call(state: Any, key: Array, data: Any, rows: Any) -> Any:
         result = compiled(state, key, data, place(rows))
         apart = plan.mode == "pmap" and jax.process_count() > 1
         return _as_global(result, plan) if apart else result
-
-    return call
-
-
-def _with_options(program: Any, options: Mapping[str, Any]) -> Callable[..., Any]:
-    """A program compiled with options of the compiler, which `jax.pmap` does not take itself."""
-    compiled: dict[Any, Callable[..., Any]] = {}
-
-    def call(*arguments: Any) -> Any:
-        leaves, structure = jax.tree.flatten(arguments)
-        shapes = (structure, *((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves))
-        if shapes not in compiled:
-            compiled[shapes] = program.lower(*arguments).compile(compiler_options=dict(options))
-        return compiled[shapes](*arguments)
 
     return call
 
@@ -337,6 +316,7 @@ def map_batches(
         batch_size = fitting_batch_size(
             function, variables, inputs, most=batch_size, devices=devices
         )
+    program = with_options(function)
     variables = jax.device_put(variables, NamedSharding(mesh, PartitionSpec()))
     batch_size = -(-batch_size // len(devices)) * len(devices)
     count = len(jax.tree.leaves(inputs)[0])
@@ -351,7 +331,7 @@ def map_batches(
         rows = np.minimum(np.arange(first, min(first + batch_size, start + share)), count - 1)
         padded = np.pad(rows, (0, batch_size - len(rows)), mode="edge")
         batch = jax.tree.map(lambda x: jax.device_put(x[padded], split), inputs)  # noqa: B023
-        result = function(variables, batch)
+        result = program(variables, batch)
         pieces.append(jax.tree.map(lambda x: np.asarray(x)[: len(rows)], result))  # noqa: B023
         if progress:
             progress(min((first + batch_size - start) * processes, count))

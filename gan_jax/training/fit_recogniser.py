@@ -24,7 +24,6 @@ from gan_jax.errors import InputError, Interrupted
 from gan_jax.extractors.common import checked_images, shape_text
 from gan_jax.judging.classification import Recognition, class_logits, recognise
 from gan_jax.runtime import parallel
-from gan_jax.runtime.compiler import recogniser_options
 from gan_jax.runtime.feed import batch_of_rows, make_host_feed
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps import cnn_update
@@ -157,7 +156,7 @@ def fit_recogniser(
 @functools.lru_cache(maxsize=16)
 def _compiled(recogniser: Recogniser, plan: parallel.Plan) -> Callable[..., Any]:
     step = functools.partial(cnn_update, recogniser=recogniser)
-    return parallel.compile_steps(step, batch_of_rows, plan, options=recogniser_options())
+    return parallel.compile_steps(step, batch_of_rows, plan)
 
 
 @functools.lru_cache(maxsize=16)

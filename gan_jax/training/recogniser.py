@@ -22,7 +22,6 @@ from gan_jax.judging.gate import brief_gate
 from gan_jax.judging.layer_statistics import layer_statistics, low_rank_warning
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
-from gan_jax.runtime.compiler import recogniser_options
 from gan_jax.runtime.environment import describe_environment, library_versions
 from gan_jax.runtime.logs import read_history, say
 from gan_jax.runtime.signals import StopSignal
@@ -69,7 +68,6 @@ def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal
         train=train,
         pace=Pace.of(config, num_steps),
         evaluators=[accuracy],
-        options=recogniser_options(),
     )
     state = fit(task, stop, workdir)
     variables = jax.tree.map(np.asarray, parallel.local_copy(state.ema))

@@ -167,7 +167,6 @@ def single_task(
     train: Dataset,
     pace: Pace,
     evaluators: Sequence[Evaluator],
-    options: Mapping[str, Any] | None = None,
 ) -> Task:
     """The task of one network or one GAN, on the images of `train`.
 
@@ -179,7 +178,6 @@ def single_task(
         train: the training images.
         pace: how long and how often.
         evaluators: see `Task`.
-        options: of the compiler for the step, see `runtime.compiler`.
     """
     feed = make_feed(
         train,
@@ -193,7 +191,7 @@ def single_task(
         state=lambda: parallel.replicate(state(), plan),
         inputs=lambda rollbacks: parallel.replicate(turned(key, rollbacks), plan),
         feed=feed,
-        program=parallel.compile_steps(step, feed.fetch, plan, options=options),
+        program=parallel.compile_steps(step, feed.fetch, plan),
         pace=pace,
         evaluators=evaluators,
         kept={CONFIG: plain(config)},
