@@ -6,10 +6,8 @@ in the discriminator.
 The baseline of `stacked_mnist_rpgan_r1_r2.py`: only the loss differs. `stacked_mnist_dcgan.py` says
 what is measured, and on which digits. Try other weights of the penalties in factors of four.
 
-Measured as there, 573 s: 1,000 modes, KL 0.202; with the narrow discriminator 780 modes, KL 1.21.
-
-These numbers are by a judge from before packs were released (docs/released.md): compare them with
-each other only.
+docs/leaderboard.md has R1 alone ('r1') after 128,000 images. The 320,000 of this config were not run
+by the released judge.
 """
 
 from configs import stacked_mnist_dcgan

@@ -1,11 +1,13 @@
 """Two-dimensional convolutions in the form that suits the platform.
 
 `conv` and `conv_transpose` compute what `lax.conv_general_dilated` and `lax.conv_transpose` compute
-with 'SAME' padding, NHWC images and HWIO kernels. GPU and TPU get exactly those calls. XLA's CPU
-back end has no fast path for dilated inputs, which is what a transposed convolution, and the input
-gradient of a strided one, turn into, and pays for every tap of a large kernel on a small image.
-There the same sums are taken in another order: `gan_jax.models.convolution_forms` has the forms.
-All agree up to rounding, in every derivative.
+with 'SAME' padding, NHWC images and HWIO kernels. GPU and TPU get these calls, with one change: the
+gradient of a strided transpose's kernel is that of the convolution whose transpose it is, as the
+TPU's compiler reverses whole images in memory for the other way. XLA's CPU back end has no fast
+path for dilated inputs, which is what a transposed convolution, and the input gradient of a strided
+one, turn into, and pays for every tap of a large kernel on a small image. There the same sums are
+taken in another order: `gan_jax.models.convolution_forms` has the forms. All agree up to rounding,
+in every derivative.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from gan_jax.models.convolution_forms import (
     DIMENSIONS,
     Geometry,
     columns,
+    dilated,
     direct,
     shifts,
     spectral,
@@ -29,7 +32,7 @@ from gan_jax.models.convolution_forms import (
 )
 from gan_jax.models.platform import platform
 
-FORMS = ("direct", "subpixel", "columns", "shifts", "spectral")
+FORMS = ("direct", "dilated", "subpixel", "columns", "shifts", "spectral")
 _FEW_TAPS = 27  # kh * kw * i up to which 'shifts' is the fastest form (see benchmarks)
 _SMALL_MAP = 16  # pixels up to which the overlaps of 'columns' cost less than its border
 
@@ -44,8 +47,8 @@ def conv(
         kernel: [kh, kw, i, o], the dtype of `x`.
         strides: one for both axes, or one for each axis.
         form: one of `FORMS`, or None for the fastest one on the platform that is traced for.
-            'subpixel' and 'columns' differ from 'direct' in the gradient only; 'spectral' needs
-            strides of 1.
+            'dilated', 'subpixel' and 'columns' differ from 'direct' in the gradient only;
+            'spectral' needs strides of 1.
 
     Returns:
         [n, ceil(h/s), ceil(w/s), o], the dtype of `x`. May be differentiated any number of times
@@ -118,7 +121,7 @@ def _conv_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
 
 def _transpose_form(x: Array, kernel: Array, strides: tuple[int, int]) -> str:
     if platform() != "cpu":
-        return "direct"
+        return "direct" if strides == (1, 1) else "dilated"
     if strides == (1, 1):
         return "spectral" if _spectral_pays(x, kernel) else "direct"
     return _scatter_form(x.shape[1:3], kernel.shape[3])
@@ -157,10 +160,13 @@ def _gather(x: Array, kernel: Array, geometry: Geometry) -> Array:
     return (shifts if geometry.form == "shifts" else direct)(x, kernel, geometry)
 
 
+_SCATTER = {"dilated": dilated, "subpixel": subpixel, "columns": columns, "shifts": columns}
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _scatter(y: Array, kernel: Array, geometry: Geometry) -> Array:
     """The transpose of `_gather` in x: [n, *maps, o], [kh, kw, i, o] to [n, *image, i]."""
-    return (subpixel if geometry.form == "subpixel" else columns)(y, kernel, geometry)
+    return _SCATTER[geometry.form](y, kernel, geometry)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))

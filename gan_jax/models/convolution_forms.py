@@ -1,6 +1,7 @@
-"""The forms that a convolution takes on the CPU, see `gan_jax.models.convolution`.
+"""The forms that a convolution takes, see `gan_jax.models.convolution`; most are for the CPU.
 
 - `direct`: XLA's own.
+- `dilated`: a transposed convolution as XLA's own of an image with zeros between its pixels.
 - `subpixel`: a transposed convolution is a stride-1 convolution with the kernel regrouped by output
   phase, then depth-to-space (Shi et al. 2016, "Is the deconvolution layer the same as a
   convolutional layer?"). It is also the input gradient of a strided convolution.
@@ -27,8 +28,8 @@ DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 class Geometry(NamedTuple):
     """A strided convolution of an image to a map, by axis: out[q] meets x[q*s + j - low].
 
-    `form` says how its transpose is computed: 'subpixel' or 'columns'. With 'shifts' it is itself
-    a sum of shifted images, and its transpose 'columns'.
+    `form` says how its transpose is computed: 'dilated', 'subpixel' or 'columns'. With 'shifts' it
+    is itself a sum of shifted images, and its transpose 'columns'.
     """
 
     strides: tuple[int, int]
@@ -52,6 +53,24 @@ def _padding(kernel: Array, geometry: Geometry) -> list[tuple[int, int]]:
             geometry.low, geometry.maps, geometry.strides, kernel.shape, geometry.image
         )
     ]
+
+
+def dilated(y: Array, kernel: Array, geometry: Geometry) -> Array:
+    """The transpose of `direct`: a convolution of `y` with zeros between its pixels."""
+    padding = [
+        (k - 1 - low, n + low - (m - 1) * s - 1)
+        for k, low, n, m, s in zip(
+            kernel.shape, geometry.low, geometry.image, geometry.maps, geometry.strides
+        )
+    ]
+    return lax.conv_general_dilated(
+        y,
+        kernel[::-1, ::-1].swapaxes(2, 3),
+        (1, 1),
+        padding,
+        lhs_dilation=geometry.strides,
+        dimension_numbers=DIMENSIONS,
+    )
 
 
 def shifts(x: Array, kernel: Array, geometry: Geometry) -> Array:

@@ -13,6 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.extend.random import threefry_2x32
 
 from gan_jax.errors import InputError, nearest
 from gan_jax.models.convolution import conv, conv_transpose
@@ -256,14 +257,30 @@ class Dropout(nn.Module):
 
 
 def _example_bits(key: Array, index: Array, shape: tuple[int, ...]) -> Array:
-    """Random bits uint16 [n, *shape], row i from `fold_in(key, index[i])`."""
+    """Random bits uint16 [n, *shape], row i from `fold_in(key, index[i])`, two of each word."""
     size = math.prod(shape)
+    draw = _halves if platform() == "cpu" or not _is_counted(key) else _halves_in_place
+    bits = jax.vmap(lambda i: draw(jax.random.fold_in(key, i), size))(index)
+    return bits.reshape(len(index), *shape)
 
-    def draw(i: Array) -> Array:
-        words = jax.random.bits(jax.random.fold_in(key, i), (-(-size // 2),), jnp.uint32)
-        return lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:size].reshape(shape)
 
-    return jax.vmap(draw)(index)
+def _halves(key: Array, size: int) -> Array:
+    words = jax.random.bits(key, (-(-size // 2),), jnp.uint32)
+    return lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:size]
+
+
+def _halves_in_place(key: Array, size: int) -> Array:
+    """The same bits; each word is computed twice, where a TPU would spread pairs over memory."""
+    place = jnp.arange(size, dtype=jnp.uint32)
+    counts = jnp.concatenate([jnp.zeros_like(place), place >> 1])
+    first, second = jnp.split(threefry_2x32(jax.random.key_data(key), counts), 2)
+    return ((first ^ second) >> (16 * (place & 1))).astype(jnp.uint16)
+
+
+def _is_counted(key: Array) -> bool:
+    """Whether word i of a key's bits is JAX's hash of (0, i), as `_halves_in_place` has it."""
+    threefry = str(jax.random.key_impl(key)) == "threefry2x32"
+    return threefry and bool(jax.config.jax_threefry_partitionable)
 
 
 class BatchNorm(nn.BatchNorm):

@@ -40,6 +40,12 @@ CASES = [
             (4, 2, "shifts"),
             (5, 2, "shifts"),
             (2, 3, "shifts"),
+            (1, 2, "dilated"),
+            (4, 2, "dilated"),
+            (5, 2, "dilated"),
+            (2, 3, "dilated"),
+            (7, 3, "dilated"),
+            (3, 1, "dilated"),
             (1, 1, "spectral"),
             (2, 1, "spectral"),
             (3, 1, "spectral"),
@@ -54,6 +60,8 @@ CASES = [
     ("columns", (3, 4), (1, 2), (6, 1)),
     ("columns", (5, 5), (2, 2), (8, 7)),
     ("shifts", (3, 4), (1, 2), (6, 1)),
+    ("dilated", (5, 2), (2, 1), (1, 4)),
+    ("dilated", (3, 4), (1, 2), (6, 1)),
     ("spectral", (3, 4), (1, 1), (4, 7)),
     ("spectral", (7, 2), (1, 1), (2, 5)),
 ]
@@ -142,7 +150,8 @@ def test_chosen_forms_are_as_exact_in_float32_as_the_direct_ones(
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize(
-    ("form", "stride"), [("subpixel", 2), ("columns", 2), ("shifts", 1), ("spectral", 1)]
+    ("form", "stride"),
+    [("dilated", 2), ("subpixel", 2), ("columns", 2), ("shifts", 1), ("spectral", 1)],
 )
 def test_forms_agree_in_float32_under_scan_and_vmap(name, form, stride):
     rng = np.random.default_rng(1)
