@@ -6,8 +6,7 @@ in the discriminator.
 The baseline of `stacked_mnist_rpgan_r1_r2.py`: only the loss differs. `stacked_mnist_dcgan.py` says
 what is measured, and on which digits. Try other weights of the penalties in factors of four.
 
-docs/leaderboard.md has R1 alone ('r1') after 128,000 images. The 320,000 of this config were not run
-by the released judge.
+Its 320,000 images were not run by the released judge.
 """
 
 from configs import stacked_mnist_dcgan

@@ -6,8 +6,8 @@
 `stacked_mnist_dcgan.py` says what is measured, and on which digits. Try other weights of the
 penalties in factors of four; penalties at fewer steps are known to fail.
 
-docs/leaderboard.md has it ('relativistic') after 128,000 images. The 320,000 of this config were not
-run by the released judge.
+docs/leaderboard.md has it ('relativistic') after 128,000 images. Its 320,000 were not run by the
+released judge.
 """
 
 from configs import stacked_mnist_gan_r1_r2

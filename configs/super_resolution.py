@@ -15,7 +15,8 @@ Hardware: 2 CPU cores. Measured on one core of an Intel Xeon, JAX 0.10.2, seed 0
 fashion-v1@813df100, after 900 of the 2,000 steps (docs/super_resolution.md has the command and the
 whole table): Fashion-MNIST, 500 images: as far from real as a blur of 0.44 px (pixel loss 0.47,
 bicubic 0.83), fd_texture 5.32 (pixel loss 7.60, bicubic 53.6, real images 1.37), PSNR 23.57 dB
-(pixel loss 23.52, bicubic 19.34). Bricks and the whole 2,000 steps were not run by a released judge.
+(pixel loss 23.52, bicubic 19.34). Bricks and the whole 2,000 steps were not run by a released
+judge.
 """
 
 from configs import cnn_fashion_mnist, cnn_textures
