@@ -6,13 +6,9 @@ The relativistic recipe of configs/recipes.py on the built-in digits, with netwo
 {gamma / 4, gamma, 4 gamma} x {lr / 2, lr, 2 lr} x 3 seeds in one program. report.html has the table
 and the curve of each.
 
-Measured on one of 2 cores of an AMD EPYC, 11 minutes: none diverged, and none collapsed.
-docs/stability.md has the table, which this command makes:
+docs/stability.md says what came out; this command makes its table:
 
     python -m benchmarks.members --runs runs/stability --name stability --write docs/stability.md
-
-These numbers are by a judge from before packs were released (docs/released.md): compare them with
-each other only.
 """
 
 from configs import recipes

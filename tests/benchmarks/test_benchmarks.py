@@ -344,7 +344,7 @@ def test_the_layers_of_a_work_are_timed_in_every_form_that_can():
         "conv 4x4/2, 8 x 14x14, 8 to 16",
     ]
     row = convolutions.measure(layers[0], rounds=1, seconds=0.001)
-    assert set(row["forms"]) == {"direct", "subpixel", "columns", "shifts"}
+    assert set(row["forms"]) == {"direct", "dilated", "subpixel", "columns", "shifts"}
     assert row["chosen"] in row["forms"]
     assert all(t["forward"] > 0 and t["gradients"] > 0 for t in row["forms"].values())
     assert f"**{row['forms'][row['chosen']]['forward']:.1f} / " in convolutions.table([row])
