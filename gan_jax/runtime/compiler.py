@@ -43,7 +43,8 @@ def with_options(program: Callable[..., Any]) -> Callable[..., Any]:
     compiled: dict[Any, Callable[..., Any]] = {}
 
     def call(variables: Any, *others: Any) -> Any:
-        if jax.default_backend() != "cpu":
+        # With several processes, a pmapped program that is compiled ahead takes no local shares.
+        if jax.default_backend() != "cpu" or jax.process_count() > 1:
             return program(variables, *others)
         leaves, structure = jax.tree.flatten((variables, *others))
         places = tuple((leaf.shape, leaf.dtype, getattr(leaf, "sharding", None)) for leaf in leaves)
