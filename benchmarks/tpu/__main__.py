@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--form", choices=FORMS, default=list(FORMS), **several)
     parser.add_argument("--dtype", choices=DTYPES, default=list(DTYPES), **several)
     parser.add_argument("--again", action="store_true", help="compile what is there, too")
+    parser.add_argument("--known", action="store_true", help="compile nothing: what is there")
     parser.add_argument("--limit", type=float, help="seconds that one program may take")
     parser.add_argument("--texts", type=pathlib.Path, help="a folder for the programs' texts")
     parser.add_argument("--results", type=pathlib.Path, default=_RESULTS)
@@ -77,13 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.texts:
         options.texts.mkdir(parents=True, exist_ok=True)
     for number, case in enumerate(wanted, 1):
-        if case.name in records and not options.again:
+        if options.known or (case.name in records and not options.again):
             continue
         print(f"{number} of {len(wanted)}: {case.name} ...", file=sys.stderr, flush=True)
         text = options.texts / f"{case.name}.txt".replace(" ", "_") if options.texts else None
         records[case.name] = compile_in_process(case, text, options.limit)
         save(options.results, records)
-    table = markdown({case: records[case.name] for case in wanted})
+    table = markdown({case: records[case.name] for case in wanted if case.name in records})
     print(table)
     if options.write:
         try:
