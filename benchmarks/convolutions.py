@@ -123,14 +123,14 @@ def measure(layer: Layer, *, rounds: int, seconds: float) -> dict[str, Any]:
     times: dict[Any, list[float]] = {key: [] for key in compiled}
     for _ in range(rounds):
         for key, function in compiled.items():
-            times[key].append(_time(functools.partial(function, x, kernel), seconds))
+            times[key].append(seconds_per_call(functools.partial(function, x, kernel), seconds))
     forms: dict[str, dict[str, float]] = {}
     for (form, name), values in times.items():
         forms.setdefault(form, {})[name] = 1000 * statistics.median(values)
     return {"layer": str(layer), **dataclasses.asdict(layer), "chosen": chosen, "forms": forms}
 
 
-def _time(function: Callable[[], Any], limit: float) -> float:
+def seconds_per_call(function: Callable[[], Any], limit: float) -> float:
     """Seconds per call."""
     count, start = 0, time.perf_counter()
     while (seconds := time.perf_counter() - start) < limit or not count:

@@ -20,8 +20,9 @@ part() { # NAME SECONDS COMMAND...: runs it once, for so long at most
   local name=$1 seconds=$2
   shift 2
   [ -e "$out/$name.done" ] && return
+  local left=$((360 - SECONDS))
   echo "== $name"
-  if timeout "$seconds" "$@" >"$out/$name.log" 2>&1; then
+  if [ "$left" -gt 0 ] && timeout "$((seconds < left ? seconds : left))" "$@" >"$out/$name.log" 2>&1; then
     touch "$out/$name.done"
   else
     failed+=("$name")
@@ -54,7 +55,7 @@ part peers_bfloat16 90 "${step[@]}" --work "$works" "${peers[@]}" --dtype bfloat
 part ours_float32 40 env JAX_DEFAULT_MATMUL_PRECISION=highest "${step[@]}" --work "$works" --peers ''
 for batch in $batches; do
   part "batch_$batch" 40 "${step[@]}" --work "${works##*,}" --peers '' --dtype bfloat16 --batch-size "$batch"
-  [ -e "$out/batch_$batch.done" ] || break # the card's memory ends here
+  [ -e "$out/batch_$batch.done" ] || { unset "failed[-1]"; break; } # the card's memory ends here
 done
 # 50 epochs of 60,000 digits: as many images of the built-in 4,000, as full MNIST is not in the package.
 part digits 150 "$python" train.py --config configs/mnist.py --workdir "$out/digits" \

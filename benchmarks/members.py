@@ -40,7 +40,7 @@ def markdown(results: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -
     Raises:
         ValueError: a column that a run has not, or runs of different judges.
     """
-    judges = {content["protocol"]["extractor"] for content in results.values()}
+    judges = {content["protocol"].get("extractor", "none") for content in results.values()}
     if len(judges) > 1:
         raise ValueError(f"the runs have different judges, {', '.join(sorted(judges))}")
     rows = []

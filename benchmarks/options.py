@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import json
 import pathlib
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
+from benchmarks.convolutions import seconds_per_call
 from benchmarks.machine import check_quiet, describe_machine, slug
 from benchmarks.peers import ours
 from benchmarks.table import insert
@@ -72,11 +73,8 @@ def measure(name: str, *, rounds: int, seconds: float) -> dict[str, list[float]]
     times: dict[str, list[float]] = {kind: [] for kind in programs}
     for _ in range(rounds):
         for kind, program in programs.items():
-            count, start = 0, time.perf_counter()
-            while (spent := time.perf_counter() - start) < seconds or not count:
-                jax.block_until_ready(run(program))
-                count += 1
-            times[kind].append(1000 * spent / count)
+            spent = seconds_per_call(functools.partial(run, program), seconds)
+            times[kind].append(1000 * spent)
     return times
 
 

@@ -26,6 +26,7 @@ from gan_jax.models.convolution_forms import (
     columns,
     dilated,
     direct,
+    flip,
     shifts,
     spectral,
     subpixel,
@@ -92,7 +93,7 @@ def conv_transpose(
         return spectral(x, kernel, before)
     image = tuple(m * s for m, s in zip(maps, strides))
     low = tuple(k - 1 - b for k, b in zip(size, before))
-    return _scatter(x, _flip(kernel), Geometry(strides, low, image, maps, form))
+    return _scatter(x, flip(kernel), Geometry(strides, low, image, maps, form))
 
 
 def _pair(strides: int | tuple[int, int]) -> tuple[int, int]:
@@ -143,10 +144,6 @@ def _spectral_pays(x: Array, kernel: Array) -> bool:
 def _is_exact(x: Array) -> bool:
     """Whether sums in the dtype of x lose nothing that matters; others are summed in float32."""
     return jnp.result_type(x) in (jnp.float32, jnp.float64)
-
-
-def _flip(kernel: Array) -> Array:
-    return kernel[::-1, ::-1].swapaxes(2, 3)
 
 
 # A strided convolution (gather), its transpose in the image (scatter) and its transpose in the

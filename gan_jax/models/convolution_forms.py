@@ -65,12 +65,17 @@ def dilated(y: Array, kernel: Array, geometry: Geometry) -> Array:
     ]
     return lax.conv_general_dilated(
         y,
-        kernel[::-1, ::-1].swapaxes(2, 3),
+        flip(kernel),
         (1, 1),
         padding,
         lhs_dilation=geometry.strides,
         dimension_numbers=DIMENSIONS,
     )
+
+
+def flip(kernel: Array) -> Array:
+    """The kernel of the opposite direction: [kh, kw, i, o] turned round, to [kh, kw, o, i]."""
+    return kernel[::-1, ::-1].swapaxes(2, 3)
 
 
 def shifts(x: Array, kernel: Array, geometry: Geometry) -> Array:
