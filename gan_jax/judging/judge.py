@@ -26,10 +26,12 @@ from gan_jax.judging.power import finds_missing_class
 from gan_jax.judging.statistics import Origin, cached_moments
 from gan_jax.judging.suite import (
     DISTANCES,
+    MOST_PAIRS,
     NUM_SPLITS,
     QUICK,
     UNSURE_BELOW,
     Sides,
+    TrainingSide,
     run_suite,
     spread_out,
 )
@@ -56,6 +58,9 @@ class Judge:
     batch_size: int = 500
     cache: str = ""
     progress: Callable[[int], None] | None = None
+    _training_sides: dict[Dataset, TrainingSide] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @functools.cached_property
     def features(self) -> Features:
@@ -160,7 +165,7 @@ class Judge:
         features = self._features_of(images)
         copied = None
         if training is not None and (families is None or "copying" in families):
-            copied = self._features_of(training.take(training.content_order()))
+            copied = self._training_side(training)
         sides = Sides(
             reference=lambda: self.features,
             reference_moments=self._reference_moments,
@@ -175,7 +180,7 @@ class Judge:
         distances = _taken_out(entries, DISTANCES).get("auth_pct")
         protocol = self._protocol(len(images), entries)
         if copied is not None:
-            protocol |= {"training": training.name, "training_images": len(copied)}
+            protocol |= {"training": training.name, "training_images": len(training)}
         if skipped:
             protocol["skipped"] = skipped
         headline: dict[str, Any] = {}
@@ -231,6 +236,15 @@ class Judge:
                 real, labels, min(len(real.values) // 2, len(features)), seed=self.seed
             )
         return headline
+
+    def _training_side(self, training: Dataset) -> TrainingSide:
+        """Made once for all that is judged: of many training images it takes most of the time."""
+        if training not in self._training_sides:
+            features = self._features_of(training.take(training.content_order()))
+            real = self.features.semantic[:MOST_PAIRS]
+            self._training_sides.clear()  # one is kept: features of many images are large
+            self._training_sides[training] = TrainingSide(features.semantic, real)
+        return self._training_sides[training]
 
     def _features_of(self, images: np.ndarray) -> Features:
         return self.extractor.features(images, batch_size=self.batch_size, progress=self.progress)

@@ -8,6 +8,7 @@ real images against real ones at that number stands beside it: 'floor' where low
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -29,11 +30,29 @@ UNSURE_BELOW = 0.5  # the best class is no likelier than all others together
 _PRECISION_K, _DENSITY_K = 3, 5
 # Beyond these, more images cost more time than they add certainty.
 _MOST_NEIGHBOURS = 10_000
-_MOST_PAIRS = 5_000
+MOST_PAIRS = 5_000
 _FEWEST_FOR_LINE = 60
 
 DISTANCES = "training_distances"
 """In 'auth_pct' until it is written: the `TrainingDistances` of generated and held-out images."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingSide:
+    """What copies are looked for among; the same for everything that is judged by one reference.
+
+    Attributes:
+        semantic: features [n, d] of the generator's training images, in the order of their content.
+        held_out: features [m, d] of the real images that say what is usual, in that order too.
+    """
+
+    semantic: np.ndarray
+    held_out: np.ndarray
+
+    @functools.cached_property
+    def held_out_distances(self) -> metrics.TrainingDistances:
+        """How near the held-out images are to the training images."""
+        return metrics.training_distances(self.semantic, self.held_out)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,7 +64,7 @@ class Sides:
         reference_moments: gives the moments of their 'semantic' features.
         knows_classes: whether the extractor's probabilities mean anything.
         fake: features of the judged images.
-        training: features of the generator's training images, or None.
+        training: what copies are looked for among, or None.
         intervals: whether to take the time for them.
         seed: of halves, subsets and resamplings.
     """
@@ -54,7 +73,7 @@ class Sides:
     reference_moments: Callable[[], metrics.Moments]
     knows_classes: bool
     fake: Features
-    training: Features | None
+    training: TrainingSide | None
     intervals: bool
     seed: int
 
@@ -129,7 +148,7 @@ def _frechet_infinity(sides: Sides) -> dict[str, Entry]:
 
 def _kernel(sides: Sides) -> dict[str, Entry]:
     """Unbiased, so real against real is 0 and needs no floor."""
-    real, fake = sides.real.semantic[:_MOST_PAIRS], sides.fake.semantic[:_MOST_PAIRS]
+    real, fake = sides.real.semantic[:MOST_PAIRS], sides.fake.semantic[:MOST_PAIRS]
     found = metrics.kernel_distance(real, fake)
     return {
         "kernel_distance": {
@@ -248,9 +267,9 @@ def _copying(sides: Sides) -> dict[str, Entry]:
         raise InputError(
             "copies can only be found among training images: give them, or leave out 'copying'."
         )
-    train = sides.training.semantic
-    real, fake = sides.real.semantic[:_MOST_PAIRS], sides.fake.semantic[:_MOST_PAIRS]
-    generated, held_out = (metrics.training_distances(train, side) for side in (fake, real))
+    train, real = sides.training.semantic, sides.training.held_out
+    fake = sides.fake.semantic[:MOST_PAIRS]
+    generated, held_out = metrics.training_distances(train, fake), sides.training.held_out_distances
     found = {"real": held_out.auth_pct().value, DISTANCES: (generated, held_out)}
     return {
         "auth_pct": estimate_entry(generated.auth_pct(), len(fake), **found),

@@ -181,3 +181,25 @@ def test_more_real_images_than_a_distance_takes(extractor, digits):
     assert {name: len(found) for name, found in judgement.influences.items()} == dict.fromkeys(
         ("kernel_distance", "precision", "recall", "density", "coverage", "size"), 5_200
     )
+
+
+def test_the_training_images_are_read_once_for_all_that_is_judged(extractor, digits):
+    reference, images, training = digits
+    seen = []
+
+    class Counting:
+        def __getattr__(self, name):
+            return getattr(extractor, name)
+
+        def features(self, images, **options):
+            seen.append(len(images))
+            return extractor.features(images, **options)
+
+    judge = make_judge(Counting(), reference)
+    found = [judge.judge(images, families=("copying",), training=training) for _ in range(2)]
+    assert seen.count(len(training)) == 1
+    assert found[0].metrics == found[1].metrics
+    assert (
+        found[0].metrics
+        == _judged(extractor, *digits, families=("copying",), complete=False)[0].metrics
+    )
