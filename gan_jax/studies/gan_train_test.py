@@ -23,6 +23,7 @@ from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.data.disk import open_folder, read_json, write_json
 from gan_jax.errors import InputError
 from gan_jax.reports.class_pictures import NamedRows
+from gan_jax.judging.overlap import independent_images
 from gan_jax.reports.numbers_first import Tell, publish_result, quietly
 from gan_jax.reports.pages.gan_train_test import write_gan_train_test_report
 from gan_jax.reports.result import Result, make_protocol
@@ -99,11 +100,12 @@ def run_gan_train_test(
             rest = (time.monotonic() - started) / done * (len(left) - done)
             say(f"Seed {seed} is done" + (f"; about {rest:.0f} s are left" if rest else ""))
     ordered = [results[seed] for seed in range(num_seeds)]
-    found = summarise_seeds(ordered, experiment.class_names)
+    tested = len(independent_images(test))
+    found = summarise_seeds(ordered, experiment.class_names, independent=tested)
     more = {
         "classes": found["classes"],
         "seeds": [result.to_dict() for result in ordered],
-        "notes": _notes(experiment, ordered, count, shared),
+        "notes": _notes(experiment, ordered, count, shared, tested),
     }
     result = Result(found["metrics"], protocol | {"seeds": list(range(num_seeds))}, more=more)
 
@@ -222,7 +224,9 @@ def _other(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
     return [name for name in names if saved.get(name) != current.get(name)]
 
 
-def _notes(experiment: Experiment, results: list[SeedResult], count: int, shared: int) -> list[str]:
+def _notes(
+    experiment: Experiment, results: list[SeedResult], count: int, shared: int, tested: int
+) -> list[str]:
     """The warnings that a reader needs before believing the numbers."""
     notes, batch = [], experiment.config.batch_size
     if len(results) < 3:
@@ -233,6 +237,11 @@ def _notes(experiment: Experiment, results: list[SeedResult], count: int, shared
     if len(missing):
         names = ", ".join(experiment.class_names[label] for label in missing[:10])
         notes.append(f"no generated image is labelled {names}: what learns from them misses these.")
+    if tested < len(experiment.test):
+        notes.append(
+            f"the test images are crops that overlap: {tested:,} share nothing, and the interval of "
+            "one test counts these alone. Intervals over seeds leave out the chance of the test."
+        )
     if shared:
         notes.append(f"{shared:,} test images are also real training images, to the last pixel.")
     copies = sum(result.shared for result in results)

@@ -218,7 +218,16 @@ def test_means_and_intervals_over_seeds():
     assert found["classes"]["cat"]["baseline"]["value"] == pytest.approx((0.9 + 0.8 + 0.9) / 3)
     assert found["classes"]["dog"]["gan_test"] == {"value": None, "ci": None}
     wilson = metrics.wilson_interval(17, 20)
-    assert found["metrics"]["baseline"]["interval_of_one_test"] == list(wilson)
+    assert found["metrics"]["baseline"]["interval_of_one_test"] == pytest.approx(wilson)
+
+
+def test_of_overlapping_test_images_those_that_share_nothing_count():
+    found = summarise_seeds(RESULTS, ("cat", "dog"), independent=5)["metrics"]
+    wanted = {"baseline": (17 / 20, 5), "gan_train": (13 / 20, 5), "gan_test": (1.0, 5)}
+    for arm, (share, count) in wanted.items():
+        wilson = metrics.wilson_interval(share * count, count)
+        assert found[arm]["interval_of_one_test"] == pytest.approx(wilson)
+    assert found["baseline"]["n"] == 20
 
 
 def test_the_verdict_says_no_more_than_the_seeds():

@@ -8,6 +8,7 @@ import pytest
 from gan_jax.config import study_config
 from gan_jax.data import Dataset, load
 from gan_jax.errors import InputError
+from gan_jax.metrics.overlap import independent_rows
 from gan_jax.studies.augmentation.control import extra_steps, from_plain, to_plain
 from gan_jax.studies.augmentation.subsets import make_splits, nested_order
 
@@ -127,3 +128,13 @@ def test_the_control_has_the_compute_of_the_gan():
     config.control.extra_steps = 50
     fixed = extra_steps(config, [], [], [])
     assert (fixed.plain, fixed.classical, fixed.measured) == (50, 50, {})
+
+
+def test_of_overlapping_test_images_those_that_share_nothing_are_kept():
+    options = {"name": "textures", "image_size": (64, 64), "num_images": 120}
+    train, test = (load(options, split) for split in ("train", "test"))
+    splits = make_splits(train, test, sizes=(9,), balanced=True)
+    kept = len(splits.test)
+    assert 3 <= kept < len(test) / 2
+    assert len(independent_rows(splits.test.images)) == kept
+    assert set(splits.test.labels.tolist()) == set(test.labels.tolist())

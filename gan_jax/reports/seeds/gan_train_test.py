@@ -68,11 +68,15 @@ def _check_seed(saved: Any) -> None:
         ) from error
 
 
-def summarise_seeds(results: Sequence[SeedResult], class_names: Sequence[str]) -> dict[str, Any]:
+def summarise_seeds(
+    results: Sequence[SeedResult], class_names: Sequence[str], *, independent: int | None = None
+) -> dict[str, Any]:
     """Accuracies with intervals over seeds, differences to the baseline, and each class.
 
     Args:
         class_names: [k].
+        independent: how many of the real test images count as independent; None for all. Crops
+            that overlap do not, and the interval of one test is that of so many.
 
     Returns:
         'metrics': by arm 'value', 'ci' (95 % of the mean over seeds by Student's t, cut to 0 and
@@ -85,9 +89,8 @@ def summarise_seeds(results: Sequence[SeedResult], class_names: Sequence[str]) -
     for arm, values in accuracies.items():
         first = getattr(results[0], arm)
         entry = _share(summarise(values)) | {"values": values, "n": int(first.sum())}
-        entry["interval_of_one_test"] = list(
-            metrics.wilson_interval(int(np.trace(first)), int(first.sum()))
-        )
+        tested = entry["n"] if arm == "gan_test" else independent or entry["n"]
+        entry["interval_of_one_test"] = list(metrics.wilson_interval(values[0] * tested, tested))
         if arm != "baseline":
             gaps = np.subtract(values, accuracies["baseline"])
             entry["difference"] = summarise(gaps).entry(floor=0.0)

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from gan_jax.data import Dataset, load
 from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.errors import InputError
+from gan_jax.judging.overlap import independent_images
 from gan_jax.studies.leakage import shared_images
 
 _ORDER_SEED = 20261124  # beside the run's seed, so that no other draw of that seed is repeated
@@ -26,7 +27,8 @@ class Splits:
 
     Attributes:
         train: the images that subsets are taken from; none is in `test`.
-        test: held out; no training, filter or choice of the study sees it.
+        test: held out; no training, filter or choice of the study sees it. Of crops that overlap
+            it holds those that share nothing, since its images count as independent ones.
         dropped: training images left out because a test image is equal to them, pixel by pixel.
         num_classes: of both.
     """
@@ -59,6 +61,16 @@ def make_splits(train: Dataset, test: Dataset, *, sizes: Sequence[int], balanced
     check_test_labels(test)
     check_same_shape(train, test)
     train, test = _in_content_order(train), _in_content_order(test)
+    rows = independent_images(test)
+    if len(rows) < len(test):
+        _log.warning(
+            "The test images are crops that overlap: the study tests on the %d of %d that share "
+            "nothing.",
+            len(rows),
+            len(test),
+        )
+        test = dataclasses.replace(test, images=test.images[rows], labels=test.labels[rows])
+        check_test_labels(test)
     fresh = ~shared_images(train.images, test.images)
     dropped = int(np.sum(~fresh))
     if dropped:
