@@ -22,8 +22,8 @@ from gan_jax.data import Dataset
 from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.data.disk import open_folder, read_json, write_json
 from gan_jax.errors import InputError
-from gan_jax.reports.class_pictures import NamedRows
 from gan_jax.judging.overlap import independent_images
+from gan_jax.reports.class_pictures import NamedRows
 from gan_jax.reports.numbers_first import Tell, publish_result, quietly
 from gan_jax.reports.pages.gan_train_test import write_gan_train_test_report
 from gan_jax.reports.result import Result, make_protocol
@@ -239,8 +239,8 @@ def _notes(
         notes.append(f"no generated image is labelled {names}: what learns from them misses these.")
     if tested < len(experiment.test):
         notes.append(
-            f"the test images are crops that overlap: {tested:,} share nothing, and the interval of "
-            "one test counts these alone. Intervals over seeds leave out the chance of the test."
+            f"the test images are crops that overlap: {tested:,} share nothing, and the "
+            "interval of one test counts these alone. Intervals over seeds leave out the chance of the test."
         )
     if shared:
         notes.append(f"{shared:,} test images are also real training images, to the last pixel.")
