@@ -240,7 +240,7 @@ def _notes(
     if tested < len(experiment.test):
         notes.append(
             f"the test images are crops that overlap: {tested:,} share nothing, and the "
-            "interval of one test counts these alone. Intervals over seeds leave out the chance of the test."
+            "interval of one test counts these alone. Intervals over seeds leave it out."
         )
     if shared:
         notes.append(f"{shared:,} test images are also real training images, to the last pixel.")
