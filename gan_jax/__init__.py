@@ -1,7 +1,7 @@
 """gan_jax: a GAN and a CNN that work for each other, in JAX and Flax.
 
-`train` trains what a config describes, `load` reads a trained generator, `judge` judges images,
-`compare` compares runs. They are loaded when they are first asked for.
+`load_config` gives an experiment's config, `train` trains what it describes, `load` reads a trained
+generator, `judge` judges images, `compare` compares runs. Each is loaded when first asked for.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from gan_jax.run.api import compare as compare
     from gan_jax.run.api import judge as judge
     from gan_jax.run.api import load as load
+    from gan_jax.run.api import load_config as load_config
     from gan_jax.run.api import train as train
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compare", "judge", "load", "train"]
+__all__ = ["__version__", "compare", "judge", "load", "load_config", "train"]
 
 
 def __getattr__(name: str) -> Any:

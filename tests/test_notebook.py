@@ -18,6 +18,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from gan_jax.runtime.jobs import choose
+from gan_jax.runtime.options import OPTIONS
 from tests.whole.test_runs import environment
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -132,12 +133,12 @@ def _commands(page):
 
 
 @each_page
-def test_commands_name_fields_and_flags_that_there_are(page, eval_script):
+def test_commands_name_fields_and_flags_that_there_are(page):
     for script, *words in _commands(page):
         if script == "train.py":
             _check_training(words)
         else:
-            _check_judging(words, eval_script)
+            _check_judging(words)
 
 
 def _check_training(words):
@@ -156,8 +157,8 @@ def _check_training(words):
     assert all(word.startswith("--config.") or word == "--workdir" for word in free), words
 
 
-def _check_judging(words, eval_script):
-    own = {name for heading in eval_script.HEADINGS.values() for name in heading}
+def _check_judging(words):
+    own = {name for heading in OPTIONS.values() for name in heading}
     given, folders, name = {}, [], None
     for word in words:
         if word.startswith("--"):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
+from gan_jax.config.experiments import load_config as load_config
 from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError, Interrupted, nearest
 from gan_jax.judging.samples import open_samples
@@ -147,13 +148,13 @@ class Trained:
         )
 
 
-def train(config: ConfigDict, workdir: Path) -> Run:
+def train(config: ConfigDict | str, workdir: Path) -> Run:
     """Trains what a config describes, or goes on where the folder stands: `train.py` in a call.
 
     Ctrl-C, or a notebook's stop button, saves and returns; the same call goes on from there.
 
     Args:
-        config: from a file of `configs/`, such as `configs.quickstart.get_config()`.
+        config: from `load_config`, such as `gan_jax.load_config("quickstart")`, or such a name.
         workdir: the run's folder.
 
     Raises:
@@ -161,7 +162,7 @@ def train(config: ConfigDict, workdir: Path) -> Run:
     """
     place = path_of(workdir)
     try:
-        run(config, place)
+        run(load_config(config) if isinstance(config, str) else config, place)
     except Interrupted as reason:
         print(reason, flush=True)
         return Run(place, str(reason))
@@ -202,6 +203,7 @@ def judge(
     resize: str = "",
     image_size: Sequence[int] = (),
     batch_size: int = 500,
+    announce: Callable[[str], None] = lambda line: None,
 ) -> Result:
     """Judges generated images; the numbers are those of `eval.py --samples`.
 
@@ -224,6 +226,7 @@ def judge(
         resize: how to bring images to the extractor's size, such as 'crop_area'; '': refuse.
         image_size: (height, width) to bring them to in place of that size.
         batch_size: images per call of the network.
+        announce: told, before any work, which images are the reference and the training images.
 
     Returns:
         The result: `print` shows it as a table, and so does a notebook. `metrics` has by name
@@ -242,6 +245,7 @@ def judge(
         families=metrics,
         resize=resize,
         image_size=image_size,
+        announce=announce,
     )
     pixels = opened.samples.take(np.arange(len(opened.samples)))
     found = opened.judge(opened.judges(batch_size=batch_size), pixels, metrics)

@@ -1,4 +1,4 @@
-"""The jobs of eval.py, each a function of the values of its flags by name.
+"""The jobs of eval.py and `gan-jax`, each a function of the values of its options by name.
 
 Each imports what it needs when it runs.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from gan_jax.errors import InputError
 from gan_jax.runtime.cli import size_of
+from gan_jax.runtime.jobs import choose, with_paths
 
 
 def _telling(options: SimpleNamespace, text: Callable[[Any], str]) -> Callable[[Any], None]:
@@ -66,6 +67,10 @@ def _judge_run(options: SimpleNamespace) -> None:
 def _judge_samples(options: SimpleNamespace) -> None:
     from gan_jax.training.evaluate_samples import evaluate_samples
 
+    image_size = size_of(options.image_size, "--image_size") if options.image_size else None
+    if not options.out:
+        _print_judgement(options, image_size or ())
+        return
     evaluate_samples(
         options.samples,
         options.reference,
@@ -75,12 +80,32 @@ def _judge_samples(options: SimpleNamespace) -> None:
         **_named(options, "training resize cache"),
         announce=_announce,
         families=options.metrics or None,
-        image_size=size_of(options.image_size, "--image_size") if options.image_size else None,
+        image_size=image_size,
         batch_size=options.batch_size or 500,
         statistics=options.save_statistics,
         tell=_telling(options, _judgement_text),
     )
     _announce_report(options.out)
+
+
+def _print_judgement(options: SimpleNamespace, image_size: tuple[int, ...]) -> None:
+    """The numbers alone: no file is written."""
+    from gan_jax.run.api import judge
+
+    if options.save_statistics:
+        raise InputError("--save_statistics needs --out too.")
+    result = judge(
+        options.samples,
+        options.reference,
+        **_named(options, "extractor training resize"),
+        reference_split=options.reference_split or "",
+        metrics=options.metrics or None,
+        image_size=image_size,
+        batch_size=options.batch_size or 500,
+        announce=_announce,
+    )
+    _telling(options, _judgement_text)(result.content())
+    _announce("Nothing was written: --out DIR writes eval.json and report.html there.")
 
 
 def _hand_in(options: SimpleNamespace) -> None:
@@ -277,3 +302,20 @@ ACTIONS: dict[str, Callable[[SimpleNamespace], None]] = {
     "workdir": _judge_run,
 }
 """By the flag that asks for the job: its action, or its source where it has none."""
+
+
+def do(values: Mapping[str, Any], given: Mapping[str, Any], words: Sequence[str]) -> None:
+    """Does the job that a command line asks for.
+
+    Args:
+        values: of all options by name.
+        given: of those on the command line.
+        words: on it that are no options: the folders to compare.
+
+    Raises:
+        InputError: see `gan_jax.runtime.jobs.choose` and the job.
+    """
+    options = with_paths(values, given)
+    options.folders = list(words)
+    job = choose(given, options.folders)
+    ACTIONS[job.action or job.source](options)

@@ -1,4 +1,4 @@
-"""The jobs of eval.py, and which of its flags each takes.
+"""The jobs of eval.py and `gan-jax`, and which options each takes.
 
 A flag that a job would ignore is refused: the user expects something of it. Imports nothing heavy.
 """
@@ -15,7 +15,7 @@ from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError
 
 SOURCES = ("workdir", "samples", "gate", "compare")
-_HELP = "see python eval.py --help."
+_HELP = "see --help."
 _PATHS = (
     "workdir samples reference training save_statistics cache gate select enlarge walk "
     "export_program out"
@@ -63,9 +63,9 @@ _JOBS = (
     (
         "samples",
         "",
-        "reference out",
+        "reference",
         "reference_split extractor training metrics resize image_size batch_size cache "
-        "save_statistics json",
+        "save_statistics out json",
     ),
     ("samples", "benchmark", "out", "reference training resize image_size batch_size json"),
     ("samples", "recognise", "extractor out", f"reference reference_split resize {_READING}"),
@@ -139,7 +139,7 @@ def choose(given: Mapping[str, Any], words: Sequence[str] = ()) -> Job:
     job = here[action]
     for name in given:
         if name not in job.flags:
-            raise InputError(f"--{name} does not go with {job}; it is for {_takers(name)}.")
+            raise InputError(f"--{name} does not go with {job}; it is for {takers(name)}.")
     needed = [(action or job.source, name) for name in job.needs]
     needed += [pair for pair in _ALSO_NEEDED.items() if pair[0] in given]
     for name, other in needed:
@@ -150,7 +150,7 @@ def choose(given: Mapping[str, Any], words: Sequence[str] = ()) -> Job:
     return job
 
 
-def _takers(name: str) -> str:
+def takers(name: str) -> str:
     """The jobs that take a flag, in words."""
     words = {}
     for job in JOBS:

@@ -2,29 +2,21 @@
 
 import errno
 import re
-import sys
 
 import numpy as np
 import pytest
 
+from gan_jax.__main__ import train
 from gan_jax.errors import InputError, Interrupted, ModeCollapse, TrainingDiverged
 from gan_jax.reports.metric_table import metric_table
 from gan_jax.runtime.cli import run_main, size_of
 
 
-class _App:
-    """Stands for absl.app, without flags."""
-
-    @staticmethod
-    def run(main, *, flags_parser):
-        main([])
-
-
 def ends_with(error):
-    def main(_):
+    def main():
         raise error
 
-    return run_main(_App, main, smaller="--batch_size")
+    return run_main(main, smaller="--batch_size")
 
 
 @pytest.mark.parametrize(
@@ -73,10 +65,10 @@ def test_an_accelerator_that_is_not_there(monkeypatch, capsys):
 
 
 def test_names_that_a_terminal_does_not_take(capsys):
-    def main(_):
+    def main():
         print(b"caf\xe9".decode(errors="surrogateescape"))
 
-    assert run_main(_App, main, smaller="") == 0
+    assert run_main(main, smaller="") == 0
     assert capsys.readouterr().out == "caf\\udce9\n"
 
 
@@ -99,17 +91,9 @@ def test_a_result_without_numbers_has_no_empty_table():
         ("batch_size=abc", "--config.batch_size=abc: invalid literal.*see --help"),
     ],
 )
-def test_an_override_that_is_no_field(override, expected, monkeypatch, capsys):
-    from absl import app, flags
-    from ml_collections import config_flags
-
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", None, "", flag_values=values)
-    monkeypatch.setattr(flags, "FLAGS", values)
-    arguments = ["train.py", "--config", "configs/smoke.py", f"--config.{override}"]
-    monkeypatch.setattr(sys, "argv", arguments)
-    monkeypatch.setattr(app, "run", lambda main, *, flags_parser: flags_parser(arguments))
-    assert run_main(app, None, smaller="") == 2
+def test_an_override_that_is_no_field(override, expected, capsys):
+    arguments = ["--config", "configs/smoke.py", f"--config.{override}"]
+    assert train(arguments) == 2
     found = capsys.readouterr().err
     assert found.count("\n") == 1
     assert re.search(expected, found)
@@ -124,8 +108,8 @@ def test_a_size_is_height_by_width():
 
 
 def test_memory_that_numpy_cannot_have(capsys):
-    def main(_):
+    def main():
         np.empty(1 << 62, np.uint8)
 
-    assert run_main(_App, main, smaller="--batch_size") == 2
+    assert run_main(main, smaller="--batch_size") == 2
     assert "out of memory (Unable to allocate" in capsys.readouterr().err

@@ -1,0 +1,104 @@
+"""The command `gan-jax`, and what train.py calls. Help and mistakes import nothing heavy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from gan_jax.errors import InputError, nearest
+from gan_jax.runtime.cli import run_main
+from gan_jax.runtime.commands import COMMANDS, command_help, completion, parse
+
+_TRAIN = "Trains what an experiment describes, or goes on where it was left."
+_CHECK = "Says what a training would do and how long it would take, and trains nothing."
+_COMPLETION = "Print a script that completes commands: bash or zsh."
+_TRAINING_SMALLER = "--config.batch_size, or --config.evaluation.batch_size if it was judging"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Does what a command line of `gan-jax` asks for; returns its exit status."""
+    name, *rest = [*(sys.argv[1:] if arguments is None else arguments), ""]
+    rest = rest[:-1]
+    if name == "train":
+        return train(rest)
+    if name == "check":
+        return check(rest)
+    return run_main(lambda: _look(name, rest), smaller="--batch_size or the number of images")
+
+
+def train(arguments: Sequence[str], *, command: str = "gan-jax train") -> int:
+    """Trains; returns the exit status."""
+
+    def act() -> None:
+        from gan_jax.runtime.flags import with_config
+
+        with_config(_run, arguments, command=command, says=_TRAIN)
+
+    return run_main(act, smaller=_TRAINING_SMALLER)
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Says what a training would do; returns the exit status."""
+
+    def act() -> None:
+        from gan_jax.runtime.flags import with_config
+
+        with_config(_check, arguments, command="gan-jax check", says=_CHECK)
+
+    return run_main(act, smaller=_TRAINING_SMALLER)
+
+
+def _run(config, workdir) -> None:
+    from gan_jax.run import run
+
+    run(config, workdir)
+
+
+def _check(config, workdir) -> None:
+    from gan_jax.run.check import check_run
+
+    print(check_run(config, workdir))
+
+
+def _look(name: str, rest: list[str]) -> None:
+    known = {command.name: command for command in COMMANDS}
+    if name in ("", "-h", "--help", "help"):
+        print(_overview(), end="")
+    elif name == "--version":
+        from gan_jax import __version__
+
+        print(f"gan_jax {__version__}")
+    elif name == "completion":
+        print(completion(["train", "check"]), end="")
+    elif name not in known:
+        every = ["train", "check", *known, "completion"]
+        raise InputError(f"gan-jax {name} is not a command: {nearest(name, every)}")
+    elif {"-h", "--help"} & set(rest):
+        print(command_help(known[name]), end="")
+    else:
+        request = parse(known[name], rest)
+        from gan_jax.run.evaluate import do
+
+        do(request.values, request.given, request.words)
+
+
+def _overview() -> str:
+    lines = [("train", _TRAIN), ("check", "Say what a training would do, and train nothing.")]
+    lines[0] = ("train", "Train a GAN or a recogniser, or go on where it was left.")
+    lines += [(command.name, command.says) for command in COMMANDS]
+    lines.append(("completion", _COMPLETION))
+    listed = "\n".join(f"  {name:15}{says}" for name, says in lines)
+    return f"""A GAN that draws and a CNN that reads, trained for each other.
+
+usage: gan-jax COMMAND ...
+
+{listed}
+
+gan-jax COMMAND --help has its options. First steps:
+  gan-jax train --config quickstart
+  gan-jax judge my_pngs --reference mnist5k --out judged
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
