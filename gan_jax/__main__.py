@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train(arguments: Sequence[str], *, command: str = "gan-jax train") -> int:
-    """Trains; returns the exit status."""
+    """Trains, or with --dry_run does what `check` does; returns the exit status."""
+    if "--dry_run" in arguments:
+        return check([word for word in arguments if word != "--dry_run"])
 
     def act() -> None:
         from gan_jax.runtime.flags import with_config
@@ -57,7 +59,7 @@ def _run(config, workdir) -> None:
 def _check(config, workdir) -> None:
     from gan_jax.run.check import check_run
 
-    print(check_run(config, workdir))
+    check_run(config, workdir)
 
 
 def _look(name: str, rest: list[str]) -> None:

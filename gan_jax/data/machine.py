@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import pathlib
+import sys
 
 _UNKNOWN = 4 << 30
 _SHARE = 4
@@ -40,3 +41,13 @@ def default_limit() -> int:
 def limit_or_default(limit: int | None) -> int:
     """The limit in bytes, or `default_limit` for None."""
     return default_limit() if limit is None else limit
+
+
+def peak() -> int:
+    """The most bytes that this process has held; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

@@ -62,17 +62,7 @@ def make_headline(
         return content
     count = min(len(real.values), len(fake.values))
     seen = noticed(ladder, min(len(real.values) // 2, len(fake.values)), seed=seed)
-    content |= {
-        "verdict": verdict_of(test.p, seen),
-        "ladder": {
-            "damage": ladder.damage,
-            "strengths": list(ladder.strengths),
-            "distances": list(ladder.distances),
-            "broken": ladder.broken_distance,
-            "n": len(ladder.clean.values),
-        },
-        "noticed": dataclasses.asdict(seen),
-    }
+    content |= {"verdict": verdict_of(test.p, seen), **power_entries(ladder, seen)}
     if count < _FEWEST:
         return content
     sides = [side.standardised(by=real)[:_MOST_PAIRS] for side in (real, fake)]
@@ -87,6 +77,20 @@ def make_headline(
             **({INFLUENCE: found.real_influence} if influence else {}),
         },
         "size": sizes_of(ladder, low, found.value, high),
+    }
+
+
+def power_entries(ladder: Ladder, seen: Noticed) -> dict[str, Any]:
+    """The headline's entries 'ladder' and 'noticed'."""
+    return {
+        "ladder": {
+            "damage": ladder.damage,
+            "strengths": list(ladder.strengths),
+            "distances": list(ladder.distances),
+            "broken": ladder.broken_distance,
+            "n": len(ladder.clean.values),
+        },
+        "noticed": dataclasses.asdict(seen),
     }
 
 

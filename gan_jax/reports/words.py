@@ -38,7 +38,7 @@ def in_words(headline: Mapping[str, Any]) -> Words:
         TOO_FEW: f"Too few images to say how good they are ({sides}).",
     }[headline["verdict"]]
     chance = (p, "p: how often real images alone would look this different")
-    note = _noticed_text(headline) if "noticed" in headline else ""
+    note = noticed_text(headline) if "noticed" in headline else ""
     if headline["verdict"] == TOO_FEW:
         return Words(verdict, note)
     size = headline.get("size")
@@ -125,7 +125,8 @@ def _large(text: str, unit: str) -> str:
     return f"{text.replace('more than', '>')} {unit}"
 
 
-def _noticed_text(headline: Mapping[str, Any]) -> str:
+def noticed_text(headline: Mapping[str, Any]) -> str:
+    """What the two-sample test would have noticed, in sentences."""
     found, damage = headline["noticed"], headline["ladder"]["damage"]
     strengths = headline["ladder"]["strengths"]
     text = f"With {found['n']:,} images a side the test "

@@ -24,6 +24,7 @@ usage: {command} --config EXPERIMENT [--config.FIELD=VALUE ...] [options]
   --config.FIELD      changes a field: --config.batch_size=128,
                       --config.dataset.path=DIR
   --workdir           the run's folder; runs/EXPERIMENT if not given
+  --dry_run           only say what would be done, as gan-jax check does
 
 Several processes:
   --coordinator       host:port of process 0, or 'auto' on a cluster or TPU pod

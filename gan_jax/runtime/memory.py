@@ -104,3 +104,10 @@ def _memory(devices: Sequence[Any]) -> float:
     if all(limits):
         return sum(limits)
     return machine.memory()
+
+
+def peak_memory(arrays: Sequence[Any]) -> int:
+    """The most bytes in use so far: of the arrays' accelerators, or else of this process."""
+    devices = set().union(*(array.devices() for array in arrays))
+    used = [(device.memory_stats() or {}).get("peak_bytes_in_use", 0) for device in devices]
+    return sum(used) if all(used) else machine.peak()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import jax
@@ -51,6 +51,9 @@ class KindOfRun(Protocol):
     def train(self, workdir: pathlib.Path, judges: Sequence[Judge], stop: StopSignal) -> None:
         """Trains to the end from where the folder stands, and writes results and report."""
 
+    def trial(self) -> Task:
+        """The task to time a few steps of. Frozen recognisers in the loss are left out of it."""
+
 
 def train_gan(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal) -> None:
     """Trains a GAN, several, or one that enlarges, and judges it; or goes on where it was left.
@@ -60,7 +63,7 @@ def train_gan(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal) -> No
     """
     train, test = load_parts(config)
     num_steps = count_steps(config, len(train))
-    run: KindOfRun = _kind(config)(config, train, test, num_steps)
+    run = kind_of_run(config)(config, train, test, num_steps)
     extractors = check_judges(config, train)
     check_frozen(config, train, identities(config, extractors))
     open_run(workdir, config, train, test)
@@ -73,7 +76,8 @@ def train_gan(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal) -> No
     say_where(workdir)
 
 
-def _kind(config: ConfigDict) -> type[KindOfRun]:
+def kind_of_run(config: ConfigDict) -> Callable[..., KindOfRun]:
+    """What makes a GAN's run from its config, training and test images and number of steps."""
     if has_members(config):
         return SweepRun
     return SuperResolutionRun if config.super_resolution.factor else GANRun
@@ -106,6 +110,10 @@ class GANRun(OneGAN):
             textures=config.evaluation.textures,
             tell=lambda content: say(metric_table(content)),
         )
+
+    def trial(self) -> Task:
+        """See `KindOfRun`."""
+        return self._task(self.gan, pathlib.Path(), None)
 
     def _task(self, gan: GAN, workdir: pathlib.Path, judge: Judge | None) -> Task:
         config, train, num_steps = self.config, self.train_images, self.num_steps

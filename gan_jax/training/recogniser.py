@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from gan_jax.config.build import build_recogniser, count_steps
 from gan_jax.config.saved import plain
+from gan_jax.data import Dataset
 from gan_jax.data.dataset import check_test_labels
 from gan_jax.extractors.extractor import assemble
 from gan_jax.extractors.pack import save_pack
@@ -20,6 +21,7 @@ from gan_jax.extractors.record import make_record
 from gan_jax.judging.classification import recognise
 from gan_jax.judging.gate import brief_gate
 from gan_jax.judging.layer_statistics import layer_statistics, low_rank_warning
+from gan_jax.models.cnn import CNN
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment, library_versions
@@ -30,7 +32,7 @@ from gan_jax.steps.state import create_cnn_state
 from gan_jax.training.evaluate_recogniser import write_recogniser_results
 from gan_jax.training.loop import fit
 from gan_jax.training.running import is_finished, load_parts, open_run
-from gan_jax.training.task import Pace, Reading, single_task
+from gan_jax.training.task import Pace, Reading, Task, single_task
 
 _log = logging.getLogger(__name__)
 
@@ -41,38 +43,17 @@ def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal
     Raises:
         InputError, TrainingDiverged, Interrupted: see `gan_jax.run.run`.
     """
-    plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
     train, test = load_parts(config)
-    train.require_classes()
-    check_test_labels(test)
-    num_classes = max(train.num_classes, test.num_classes)
-    num_steps = count_steps(config, len(train))
-    recogniser = build_recogniser(config, num_classes, num_steps)
+    task, network = recogniser_task(config, train, test)
+    num_steps, batch_size = task.pace.num_steps, config.evaluation.batch_size
     open_run(workdir, config, train, test)
     if (workdir / folder.PACK).exists() and is_finished(workdir, num_steps):
         return
     say(f"Training the recogniser '{config.name}' on {train} for {num_steps:,} steps in {workdir}")
-    network, batch_size = recogniser.network, config.evaluation.batch_size
-
-    def accuracy(step: int, state: Any) -> Reading:
-        variables = parallel.local_copy(state.ema)
-        found = recognise(network, variables, test, batch_size=batch_size).accuracy
-        shown = {"test accuracy": f"{found:.2%}"}
-        return Reading({"eval/accuracy": found}, score=1.0 - found, shown=shown)
-
-    task = single_task(
-        config,
-        state=lambda: create_cnn_state(recogniser, jax.random.key(config.seed), train.image_shape),
-        step=functools.partial(cnn_update, recogniser=recogniser),
-        plan=plan,
-        train=train,
-        pace=Pace.of(config, num_steps),
-        evaluators=[accuracy],
-    )
     state = fit(task, stop, workdir)
     variables = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
     result = recognise(network, variables, test, batch_size=batch_size)
-    names = train.class_names or tuple(str(label) for label in range(num_classes))
+    names = train.class_names or tuple(str(label) for label in range(network.num_classes))
     record = make_record(
         name=config.name,
         network=network,
@@ -111,3 +92,34 @@ def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal
             f"right; pack and report in {workdir}"
         )
     parallel.wait_for_all("pack")
+
+
+def recogniser_task(config: ConfigDict, train: Dataset, test: Dataset) -> tuple[Task, CNN]:
+    """What the training of a recogniser is, and its network.
+
+    Raises:
+        InputError: images without classes, or numbers that do not fit.
+    """
+    plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
+    train.require_classes()
+    check_test_labels(test)
+    num_steps = count_steps(config, len(train))
+    recogniser = build_recogniser(config, max(train.num_classes, test.num_classes), num_steps)
+    network, batch_size = recogniser.network, config.evaluation.batch_size
+
+    def accuracy(step: int, state: Any) -> Reading:
+        variables = parallel.local_copy(state.ema)
+        found = recognise(network, variables, test, batch_size=batch_size).accuracy
+        shown = {"test accuracy": f"{found:.2%}"}
+        return Reading({"eval/accuracy": found}, score=1.0 - found, shown=shown)
+
+    task = single_task(
+        config,
+        state=lambda: create_cnn_state(recogniser, jax.random.key(config.seed), train.image_shape),
+        step=functools.partial(cnn_update, recogniser=recogniser),
+        plan=plan,
+        train=train,
+        pace=Pace.of(config, num_steps),
+        evaluators=[accuracy],
+    )
+    return task, network

@@ -24,7 +24,7 @@ from gan_jax.training.enlarged import HeldOut, hold_out, score, side_by_side, su
 from gan_jax.training.evaluate_super_resolution import PIXEL, WARM_UP, evaluate_super_resolution
 from gan_jax.training.loop import fit
 from gan_jax.training.one_gan import OneGAN
-from gan_jax.training.task import SAMPLES, Pace, Reading, single_task
+from gan_jax.training.task import SAMPLES, Pace, Reading, Task, single_task
 
 
 class SuperResolutionRun(OneGAN):
@@ -81,6 +81,21 @@ class SuperResolutionRun(OneGAN):
             held_out=final,
             train=train,
             tell=lambda content: say(super_resolution_text(content)),
+        )
+
+    def trial(self) -> Task:
+        """See `gan_jax.training.gan.KindOfRun`; the pixel loss alone counts as the GAN's steps."""
+        config, train = self.config, self.train_images
+        return single_task(
+            config,
+            state=lambda: create_gan_state(
+                self.gan, jax.random.key(config.seed), train.image_shape
+            ),
+            step=functools.partial(self.step, gan=self.gan),
+            plan=self.plan,
+            train=train,
+            pace=Pace.of(config, 2 * self.num_steps - config.super_resolution.warm_up_steps),
+            evaluators=[],
         )
 
     def _stage(

@@ -82,6 +82,10 @@ class SweepRun:
             tell=lambda content: say(sweep_table(content)),
         )
 
+    def trial(self) -> Task:
+        """See `gan_jax.training.gan.KindOfRun`."""
+        return self._task(pathlib.Path(), None)
+
     def _task(self, workdir: pathlib.Path, judge: Judge | None) -> Task:
         config, train, plan = self._config, self._train, self._plan
         gan, values = self._networks.gan, self._networks.values
