@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from gan_jax.config.experiments import load_config
+from gan_jax.runtime.commands import COMMANDS, parse
 from gan_jax.runtime.jobs import choose
 from gan_jax.runtime.options import OPTIONS
 from tests.whole.test_runs import environment
@@ -125,20 +127,26 @@ def test_the_tree_is_the_one_on_disk():
 
 
 def _commands(page):
-    """The words of each command in a page's bash blocks."""
+    """The words of each command in a page's bash blocks, from its script or subcommand on."""
     for block in _blocks(page, "bash"):
         for line in block.replace("\\\n", " ").splitlines():
-            if line.startswith(("python train.py", "python eval.py")) and "$" not in line:
+            if (
+                line.startswith(("python train.py", "python eval.py", "gan-jax"))
+                and "$" not in line
+            ):
                 yield shlex.split(line, comments=True)[1:]
 
 
 @each_page
 def test_commands_name_fields_and_flags_that_there_are(page):
     for script, *words in _commands(page):
-        if script == "train.py":
+        if script in ("train.py", "train", "check"):
             _check_training(words)
-        else:
+        elif script == "eval.py":
             _check_judging(words)
+        else:
+            asked = parse(next(one for one in COMMANDS if one.name == script), words)
+            choose(asked.given, asked.words)
 
 
 def _check_training(words):
@@ -146,8 +154,7 @@ def _check_training(words):
     path, _, argument = words[words.index("--config") + 1].partition(":")
     if path == "configs/mine.py":
         return
-    module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
-    config = module.get_config(argument) if argument else module.get_config()
+    config = load_config(f"{path}:{argument}" if argument else path)
     for name in given:
         if name.startswith("config."):
             *sections, field = name.split(".")[1:]
