@@ -24,9 +24,9 @@ def _common() -> ConfigDict:
     config.num_steps = 0
     config.num_epochs = 10.0
     config.dataset = _section(
-        # mnist5k, idx, folder, npz, tfds, textures, procedural or stacked_mnist
+        # mnist5k, idx, folder, npz, tfds, hf, textures, procedural or stacked_mnist
         name="mnist5k",
-        path="",  # of idx, folder and npz; data folder of tfds
+        path="",  # of idx, folder, npz and hf; data folder of tfds
         tfds_name="",
         image_size=(),  # (height, width); () keeps the stored size, 64 x 64 for textures
         resize="crop_area",

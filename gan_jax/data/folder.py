@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,16 @@ def load_folder(options: SourceOptions, split: str) -> Dataset:
     name = f"folder:{printable(options.existing_path('a folder').resolve().name)}"
     if options.cut.crops:
         return crop_dataset(folder_parts(options, split), name=name, split=split, options=options)
-    listing = Listing.of(root)
+    return listing_dataset(root, Listing.of(root), options, split, name)
+
+
+def listing_dataset(
+    root: Any, listing: Listing, options: SourceOptions, split: str, name: str
+) -> Dataset:
+    """The images of a listing as a dataset, see `load_folder`.
+
+    `root / file` gives each image as a path or an `ImageFile`; `name` is the set's.
+    """
     own_parts = listing.is_test is not None
     all_keys = functools.cache(functools.partial(file_keys, root, listing.files))
     if own_parts:
@@ -83,7 +93,7 @@ def load_folder(options: SourceOptions, split: str) -> Dataset:
     )
 
 
-def file_keys(root: Root, files: Sequence[str]) -> np.ndarray:
+def file_keys(root: Any, files: Sequence[str]) -> np.ndarray:
     """A hash of each file's bytes, uint64 [n]; InputError for a file that cannot be read."""
     keys = np.empty(len(files), np.uint64)
 
@@ -168,7 +178,7 @@ def _content(file: Root) -> bytes:
         return opened.read()
 
 
-def _common_shape(root: Root, files: list[str], options: SourceOptions) -> tuple[int, int, int]:
+def _common_shape(root: Any, files: list[str], options: SourceOptions) -> tuple[int, int, int]:
     """The shape asked for, completed by what all the files have; any colour makes it RGB."""
     if options.image_size and options.channels:
         return (*options.image_size, options.channels)
@@ -187,7 +197,7 @@ def _common_shape(root: Root, files: list[str], options: SourceOptions) -> tuple
     return (*size, options.channels or max(header.channels for header in headers))
 
 
-def read_headers(root: Root, files: list[str], options: SourceOptions) -> list[ImageHeader]:
+def read_headers(root: Any, files: list[str], options: SourceOptions) -> list[ImageHeader]:
     """The header of each file; InputError names one that is no image."""
     headers: list[ImageHeader | None] = [None] * len(files)
 

@@ -43,7 +43,7 @@ class Parts:
         named = {_TRAINING: [], _TEST: [], _VALIDATION: []}
         others = []
         for folder in folders:
-            named.get(_part(folder), others).append(folder)
+            named.get(part_of(folder), others).append(folder)
         train, test, validation = named.values()
         if not (train or test or (validation and not others)):
             return None
@@ -136,7 +136,8 @@ class Listing:
         return cls(files, labels, shown)
 
 
-def _part(folder: str) -> str | None:
+def part_of(folder: str) -> str | None:
+    """Which part the name of a folder or a split stands for: 'training', 'test', 'validation'."""
     match = _PART_NAME.fullmatch(_AFTER_PART.sub("", folder.lower()))
     return match and match.lastgroup
 

@@ -16,6 +16,7 @@ from gan_jax.data.dataset import Dataset, check_same_shape
 from gan_jax.data.disk import open_regular, path_of
 from gan_jax.data.folder import folder_files, folder_parts, load_folder
 from gan_jax.data.given import given_images
+from gan_jax.data.hf import is_hf, load_hf
 from gan_jax.data.idx import find_idx_sets, load_idx
 from gan_jax.data.npz import load_npz
 from gan_jax.data.options import SourceOptions
@@ -32,6 +33,7 @@ _LOADERS = {
     "folder": load_folder,
     "npz": load_npz,
     "tfds": load_tfds,
+    "hf": load_hf,
     "textures": load_textures,
     "procedural": load_procedural,
     "stacked_mnist": load_stacked_mnist,
@@ -40,7 +42,7 @@ _PHOTOGRAPHS = {"textures": texture_parts, "folder": folder_parts, "tfds": tfds_
 _BUILT_IN = ("mnist5k", "textures", "procedural", "stacked_mnist")
 _SPLITS = ("train", "test", "all")
 _TFDS_PREFIX = "tfds:"
-_WITH_WHITE = ("folder", "npz", "idx")
+_WITH_WHITE = ("folder", "npz", "idx", "hf")
 _PICKLE = b"\x80"
 
 
@@ -50,8 +52,8 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
     The dataset is in memory if its images fit under `memory_limit_mb`, else streamed.
 
     Args:
-        config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'textures', 'procedural' or
-            'stacked_mnist', or several of these with '+', whose classes then stand one after
+        config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'hf', 'textures', 'procedural'
+            or 'stacked_mnist', or several of these with '+', whose classes then stand one after
             another) and any fields of the options in `gan_jax.data.options`, such as path,
             image_size, channels, crops, num_crops, kinds. Other fields are ignored.
         split: 'train', 'test', or 'all' for both.
@@ -142,7 +144,8 @@ def read_images(
 
     Args:
         path_or_name: a folder or a zip of images, a folder of idx files (torchvision's root too),
-            an .npz or .npy file, a folder of .npy files, 'mnist5k', 'textures', 'procedural',
+            an .npz or .npy file, a folder of .npy files, a set of Hugging Face's `datasets` saved
+            on disk, parquet files, 'mnist5k', 'textures', 'procedural',
             'stacked_mnist', or 'tfds:NAME'. Or images in memory, see
             `gan_jax.data.given.given_images`.
         split: 'all' for every image there is, or the part 'train' or 'test'.
@@ -192,6 +195,8 @@ def source_at(path_or_name: str) -> str:
         is_folder, there = path.is_dir(), path.exists()
     except (OSError, ValueError) as error:  # too long, forbidden, or with a null in it
         raise InputError(f"'{path_or_name}' cannot be looked at ({error}).") from error
+    if there and is_hf(path):
+        return "hf"
     if there and not is_folder:
         return _recognised_file(path)
     if find_idx_sets(path):
@@ -221,5 +226,6 @@ def _recognised_file(path: pathlib.Path) -> str:
             "with x_train, y_train, x_test and y_test."
         )
     raise InputError(
-        f"'{path}' is a file, and not .npz, .npy or .zip: give one of those, or a folder of images."
+        f"'{path}' is a file, and not .npz, .npy, .zip or .parquet: give one of those, or a folder "
+        "of images."
     )
