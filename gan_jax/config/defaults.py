@@ -59,6 +59,7 @@ def _common() -> ConfigDict:
     config.num_devices = 0  # 0: all
     config.steps_per_call = 20  # steps between two looks of the host
     config.log_every = 100
+    config.log_to = ""  # besides the run's folder: wandb, mlflow, or both with a comma
     config.compilation_cache = "~/.cache/gan_jax/compiled"  # '' for none
     config.checkpoint = _section(every=1000, keep=2)
     return config
@@ -291,14 +292,21 @@ def _augment() -> ConfigDict:
 
 # What the parts of a study do not have: it belongs to the whole, or there is none.
 _OF_A_STUDY = ("kind", "seed", "num_epochs", "dataset", "parallel", "num_devices")
-_OF_A_STUDY += ("steps_per_call", "log_every", "compilation_cache", "checkpoint", "evaluation")
+_OF_A_STUDY += (
+    "steps_per_call",
+    "log_every",
+    "log_to",
+    "compilation_cache",
+    "checkpoint",
+    "evaluation",
+)
 _NOT_IN_A_STUDY = ("judge", "collapse", "num_seeds", "sweep", "name", "layers")
 
 
 def study_config() -> ConfigDict:
     """An augmentation study's config with every field at its default; see `gan_jax.studies`."""
     config = _common()
-    for name in ("batch_size", "num_steps", "num_epochs"):
+    for name in ("batch_size", "num_steps", "num_epochs", "log_to"):
         del config[name]
     config.kind = "study"
     config.num_seeds = 3  # seeds config.seed, config.seed + 1, ...: subset, GAN and recogniser

@@ -38,6 +38,7 @@ RESUMABLE = (
     "num_devices",
     "steps_per_call",
     "log_every",
+    "log_to",
     "compilation_cache",
     "checkpoint",
     "evaluation",

@@ -21,6 +21,7 @@ from gan_jax.reports.words import noticed_text
 from gan_jax.runtime.images import image_grid, save_png
 from gan_jax.runtime.logs import say
 from gan_jax.runtime.startup import enable_compilation_cache
+from gan_jax.runtime.writers import writer_names
 from gan_jax.studies.augmentation.subsets import load_splits
 from gan_jax.training import own_data
 from gan_jax.training.gan import kind_of_run
@@ -50,6 +51,7 @@ def check_run(config: ConfigDict, workdir: pathlib.Path) -> None:
     """
     config, chosen = own_data.complete(config, workdir)
     check_config(config)
+    writer_names(config.get("log_to", ""))
     enable_compilation_cache(config.compilation_cache)
     if chosen:
         say(chosen)

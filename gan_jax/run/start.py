@@ -14,6 +14,7 @@ from gan_jax.runtime.logs import say
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.runtime.startup import enable_compilation_cache
 from gan_jax.runtime.workdir import held_by_all
+from gan_jax.runtime.writers import writer_names
 from gan_jax.studies.augmentation.study import run_study
 from gan_jax.training import own_data
 from gan_jax.training.gan import train_gan
@@ -40,6 +41,7 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
     workdir = path_of(workdir)
     config, chosen = own_data.complete(config, workdir)
     check_config(config)
+    writer_names(config.get("log_to", ""))
     parallel.check_same(plain(config), "config")
     enable_compilation_cache(config.compilation_cache)
     with StopSignal() as stop, held_by_all(workdir):

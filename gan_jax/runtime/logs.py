@@ -11,13 +11,14 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import tqdm
 
 from gan_jax.data.disk import new_file
 from gan_jax.errors import InputError
 from gan_jax.runtime.images import displayable, png_bytes
+from gan_jax.runtime.writers import Writer
 
 _HISTORY = "metrics.jsonl"
 
@@ -31,7 +32,7 @@ def say(text: str) -> None:
 
 
 class RunLogger:
-    """Scalars to metrics.jsonl and TensorBoard, images to TensorBoard.
+    """Scalars to metrics.jsonl and TensorBoard, images to TensorBoard, both to further writers.
 
     Each line of metrics.jsonl is a row {"step": int, "time": UTC in ISO 8601, "group/name": number,
     ...}, on disk when `scalars` returns. NaN and infinity, which JSON lacks, are written as null.
@@ -39,6 +40,7 @@ class RunLogger:
     Args:
       workdir: the run's folder; made if missing.
       enabled: False makes every method do nothing: for all processes but the first.
+      writers: take all of it too, see `gan_jax.runtime.writers`.
       resume_step: rows and events of later steps, written by a run that went on past its last
         checkpoint, are dropped. 0 starts both afresh.
 
@@ -46,7 +48,15 @@ class RunLogger:
       InputError: metrics.jsonl cannot be read or written there.
     """
 
-    def __init__(self, workdir, *, enabled: bool = True, resume_step: int = 0):
+    def __init__(
+        self,
+        workdir,
+        *,
+        enabled: bool = True,
+        writers: Sequence[Writer] = (),
+        resume_step: int = 0,
+    ):
+        self._writers = writers
         self._file = self._events = None
         if not enabled:
             return
@@ -81,6 +91,8 @@ class RunLogger:
         while line:
             line = line[self._file.write(line) :]
         self._events.add(int(step), [{"tag": k, "simple_value": v} for k, v in values.items()])
+        for writer in self._writers:
+            writer.scalars(int(step), values)
 
     @contextlib.contextmanager
     def whole_or_not(self) -> Iterator[None]:
@@ -102,6 +114,8 @@ class RunLogger:
             encoded = {"height": height, "width": width, "colorspace": channels}
             encoded["encoded_image_string"] = png_bytes(image)
             self._events.add(int(step), [{"tag": name, "image": encoded}])
+            for writer in self._writers:
+                writer.image(int(step), name, image)
 
     def flush(self) -> None:
         """Hands everything to the disk."""
@@ -116,6 +130,8 @@ class RunLogger:
             self._file.close()
             self._events.close()
             self._file = self._events = None
+            for writer in self._writers:
+                writer.close()
 
     def __enter__(self) -> RunLogger:
         return self

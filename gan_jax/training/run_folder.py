@@ -16,6 +16,7 @@ from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.checkpoint import Checkpoints
 from gan_jax.runtime.images import save_png
 from gan_jax.runtime.logs import ProgressLine, RunLogger, read_history, say
+from gan_jax.runtime.writers import open_writers
 from gan_jax.training.rollback import Rollbacks
 from gan_jax.training.task import SAMPLES, Reading, Task
 
@@ -65,8 +66,17 @@ class RunFolder:
             say(f"Resuming from the checkpoint of step {self.start:,}")
         enabled = workdir is not None and parallel.is_main_process()
         self._places = [workdir, *member_folders(workdir, task)] if workdir else []
+        config = task.kept.get(folder.CONFIG, {})
+        asked = config.get("log_to", "") if enabled else ""
+        writers = open_writers(asked, workdir, config) if asked else []
         self._loggers = [
-            RunLogger(place, enabled=enabled, resume_step=self.start) for place in self._places
+            RunLogger(
+                place,
+                enabled=enabled,
+                writers=[] if number else writers,  # of a sweep they take what is of all
+                resume_step=self.start,
+            )
+            for number, place in enumerate(self._places)
         ]
         self._enabled = enabled
         self._progress = ProgressLine(pace.num_steps, self.start, enabled=enabled)
