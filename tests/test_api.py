@@ -1,6 +1,9 @@
 """The package in one call each: the numbers and images of the command line."""
 
+import importlib
+import inspect
 import json
+import re
 import shutil
 
 import jax.numpy as jnp
@@ -122,3 +125,38 @@ def test_a_finished_run_is_left_as_it_is_and_compared_with_a_copy(tiny_run, tmp_
     assert again.load().step == gan_jax.load(run).step
     copy = shutil.copytree(run, tmp_path / "copy")
     assert "fd_semantic" in str(gan_jax.compare([run, copy]))
+
+
+# What others build on: a change here is a change for them, and stands in CHANGELOG.md.
+_SIGNATURES = {
+    "gan_jax.compare": "(folders)",
+    "gan_jax.judge": "(images, reference, *, extractor='', reference_split='', training='', "
+    "metrics=None, resize='', image_size=(), batch_size=500, announce=...)",
+    "gan_jax.load": "(workdir, *, checkpoint='latest', member=None)",
+    "gan_jax.load_config": "(choice)",
+    "gan_jax.train": "(config, workdir)",
+    "gan_jax.data.load": "(config, split)",
+    "gan_jax.data.batch_indices": "(num_examples, batch_size, *, seed, step, num_steps=1)",
+    "gan_jax.steps.cnn_update": "(state, batch, key, *, recogniser, axis_name=None)",
+    "gan_jax.steps.discriminator_update": "(state, batch, key, *, gan, axis_name=None)",
+    "gan_jax.steps.gan_step": "(state, batch, key, *, gan, axis_name=None)",
+    "gan_jax.steps.generator_update": "(state, batch, key, *, gan, axis_name=None)",
+    "gan_jax.steps.simultaneous_step": "(state, batch, key, *, gan, axis_name=None)",
+    "gan_jax.metrics.frechet_distance": "(real, fake)",
+    "gan_jax.metrics.kernel_distance": "(real, fake, *, degree=3, gamma=None, offset=1.0)",
+}
+
+
+@pytest.mark.parametrize("name", _SIGNATURES)
+def test_public_names_and_signatures(name):
+    module, _, attribute = name.rpartition(".")
+    found = inspect.signature(getattr(importlib.import_module(module), attribute))
+    bare = [part.replace(annotation=part.empty) for part in found.parameters.values()]
+    text = str(found.replace(parameters=bare, return_annotation=found.empty))
+    assert re.sub(r"<function.* at 0x\w+>", "...", text) == _SIGNATURES[name]
+
+
+def test_the_package_offers_these_names():
+    assert set(gan_jax.__all__) == {
+        "__version__", "compare", "judge", "load", "load_config", "train",
+    }  # fmt: skip
