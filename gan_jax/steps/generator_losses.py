@@ -86,7 +86,8 @@ class FrozenFeatures:
 
     def __call__(self, images: Array) -> Array:
         """Features float [n, ...] of images [n, h, w, c] in [-1, 1], batch statistics fixed."""
-        features = self.network.apply(self.variables, images, train=False)[self.layer]
+        outputs: Any = self.network.apply(self.variables, images, train=False)
+        features = outputs[self.layer]
         return features.astype(jnp.promote_types(features.dtype, jnp.float32))
 
 
