@@ -8,7 +8,7 @@ constants of the compiled step: no optimiser sees them and no checkpoint holds t
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jax import Array
@@ -102,6 +102,10 @@ class _OnFeatures:
 
     features: FrozenFeatures
     weight: float = 1.0
+    name: ClassVar[str]
+
+    def __call__(self, fake: Array, real: Array, axis_name: str | None = None) -> Array:
+        raise NotImplementedError
 
 
 class FeatureMatching(_OnFeatures):
