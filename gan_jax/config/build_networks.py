@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -21,6 +21,8 @@ from gan_jax.models.texture_discriminator import TextureDiscriminator, check_sca
 
 Shape = tuple[int, int, int]
 Pair = tuple[nn.Module, nn.Module]
+_G = TypeVar("_G", bound=nn.Module)
+_D = TypeVar("_D", bound=nn.Module)
 DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
 
 
@@ -156,13 +158,13 @@ def _texture(model: ConfigDict, shape: Shape, classes: dict[str, Any]) -> Pair:
 
 
 def _pair(
-    networks: tuple[type[nn.Module], type[nn.Module]],
+    networks: tuple[type[_G], type[_D]],
     model: ConfigDict,
     shape: Shape,
     classes: dict[str, Any],
     *names: str,
     normed: bool = True,
-) -> Pair:
+) -> tuple[_G, _D]:
     """A generator and a discriminator, both with the config's fields of these names."""
     generator = {"width": model.width, "num_classes": classes["num_classes"]}
     discriminator = {"width": model.discriminator_width or model.width, **classes}

@@ -5,6 +5,8 @@ A field whose brother `*_end` is set becomes a schedule, see `scheduled`; any ot
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ml_collections import ConfigDict
 
 from gan_jax.errors import InputError
@@ -23,13 +25,17 @@ from gan_jax.steps.penalties import DRAGAN, R1, R2, GradientPenalty
 from gan_jax.steps.schedules import BurnIn, Decay, Schedule
 from gan_jax.steps.state import Augmentation, Penalty
 
-_PENALTIES = {
+_PENALTIES: dict[str, Callable[..., Penalty]] = {
     "r1_weight": R1,
     "r2_weight": R2,
     "gradient_penalty_weight": GradientPenalty,
     "dragan_weight": DRAGAN,
 }
-_COLOURS = {"brightness": Brightness, "saturation": Saturation, "contrast": Contrast}
+_COLOURS: dict[str, Callable[[float], Augmentation]] = {
+    "brightness": Brightness,
+    "saturation": Saturation,
+    "contrast": Contrast,
+}
 _RESAMPLED = ("shift", "rotation", "scale", "shear", "flip")
 
 
@@ -68,6 +74,7 @@ def build_optimizer(
     if options.schedule != "constant" or options.warmup_steps:
         updates = num_steps * updates_per_step
         warmup = min(options.warmup_steps * updates_per_step, updates)
+        assert not isinstance(rate, Schedule)  # by `config.checks`
         rate = Decay(rate, options.schedule, updates, warmup)
     return Adam(rate, options.b1, scheduled(config, "b2", section, updates_per_step))
 

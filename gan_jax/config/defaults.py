@@ -291,15 +291,9 @@ def _augment() -> ConfigDict:
 
 
 # What the parts of a study do not have: it belongs to the whole, or there is none.
-_OF_A_STUDY = ("kind", "seed", "num_epochs", "dataset", "parallel", "num_devices")
-_OF_A_STUDY += (
-    "steps_per_call",
-    "log_every",
-    "log_to",
-    "compilation_cache",
-    "checkpoint",
-    "evaluation",
-)
+_OF_A_STUDY: tuple[str, ...] = ("kind", "seed", "num_epochs", "dataset", "parallel", "num_devices")
+_OF_A_STUDY += ("steps_per_call", "log_every", "log_to", "compilation_cache", "checkpoint")
+_OF_A_STUDY += ("evaluation",)
 _NOT_IN_A_STUDY = ("judge", "collapse", "num_seeds", "sweep", "name", "layers")
 
 

@@ -15,7 +15,7 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Literal
 
 import numpy as np
 
@@ -149,7 +149,7 @@ class ArrayFile:
         return array.reshape(header.shape)
 
     @contextlib.contextmanager
-    def _stored(self, key: str) -> Iterator[tuple[BinaryIO, int]]:
+    def _stored(self, key: str) -> Iterator[tuple[io.BufferedIOBase, int]]:
         """The array's file, open for reading, and how many bytes it holds."""
         where = self.where(key)
         if self._files:
@@ -182,7 +182,7 @@ def array_files(folder: pathlib.Path) -> list[pathlib.Path]:
         raise InputError(f"folder '{folder}' cannot be read: {error.strerror}.") from error
 
 
-def _opened(path: pathlib.Path, where: str) -> BinaryIO:
+def _opened(path: pathlib.Path, where: str) -> io.BufferedReader:
     try:
         return open_regular(path)
     except OSError as error:
@@ -224,10 +224,10 @@ def _header_of(start: bytes, held: int, where: str) -> Header:
     )
 
 
-def _mapped(file: BinaryIO, header: Header, where: str) -> np.ndarray:
+def _mapped(file: io.BufferedReader, header: Header, where: str) -> np.ndarray:
     if not header.nbytes:
         return np.empty(header.shape, header.dtype)
-    order = "F" if header.fortran else "C"
+    order: Literal["F", "C"] = "F" if header.fortran else "C"
     try:
         return np.memmap(file, header.dtype, "r", header.offset, header.shape, order)
     except (OSError, ValueError) as error:

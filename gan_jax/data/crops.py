@@ -203,7 +203,7 @@ def _rows(part: Part, size: tuple[int, int], cut: CropOptions) -> np.ndarray:
     total = cut.num_crops if part.split == "train" else cut.num_test_crops
     if not grid or cut.crop_flips or cut.crop_rotations:
         numbers = photograph_keys(photographs.keys())
-    counts = None if grid else _counts(photographs, numbers, total, part.split)
+    counts = [] if grid else _counts(photographs, numbers, total, part.split)
     rows = []
     for index, shape in enumerate(photographs.sizes):
         regions = split_regions(shape, shown, cut.held_out)

@@ -13,6 +13,8 @@ import numpy as np
 from gan_jax.data.content import content_keys
 from gan_jax.errors import InputError
 
+Indices = Sequence[int] | np.ndarray
+
 
 class ImageSource(Protocol):
     """Random access to images that are too many to hold in memory.
@@ -28,7 +30,7 @@ class ImageSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def take(self, indices: Sequence[int]) -> np.ndarray: ...
+    def take(self, indices: Indices) -> np.ndarray: ...
 
     def keys(self) -> np.ndarray: ...
 
@@ -99,7 +101,7 @@ class Dataset:
         return f"dataset '{self.name}' ({self.split})"
 
     def __len__(self) -> int:
-        return len(self.images if self.images is not None else self.source)
+        return len(self.images if self.images is not None else self._streamed)
 
     def __repr__(self) -> str:
         place = getattr(self.source, "place", "streamed")
@@ -114,7 +116,13 @@ class Dataset:
         """(height, width, channels) of every image."""
         if self.images is not None:
             return self.images.shape[1:]
-        return self.source.image_shape
+        return self._streamed.image_shape
+
+    @property
+    def _streamed(self) -> ImageSource:
+        """The source of a set that is not in memory."""
+        assert self.source is not None
+        return self.source
 
     @functools.cached_property
     def num_classes(self) -> int | None:
@@ -126,7 +134,10 @@ class Dataset:
     @property
     def label_names(self) -> tuple[str, ...]:
         """The names of the classes of a labelled set; their numbers where they have none."""
-        return self.class_names or tuple(str(label) for label in range(self.num_classes))
+        if self.class_names:
+            return self.class_names
+        assert self.num_classes is not None
+        return tuple(str(label) for label in range(self.num_classes))
 
     @property
     def described(self) -> str:
@@ -147,7 +158,7 @@ class Dataset:
         In memory the pixels are hashed. Of a streamed set the stored bytes are: a file, an array's
         row, a TFDS record, a crop's photograph and place. They are read once, not decoded.
         """
-        keys = content_keys(self.images) if self.images is not None else self.source.keys()
+        keys = content_keys(self.images) if self.images is not None else self._streamed.keys()
         keys.flags.writeable = False
         return keys
 
@@ -183,16 +194,16 @@ class Dataset:
         """
         order, treatment = self.content_order(), getattr(self.source, "treatment", "")
         digest = hashlib.sha256(f"{len(self)} x {self.image_shape} {treatment}\n".encode())
-        digest.update(np.ascontiguousarray(self.content_keys[order], "<u8"))
+        digest.update(np.ascontiguousarray(self.content_keys[order], "<u8").data)
         if self.labels is not None:
-            digest.update(np.ascontiguousarray(self.labels[order], "<i4"))
+            digest.update(np.ascontiguousarray(self.labels[order], "<i4").data)
         return digest.hexdigest()
 
-    def take(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+    def take(self, indices: Indices) -> np.ndarray:
         """The images at `indices` (integers [k], repeats allowed) as uint8 [k, h, w, c]."""
         if self.images is not None:
             return self.images[np.asarray(indices, np.intp)]
-        return self.source.take(indices)
+        return self._streamed.take(indices)
 
     def require_classes(self) -> None:
         """Raises InputError for a set without labels, or with examples of a single class."""

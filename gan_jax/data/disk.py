@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import pathlib
@@ -16,7 +17,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 from gan_jax.errors import InputError, first_line
 
@@ -157,7 +158,7 @@ def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Opens a regular file for reading; never waits, as opening a pipe does.
 
     Raises:
@@ -217,7 +218,9 @@ def clear_leftovers(*folders: pathlib.Path) -> None:
 def _temporary(path: pathlib.Path, mode: str) -> Iterator[IO[Any]]:
     """A file under a hidden name, locked; removed if it is still there at the end."""
     hidden = _hidden(path)
-    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}
+    text: dict[str, Any] = (
+        {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}
+    )
     file = open(hidden, mode, **text)
     try:
         with file:

@@ -46,11 +46,12 @@ def listing_dataset(
 
     `root / file` gives each image as a path or an `ImageFile`; `name` is the set's.
     """
-    own_parts = listing.is_test is not None
+    is_test = listing.is_test
+    own_parts = is_test is not None
     all_keys = functools.cache(functools.partial(file_keys, root, listing.files))
-    if own_parts:
-        chosen = {"train": ~listing.is_test, "test": listing.is_test, "all": slice(None)}[split]
-        indices = np.arange(len(listing.files))[chosen]
+    if is_test is not None:
+        whole = np.ones_like(is_test)
+        indices = np.flatnonzero({"train": ~is_test, "test": is_test, "all": whole}[split])
     else:
         split = split if options.divide else "all"
         indices = split_indices(
@@ -199,7 +200,7 @@ def _common_shape(root: Any, files: list[str], options: SourceOptions) -> tuple[
 
 def read_headers(root: Any, files: list[str], options: SourceOptions) -> list[ImageHeader]:
     """The header of each file; InputError names one that is no image."""
-    headers: list[ImageHeader | None] = [None] * len(files)
+    headers = [ImageHeader(0, 0, 0)] * len(files)
 
     def fill(start: int, stop: int) -> None:
         headers[start:stop] = [

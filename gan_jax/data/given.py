@@ -38,7 +38,8 @@ def given_images(
         InputError: another kind, rank, dtype or range; none; or pictures of several sizes without
             `image_size`.
     """
-    preprocess = Preprocess(tuple(image_size), resize, channels)
+    size: Any = tuple(image_size)  # () or (height, width)
+    preprocess = Preprocess(size, resize, channels)
     if isinstance(images, (list, tuple)) and any(isinstance(one, Image.Image) for one in images):
         pixels = _pictures(images, preprocess, name)
     else:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gzip
+import io
 import pathlib
 import re
-from typing import BinaryIO
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def _only_set(path: pathlib.Path) -> tuple[str, dict[str, pathlib.Path]]:
     return sets.popitem()
 
 
-def _open(path: pathlib.Path) -> BinaryIO:
+def _open(path: pathlib.Path) -> io.BufferedIOBase:
     with open_regular(path) as file:
         gzipped = file.read(2) == _GZIP_MAGIC  # names lie: browsers unpack and keep the .gz
     return gzip.open(path) if gzipped else path.open("rb")
@@ -226,6 +226,8 @@ def _labels(
         stored = read_idx(files[name], headers[name], memory_limit)
         labels[part] = int32_labels(stored, where=where)
     names = _class_numbers(labels, files)
+    if names is None:
+        return {}, None
     return {part: found - np.int32(names[0]) for part, found in labels.items()}, names
 
 
@@ -263,7 +265,7 @@ def _names(
             )
         return names
     for title in (prefix, folder.name, folder.parent.name):
-        names = known_class_names(title.split("/")[-1], numbers)
-        if names != numbers:
-            return names
+        known = known_class_names(title.split("/")[-1], numbers)
+        if known != numbers:
+            return known
     return numbers

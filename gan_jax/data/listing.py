@@ -40,8 +40,8 @@ class Parts:
         """
         folders = subfolders(root)
         _refuse_domains(root, folders)
-        named = {_TRAINING: [], _TEST: [], _VALIDATION: []}
-        others = []
+        named: dict[str | None, list[str]] = {_TRAINING: [], _TEST: [], _VALIDATION: []}
+        others: list[str] = []
         for folder in folders:
             named.get(part_of(folder), others).append(folder)
         train, test, validation = named.values()
@@ -98,6 +98,8 @@ class Listing:
                 f"({', '.join(extra) or 'one has class folders, the other none'}): give both the "
                 "same class folders."
             )
+        assert train.class_names is not None
+        assert train.labels is not None and test.labels is not None
         number = {name: label for label, name in enumerate(train.class_names)}
         test_labels = [number[test.class_names[label]] for label in test.labels]
         labels = np.concatenate([train.labels, np.array(test_labels, np.int32)])
@@ -144,13 +146,13 @@ def part_of(folder: str) -> str | None:
 
 def _refuse_domains(root: Root, folders: list[str]) -> None:
     """Raises InputError for the parts of two domains, as unpaired image translation has them."""
-    found = [folder for folder in folders if _DOMAIN.fullmatch(folder)]
-    if len({_DOMAIN.fullmatch(folder)[2].lower() for folder in found}) == 2:
-        letter = _DOMAIN.fullmatch(found[0])[2]
+    matches = {folder: match for folder in folders if (match := _DOMAIN.fullmatch(folder))}
+    letters = [match[2] for match in matches.values()]
+    if len({letter.lower() for letter in letters}) == 2:
         raise InputError(
-            f"folder '{root}' has {_quoted(found)}, the parts of two domains: give "
+            f"folder '{root}' has {_quoted(list(matches))}, the parts of two domains: give "
             f"one of these folders itself, or a folder with links 'train' and 'test' to the parts "
-            f"of domain {letter}."
+            f"of domain {letters[0]}."
         )
 
 

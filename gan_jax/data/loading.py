@@ -81,16 +81,18 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
 
 def _together(sets: list[Dataset]) -> Dataset:
     """Labelled sets as one, in memory; the classes of each follow those of the sets before it."""
+    labels = []
     for one in sets:
         if one.labels is None:
             raise InputError(f"{one.name} has no labels, and sets are joined by their classes.")
         check_same_shape(sets[0], one)
+        labels.append(one.labels)
     firsts = np.cumsum([0, *(one.num_classes for one in sets)])
     return Dataset(
         name="+".join(one.name for one in sets),
         split=sets[0].split,
         images=np.concatenate([one.take(np.arange(len(one))) for one in sets]),
-        labels=np.concatenate([one.labels + np.int32(first) for one, first in zip(sets, firsts)]),
+        labels=np.concatenate([own + np.int32(first) for own, first in zip(labels, firsts)]),
         class_names=tuple(name for one in sets for name in one.label_names),
         own_parts=all(one.own_parts for one in sets),
         cropped=any(one.cropped for one in sets),

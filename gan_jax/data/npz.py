@@ -24,8 +24,13 @@ from gan_jax.data.split import split_indices
 from gan_jax.errors import InputError, printable
 
 # The images' name, and the labels' of which the first that is there is taken.
-_DIVIDED_KEYS = (("x_{}", ("y_{}",)), ("X_{}", ("y_{}",)), ("{}_images", ("{}_labels",)))
-_WHOLE_KEYS = (
+_NamedKeys = tuple[tuple[str, tuple[str, ...]], ...]
+_DIVIDED_KEYS: _NamedKeys = (
+    ("x_{}", ("y_{}",)),
+    ("X_{}", ("y_{}",)),
+    ("{}_images", ("{}_labels",)),
+)
+_WHOLE_KEYS: _NamedKeys = (
     ("images", ("labels",)),
     ("image", ("label",)),
     ("x", ("y",)),
@@ -141,12 +146,13 @@ def _images(file: ArrayFile, key: str) -> np.ndarray:
 def _labels(
     file: ArrayFile, keys: dict[str, _Keys]
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...] | None]:
-    stored = {}
+    stored, where = {}, {}
     for part, (images, key) in keys.items():
         if key:  # checked before either is read
-            check_count(_rows(file, key), _rows(file, images), file.where(key))
+            where[part] = file.where(key)
+            check_count(_rows(file, key), _rows(file, images), where[part])
             stored[part] = file.read(key)
-    labels, names = class_labels(stored, {part: file.where(keys[part].labels) for part in stored})
+    labels, names = class_labels(stored, where)
     if _CLASS_NAMES in file.keys and labels:
         names = _stored_names(file)
     return labels, names

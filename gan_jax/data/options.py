@@ -108,7 +108,8 @@ class SourceOptions:
 
     path: str = ""  # the folder or file, '~' expanded; for TFDS the data folder, '' for its default
     tfds_name: str = ""  # such as 'mnist' or 'imagenet_resized/64x64'
-    image_size: tuple[int, ...] = ()  # (height, width) in pixels, or () for the size as stored
+    # (height, width) in pixels, or () for the size as stored.
+    image_size: tuple[int, int] | tuple[()] = ()
     resize: str = "crop_area"  # of RESIZE_METHODS, used where the stored size is another
     channels: int = 0  # 1 for grey, 3 for RGB, 0 for as stored
     test_fraction: float = 0.1  # of each class, held out where a set has no test split, in [0, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,7 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "nearest": Image.Resampling.NEAREST,
 }
+_Side = TypeVar("_Side", bound=int | None)
 RESIZE_METHODS = tuple(f"{geometry}_{name}" for geometry in _GEOMETRIES for name in _FILTERS)
 
 
@@ -33,11 +35,13 @@ class Preprocess:
         channels: 1 or 3, or 0 to keep them.
     """
 
-    image_size: tuple[int, ...] = ()
+    image_size: tuple[int, int] | tuple[()] = ()
     resize: str = "crop_area"
     channels: int = 0
 
-    def output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def output_shape(
+        self, shape: tuple[_Side, ...]
+    ) -> tuple[int | _Side, int | _Side, int | _Side]:
         """The shape of the output for an input of shape (h, w, c); None where it varies.
 
         Raises:
@@ -48,7 +52,8 @@ class Preprocess:
                 f"images of {shape[2]} channels cannot be turned into {self.channels}: leave "
                 "dataset.channels at 0, or convert them to 1 or 3 channels first."
             )
-        return (*(self.image_size or shape[:2]), self.channels or shape[2])
+        height, width = self.image_size or shape[:2]
+        return height, width, self.channels or shape[2]
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """uint8 [h, w, c] to uint8 of `output_shape`."""

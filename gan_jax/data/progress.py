@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+import io
+from typing import Any
 
 import tqdm
 
@@ -24,7 +25,7 @@ def progress_bar(description: str, total: int, unit: str) -> tqdm.tqdm:
     )
 
 
-def read_into(file: BinaryIO, values: Any, name: str) -> int:
+def read_into(file: io.BufferedIOBase, values: Any, name: str) -> int:
     """Reads an open file into bytes, uint8 [n], with a bar; returns how many there were."""
     filled = 0
     with progress_bar(f"reading {printable(name)}", len(values), "B") as bar:

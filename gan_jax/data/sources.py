@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gan_jax.data.arrays import AS_STORED, SYMMETRIC, UNIT, find_scale, row_keys
-from gan_jax.data.dataset import Dataset
+from gan_jax.data.dataset import Dataset, Indices
 from gan_jax.data.notices import notice
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.progress import progress_bar
@@ -37,13 +37,13 @@ class Source:
     treatment: str = ""  # how images are made of what is stored; '' if they are that
     threads: int = min(_MOST_THREADS, os.cpu_count() or 1)  # that read a whole set fastest
     block: int = 64  # images that each takes at a time
-    read_many: Callable[[Sequence[int]], np.ndarray] | None = None  # as `take`, if that is faster
+    read_many: Callable[[Indices], np.ndarray] | None = None  # as `take`, if that is faster
     read_whole: Callable[[str], np.ndarray] | None = None  # as `read_all`, likewise
 
     def __len__(self) -> int:
         return self.count
 
-    def take(self, indices: Sequence[int]) -> np.ndarray:
+    def take(self, indices: Indices) -> np.ndarray:
         """The images at `indices` as uint8 [k, h, w, c]."""
         if self.read_many is not None:
             return self.read_many(indices)
@@ -173,21 +173,24 @@ def make_dataset(
             f"{' and '.join(map(str, shapes))}; give dataset.image_size."
         )
     source = sources[0] if len(sources) == 1 else _joined(sources)
-    content = {
-        "name": name,
-        "split": split,
-        "labels": None if any(part is None for part in labels) else np.concatenate(labels),
-        "class_names": class_names,
-        "own_parts": own_parts,
-    }
+    known = [part for part in labels if part is not None]
+    made = functools.partial(
+        Dataset,
+        name,
+        split,
+        labels=np.concatenate(known) if len(known) == len(labels) else None,
+        class_names=class_names,
+        own_parts=own_parts,
+    )
     if len(source) * math.prod(source.image_shape) > options.memory_limit:
-        dataset = Dataset(source=source, **content)
+        dataset = made(source=source)
         if not options.cut.crops:  # of which each would decode a whole photograph
             rows = np.unique(np.linspace(0, len(source) - 1, _LOOKED_AT).astype(int))
             _notice_darkness(name, source.take(rows.tolist()))
     else:
-        dataset = Dataset(images=source.read_all(f"reading {name} ({split})"), **content)
-        _notice_darkness(name, dataset.images)
+        images = source.read_all(f"reading {name} ({split})")
+        dataset = made(images=images)
+        _notice_darkness(name, images)
     return dataset
 
 

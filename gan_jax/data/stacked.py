@@ -8,14 +8,14 @@ Images are put together where they are needed, on the host or, in training, on t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from gan_jax.data.built_in import load_mnist5k
 from gan_jax.data.content import content_keys
-from gan_jax.data.dataset import Dataset
+from gan_jax.data.dataset import Dataset, Indices
 from gan_jax.data.idx import load_idx
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.sources import Source
@@ -49,7 +49,7 @@ class StackedSource(Source):
             block=4096,
         )
 
-    def take(self, indices: Sequence[int]) -> np.ndarray:
+    def take(self, indices: Indices) -> np.ndarray:
         return np.ascontiguousarray(self.compose(self.parts, np.asarray(indices, np.intp)))
 
     @staticmethod
@@ -74,7 +74,7 @@ def load_stacked_mnist(options: SourceOptions, split: str) -> Dataset:
         )
     splits = ("train", "test") if split == "all" else (split,)
     bases = [_digits(options, part) for part in splits]
-    names = bases[0].class_names
+    names = bases[0].label_names
     digits, stacks, labels, first = [], [], [], 0
     for base, part in zip(bases, splits):
         count = options.stacking.num_stacks if part == "train" else options.stacking.num_test_stacks
@@ -83,6 +83,7 @@ def load_stacked_mnist(options: SourceOptions, split: str) -> Dataset:
             chosen = base.content_order()[chosen].astype(np.int32)
         digits.append(base.take(np.arange(len(base)))[..., 0])
         stacks.append(chosen + np.int32(first))
+        assert base.labels is not None  # by `_digits`
         labels.append(_stacked_labels(base.labels[chosen], len(names)))
         first += len(base)
     return Dataset(

@@ -55,11 +55,12 @@ def _of_files(section: Mapping[str, Any]) -> Survey:
         decode_image(root / file, white=options.white, memory_limit=options.decoding_limit)
         for file in coloured[:: max(len(coloured) // _LOOKED_AT, 1)]
     )
+    height, width = (int(side) for side in np.median(sizes, axis=0))
     return Survey(
         name="folder",
         num_images=len(headers),
         num_test=0 if listing.is_test is None else int(listing.is_test.sum()),
-        size=tuple(int(side) for side in np.median(sizes, axis=0)),
+        size=(height, width),
         mixed=bool((sizes != sizes[0]).any()),
         channels=1 if all(map(_is_grey, shown)) else 3,
         class_counts=_counts(listing.labels),

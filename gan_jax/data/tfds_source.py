@@ -9,14 +9,14 @@ import dataclasses
 import difflib
 import functools
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from gan_jax.data.content import bytes_key
 from gan_jax.data.crops import Part, Photographs, crop_dataset
-from gan_jax.data.dataset import Dataset
+from gan_jax.data.dataset import Dataset, Indices
 from gan_jax.data.decode import open_picture
 from gan_jax.data.disk import path_of
 from gan_jax.data.options import SourceOptions
@@ -41,7 +41,7 @@ class _Chosen:
     indices: np.ndarray
     labels: np.ndarray | None
     class_names: tuple[str, ...] | None
-    image_shape: tuple[int | None, ...]
+    image_shape: tuple[int | None, int | None, int | None]
     split: str
     own_parts: bool
     tfds_split: str
@@ -50,14 +50,14 @@ class _Chosen:
 
 
 def _source(chosen: _Chosen, preprocess: Preprocess) -> Source:
-    shape = preprocess.output_shape(chosen.image_shape)
-    if None in shape:
+    height, width, channels = preprocess.output_shape(chosen.image_shape)
+    if height is None or width is None or channels is None:
         raise InputError(
             f"the images of {chosen.title} vary in size or channels {chosen.image_shape}: give "
             "dataset.image_size=(height, width) and dataset.channels to bring them to one shape."
         )
 
-    def read_many(indices: Sequence[int]) -> np.ndarray:
+    def read_many(indices: Indices) -> np.ndarray:
         # Many records in one call: one by one, ArrayRecord's own overhead takes most of the time.
         rows = chosen.indices[np.asarray(indices)].tolist()
         examples = chosen.records.__getitems__(rows)
@@ -65,7 +65,7 @@ def _source(chosen: _Chosen, preprocess: Preprocess) -> Source:
 
     return Source(
         count=len(chosen.indices),
-        image_shape=shape,
+        image_shape=(height, width, channels),
         read=lambda index: read_many([index])[0],
         keys=lambda: chosen.keys()[chosen.indices],
         treatment=f"records, {preprocess}",
@@ -133,9 +133,8 @@ def _choose(builder: Any, options: SourceOptions, split: str) -> _Chosen:
     held_out = next((part for part in ("test", "validation") if part in info.splits), None)
     if not (held_out or options.divide):
         split = "all"
-    tfds_split = {"train": "train", "test": held_out or "train"}.get(split)
-    if split == "all":
-        tfds_split = f"train+{held_out}" if held_out else "train"
+    whole = f"train+{held_out}" if held_out else "train"
+    tfds_split = {"train": "train", "test": held_out or "train", "all": whole}[split]
     scan = functools.cache(functools.partial(_scan, builder, tfds_split))
     labels, class_names = _labels(builder, scan)
     records = builder.as_data_source(tfds_split)
@@ -161,12 +160,13 @@ def _choose(builder: Any, options: SourceOptions, split: str) -> _Chosen:
 
 
 def _photographs(builder: Any, chosen: _Chosen, options: SourceOptions) -> Photographs:
-    if not (options.channels or chosen.image_shape[2]):
+    channels = options.channels or chosen.image_shape[2]
+    if not channels:
         raise InputError(
             f"the images of {chosen.title} vary in channels: give dataset.channels, 1 or 3, to "
             "bring them to one number."
         )
-    channels = Preprocess(channels=options.channels).output_shape(chosen.image_shape)[2]
+    Preprocess(channels=channels).output_shape(chosen.image_shape)  # refuses others than 1 or 3
     indices = chosen.indices.tolist()
     return Photographs(
         names=[f"{chosen.title}/{index}" for index in indices],
@@ -289,6 +289,7 @@ def _labels(
     builder: Any, scan: Callable[[], _Scan]
 ) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     feature = _label_feature(builder)
-    if feature is None or (scan().labels == _UNLABELLED).all():
+    labels = None if feature is None else scan().labels
+    if labels is None or (labels == _UNLABELLED).all():
         return None, None
-    return scan().labels, tuple(feature.names) or None
+    return labels, tuple(feature.names) or None

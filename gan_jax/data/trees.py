@@ -43,7 +43,8 @@ def image_files(root: Root) -> list[str]:
     An image has an ending of EXTENSIONS, or no ending and an image's content. A link counts as the
     file it leads to. The numbers of other files are logged, by their endings.
     """
-    found, passed = [], collections.Counter()
+    found: list[str] = []
+    passed: collections.Counter[str] = collections.Counter()
     for name in root.names() if isinstance(root, ZippedFiles) else _walk(root, "", ()):
         ending = os.path.splitext(name)[1].lower()
         if ending in EXTENSIONS or (_NO_ENDING.fullmatch(ending) and is_image(root / name)):

@@ -7,6 +7,7 @@ import dataclasses
 import pathlib
 import zipfile
 from collections.abc import Iterator
+from typing import cast
 
 from gan_jax.data import machine
 from gan_jax.data.disk import open_regular
@@ -72,7 +73,7 @@ def open_member(
         )
     try:
         with archive.open(member) as file:
-            yield file
+            yield cast(zipfile.ZipExtFile, file)
     except (InputError, MemoryError):
         raise
     except Exception as error:  # every way in which packed bytes can be damaged

@@ -15,14 +15,14 @@ import numpy as np
 
 from gan_jax.data import Dataset, StackedSource
 from gan_jax.errors import InputError
-from gan_jax.extractors.common import Features, Identified, digest_of
+from gan_jax.extractors.common import Features, OfOneShape, digest_of
 from gan_jax.extractors.extractor import Extractor
 
 _MOST_COMBINATIONS = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
-class ChannelExtractor(Identified):
+class ChannelExtractor(OfOneShape):
     """A pack of images [n, h, w, 1] as a judge of images of several `channels`."""
 
     extractor: Extractor
@@ -75,6 +75,7 @@ class ChannelExtractor(Identified):
         found = self.extractor.features(
             distinct[..., None], batch_size=batch_size, progress=progress
         )
+        assert found.texture is not None and found.probabilities is not None
         places = places.reshape(len(images), self.channels)
         channels = found.probabilities[places]
         return Features(

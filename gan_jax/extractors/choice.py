@@ -26,7 +26,7 @@ FORMS = (
 
 def open_extractors(choices: str, reference: Dataset | None) -> list[Any]:
     """The extractors of a list with commas, the headline one first; see `open_extractor`."""
-    found = []
+    found: list[Any] = []
     for choice in choices.split(","):
         like = next((e for e in found if isinstance(e, Extractor | ChannelExtractor)), None)
         found.append(open_extractor(choice.strip(), reference, like=like))

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,8 @@ class Features:
     def take(self, rows: np.ndarray) -> Features:
         """The features of the images `rows`."""
         parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return Features(**{k: None if v is None else v[rows] for k, v in parts.items()})
+        kept: dict[str, Any] = {k: None if v is None else v[rows] for k, v in parts.items()}
+        return Features(**kept)
 
 
 class Identified:
@@ -47,10 +48,13 @@ class Identified:
     digits.
     """
 
-    record: dict[str, Any]
-    digest: str
-    _takes = "was made for {}"
-    _instead = "make one for such images"
+    if TYPE_CHECKING:  # fields or properties of the classes below
+
+        @property
+        def record(self) -> dict[str, Any]: ...
+
+        @property
+        def digest(self) -> str: ...
 
     @property
     def stamp(self) -> str:
@@ -58,14 +62,32 @@ class Identified:
         return f"{self.record['name']}@{self.digest[:8]}"
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(h, w, c) of the images it takes."""
-        return tuple(self.record["image_shape"])
-
-    @property
     def class_names(self) -> tuple[str, ...]:
         """One name for each class; empty if it knows no classes."""
         return tuple(self.record.get("class_names", ()))
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises InputError unless the extractor takes images of this (h, w, c)."""
+        raise NotImplementedError
+
+    def checked(self, images: np.ndarray) -> np.ndarray:
+        """Returns uint8 images [n, h, w, c], if the extractor takes them; else InputError."""
+        images = checked_images(images)
+        self.check_shape(images.shape[1:])
+        return images
+
+
+class OfOneShape(Identified):
+    """An extractor of images of one shape, the `image_shape` of its record."""
+
+    _takes = "was made for {}"
+    _instead = "make one for such images"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, c) of the images it takes."""
+        height, width, channels = self.record["image_shape"]
+        return height, width, channels
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises InputError unless the extractor takes images of this (h, w, c)."""
@@ -75,12 +97,6 @@ class Identified:
                 f"{self._takes.format(shape_text(self.image_shape))} (height x width x channels): "
                 f"resize or convert them, or {self._instead}."
             )
-
-    def checked(self, images: np.ndarray) -> np.ndarray:
-        """Returns uint8 images [n, h, w, c], if the extractor takes them; else InputError."""
-        images = checked_images(images)
-        self.check_shape(images.shape[1:])
-        return images
 
 
 def digest_of(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

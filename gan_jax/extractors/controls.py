@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.errors import InputError
-from gan_jax.extractors.common import Features, Identified, checked_images, digest_of, shape_text
+from gan_jax.extractors.common import Features, OfOneShape, checked_images, digest_of, shape_text
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.record import make_record
 from gan_jax.metrics import Moments
@@ -105,7 +105,7 @@ def _initial(name: str, shape: tuple[int, ...], seed: tuple[int, int]) -> np.nda
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class PixelExtractor(Identified):
+class PixelExtractor(OfOneShape):
     """Pixels as features, or their coordinates along a few directions; it knows no classes.
 
     Attributes:

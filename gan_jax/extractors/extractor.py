@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.extractors.common import Features, Identified
+from gan_jax.extractors.common import Features, OfOneShape
 from gan_jax.extractors.record import network_of
 from gan_jax.models.cnn import CNN
 from gan_jax.runtime.parallel import map_batches
@@ -18,7 +18,7 @@ from gan_jax.runtime.pixels import to_float
 
 
 @dataclasses.dataclass(frozen=True)
-class Extractor(Identified):
+class Extractor(OfOneShape):
     """A CNN that judges images.
 
     Attributes:
@@ -96,7 +96,8 @@ def _outputs(network: CNN, variables: Any, images: jax.Array) -> dict[str, jax.A
     # Full float32 products also where a GPU or TPU would round them: numbers must not depend on the
     # machine.
     with jax.default_matmul_precision("highest"):
-        return network.apply(variables, to_float(images), train=False)
+        outputs: Any = network.apply(variables, to_float(images), train=False)
+    return outputs
 
 
 def assemble(variables: Any, record: dict[str, Any]) -> Extractor:

@@ -76,7 +76,9 @@ def check_identity(value: Any, name: str) -> None:
 
 def refuse_selector(chosen_by: Identity | None, extractors: Iterable[Any]) -> None:
     """Raises InputError if one of the extractors that will judge samples also chose them."""
-    for extractor in extractors if chosen_by is not None else ():
+    if chosen_by is None:
+        return
+    for extractor in extractors:
         refuse_judge("the recogniser that chose these samples", chosen_by, Identity.of(extractor))
 
 

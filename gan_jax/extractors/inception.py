@@ -181,7 +181,7 @@ def _network(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array, j
     # Full float32 products also where a GPU or TPU would round them: numbers must not depend on the
     # machine.
     with jax.default_matmul_precision("highest"):
-        outputs = FIDInception().apply(variables, images)
+        outputs: Any = FIDInception().apply(variables, images)
     middle = outputs["Mixed_6e"]
     mean, std = jnp.mean(middle, (1, 2)), jnp.std(middle, (1, 2))
     return (

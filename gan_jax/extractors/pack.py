@@ -270,4 +270,6 @@ def _golden(extractor: Extractor) -> dict[str, list[list[float]]]:
     images = (index * np.uint32(2654435761) >> np.uint32(24)).astype(np.uint8).reshape(shape)
     features = extractor.features(images)
     names = ("semantic", "texture", "probabilities")
-    return {name: np.float64(getattr(features, name)).round(7).tolist() for name in names}
+    return {
+        name: np.asarray(getattr(features, name), np.float64).round(7).tolist() for name in names
+    }

@@ -24,7 +24,7 @@ class Readings:
     @functools.cached_property
     def mean(self) -> np.ndarray:
         """Their mean, float64 [n, k]: the joint answer (Lakshminarayanan et al. 2017)."""
-        return np.mean(self.probabilities, axis=0, dtype=np.float64)
+        return np.asarray(np.mean(self.probabilities, axis=0, dtype=np.float64))
 
     @functools.cached_property
     def labels(self) -> np.ndarray:
@@ -85,7 +85,11 @@ def open_recognisers(choices: str) -> list[Extractor]:
 
 def read(recognisers: Sequence[Extractor], images: np.ndarray, *, batch_size: int) -> Readings:
     """The recognisers' answers to uint8 images [n, h, w, c]; InputError for another size."""
-    found = [pack.features(images, batch_size=batch_size).probabilities for pack in recognisers]
+    found = []
+    for pack in recognisers:
+        probabilities = pack.features(images, batch_size=batch_size).probabilities
+        assert probabilities is not None
+        found.append(probabilities)
     return Readings(np.stack(found))
 
 

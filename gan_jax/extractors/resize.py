@@ -60,9 +60,10 @@ def _positions(
     """For each output index the two input indices that it lies between and the second's weight."""
     scale = np.float32(length / out_length)
     index = np.arange(out_length, dtype=np.float32)
+    position: np.ndarray
     if half_pixel:
         # Rounded once, as a fused multiply-add does.
-        position = np.float64(index + np.float32(0.5)) * np.float64(scale) - 0.5
+        position = (index + np.float32(0.5)).astype(np.float64) * np.float64(scale) - 0.5
         position = np.maximum(position, 0.0).astype(np.float32)
     else:
         position = index * scale

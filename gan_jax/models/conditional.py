@@ -147,6 +147,7 @@ def head(
     fields = dict(kernel_init=kernel_init, dtype=network.dtype, spectral_norm=spectral_norm)
     logits = Dense(1, **fields)(x, train=train)[:, 0]
     if num_classes and not auxiliary:
+        assert labels is not None  # by `check_labels`
         embedding = Embedding(num_classes, x.shape[-1], kernel_init, network.dtype, spectral_norm)
         logits += jnp.sum(embedding(labels, train=train) * x, -1)
     logits = at_least_float32(logits)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterable
 
 import jax
 import jax.numpy as jnp
@@ -60,9 +61,9 @@ def conv(
     """
     strides = _pair(strides)
     form = _conv_form(x, kernel, strides) if form is None else _checked(form, strides)
-    image, size = x.shape[1:3], kernel.shape[:2]
-    maps = tuple(-(-n // s) for n, s in zip(image, strides))
-    low = tuple(max((m - 1) * s + k - n, 0) // 2 for m, s, k, n in zip(maps, strides, size, image))
+    image, size = _pair(x.shape[1:3]), kernel.shape[:2]
+    maps = _pair(-(-n // s) for n, s in zip(image, strides))
+    low = _pair(max((m - 1) * s + k - n, 0) // 2 for m, s, k, n in zip(maps, strides, size, image))
     geometry = Geometry(strides, low, image, maps, form)
     if form == "direct":
         return direct(x, kernel, geometry)
@@ -87,17 +88,18 @@ def conv_transpose(
     form = _transpose_form(x, kernel, strides) if form is None else _checked(form, strides)
     if form == "direct":
         return lax.conv_transpose(x, kernel, strides, "SAME", dimension_numbers=DIMENSIONS)
-    maps, size = x.shape[1:3], kernel.shape[:2]
-    before = tuple(k - 1 if s > k - 1 else -(-(k + s - 2) // 2) for k, s in zip(size, strides))
+    maps, size = _pair(x.shape[1:3]), kernel.shape[:2]
+    before = _pair(k - 1 if s > k - 1 else -(-(k + s - 2) // 2) for k, s in zip(size, strides))
     if form == "spectral":
         return spectral(x, kernel, before)
-    image = tuple(m * s for m, s in zip(maps, strides))
-    low = tuple(k - 1 - b for k, b in zip(size, before))
+    image = _pair(m * s for m, s in zip(maps, strides))
+    low = _pair(k - 1 - b for k, b in zip(size, before))
     return _scatter(x, flip(kernel), Geometry(strides, low, image, maps, form))
 
 
-def _pair(strides: int | tuple[int, int]) -> tuple[int, int]:
-    return (strides, strides) if isinstance(strides, int) else tuple(strides)
+def _pair(sides: int | Iterable[int]) -> tuple[int, int]:
+    height, width = (sides, sides) if isinstance(sides, int) else sides
+    return height, width
 
 
 def _checked(form: str, strides: tuple[int, int]) -> str:

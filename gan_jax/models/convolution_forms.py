@@ -16,7 +16,8 @@
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -130,7 +131,7 @@ def columns(y: Array, kernel: Array, geometry: Geometry) -> Array:
     kernel = jnp.pad(kernel, ((0, th * sh - kh), (0, tw * sw - kw), (0, 0), (0, 0)))
     products = jnp.einsum("nhwo,yxio->nhwyxi", y, kernel)
     products = products.reshape(-1, *maps, th, sh, tw, sw, inputs)
-    phases = 0.0
+    phases: Any = 0.0
     counts = [
         max(m + t - 1, -(-(b + n) // s))
         for m, t, b, n, s in zip(maps, (th, tw), low, image, strides)
@@ -142,7 +143,7 @@ def columns(y: Array, kernel: Array, geometry: Geometry) -> Array:
     return _interleave(phases, low, image)
 
 
-def _interleave(phases: Array, offset: tuple[int, int], image: tuple[int, int]) -> Array:
+def _interleave(phases: Array, offset: Sequence[int], image: tuple[int, int]) -> Array:
     """Depth-to-space and crop: [n, h, w, sh, sw, c] to [n, *image, c] from pixel `offset`."""
     n, h, w, sh, sw, channels = phases.shape
     pixels = phases.transpose(0, 1, 3, 2, 4, 5).reshape(n, h * sh, w * sw, channels)

@@ -68,7 +68,7 @@ class DCGANGenerator(nn.Module):
             return nn.relu(x)
 
         biased = not batch_norm
-        if self.num_classes and not batch_norm:
+        if labels is not None and not batch_norm:
             latents = join_class(self, latents, labels)
         base = base_size(height, width, stages)
         features = widths(self.width, stages)[::-1]
@@ -108,7 +108,8 @@ class DCGANDiscriminator(nn.Module):
         self, images: Array, labels: Array | None = None, *, train: bool
     ) -> Array | tuple[Array, Array]:
         check_labels(self.num_classes, labels)
-        features = widths(self.width, num_stages(*images.shape[1:3]))
+        height, width = images.shape[1:3]
+        features = widths(self.width, num_stages(height, width))
         x = downsample(self, images, features, self.kernel_size, train=train)
         return head(
             self,

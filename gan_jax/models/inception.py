@@ -205,7 +205,8 @@ class FIDInception(nn.Module):
 
 
 def _pair(kernel_size: tuple[int, ...]) -> tuple[int, int]:
-    return kernel_size if len(kernel_size) == 2 else kernel_size * 2
+    height, width = kernel_size if len(kernel_size) == 2 else kernel_size * 2
+    return height, width
 
 
 def _average(x: Array) -> Array:

@@ -280,7 +280,7 @@ def _halves_in_place(key: Array, size: int) -> Array:
 def _is_counted(key: Array) -> bool:
     """Whether word i of a key's bits is JAX's hash of (0, i), as `_halves_in_place` has it."""
     threefry = str(jax.random.key_impl(key)) == "threefry2x32"
-    return threefry and bool(jax.config.jax_threefry_partitionable)
+    return threefry and bool(jax.config.jax_threefry_partitionable)  # type: ignore[attr-defined]
 
 
 class BatchNorm(nn.BatchNorm):

@@ -62,7 +62,7 @@ class R3GANGenerator(nn.Module):
         height, width, channels = self.image_shape
         check_labels(self.num_classes, labels)
         counts = stage_widths(self, height, width)
-        if self.num_classes:
+        if labels is not None:
             latents = join_class(self, latents, labels)
         shape = (*base_size(height, width, len(counts) - 1), counts[0])
         basis = self.param("basis", nn.initializers.normal(1.0), shape, jnp.float32)

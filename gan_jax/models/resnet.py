@@ -58,7 +58,7 @@ class ResnetGenerator(nn.Module):
         stages = num_stages(height, width, "resnet")
         check_labels(self.num_classes, labels)
         kernel_init, batch_norm = initializer(self.initialization), is_batch(self.norm)
-        if self.num_classes and not batch_norm:
+        if labels is not None and not batch_norm:
             latents = join_class(self, latents, labels)
         first, *features = widths(self.width, stages + 1)[::-1]
         base = base_size(height, width, stages)
@@ -106,9 +106,10 @@ class ResnetDiscriminator(nn.Module):
         self, images: Array, labels: Array | None = None, *, train: bool
     ) -> Array | tuple[Array, Array]:
         check_labels(self.num_classes, labels)
-        stages = num_stages(*images.shape[1:3], "resnet")
+        height, width = images.shape[1:3]
+        stages = num_stages(height, width, "resnet")
         batch_norm = is_batch(self.norm, DISCRIMINATOR_NORMS)
-        fields = dict(
+        fields: dict[str, Any] = dict(
             kernel_init=initializer(self.initialization), spectral_norm=is_spectral(self.norm)
         )
         x = images
@@ -215,7 +216,8 @@ class ResampledConv(nn.Module):
 def _spread(kernel: Array) -> Array:
     """The full convolution of a kernel [3, 3, i, o] with a box of ones: [4, 4, i, o]."""
     sides = itertools.product([(0, 1), (1, 0)], repeat=2)
-    return sum(jnp.pad(kernel, (*pair, (0, 0), (0, 0))) for pair in sides)
+    spread: Any = sum(jnp.pad(kernel, (*pair, (0, 0), (0, 0))) for pair in sides)
+    return spread
 
 
 def _activate(

@@ -163,8 +163,8 @@ class TextureGenerator(nn.Module):
         textures = jax.nn.one_hot(chosen, self.num_textures, dtype=latents.dtype)[:, None, None]
         phases = 2 * math.pi * jax.scipy.stats.norm.cdf(phases)
         phases = jnp.broadcast_to(phases[:, None], (count, self.num_textures, self.num_waves))
-        local = tuple(x.reshape(count, *grid) for x, grid in zip(local, self.grids))
-        return Noise(local, (textures,) * self.levels, phases)
+        cells = tuple(x.reshape(count, *grid) for x, grid in zip(local, self.grids))
+        return Noise(cells, (textures,) * self.levels, phases)
 
     @nn.compact
     def paint(self, noise: Noise, wave_numbers: Array | None = None, *, train: bool) -> Array:
@@ -195,6 +195,7 @@ class TextureGenerator(nn.Module):
                 places = (
                     centres(span[level + 1], 2 ** (self.levels - level)) for span in (rows, columns)
                 )
+                assert wave_numbers is not None
                 found.append(_waves(wave_numbers, noise.phases, shares, *places))
             found += noise.local[level : level + 1] if level else ()
             return found

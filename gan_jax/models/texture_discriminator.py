@@ -78,7 +78,7 @@ class TextureDiscriminator(nn.Module):
             dtype=self.dtype,
             spectral_norm=spectral_norm,
         )(x, train=train)
-        if self.num_classes:
+        if labels is not None:
             embedded = Embedding(
                 self.num_classes, x.shape[-1], dtype=self.dtype, spectral_norm=spectral_norm
             )(labels, train=train)
@@ -86,7 +86,7 @@ class TextureDiscriminator(nn.Module):
         return logits
 
 
-def check_scales(discriminator: TextureDiscriminator, size: tuple[int, int]) -> None:
+def check_scales(discriminator: TextureDiscriminator, size: tuple[int, ...]) -> None:
     """Raises InputError for a discriminator of images (h, w) that has too many scales or none."""
     scales, levels = discriminator.scales, discriminator.levels
     check_least(discriminator, scales=1)

@@ -217,13 +217,15 @@ class Sequence:
 
     def __call__(self, images: Array, keys: Array) -> Array:
         """Images [n, h, w, c] and keys [n] to images."""
-        always = not isinstance(self.probability, Array) and self.probability >= 1
+        probability = self.probability
+        assert not isinstance(probability, Schedule | AdaptiveProbability)
+        always = not isinstance(probability, Array) and probability >= 1
         if not always:
             shape = (len(self.augmentations), 1, 1, 1)
             draw = jax.vmap(
                 lambda key: jax.random.uniform(jax.random.fold_in(key, _LOT), shape, jnp.float32)
             )
-            applied = draw(keys) < self.probability
+            applied = draw(keys) < probability
         for number, augmentation in enumerate(self.augmentations):
             own = jax.vmap(lambda key, number=number: jax.random.fold_in(key, number))(keys)
             changed = augmentation(images, own)

@@ -8,7 +8,7 @@ constants of the compiled step: no optimiser sees them and no checkpoint holds t
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jax import Array
@@ -86,7 +86,8 @@ class FrozenFeatures:
 
     def __call__(self, images: Array) -> Array:
         """Features float [n, ...] of images [n, h, w, c] in [-1, 1], batch statistics fixed."""
-        features = self.network.apply(self.variables, images, train=False)[self.layer]
+        outputs: Any = self.network.apply(self.variables, images, train=False)
+        features = outputs[self.layer]
         return features.astype(jnp.promote_types(features.dtype, jnp.float32))
 
 
@@ -101,6 +102,10 @@ class _OnFeatures:
 
     features: FrozenFeatures
     weight: float = 1.0
+    name: ClassVar[str]
+
+    def __call__(self, fake: Array, real: Array, axis_name: str | None = None) -> Array:
+        raise NotImplementedError
 
 
 class FeatureMatching(_OnFeatures):

@@ -15,7 +15,14 @@ from gan_jax.steps.adaptive import AdaptiveProbability
 from gan_jax.steps.axis import global_count, named_key
 from gan_jax.steps.passes import Batch, Metrics, with_index
 from gan_jax.steps.schedules import value_at
-from gan_jax.steps.state import GAN, GANState, NetState, changing_probability, update_ema
+from gan_jax.steps.state import (
+    GAN,
+    GANState,
+    NetState,
+    averages_of,
+    changing_probability,
+    update_ema,
+)
 
 
 def apply_gradients(
@@ -76,11 +83,11 @@ def finish_discriminator(
     followed = {}
     if gan.lecam is not None:
         means = (metrics["logits/real"], metrics["logits/fake"])
-        followed["lecam"] = gan.lecam.update(state.averages["lecam"], *means)
+        followed["lecam"] = gan.lecam.update(averages_of(state)["lecam"], *means)
     probability = changing_probability(gan)
     if isinstance(probability, AdaptiveProbability):
         signs = metrics["augment/real_signs"]
-        followed["augment"] = probability.update(state.averages["augment"], signs)
+        followed["augment"] = probability.update(averages_of(state)["augment"], signs)
     return state.replace(averages=followed) if followed else state
 
 

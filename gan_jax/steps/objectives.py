@@ -12,7 +12,7 @@ from jax import Array, lax
 from gan_jax.steps.passes import Metrics, Outputs, Passes, augmentation_at
 from gan_jax.steps.penalties import LogitsFn
 from gan_jax.steps.schedules import definition_at
-from gan_jax.steps.state import GAN, changing_probability
+from gan_jax.steps.state import GAN, averages_of, changing_probability
 
 
 def penalty(
@@ -68,14 +68,15 @@ def discriminator_loss(passes: Passes, real: Outputs, fake: Outputs) -> tuple[Ar
         "logits/fake": jnp.mean(fake.logits),
     }
     if changing_probability(gan) is not None:
-        metrics["augment/p"] = augmentation_at(gan, state).probability
+        augment: Any = augmentation_at(gan, state)
+        metrics["augment/p"] = augment.probability
         metrics["augment/real_signs"] = jnp.mean(jnp.sign(real.logits))
     if real.class_logits is not None:
         metrics["loss/auxiliary_real"] = _auxiliary_loss(real, *passes.labels)
         loss += gan.auxiliary_weight * metrics["loss/auxiliary_real"]
     if gan.lecam is None:
         return loss, metrics
-    lecam = jnp.mean(gan.lecam(real.logits, fake.logits, state.averages["lecam"]))
+    lecam = jnp.mean(gan.lecam(real.logits, fake.logits, averages_of(state)["lecam"]))
     return loss + lecam, metrics | {"penalty/lecam": lecam}
 
 
@@ -86,7 +87,10 @@ def generator_loss(passes: Passes, real: Outputs | None, fake: Outputs) -> tuple
     the classes that were asked for (Odena et al. 2017, section 3).
     """
     gan = passes.gan
-    pair = (real.logits, fake.logits) if gan.loss.relativistic else (fake.logits,)
+    pair: tuple[Array, ...] = (fake.logits,)
+    if gan.loss.relativistic:
+        assert real is not None
+        pair = (real.logits, fake.logits)
     loss = jnp.mean(gan.loss.generator(*pair))
     metrics = {"loss/generator": loss}
     if gan.adversarial_weight != 1.0:

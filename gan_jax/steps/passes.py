@@ -15,7 +15,13 @@ from gan_jax.errors import InputError
 from gan_jax.steps.adaptive import AdaptiveProbability
 from gan_jax.steps.axis import bind_axis, draw_latents, example_index, example_keys, named_key
 from gan_jax.steps.schedules import definition_at
-from gan_jax.steps.state import GAN, Augmentation, GANState, changing_probability
+from gan_jax.steps.state import (
+    GAN,
+    Augmentation,
+    GANState,
+    averages_of,
+    changing_probability,
+)
 
 Batch = dict[str, Array]
 Metrics = dict[str, Array]
@@ -142,6 +148,7 @@ def augmented(
 
 def augmentation_at(gan: GAN, state: GANState) -> Augmentation | None:
     """The augmentation with the probability of this step."""
+    augment: Any = gan.augment
     if isinstance(changing_probability(gan), AdaptiveProbability):
-        return dataclasses.replace(gan.augment, probability=state.averages["augment"]["p"])
-    return definition_at(gan.augment, state.step)
+        return dataclasses.replace(augment, probability=averages_of(state)["augment"]["p"])
+    return definition_at(augment, state.step)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +46,7 @@ class _OnGradients:
     """Base of the gradient penalties: a number of ||dD(x)/dx||^2 at images x of its own."""
 
     weight: float
+    name: ClassVar[str]
 
     def __call__(
         self,
@@ -56,6 +58,12 @@ class _OnGradients:
     ) -> Array:
         kind, images = self._images(real, fake, keys, axis_name)
         return self._value(squared_gradient_norm(lambda x: logits_fn(x, kind), images))
+
+    def _images(
+        self, real: Array, fake: Array, keys: Array, axis_name: str | None
+    ) -> tuple[str, Array]:
+        """The kind of the images x, and these."""
+        raise NotImplementedError
 
     def _value(self, squared_norm: Array) -> Array:
         # The square root has no derivative at 0, where a discriminator that is still flat stands.

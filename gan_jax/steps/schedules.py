@@ -98,7 +98,7 @@ def definition_at(definition: Any, step: Array) -> Any:
 
     Anything else, and a dataclass without schedules, comes back as it is.
     """
-    if not dataclasses.is_dataclass(definition):
+    if not dataclasses.is_dataclass(definition) or isinstance(definition, type):
         return definition
     fields = {f.name: getattr(definition, f.name) for f in dataclasses.fields(definition)}
     values = {name: value(step) for name, value in fields.items() if isinstance(value, Schedule)}

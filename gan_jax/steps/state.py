@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import flax.linen as nn
 import flax.struct
@@ -22,8 +22,34 @@ from gan_jax.steps.schedules import Schedule
 Params = Any
 Collections = dict[str, Any]
 Augmentation = Callable[[Array, Array], Array]
-Penalty = Callable[[LogitsFn, Array, Array, Array], Array]
-GeneratorLoss = Callable[[Array, Array, str | None], Array]
+
+
+class Penalty(Protocol):
+    """A gradient penalty, see `gan_jax.steps.penalties`."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(
+        self,
+        logits_fn: LogitsFn,
+        real: Array,
+        fake: Array,
+        keys: Array,
+        axis_name: str | None = None,
+    ) -> Array: ...
+
+
+class GeneratorLoss(Protocol):
+    """A further loss of the generator, see `gan_jax.steps.generator_losses`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def weight(self) -> float: ...
+
+    def __call__(self, fake: Array, real: Array, axis_name: str | None = None) -> Array: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +172,12 @@ class FollowingGANState(GANState):
     """
 
     averages: dict[str, Any]
+
+
+def averages_of(state: GANState) -> dict[str, Any]:
+    """The averages of a state whose GAN follows some."""
+    assert isinstance(state, FollowingGANState)
+    return state.averages
 
 
 class CNNState(flax.struct.PyTreeNode):

@@ -68,9 +68,9 @@ class TextureMatching:
         rng = np.random.default_rng(self.seed)
         total = jnp.zeros((), jnp.float32)
         for scale in range(self.scales):
-            filters = rng.standard_normal((self.size, self.size, real.shape[-1], self.filters))
-            filters -= filters.mean((0, 1))
-            filters = jnp.asarray(filters / np.sqrt((filters**2).sum((0, 1, 2))), real.dtype)
+            drawn = rng.standard_normal((self.size, self.size, real.shape[-1], self.filters))
+            drawn -= drawn.mean((0, 1))
+            filters = jnp.asarray(drawn / np.sqrt((drawn**2).sum((0, 1, 2))), real.dtype)
             grams = [_gram(images, filters) for images in (fake, real)]
             of_fake, of_real = pmean(grams, axis_name)
             total += jnp.sum((of_fake - of_real) ** 2) / jnp.sum(of_real**2)

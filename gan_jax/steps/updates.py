@@ -96,7 +96,8 @@ def generator_update(
 
         def loss_fn(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
             fake, after = passes.generate(params, collections)
-            loss, metrics = None, {}
+            loss: Array | None = None
+            metrics: Metrics = {}
             if gan.adversarial_weight:
                 on_fake, _ = passes.discriminate(*against, fake, "fake")
                 loss, metrics = generator_loss(passes, on_real, on_fake)
