@@ -91,7 +91,7 @@ def standing_text(benchmark: Benchmark, result: Mapping[str, Any], title: str) -
     found = standings().get(benchmark.name)
     if found is None:
         return f"Benchmark {benchmark.name}: no recipe was run on it yet."
-    own = {
+    own: dict[str, Any] = {
         "recipe": f"> {title}",
         "seeds": 1,
         "flags": [flag["name"] for flag in result["flags"] if flag["apart"]],

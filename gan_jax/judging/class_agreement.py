@@ -15,7 +15,7 @@ from gan_jax.data.content import content_order
 from gan_jax.data.labels import renumbered
 from gan_jax.judging.class_distances import Classed, class_distances
 from gan_jax.judging.judge import Judge, Judgement
-from gan_jax.judging.suite import QUICK
+from gan_jax.judging.suite import QUICK, read_classes
 from gan_jax.judging.view import View
 from gan_jax.reports.class_pictures import ClassPictures, NamedRows
 from gan_jax.reports.pages.classes import farthest_classes
@@ -125,7 +125,7 @@ def with_agreement(
         reason = f"the recogniser's classes are others: {', '.join(map(str, names[:10]))}"
         skipped = judgement.protocol.get("skipped", {}) | {NAME: reason}
         return dataclasses.replace(judgement, protocol=protocol | {"skipped": skipped})
-    found = np.argmax(judgement.features.probabilities, -1)
+    found = read_classes(judgement.features)
     fake = metrics.class_agreement(found, asked, len(names))
     entry = agreement_entry(fake, _of_reference(judge), names)
     if order is not None and judge.reference_classes is not None:
@@ -133,8 +133,8 @@ def with_agreement(
         view = View.of_features(judge.features).take(tested)
         real = Classed(view, judge.reference_classes[tested])
         drawn = Classed(View.of_features(judgement.features.take(order)), asked[order])
-        found = class_distances(real, drawn, judge.ladder, names, seed=judge.seed)
-        for name, part in found.items():
+        distances = class_distances(real, drawn, judge.ladder, names, seed=judge.seed)
+        for name, part in distances.items():
             entry["classes"][name] |= part
     return dataclasses.replace(
         judgement, metrics=judgement.metrics | {NAME: entry}, protocol=protocol
@@ -176,7 +176,7 @@ def agreement_entry(
     entry = make_entry(fake.share, fake.interval, fake.count, classes={})
     if real is not None:
         entry["real"] = real.share
-    for label in np.flatnonzero(fake.confusion.sum(axis=1)):
+    for label in map(int, np.flatnonzero(fake.confusion.sum(axis=1))):
         taken_for = fake.taken_for(label)
         part = share_entry(*fake.of_class(label))
         if real is not None and real.of_class(label)[1]:
@@ -190,5 +190,5 @@ def _of_reference(judge: Judge) -> metrics.ClassAgreement | None:
     """What the recogniser makes of real images; None where their labels are not its classes."""
     if judge.reference_classes is None:
         return None
-    found = np.argmax(judge.features.probabilities, -1)
+    found = read_classes(judge.features)
     return metrics.class_agreement(found, judge.reference_classes, len(judge.extractor.class_names))

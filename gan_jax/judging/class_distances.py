@@ -94,7 +94,7 @@ def class_distances(
         own = None
         if ladder is not None:
             own = _own_ladder(ladder, rungs, real.classes[: len(rungs[0])] == label)
-        found[label] |= _distance(*(side[some] for side, some in zip(scaled, rows)), own)
+        found[label] |= _distance(scaled[0][rows[0]], scaled[1][rows[1]], own)
     for label, p in zip(enough, metrics.holm(tests), strict=True):
         found[label]["p"] = float(p)
     return {names[label]: entry for label, entry in found.items()}

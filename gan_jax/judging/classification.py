@@ -57,6 +57,7 @@ def class_logits(
 def _logits(network: nn.Module):
     @jax.jit
     def apply(variables: Any, images: jax.Array) -> jax.Array:
-        return network.apply(variables, to_float(images), train=False)["logits"]
+        found: Any = network.apply(variables, to_float(images), train=False)
+        return found["logits"]
 
     return apply

@@ -73,8 +73,8 @@ def _noise(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _checkerboard(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
-    rows, columns = np.indices(pool.images.shape[1:3])
-    sign = 1.0 - 2.0 * ((rows + columns) % 2)
+    places = np.indices(pool.images.shape[1:3])
+    sign = 1.0 - 2.0 * ((places[0] + places[1]) % 2)
     return to_uint8(pool.images + 127.5 * strength * sign[:, :, None])
 
 

@@ -32,6 +32,7 @@ from gan_jax.judging.suite import (
     UNSURE_BELOW,
     Sides,
     TrainingSide,
+    read_classes,
     run_suite,
     spread_out,
 )
@@ -104,7 +105,7 @@ class Judge:
         """Images of each class in the reference: by its labels, or else as the CNN sees them."""
         labels = self.reference.labels
         if labels is None or self.reference.num_classes != len(self.extractor.class_names):
-            labels = np.argmax(self.features.probabilities, -1)
+            labels = read_classes(self.features)
         return metrics.class_histogram(labels, len(self.extractor.class_names))
 
     @property
@@ -179,7 +180,7 @@ class Judge:
         influences = _taken_out(entries, INFLUENCE)
         distances = _taken_out(entries, DISTANCES).get("auth_pct")
         protocol = self._protocol(len(images), entries)
-        if copied is not None:
+        if copied is not None and training is not None:
             protocol |= {"training": training.name, "training_images": len(training)}
         if skipped:
             protocol["skipped"] = skipped
@@ -230,7 +231,7 @@ class Judge:
         )
         if not self.is_control and self.knows_classes:
             known = self.reference_classes
-            labels = np.argmax(self.features.probabilities, -1) if known is None else known
+            labels = read_classes(self.features) if known is None else known
             labels = labels[tested]
             headline["missing_class_noticed"] = finds_missing_class(
                 real, labels, min(len(real.values) // 2, len(features)), seed=self.seed

@@ -48,14 +48,18 @@ class OpenedSamples:
         progress: Callable[[int], None] | None = None,
     ) -> list[Judge]:
         """A judge for each extractor; see `judging.judge.make_judge`."""
-        options = {"batch_size": batch_size, "cache": cache, "progress": progress}
+        options: dict[str, Any] = {"batch_size": batch_size, "cache": cache, "progress": progress}
         return [make_judge(one, self.reference, **options) for one in self.extractors]
 
     def judge(
         self, judges: Sequence[Judge], images: np.ndarray, families: Sequence[str] | None
     ) -> list[Judgement]:
         """What each judge says of all samples, `images`."""
-        options = {"families": families, "training": self.training, "complete": True}
+        options: dict[str, Any] = {
+            "families": families,
+            "training": self.training,
+            "complete": True,
+        }
         return [judge.judge(images, **options) for judge in judges]
 
     @property
@@ -105,7 +109,7 @@ def open_samples(
         InputError: images, a reference or a pack that cannot be read or do not fit together.
     """
     check_families(families or ())
-    part = {"split": reference_split, "divide": divide}
+    part: dict[str, Any] = {"split": reference_split, "divide": divide}
     if image_size:
         resize = resize or _USUAL_RESIZE
     head = extractors.split(",")[0]  # the others take the size that it takes

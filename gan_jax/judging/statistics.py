@@ -180,7 +180,8 @@ def cached_moments(
         raise InputError(f"a covariance needs n >= 2 images, but n = {n}; give more images.")
     path = cache_path(folder, origin, n=n, seed=seed)
     moments = _from_cache(path, origin, n, seed)
-    if not parallel.any_process(moments is None):
+    missing = parallel.any_process(moments is None)
+    if moments is not None and not missing:
         return moments
     moments = compute()
     if moments.count != n:

@@ -150,6 +150,7 @@ def _kernel(sides: Sides) -> dict[str, Entry]:
     """Unbiased, so real against real is 0 and needs no floor."""
     real, fake = sides.real.semantic[:MOST_PAIRS], sides.fake.semantic[:MOST_PAIRS]
     found = metrics.kernel_distance(real, fake)
+    assert found.real_influence is not None
     return {
         "kernel_distance": {
             "value": found.value,
@@ -168,13 +169,28 @@ def spread_out(influence: np.ndarray, rows: np.ndarray, total: int) -> np.ndarra
     return spread
 
 
+def read_classes(features: Features) -> np.ndarray:
+    """The likeliest class of each image, int [n], of features that have probabilities."""
+    return np.argmax(_probabilities(features), -1)
+
+
+def _probabilities(features: Features) -> np.ndarray:
+    assert features.probabilities is not None
+    return features.probabilities
+
+
+def _channels(features: Features) -> np.ndarray:
+    assert features.channels is not None
+    return features.channels
+
+
 def _classifier(sides: Sides) -> dict[str, Entry]:
     """What the classifier reads in images and in as many real ones, and the mix of classes."""
     count = min(len(sides.real), len(sides.fake))
-    fake, real = (side.probabilities[:count] for side in (sides.fake, sides.real))
+    fake, real = (_probabilities(side)[:count] for side in (sides.fake, sides.real))
     classes = fake.shape[1]
     found, real_found = (np.argmax(side, -1) for side in (fake, real))
-    halves = [np.argmax(side.probabilities, -1) for side in sides.halves()]
+    halves = [read_classes(side) for side in sides.halves()]
     one, other, generated = (metrics.class_histogram(side, classes) for side in halves)
     return {
         "classifier_score": estimate_entry(
@@ -207,19 +223,18 @@ def _modes(sides: Sides) -> dict[str, Entry]:
     The divergence of their mix is from real images, as the same recogniser reads them, and from an
     even mix. Beside it stand as many other real images.
     """
-    classes = sides.fake.probabilities.shape[1]
-    halves = sides.halves()
+    classes = _probabilities(sides.fake).shape[1]
+    halves = [_channels(side) for side in sides.halves()]
     count = len(halves[2])
     reference, other, fake = (
-        metrics.stacked_classes(np.argmax(side.channels, -1), side.channels.shape[2])
-        for side in halves
+        metrics.stacked_classes(np.argmax(side, -1), side.shape[2]) for side in halves
     )
     value, floor = (metrics.mode_coverage(side, reference, classes) for side in (fake, other))
     even, even_floor = (
         metrics.class_kl(metrics.class_histogram(side, classes), np.ones(classes))
         for side in (fake, other)
     )
-    unsure, real_unsure = (side.channels.max(-1) < UNSURE_BELOW for side in (halves[2], halves[1]))
+    unsure, real_unsure = (side.max(-1) < UNSURE_BELOW for side in (halves[2], halves[1]))
     return {
         "modes": {"value": value.modes, "real": floor.modes, "n": count},
         "modes_kl": {"value": value.kl, "floor": floor.kl, "n": count},

@@ -165,7 +165,7 @@ def _entries(test: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: {"value": p, **sides} for name, p in ({"p": test["p"]} | parts).items()}
 
 
-def _network(shape: tuple[int, ...], seed: int) -> Extractor | None:
+def _network(shape: tuple[int, int, int], seed: int) -> Extractor | None:
     if min(shape[:2]) < 4:
         return None
     return random_extractor(shape, seed=seed, network=CNN(num_classes=10, widths=_WIDTHS))

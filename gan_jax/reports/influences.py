@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def save_influences(
     Args:
         by_judge: the extractor's SHA-256 to metric to float [m].
     """
-    arrays = {
+    arrays: dict[str, Any] = {
         _key(extractor_sha256, metric): values.astype(np.float32)
         for extractor_sha256, influences in by_judge.items()
         for metric, values in influences.items()

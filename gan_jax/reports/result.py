@@ -52,7 +52,7 @@ def make_protocol(
     about: Mapping[str, Any],
     *,
     seed: int | Sequence[int] | None,
-    images: int,
+    images: int | None,
     preprocessing: str,
     reference: Dataset | None,
 ) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def make_protocol(
     Args:
         about: what else this flow's numbers depend on.
         seed: of all that was drawn, or one for each repetition; None where nothing was.
-        images: how many were judged.
+        images: how many were judged; None where statistics do not say.
         preprocessing: how images were brought to what measures them.
         reference: the real images that they were compared with; None without any.
     """

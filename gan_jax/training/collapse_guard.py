@@ -125,7 +125,8 @@ class CollapseGuard:
         since = collapse.since if collapse else step
         message = f"{self._name} has collapsed, from step {since:,} to {step:,}: {found}."
         if self._workdir is None:
-            return self._warn(message)
+            self._warn(message)
+            return None
         with Checkpoints(self._workdir / CHECKPOINTS, read_only=True) as checkpoints:
             best = checkpoints.best_step(before=since)
         rollbacks = Rollbacks(self._workdir).count
@@ -137,7 +138,8 @@ class CollapseGuard:
                 f"{message} The state was saved. {_ADVICE}; or config.collapse.action='warn' to go "
                 "on with this one."
             )
-        return self._warn(f"{message} {_ADVICE}.")
+        self._warn(f"{message} {_ADVICE}.")
+        return None
 
     def _warn(self, message: str) -> None:
         if not self._warned:

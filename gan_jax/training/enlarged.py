@@ -101,6 +101,7 @@ class HeldOut:
             for name, values in first.pixels.items()
         }
         if self.judge is not None:
+            assert first.view is not None and second.view is not None
             features = self.judge.features
             real = View.of(features.semantic, features.texture)
             sides = (real, first.view, second.view)
@@ -168,11 +169,12 @@ def hold_out(
     judge = None
     if extractor is not None:
         judge = make_judge(extractor, reference, seed=SEED, batch_size=batch_size)
+    conditioning: Any = gan.conditioning
     return HeldOut(
         originals,
-        np.asarray(jax.jit(lambda images: gan.conditioning(to_float(images)))(originals)),
+        np.asarray(jax.jit(lambda images: conditioning(to_float(images)))(originals)),
         reference,
-        gan.conditioning.factor,
+        conditioning.factor,
         judge,
         textures,
         batch_size,

@@ -91,7 +91,11 @@ def evaluate_gan(
     history = read_history(run)
     tested = len(independent_images(held_out)) if not judgements and not textures else 0
     if min(len(images), tested) > 1:
-        options = {"training": train, "batch_size": batch_size, "textures": texture_headline}
+        options: dict[str, Any] = {
+            "training": train,
+            "batch_size": batch_size,
+            "textures": texture_headline,
+        }
         judgements = [judge_unlabelled(images, held_out, **options)]
     if chosen:
         told = chosen_flags(sum("eval/fd_semantic" in row for row in history))

@@ -36,8 +36,9 @@ def write_recogniser_results(
         "step": history[-1]["step"] if history else 0,
     }
     numbers = {"accuracy": result.accuracy, "confusion": result.confusion.tolist()}
-    independent = independent_images(test)
-    right = int(np.sum(result.predictions[independent] == test.labels[independent]))
+    independent, labels = independent_images(test), test.labels
+    assert labels is not None
+    right = int(np.sum(result.predictions[independent] == labels[independent]))
     if len(independent) < len(test):
         about["independent_images"] = len(independent)
     found = Result(
@@ -50,7 +51,7 @@ def write_recogniser_results(
             reference=test,
         ),
     )
-    wrong = np.flatnonzero(result.predictions != test.labels)
+    wrong = np.flatnonzero(result.predictions != labels)
     report = RecogniserReport(
         title=f"{extractor.stamp} on {test.name}",
         config=config,
@@ -60,7 +61,7 @@ def write_recogniser_results(
         independent=(right, len(independent)) if len(independent) < len(test) else None,
         class_names=extractor.class_names,
         mistakes=test.take(wrong) if len(wrong) else None,
-        mistake_labels=test.labels[wrong],
+        mistake_labels=labels[wrong],
         mistake_predictions=result.predictions[wrong],
         layers=extractor.layer_statistics,
         layer_warning=low_rank_warning(extractor.layer_statistics),

@@ -74,7 +74,7 @@ def evaluate_samples(
         InputError: images, a reference or a pack that cannot be read or do not fit together, or
             places that cannot be written to.
     """
-    part = {"reference_split": reference_split, "divide": divide}
+    part: dict[str, Any] = {"reference_split": reference_split, "divide": divide}
     if _is_statistics(reference) or _is_statistics(samples):
         return _compare_statistics(
             samples,

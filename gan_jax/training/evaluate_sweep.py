@@ -66,7 +66,8 @@ def evaluate_sweep(
         tell: takes what eval.json of all holds before the page is made.
     """
     count, main = num_final_samples(config), parallel.is_main_process()
-    results, samples, histories, protocols = [], [], [], []
+    results, histories, protocols = [], [], []
+    samples: list[np.ndarray | None] = []
     unjudged = make_protocol(
         {},
         seed=[member.seed for member in members],
@@ -102,7 +103,7 @@ def evaluate_sweep(
         samples.append(images[:_REPORTED_SAMPLES])
         if main:
             grid = image_grid(images[:SHOWN_SAMPLES])
-            publish_result(place, found, pictures=lambda grid=grid: {"final": grid})
+            publish_result(place, found, pictures=functools.partial(dict, final=grid))
     if not main:
         return
     protocol = next(iter(protocols), unjudged) | {"step": step, "images": count}

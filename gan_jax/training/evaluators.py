@@ -128,11 +128,13 @@ def gan_evaluators(
         return Reading(pictures={SAMPLES: sampler.grid_of(draw(step, state), state)})
 
     def as_textures(step: int, state: Any) -> Reading:
+        assert textures is not None
         numbers = textures.read(draw(step, state))
         return Reading(numbers, score=numbers["eval/texture_fd"])
 
     @OncePerStep
     def judgement(step: int, state: Any) -> Any:
+        assert judge is not None
         return judge_asked(judge, draw(step, state), sampler.labels, sampler.train, families=QUICK)
 
     def judged(step: int, state: Any) -> Reading:

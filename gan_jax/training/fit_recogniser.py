@@ -180,7 +180,7 @@ def _checked(
 
 
 def _check_test(test: Dataset, shape: tuple[int, int, int], num_classes: int) -> None:
-    if test.labels is None:
+    if test.labels is None or test.num_classes is None:
         raise InputError(f"{test.name} ({test.split}) has no labels to measure accuracy by.")
     if test.num_classes > num_classes:
         raise InputError(

@@ -28,7 +28,10 @@ from gan_jax.steps.generator_losses import FeatureMatching, FrozenFeatures, Perc
 from gan_jax.steps.state import GAN
 
 RECORD = "frozen.json"
-_LOSSES = {"feature_matching": FeatureMatching, "super_resolution.perceptual": Perceptual}
+_LOSSES: dict[str, type[FeatureMatching] | type[Perceptual]] = {
+    "feature_matching": FeatureMatching,
+    "super_resolution.perceptual": Perceptual,
+}
 
 
 def sections_of(config: ConfigDict) -> dict[str, ConfigDict]:
@@ -104,7 +107,8 @@ def with_frozen_losses(
     sections = sections_of(config)
     if not sections:
         return gan
-    losses, identities = [], {}
+    losses: list[FeatureMatching | Perceptual] = []
+    identities = {}
     for name, section in sections.items():
         if section.train and not _is_there(section):
             train_recogniser(section.train, path_of(section.pack).parent)

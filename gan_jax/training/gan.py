@@ -45,8 +45,9 @@ class KindOfRun(Protocol):
     Making it refuses what cannot be trained, before anything is written.
     """
 
-    title: str
-    """Of the page that a stopped run leaves."""
+    @property
+    def title(self) -> str:
+        """Of the page that a stopped run leaves."""
 
     def train(self, workdir: pathlib.Path, judges: Sequence[Judge], stop: StopSignal) -> None:
         """Trains to the end from where the folder stands, and writes results and report."""

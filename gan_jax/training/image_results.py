@@ -116,13 +116,14 @@ def write_results(
         )
         write_gan_report(place, report)
 
-    def texture_page(place: pathlib.Path) -> None:
-        sides = (textures.judgement, textures.real, textures.samples)
-        more = {"large": textures.large, "history": history, "config": config}
-        write_texture_report(place, make_report(title, result.content(), *sides, **more))
-
-    pages = {folder.REPORT: page}
+    pages: dict[str, Callable[[pathlib.Path], None] | None] = {folder.REPORT: page}
     if textures is not None:
+
+        def texture_page(place: pathlib.Path) -> None:
+            more: dict[str, Any] = {"large": textures.large, "history": history, "config": config}
+            sides = (textures.judgement, textures.real, textures.samples)
+            write_texture_report(place, make_report(title, result.content(), *sides, **more))
+
         pages = {_BESIDE_TEXTURES: page if judge else None, folder.REPORT: texture_page}
     publish_result(out, result, pictures=pictures, pages=pages, tell=tell, again=again)
 
@@ -157,6 +158,7 @@ def _classes(judge: Judge | None, judgements: Sequence[Judgement]) -> dict[str, 
     if judge is None or not judge.knows_classes:
         return {}
     probabilities, names = judgements[0].features.probabilities, judge.extractor.class_names
+    assert probabilities is not None
     predictions = np.argmax(probabilities, -1)
     return {
         "predictions": predictions,
@@ -175,8 +177,8 @@ def _neighbours(images: np.ndarray, train: Dataset | None) -> dict[str, Any]:
     if pool.shape[1:] != images.shape[1:]:
         return {}
     queries = images[:_QUERIES]
-    pixels = (side.reshape(len(side), -1) / 255.0 for side in (queries, pool))
-    rows, distances = nearest_neighbours(*pixels, k=min(_NEIGHBOURS, len(pool)))
+    asked, known = (side.reshape(len(side), -1) / 255.0 for side in (queries, pool))
+    rows, distances = nearest_neighbours(asked, known, k=min(_NEIGHBOURS, len(pool)))
     return {
         "neighbour_queries": queries,
         "neighbours": pool[rows],

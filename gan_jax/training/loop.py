@@ -48,6 +48,7 @@ def fit(task: Task, stop: StopSignal, workdir: pathlib.Path | None = None) -> An
                 return _Stretch(task, run, stop).train()
         except RollBack as request:
             _log.warning("The generator has collapsed: %s", request)
+            assert workdir is not None
             Rollbacks(workdir).order(request)
 
 

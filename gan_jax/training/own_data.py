@@ -165,8 +165,10 @@ def _image_size(found: Survey) -> tuple[int, int]:
         return height, width
     scale = min(math.sqrt(_SHRUNK / (height * width)), 1.0)
     # Multiples of 4 lose little of a pyramid of doublings, and of the aspect.
-    sides = (min(max(4 * round(side * scale / 4), _SMALLEST), _LARGEST) for side in found.size)
-    return tuple(sides)
+    height, width = (
+        min(max(4 * round(side * scale / 4), _SMALLEST), _LARGEST) for side in found.size
+    )
+    return height, width
 
 
 def _test_fraction(num_images: int) -> float:

@@ -104,8 +104,11 @@ def recogniser_task(config: ConfigDict, train: Dataset, test: Dataset) -> tuple[
     train.require_classes()
     check_test_labels(test)
     num_steps = count_steps(config, len(train))
-    recogniser = build_recogniser(config, max(train.num_classes, test.num_classes), num_steps)
+    own, tested = train.num_classes, test.num_classes
+    assert own is not None and tested is not None
+    recogniser = build_recogniser(config, max(own, tested), num_steps)
     network, batch_size = recogniser.network, config.evaluation.batch_size
+    assert isinstance(network, CNN)
 
     def accuracy(step: int, state: Any) -> Reading:
         variables = parallel.local_copy(state.ema)

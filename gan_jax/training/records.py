@@ -126,7 +126,9 @@ class Record:
         return self._means.pending()
 
     def _read(self, step: int, metrics: dict[str, Array]) -> None:
-        values = {name: np.float64(value) for name, value in on_host(metrics).items()}
+        values: dict[str, Any] = {
+            name: np.float64(value) for name, value in on_host(metrics).items()
+        }
         self._check(step, values)
         if not self._means.add(step, values):
             self._run.show(step, {})
@@ -134,7 +136,7 @@ class Record:
         row, rate = self._means.take()
         if self._running is not None:
             rate = None if rate is None else rate * self._running.sum()
-            row = self._log_members(step, row)
+            row = self._log_members(step, row, self._running)
         shown = {name.split("/")[1]: v for name, v in row.items() if name.startswith("loss/")}
         if rate is not None:
             shown = {"images/s": float(rate)} | shown
@@ -142,12 +144,14 @@ class Record:
         self._run.show(step, shown)
         self._run.log(step, row)
 
-    def _log_members(self, step: int, rows: dict[str, np.ndarray]) -> dict[str, float]:
+    def _log_members(
+        self, step: int, rows: dict[str, np.ndarray], running: np.ndarray
+    ) -> dict[str, float]:
         """Logs each member's own numbers; returns their means over those that still train."""
-        for index in np.flatnonzero(self._running):
+        for index in map(int, np.flatnonzero(running)):
             self._run.log(step, {name: row[index] for name, row in rows.items()}, member=index)
-        mean = {name: float(np.mean(row[self._running])) for name, row in rows.items()}
-        return mean | {"members/running": float(self._running.sum())}
+        mean = {name: float(np.mean(row[running])) for name, row in rows.items()}
+        return mean | {"members/running": float(running.sum())}
 
     def _check(self, step: int, values: dict[str, np.ndarray]) -> None:
         if self._running is None:
@@ -161,7 +165,7 @@ class Record:
                 )
             return
         finite = np.all([np.isfinite(value) for value in values.values()], axis=0)
-        for index in np.flatnonzero(self._running & ~finite):
+        for index in map(int, np.flatnonzero(self._running & ~finite)):
             _log.warning(
                 "%s has diverged between steps %s and %s: it is left as it was before, and the "
                 "others go on.",

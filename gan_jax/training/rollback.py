@@ -59,7 +59,7 @@ class Rollbacks:
 
     def __init__(self, workdir: pathlib.Path) -> None:
         self._path = workdir / RECORD
-        content = {"rollbacks": [], "pending": False}
+        content: dict[str, Any] = {"rollbacks": [], "pending": False}
         if self._path.exists():
             content = read_checked(self._path, _check_record, _ADVICE)
         self._made: list[dict] = content["rollbacks"]

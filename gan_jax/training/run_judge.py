@@ -79,7 +79,7 @@ def obtain_judges(
             "No judge: config.judge.pack is empty, so it is tested whether the images differ from "
             "real ones, and not measured how good they are."
         )
-    judges = []
+    judges: list[Judge] = []
     for name, extractor in extractors.items():
         if extractor is None:
             pack = path_of(name)

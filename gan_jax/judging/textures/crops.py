@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -84,9 +85,10 @@ def open_side(path: str, split: str, cutting: Cutting) -> TextureSide:
     """
     name, _, part = path.partition(":")
     if name in _BUILT_IN:
-        size = {"image_size": (cutting.crop, cutting.crop)} if cutting.crop else {}
-        options = {_BUILT_IN[name]: part} if part else {}
-        return _of_dataset(read_images(name, split=split, **options, **size), path, cutting)
+        options: dict[str, Any] = {_BUILT_IN[name]: part} if part else {}
+        if cutting.crop:
+            options["image_size"] = (cutting.crop, cutting.crop)
+        return _of_dataset(read_images(name, split=split, **options), path, cutting)
     file = path_of(path)
     if file.suffix.lower() in EXTENSIONS and not file.is_dir():
         if not file.is_file():
@@ -148,7 +150,7 @@ def cut_crops(side: TextureSide, size: tuple[int, int], cutting: Cutting) -> np.
             "--num_crops=100 for crops that overlap."
         )
     crops = np.empty((len(places), *size, pictures.channels), np.uint8)
-    last, picture = -1, None
+    last = -1
     with progress_bar(f"cutting {side.name}", len(places), " crops") as bar:
         for crop, (index, top, left) in zip(crops, places.tolist()):
             if index != last:
@@ -202,10 +204,10 @@ def _of_folder(root: pathlib.Path, split: str, cutting: Cutting) -> TextureSide:
 
 
 def _of_dataset(dataset: Dataset, name: str | None, cutting: Cutting) -> TextureSide:
-    *size, channels = dataset.image_shape
+    height, width, channels = dataset.image_shape
     pictures = Photographs(
         names=[f"{dataset.name}[{index}]" for index in range(len(dataset))],
-        sizes=[tuple(size)] * len(dataset),
+        sizes=[(height, width)] * len(dataset),
         channels=channels,
         read=lambda index: dataset.take([index])[0],
         keys=lambda: dataset.content_keys,

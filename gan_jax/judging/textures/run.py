@@ -88,7 +88,7 @@ def judge_run(
     Raises:
         InputError: images too few or too small.
     """
-    options = {
+    options: dict[str, Any] = {
         "extractor": extractor if isinstance(extractor, Extractor) else None,
         "families": families,
         "seed": seed,

@@ -276,6 +276,7 @@ def _protocol(
             "directions": LAPLACIAN_PROJECTIONS,
         }
     if "patch_fd" in entries:
+        assert extractor is not None
         protocol |= {
             "extractor": extractor.stamp,
             "extractor_sha256": extractor.digest,

@@ -13,10 +13,14 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gan_jax.errors import printable
+
+if TYPE_CHECKING:
+    from matplotlib.legend import Legend
 
 BLUE, ORANGE, GREY = "#3d85c6", "#dd7a2f", "#8b9099"
 INK = "#012345"  # stands for the page's text colour until the SVG is written
@@ -48,7 +52,7 @@ class Chart:
         extra = _TITLE_LINE * (len(lines) - 1) / 72
         self.figure = Figure(figsize=(width, height + extra), dpi=72)  # a pixel is a point
         self.figure.patch.set_alpha(0)
-        self._legend_below = None
+        self._legend_below: Legend | None = None
         self.axes = axes = self.figure.add_subplot()
         axes.patch.set_alpha(0)
         self.leave_room(22)
@@ -62,7 +66,9 @@ class Chart:
 
     def leave_room(self, points: float) -> None:
         """Between the title and the chart, for the legend."""
-        look = dict(fontsize=10, fontweight="bold", loc="left", color=INK, parse_math=False)
+        look: dict[str, Any] = dict(
+            fontsize=10, fontweight="bold", loc="left", color=INK, parse_math=False
+        )
         self.axes.set_title(self._heading, y=1.0, pad=points, **look)
         self._above = points + _TITLE_LINE * (1 + self._heading.count("\n"))
 
@@ -107,9 +113,10 @@ class Chart:
     def add_legend_below(self, columns: int) -> None:
         """A legend below the chart, which grows by it."""
         handles, labels = self.axes.get_legend_handles_labels()
-        look = dict(frameon=False, fontsize=8, labelcolor=INK, loc="lower left", borderaxespad=0.0)
-        self._legend_below = self.figure.legend(handles, labels, ncols=columns, **look)
-        without_math(self._legend_below.get_texts())
+        look: dict[str, Any] = dict(frameon=False, fontsize=8, labelcolor=INK, borderaxespad=0.0)
+        legend = self.figure.legend(handles, labels, ncols=columns, loc="lower left", **look)
+        self._legend_below = legend
+        without_math(legend.get_texts())
         rows = -(-len(labels) // columns)
         self.figure.set_figheight(self.figure.get_figheight() + 0.16 * rows)
 
@@ -163,12 +170,14 @@ class Chart:
         left, right, bottom = 45.0, 10.0, 35.0
         self._place(left, right, bottom, top)
         found = axes.xaxis.get_tightbbox(renderer, for_layout_only=True)
+        assert found is not None
         below = max(axes.bbox.y0 - found.y0, 0.0) + edge
         beside = max(axes.bbox.x0 - found.x0, 0.0) + _EDGE
         right = max(found.x1 - axes.bbox.x1, 0.0) + 2 * _EDGE
         _hold_label(axes.xaxis, 0.0, below - bottom)
         self._place(left, right, below, top)
         found = axes.yaxis.get_tightbbox(renderer, for_layout_only=True)
+        assert found is not None
         beside = max(axes.bbox.x0 - found.x0 + _EDGE, beside)
         _hold_label(axes.yaxis, beside - left, 0.0)
         self._place(beside, right, below, top)
@@ -178,7 +187,7 @@ class Chart:
         import matplotlib
 
         buffer = io.StringIO()
-        settings = {"svg.fonttype": "none", "svg.hashsalt": f"chart: {self._title}"}
+        settings: dict[Any, str] = {"svg.fonttype": "none", "svg.hashsalt": f"chart: {self._title}"}
         with matplotlib.rc_context(settings), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's browser has it
             if self.axes.axison:

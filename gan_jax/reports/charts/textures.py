@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,8 @@ def histogram_panels(
         axes.set_ylim(bottom=0)
         axes.tick_params(labelsize=7.5, colors=GREY, labelcolor=INK, length=2.5)
         axes.locator_params(axis="x", nbins=3)
-    for label, style in (("real", dict(lw=5, alpha=0.45)), ("generated", dict(lw=1.5))):
+    styles: dict[str, dict[str, Any]] = {"real": dict(lw=5, alpha=0.45), "generated": dict(lw=1.5)}
+    for label, style in styles.items():
         chart.axes.plot([], [], color=GREY if label == "real" else BLUE, label=label, **style)
     chart.add_legend(2)
     return chart.svg()

@@ -194,14 +194,12 @@ def agreement_rows(group: Group, name: str) -> list[list[str]]:
 
 def ranks_by_judge(group: Group, name: str) -> list[list[str]]:
     """A heading and one row per run: its rank by each judge that ranks by this metric."""
-    judges = [judge for judge in group.judges if judge.ranks_by(name)]
-    if not judges:
+    ranking = [(judge, metric) for judge in group.judges if (metric := judge.ranking(name))]
+    if not ranking:
         return [["run"]]
-    rows = [["run", *map(_judge_name, judges)]]
-    for index in best_first(judges[0].metric(name), group):
-        ranks = [
-            rank_mark(judge.metric(name).entries[index], group.runs[index]) for judge in judges
-        ]
+    rows = [["run", *(_judge_name(judge) for judge, _ in ranking)]]
+    for index in best_first(ranking[0][1], group):
+        ranks = [rank_mark(metric.entries[index], group.runs[index]) for _, metric in ranking]
         rows.append([group.runs[index].name, *ranks])
     return rows
 
@@ -240,6 +238,7 @@ def rank_mark(entry: Entry, run: Run) -> str:
         return NONE
     if None in entry.p.values():
         return f"{entry.rank} ?"
+    assert entry.between is not None
     low, high = entry.between
     return str(low) if low == high else f"{low}–{high}"
 

@@ -171,8 +171,9 @@ def _group(judges: Sequence[Sequence[Judgement]], by_name: dict[str, JudgedRun])
         if differ(value for _, value in values):
             notes.append(f"Warning: {field} is {by_value(values)}. {text}")
     pairs, disagreements = compare_judges(found, [run.name for run in runs])
-    parts = (runs, found, pairs, disagreements, dict.fromkeys(notes))
-    return Group(*map(tuple, parts))
+    return Group(
+        tuple(runs), tuple(found), tuple(pairs), tuple(disagreements), tuple(dict.fromkeys(notes))
+    )
 
 
 def _run(result: JudgedRun, judged: Judgement) -> Run:

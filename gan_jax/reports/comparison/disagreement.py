@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from gan_jax.reports.comparison.judge_result import JUDGED_BY_ALL, JudgeResult
+from gan_jax.reports.comparison.judge_result import JUDGED_BY_ALL, JudgeResult, Metric
 from gan_jax.reports.comparison.ranking import LEVEL, Agreement, agreement
 
 
@@ -81,14 +81,14 @@ def compare_judges(
     """
     pairs, disagreements = [], []
     for name in JUDGED_BY_ALL:
-        ranking = [judge for judge in judges if judge.ranks_by(name)]
-        for one, other in itertools.combinations(ranking, 2):
-            values = ([e.value for e in j.metric(name).entries if e.rank] for j in (one, other))
-            pairs.append(JudgePair(name, (one.name, other.name), agreement(*values)))
+        ranking = [(judge, metric) for judge in judges if (metric := judge.ranking(name))]
+        for (one, by_one), (other, by_other) in itertools.combinations(ranking, 2):
+            alike = agreement(_ranked_values(by_one), _ranked_values(by_other))
+            pairs.append(JudgePair(name, (one.name, other.name), alike))
         for i, j in itertools.combinations(range(len(names)), 2):
             sides: dict[int, list[Opinion]] = {}
-            for judge in ranking:
-                a, b = (judge.metric(name).entries[k] for k in (i, j))
+            for judge, metric in ranking:
+                a, b = (metric.entries[k] for k in (i, j))
                 if a.rank is None or b.rank is None or a.rank == b.rank:
                     continue
                 p = a.p[names[j]]
@@ -101,3 +101,7 @@ def compare_judges(
                     Disagreement(name, names[first], names[second], *map(tuple, sides.values()))
                 )
     return pairs, sorted(disagreements, key=lambda d: (not d.trained, not d.beyond_chance))
+
+
+def _ranked_values(metric: Metric) -> list[float]:
+    return [one.value for one in metric.entries if one.rank and one.value is not None]

@@ -118,10 +118,14 @@ class JudgeResult:
         """The metric of that name, or None."""
         return next((metric for metric in self.metrics if metric.name == name), None)
 
+    def ranking(self, name: str) -> Metric | None:
+        """The metric of that name if it ranks the runs, or None."""
+        metric = self.metric(name)
+        return None if metric is None or metric.unranked else metric
+
     def ranks_by(self, name: str) -> bool:
         """Whether it ranks the runs by that metric."""
-        metric = self.metric(name)
-        return metric is not None and not metric.unranked
+        return self.ranking(name) is not None
 
 
 def judge_result(
@@ -146,7 +150,7 @@ def judge_result(
         control=control,
         share_trained_on=float(protocol.get("extractor_trained_on_reference", False)),
     )
-    told = {flag["name"]: flag["text"] for one in judged for flag in one.flags}
+    told: dict[str, str] = {flag["name"]: flag["text"] for one in judged for flag in one.flags}
     names = dict.fromkeys(metric for one in judged for metric in one.metrics)
     metrics = [
         *_size(judged, ranked),
@@ -157,7 +161,7 @@ def judge_result(
         name=name,
         control=control,
         gate=gate,
-        flags=tuple(told.get(flag["name"], flag["text"]) for flag in flags),
+        flags=tuple(told.get(flag["name"], str(flag["text"])) for flag in flags),
         protocol={f: v for f, v in protocol.items() if f not in MAY_DIFFER or f == "reference"},
         verdicts=tuple(_verdict(one.headline) for one in judged),
         metrics=tuple(metrics),
@@ -240,10 +244,14 @@ def _metric(
 
 
 def _ranked(
-    metric: Metric, scores: Sequence[Score], judged: Sequence[Judgement], ranked: Sequence[int]
+    metric: Metric,
+    scores: Sequence[Score | None],
+    judged: Sequence[Judgement],
+    ranked: Sequence[int],
 ) -> Metric:
     """The metric with ranks of the runs `ranked`, or why there are none."""
-    lacking = [judged[i].run for i in ranked if scores[i].value is None]
+    lacking = [judged[i].run for i in ranked if scores[i] is None]
+    measured = [score for i in ranked if (score := scores[i]) is not None]
     counts = {metric.entries[i].n for i in ranked}
     if not ranked:
         why = "all runs are flagged"
@@ -253,14 +261,14 @@ def _ranked(
         why = f"not measured for {listed(lacking)}"
     elif len(counts) > 1 and depends_on_count(metric.name):
         why = f"n differs ({', '.join(map(str, sorted(counts, key=str)))})"
-    elif all(scores[i].standard_error is None for i in ranked):
+    elif all(score.standard_error is None for score in measured):
         why = "their error is not known"
     else:
         why = metric.unranked
-    if why:
+    if why or metric.better is None:
         return dataclasses.replace(metric, unranked=why)
     entries = list(metric.entries)
-    found = places([scores[i] for i in ranked], metric.better)
+    found = places(measured, metric.better)
     for i, place in zip(ranked, found, strict=True):
         tests = {judged[ranked[j]].run: p for j, p in place.p.items()}
         entries[i] = dataclasses.replace(
@@ -287,14 +295,16 @@ def _entry(entry: Mapping[str, Any]) -> Entry:
 
 def _scores(
     name: str, found: Sequence[Mapping[str, Any]], judged: Sequence[Judgement]
-) -> list[Score]:
+) -> list[Score | None]:
+    """Of each run; None of one without such a number."""
     arrays = [one.influences.get(name) for one in judged]
     if len({array.shape for array in arrays if array is not None}) > 1:  # a file of another result
         arrays = [None] * len(found)
-    scores = []
+    scores: list[Score | None] = []
     for entry, array in zip(found, arrays, strict=True):
         error, interval = entry.get("standard_error"), entry.get("ci")
         if error is None and interval is not None:
             error = (interval[1] - interval[0]) / (2 * Z)
-        scores.append(Score(entry.get("value"), error, array))
+        value = entry.get("value")
+        scores.append(None if value is None else Score(value, error, array))
     return scores

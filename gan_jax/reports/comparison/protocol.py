@@ -69,7 +69,7 @@ def in_groups(judgements: Iterable[Judgement]) -> list[list[Judgement]]:
 def why_apart(judged: Sequence[Judgement]) -> str:
     """The fields in which judgements do not measure the same, and the runs that have each value."""
     pairs = itertools.combinations(judged, 2)
-    fields = dict.fromkeys(field for pair in pairs for field in _differing(*pair))
+    fields = list(dict.fromkeys(field for pair in pairs for field in _differing(*pair)))
     if "extractor_sha256" in fields:  # layers and preprocessing follow from it
         fields = ["extractor", *(f for f in fields if f.startswith("reference"))]
     return "; ".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -114,7 +114,9 @@ def places(scores: Sequence[Score], better: str) -> list[Place]:
     pairs = list(itertools.combinations(range(len(scores)), 2))
     certain = [score.standard_error is not None for score in scores]
     known = [(i, j) for i, j in pairs if certain[i] and certain[j]]
-    adjusted = holm([paired_difference(scores[i], scores[j]).p for i, j in known]) if known else []
+    adjusted: Iterable[float] = []
+    if known:
+        adjusted = holm([paired_difference(scores[i], scores[j]).p for i, j in known])
     found = dict(zip(known, map(float, adjusted), strict=True))
     return [_place(i, scores, better, found) for i in range(len(scores))]
 
@@ -125,7 +127,7 @@ def _place(
     others = [j for j in range(len(scores)) if j != i]
     sides = {j: _preferred(scores[j], scores[i], better) for j in others}
     p = {j: found.get((min(i, j), max(i, j))) for j in others}
-    told = [j for j in others if p[j] is not None and p[j] <= LEVEL]
+    told = [j for j in others if (chance := p[j]) is not None and chance <= LEVEL]
     return Place(
         rank=1 + sum(side > 0 for side in sides.values()),
         between=(

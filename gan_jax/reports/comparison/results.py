@@ -32,6 +32,7 @@ _NEEDED = {
 class Judgement(Result):
     """A run's result by one judge; its metrics are the single numbers, finite or None."""
 
+    headline: dict[str, Any] = dataclasses.field(default_factory=dict)
     run: str = ""
 
 

@@ -101,6 +101,7 @@ def agreement_section(entry: Mapping[str, Any], pictures: ClassPictures | None =
     note = page.paragraphs([f"Too few images to test: {', '.join(few)}."]) if few else ""
     sides = ""
     if pictures is not None and pictures.farthest is not None:
+        assert pictures.farthest_real is not None
         sides = both_sides(pictures.farthest, pictures.farthest_real)
     return page.section(
         "The classes that were asked for", explanation, sides, page.table(heads, rows), note

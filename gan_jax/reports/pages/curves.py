@@ -14,7 +14,7 @@ from gan_jax.reports.charts.chart import BLUE, GREY, ORANGE
 from gan_jax.reports.text import number
 
 WATCHED = "watch/"  # numbers of an evaluator that no other chart shows
-_TRAINING = (
+_TRAINING: tuple[tuple[str, str, dict[str, tuple[str, str]], dict[str, bool]], ...] = (
     ("Losses", "loss", {
         "loss/discriminator": ("discriminator", BLUE), "loss/generator": ("generator", ORANGE),
     }, {}),
@@ -41,7 +41,7 @@ def training_section(history: Sequence[dict[str, Any]]) -> str:
 
     '' for a history without them.
     """
-    charts = [_chart(history, *chart, **look) for *chart, look in _TRAINING]
+    charts = [_chart(history, title, unit, lines, **look) for title, unit, lines, look in _TRAINING]
     watched = dict.fromkeys(name for row in history for name in row if name.startswith(WATCHED))
     for name in watched:
         own = name.removeprefix(WATCHED).replace("_", " ")

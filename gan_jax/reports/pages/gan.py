@@ -217,7 +217,11 @@ def _classes(report: GANReport) -> str:
         return ""
     names = [_name(report, i) for i in range(len(report.class_counts))]
     chart = class_chart("Share of each class", names, report.class_counts, report.reference_counts)
-    rarest = _least_covered(report, names) if len(names) > 1 else ""
+    rarest = (
+        _least_covered(report.class_counts, report.reference_counts, names)
+        if len(names) > 1
+        else ""
+    )
     return page.section(
         "Classes",
         "What the recogniser takes the samples for. Good: each bar reaches its mark, which is the "
@@ -226,12 +230,12 @@ def _classes(report: GANReport) -> str:
     )
 
 
-def _least_covered(report: GANReport, names: list[str]) -> str:
+def _least_covered(counts: Sequence[int], reference: Sequence[int] | None, names: list[str]) -> str:
     """The classes whose share is smallest beside their share among real images."""
-    coverage = shares = _shares(report.class_counts)
+    coverage = shares = _shares(counts)
     sides, heads = [shares], ["class", "generated"]
-    if report.reference_counts is not None:
-        real = _shares(report.reference_counts)
+    if reference is not None:
+        real = _shares(reference)
         coverage = np.where(real > 0, shares / np.maximum(real, 1e-12), np.inf)
         sides, heads = [shares, real], [*heads, "real"]
     rarest = np.argsort(coverage, kind="stable")[:_RAREST]
@@ -240,8 +244,8 @@ def _least_covered(report: GANReport, names: list[str]) -> str:
 
 
 def _shares(counts: Sequence[int]) -> np.ndarray:
-    counts = np.asarray(counts, np.float64)
-    return counts / max(counts.sum(), 1.0)
+    numbers = np.asarray(counts, np.float64)
+    return numbers / max(numbers.sum(), 1.0)
 
 
 def _confidence(report: GANReport) -> str:
@@ -268,6 +272,7 @@ def _confidence(report: GANReport) -> str:
 def _neighbours(report: GANReport) -> str:
     if report.neighbours is None or not len(report.neighbours):
         return ""
+    assert report.neighbour_queries is not None
     rows = []
     for i, found in enumerate(report.neighbours[:_NEIGHBOUR_ROWS]):
         captions = ["training"] * len(found)

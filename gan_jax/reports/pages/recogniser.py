@@ -107,8 +107,8 @@ def _confusion(report: RecogniserReport) -> str:
         shares = confusion / np.maximum(totals[:, None], 1)
         matrix = heat_image(shares, "True class down, named class across; darker is more")
     wrong = confusion * (1 - np.eye(len(confusion), dtype=confusion.dtype))
-    pairs = np.argsort(-wrong, axis=None, kind="stable")[:_LISTED]
-    pairs = [divmod(int(flat), len(confusion)) for flat in pairs if wrong.flat[flat] > 0]
+    worst = np.argsort(-wrong, axis=None, kind="stable")[:_LISTED]
+    pairs = [divmod(int(flat), len(confusion)) for flat in worst if wrong.flat[flat] > 0]
     mistakes = [
         [f"{_name(report, i)} taken for {_name(report, j)}", f"{wrong[i, j]:,}"] for i, j in pairs
     ]
@@ -144,7 +144,7 @@ def _matrix_table(report: RecogniserReport, confusion: np.ndarray, recall: np.nd
     return page.matrix("true \\ named", [*names, "recall"], rows)
 
 
-def _curves(history: list[dict]) -> str:
+def _curves(history: Sequence[dict]) -> str:
     loss = finite_points(history, "loss/cross_entropy")
     charts = []
     if loss is not None:
@@ -171,6 +171,7 @@ def _curves(history: list[dict]) -> str:
 def _mistakes(report: RecogniserReport) -> str:
     if report.mistakes is None or not len(report.mistakes):
         return ""
+    assert report.mistake_labels is not None and report.mistake_predictions is not None
     shown = min(len(report.mistakes), _MISTAKES)
     captions = [
         f"{_name(report, true)}\ntaken for {_name(report, named)}"

@@ -227,6 +227,7 @@ def _selection(report: RecognitionReport) -> str:
     entry = report.content.get("selection")
     if entry is None:
         return ""
+    assert report.selected is not None
     first, *others = report.content["judges"]
     by = f"{entry['by']} (chose them)"
     rows = [[by, NONE, NONE, _change(first["metrics"]["selected_confidence"]), *[NONE] * 3]]

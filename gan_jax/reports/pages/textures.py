@@ -249,12 +249,13 @@ def _spectra(spectra: Spectra | None) -> str:
 
 
 def _cooccurrence(report: TextureReport) -> str:
-    sides = (report.real_properties, report.properties)
-    if any(side is None for side in sides):
+    of_real, of_generated = report.real_properties, report.properties
+    if of_real is None or of_generated is None:
         return ""
     charts = []
     for distance in _SHOWN_DISTANCES:
-        real, generated = (averaged_properties(side, distance) for side in sides)
+        real = averaged_properties(of_real, distance)
+        generated = averaged_properties(of_generated, distance)
         panels = {name: (real[name], generated[name]) for name in real}
         plural = "" if distance == 1 else "s"
         charts.append(histogram_panels(f"At {distance} pixel{plural}", panels) if panels else "")

@@ -93,7 +93,9 @@ def summarise_seeds(
         entry["interval_of_one_test"] = list(metrics.wilson_interval(values[0] * tested, tested))
         if arm != "baseline":
             gaps = np.subtract(values, accuracies["baseline"])
-            entry["difference"] = summarise(gaps).entry(floor=0.0)
+            difference = summarise(gaps)
+            assert difference is not None
+            entry["difference"] = difference.entry(floor=0.0)
         found["metrics"][arm] = entry
     for index, name in enumerate(class_names):
         part = {}

@@ -41,15 +41,15 @@ class Summary:
         return make_entry(self.mean, self.interval, self.n, **more)
 
 
-def summarise(values: Sequence[float]) -> Summary | None:
+def summarise(values: Sequence[float] | np.ndarray) -> Summary | None:
     """The summary of finite values; None of none."""
-    values = np.asarray(values, np.float64)
-    if not len(values):
+    numbers = np.asarray(values, np.float64)
+    if not len(numbers):
         return None
-    mean, count = float(np.mean(values)), len(values)
+    mean, count = float(np.mean(numbers)), len(numbers)
     if count == 1:
         return Summary(mean, None, 1, None)
-    std = float(np.std(values, ddof=1))
+    std = float(np.std(numbers, ddof=1))
     half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)) * std / math.sqrt(count)
     return Summary(mean, std, count, (mean - half, mean + half))
 

@@ -227,12 +227,14 @@ def _best(cells: CellResults, size: int, arms: Sequence[Arm]) -> dict[str, Entry
     means = [np.mean([row["accuracy"] for row in cells.of(size, arm)]) for arm in candidates]
     best, count = candidates[int(np.argmax(means))], len(candidates)
     found = cells.difference(size, best, best.without, comparisons=count)
+    assert found is not None
     entry = found.entry(size, best, best.without, candidates=count)
     return {f"best/{size}/{best.name}/{best.without.name}": entry}
 
 
 def _accuracy(size: int, arm: Arm, rows: Sequence[dict[str, Any]]) -> Entry:
     summary = summarise([row["accuracy"] for row in rows])
+    assert summary is not None
     recalls = zip(*(row["recall"] for row in rows), strict=True)
     return summary.entry(
         std=summary.std,

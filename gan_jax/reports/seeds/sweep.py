@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gan_jax.config.members import Member, Setting
-from gan_jax.reports.result import Result
+from gan_jax.reports.result import Entry, Result
 from gan_jax.reports.seeds.statistics import Choice, choose, summarise
 
 HEADLINE = "fd_semantic"
@@ -44,7 +44,8 @@ def sweep_result(results: Sequence[MemberResult], protocol: dict[str, Any]) -> R
         groups.setdefault(result.member.setting, []).append(result)
     settings = [_setting(setting, members) for setting, members in groups.items()]
     choice = best_setting(settings)
-    metrics, more = {}, {}
+    metrics: dict[str, Entry] = {}
+    more: dict[str, Any] = {}
     if choice is not None:
         best = settings[choice.best]
         metrics = {name: _as_single(entry) for name, entry in best["metrics"].items()}

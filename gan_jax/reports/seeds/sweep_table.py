@@ -85,7 +85,7 @@ def _certainty(choice: Choice, settings: Sequence[dict[str, Any]]) -> str:
     of_what = f"t tests {kind}"
     of_what += f", corrected for {count} comparisons (Holm)" if count > 1 else ""
     if choice.clear:
-        largest = max(rival.p for rival in choice.rivals)
+        largest = max(rival.p for rival in choice.rivals if rival.p is not None)
         return (
             f"It is clearly the best: every other is worse, the largest p being {_p(largest)} "
             f"({of_what}).{passed}"
