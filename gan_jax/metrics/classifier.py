@@ -118,7 +118,7 @@ def class_kl_estimate(generated_counts, real_counts) -> Estimate:
     ratio = p / q
     logs = np.log(np.where(p > 0, ratio, 1.0))
     variance = (p @ logs**2 - (p @ logs) ** 2) / n + (q @ ratio**2 - 1.0) / m
-    least = 0.5 * max(np.count_nonzero(p) - 1, 1) * (1 / n + 1 / m) ** 2
+    least = 0.5 * max(int(np.count_nonzero(p)) - 1, 1) * (1 / n + 1 / m) ** 2
     value = class_kl(generated_counts, real_counts)
     return number_estimate(value, max(float(variance), least), low=0.0)
 

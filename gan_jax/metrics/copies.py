@@ -147,7 +147,7 @@ def signs_of_copying(
                 *(copies.reference_moved - copies.reference_exact, copies.reference_n),
             ),
         ]
-    if generated is not None:
+    if generated is not None and held_out is not None:
         generated, held_out = generated.distinct(), held_out.distinct()
         findings.append(
             (

@@ -220,7 +220,7 @@ def _candidates(points: Points, width: int) -> tuple[np.ndarray, np.ndarray]:
                 i, j = (j, i) if swap else (i, j)
                 rows.append(i + first.start)
                 columns.append(j + second.start)
-        merged = _smallest(*map(np.concatenate, (rows, columns, lows)), width)
+        merged = _smallest(*map(np.concatenate, (rows, columns, lows)), width=width)
         rows, columns, lows = ([array] for array in merged)
         counts = np.bincount(rows[0], minlength=len(points.rows))
         ends = np.cumsum(counts)
@@ -229,7 +229,7 @@ def _candidates(points: Points, width: int) -> tuple[np.ndarray, np.ndarray]:
     return columns[0].reshape(-1, width), lows[0].reshape(-1, width)
 
 
-def _smallest(rows, columns, lows, width: int):
+def _smallest(rows, columns, lows, *, width: int):
     """The entries of a flat list that are among the `width` least of their row, in order."""
     order = np.lexsort((lows, rows))
     rows = rows[order]
@@ -254,7 +254,7 @@ def _candidates_of(a: Points, b: Points, rows, width: int, dtype):
             i = np.repeat(np.arange(len(rows)), kept)
         else:
             i, j = _where(low < limits[:, None])
-        found = _smallest(*map(np.append, found, (i, j + part.start, low[i, j])), width)
+        found = _smallest(*map(np.append, found, (i, j + part.start, low[i, j])), width=width)
         if len(found[0]) == len(rows) * width:
             limits = found[2].reshape(-1, width)[:, -1]
     return found[1].reshape(-1, width), found[2].reshape(-1, width)

@@ -51,7 +51,7 @@ def share_estimate(share: float, variance: float, trials: int) -> Estimate:
     width too, and gives the standard error.
     """
     smoothed = (share * trials + 2.0) / (trials + 4.0)
-    effective = trials
+    effective: float = trials
     if variance > 0.0:
         effective = float(min(smoothed * (1.0 - smoothed) / variance, trials))
     interval = wilson_interval(share * effective, effective)

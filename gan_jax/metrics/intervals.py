@@ -13,7 +13,7 @@ def normal_interval(value: float, standard_error: float) -> tuple[float, float]:
     return value - Z * standard_error, value + Z * standard_error
 
 
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927), which stays inside [0, 1] near its ends."""
     z, share = Z, successes / trials
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)

@@ -176,7 +176,7 @@ def _density(hits: _Hits, wider: _Hits, growth: _Growth):
     rate = wider.inside / growth.wide
     influence = growth.centred(hits.inside - growth.lost(rate))
     same = held + growth.k * (balls @ rate) / growth.wide
-    of_balls = max(growth.squares(influence) - same, 0.0)
+    of_balls: float = max(growth.squares(influence) - same, 0.0)
     of_points = float(counts @ (hits.around - held / total) ** 2) * total / max(total - 1, 1)
     if held:
         variance = (of_points + of_balls) / scale**2

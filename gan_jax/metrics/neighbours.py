@@ -127,12 +127,10 @@ class _Held:
 def _held(
     real: np.ndarray, fake: np.ndarray, real_ks: list[int], fake_ks: list[int], strict: bool
 ) -> list[_Held]:
-    real, fake = make_points(real, fake)
-    radii = distances.neighbour_radii(real, real_ks)
-    fake_radii = distances.neighbour_radii(fake, fake_ks) if fake_ks else ()
-    held = [_Held(real, fake) for _ in real_ks] + [_Held(fake, real) for _ in fake_ks]
-    for limit, rows, columns in distances.pairs_within(
-        real, fake, radii, fake_radii, strict=strict
-    ):
+    a, b = make_points(real, fake)
+    radii = distances.neighbour_radii(a, real_ks)
+    b_radii = distances.neighbour_radii(b, fake_ks) if fake_ks else ()
+    held = [_Held(a, b) for _ in real_ks] + [_Held(b, a) for _ in fake_ks]
+    for limit, rows, columns in distances.pairs_within(a, b, radii, b_radii, strict=strict):
         held[limit].add(*((rows, columns) if limit < len(real_ks) else (columns, rows)))
     return held

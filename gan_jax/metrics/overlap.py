@@ -57,7 +57,7 @@ def _apart(touching: np.ndarray, among: np.ndarray) -> np.ndarray:
     free = among & (degree > 0)
     while free.any():
         row = int(np.argmin(np.where(free, degree, len(degree))))
-        chosen.append([row])
+        chosen.append(np.array([row]))
         gone = free & touching[row]
         gone[row] = True
         free &= ~gone

@@ -93,7 +93,7 @@ def tiles(count: int) -> list[slice]:
 def _distinct(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     numbers: dict[bytes, int] = {}
     group = np.empty(len(features), np.int64)
-    first = []
+    first: list[int] = []
     for i, row in enumerate(features):
         key = hashlib.blake2b((row + row.dtype.type(0)).tobytes(), digest_size=16).digest()
         group[i] = numbers.setdefault(key, len(first))  # adding 0 makes one zero of -0 and 0

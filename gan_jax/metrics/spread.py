@@ -90,7 +90,7 @@ class Influences:
     of_halves: list[Sides] = dataclasses.field(default_factory=list)
     common: np.ndarray | float = 0.0
 
-    def placed(self, name: str, values: Sequence[np.ndarray | float]) -> np.ndarray:
+    def placed(self, name: str, values: Sequence[np.ndarray | float] | np.ndarray) -> np.ndarray:
         """Values of the rows `name` of each draw at these rows, else 0: float64 [S, m or k]."""
         count = self.num_generated if name == "generated" else self.num_real
         placed = np.zeros((len(self.draws), count))

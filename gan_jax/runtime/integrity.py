@@ -29,7 +29,9 @@ def state_checksum(tree: Any) -> int:
     """CRC-32 over the bytes of all leaves in tree order; each is whole in every process."""
     value = 0
     for leaf in jax.tree.leaves(tree):
-        value = zlib.crc32(np.ascontiguousarray(own_copy(leaf)).view(np.uint8).reshape(-1), value)
+        value = zlib.crc32(
+            np.ascontiguousarray(own_copy(leaf)).view(np.uint8).reshape(-1).data, value
+        )
     return value
 
 

@@ -152,7 +152,7 @@ def choose(given: Mapping[str, Any], words: Sequence[str] = ()) -> Job:
 
 def takers(name: str) -> str:
     """The jobs that take a flag, in words."""
-    words = {}
+    words: dict[str, None] = {}
     for job in JOBS:
         if name not in job.flags:
             continue

@@ -247,8 +247,10 @@ class ProgressLine:
         self._stream = sys.stderr if stream is None else stream
         self._enabled = enabled
         self._total, self._description, self._interval = total_steps, description, interval
-        self._step, self._values = initial, {}
-        self._first = self._shown = None  # (step, time)
+        self._step = initial
+        self._values: dict[str, str] = {}
+        self._first: tuple[int, float] | None = None  # (step, time)
+        self._shown: tuple[int, float] | None = None
         self._bar = None
         if enabled and self._stream.isatty():
             self._bar = tqdm.tqdm(

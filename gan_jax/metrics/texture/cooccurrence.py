@@ -94,8 +94,8 @@ def _counts(images: ArrayLike) -> Iterator[np.ndarray]:
     """Counts int32 [<= tile, distances, 4, levels, levels], each pair from both ends, in parts."""
     images = check_images(images, least_side=max(DISTANCES) + 1)
     group = max(1, min(_IMAGES, _PIXELS // (images.shape[1] * images.shape[2])))
-    offsets = [_offset(d, angle) for d, angle in itertools.product(DISTANCES, ANGLES)]
-    offsets = np.array(offsets, np.int32)
+    steps = [_offset(d, angle) for d, angle in itertools.product(DISTANCES, ANGLES)]
+    offsets = np.array(steps, np.int32)
     for block, count in blocks(images, group * _GROUPS):
         grey = block[..., 0]
         if images.shape[-1] > 1:
