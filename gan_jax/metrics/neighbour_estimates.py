@@ -13,6 +13,7 @@ other scores than the whole (precision 0.993 at n = 50 and 0.936 at n = 100) and
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -176,7 +177,7 @@ def _density(hits: _Hits, wider: _Hits, growth: _Growth):
     rate = wider.inside / growth.wide
     influence = growth.centred(hits.inside - growth.lost(rate))
     same = held + growth.k * (balls @ rate) / growth.wide
-    of_balls: float = max(growth.squares(influence) - same, 0.0)
+    of_balls: Any = max(growth.squares(influence) - same, 0.0)
     of_points = float(counts @ (hits.around - held / total) ** 2) * total / max(total - 1, 1)
     if held:
         variance = (of_points + of_balls) / scale**2

@@ -128,8 +128,9 @@ class Trained:
                 "needs the run of a texture GAN, such as of configs/texture_folder.py."
             )
         seed = self.drawing.seed if seed is None else seed
-        options = {"seed": seed, "texture": number, "wrap": seamless}
-        return sample_texture(trained.gan.generator, trained.ema, size, **options)
+        return sample_texture(
+            trained.gan.generator, trained.ema, size, seed=seed, texture=number, wrap=seamless
+        )
 
     def _numbers(self, labels: Sequence[int | str] | int | str, count: int) -> np.ndarray:
         names = self.class_names

@@ -7,7 +7,7 @@ import itertools
 import os
 import pathlib
 from collections.abc import Iterable
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def save_animation(path: str | pathlib.Path, frames: Iterable[np.ndarray], fps: 
         (_write_gif if path.suffix == ".gif" else _write_mp4)(file, frames, fps)
 
 
-def _write_gif(file: BinaryIO, frames: Iterable[np.ndarray], fps: float) -> None:
+def _write_gif(file: IO[bytes], frames: Iterable[np.ndarray], fps: float) -> None:
     pictures = [to_pil(frame) for frame in frames]
     ends = [round(100 * number / fps) for number in range(len(pictures) + 1)]
     delays = [10 * (end - start) for start, end in itertools.pairwise(ends)]
@@ -77,7 +77,7 @@ def _write_gif(file: BinaryIO, frames: Iterable[np.ndarray], fps: float) -> None
     )
 
 
-def _write_mp4(file: BinaryIO, frames: Iterable[np.ndarray], fps: float) -> None:
+def _write_mp4(file: IO[bytes], frames: Iterable[np.ndarray], fps: float) -> None:
     import imageio_ffmpeg
 
     # By default ffmpeg is started by fork, of which JAX warns, so that it does not see Ctrl-C.

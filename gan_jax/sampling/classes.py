@@ -107,7 +107,7 @@ def _shown(gan: GAN, train: Dataset) -> np.ndarray:
     return np.flatnonzero(_counts(gan, train))[:MOST_ROWS]
 
 
-def _names(train: Dataset, labels: Sequence[int]) -> tuple[str, ...]:
+def _names(train: Dataset, labels: Sequence[int] | np.ndarray) -> tuple[str, ...]:
     names = train.label_names
     return tuple(names[label] for label in labels)
 

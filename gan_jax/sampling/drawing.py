@@ -111,8 +111,9 @@ class Drawing:
         """uint8 [n, h, w, c] of latents [n, latent_dim] and labels [n] or None."""
         trained = self.trained
         batch_size = self.source.batch_size or trained.config.evaluation.batch_size
-        options = {"labels": labels, "batch_size": batch_size}
-        return generate_images(trained.gan.generator, trained.ema, latents, **options)
+        return generate_images(
+            trained.gan.generator, trained.ema, latents, labels=labels, batch_size=batch_size
+        )
 
     def record(self) -> dict[str, Any]:
         """The origin of the images, all JSON values."""
@@ -142,5 +143,5 @@ def weights_digest(variables: Any) -> str:
 def images_digest(images: np.ndarray) -> str:
     """SHA-256 over the shape and pixels of uint8 images [n, h, w, c], 64 hexadecimal digits."""
     digest = hashlib.sha256(f"{list(images.shape)}\n".encode())
-    digest.update(np.ascontiguousarray(images))
+    digest.update(np.ascontiguousarray(images).data)
     return digest.hexdigest()

@@ -56,7 +56,7 @@ def check_truncation(psi: float) -> None:
 
 
 def sample_labels(
-    seed: int, count: int, num_classes: int, frequencies: Sequence[float] | None = None
+    seed: int, count: int, num_classes: int, frequencies: Sequence[float] | np.ndarray | None = None
 ) -> np.ndarray:
     """Random labels int32 [count] in [0, num_classes); row i depends on (seed, i) alone.
 
@@ -102,7 +102,7 @@ def generate_images(
         InputError: labels of another number than latents.
     """
     if labels is None:
-        inputs = (latents,)
+        inputs: tuple[np.ndarray, ...] = (latents,)
     elif len(labels) == len(latents):
         inputs = (latents, np.asarray(labels, np.int32))
     else:

@@ -44,8 +44,10 @@ def draw_texture(
             "texture GAN, such as of configs/texture_folder.py. Use --export for others."
         )
     out = open_file(out, "--out")
-    options = {"seed": drawing.seed, "texture": number, "wrap": seamless}
-    save_png(out, sample_texture(generator, drawing.trained.ema, size, **options))
+    picture = sample_texture(
+        generator, drawing.trained.ema, size, seed=drawing.seed, texture=number, wrap=seamless
+    )
+    save_png(out, picture)
     return (
         f"{size[0]}x{size[1]} pixels (height x width), checkpoint {drawing.trained.step:,}, seed "
         f"{drawing.seed}: {out}"

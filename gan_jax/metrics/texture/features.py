@@ -74,15 +74,15 @@ def patch_frechet_with_floor(
     draws = draw_rows(*counts, num_splits=num_splits, seed=seed)
     influences = influences_of(draws, *counts) if interval else None
     order = order_of(reference, in_order)
-    reference, generated = reference[order], generated[order_of(generated, in_order)]
+    real_maps, fake_maps = reference[order], generated[order_of(generated, in_order)]
 
-    standardiser = _standardiser(reference)
-    parts = [np.arange(len(reference))]
+    standardiser = _standardiser(real_maps)
+    parts = [np.arange(len(real_maps))]
     for name in ("one", "other", "null_one", "null_other")[: 2 if influences is None else 4]:
         parts += [getattr(draw, name) for draw in draws]
-    whole_real, *real = _weighted_moments(reference, _times(parts, counts[0]), *standardiser)
-    parts = [np.arange(len(generated)), *(draw.generated for draw in draws)]
-    whole_fake, *fake = _weighted_moments(generated, _times(parts, counts[1]), *standardiser)
+    whole_real, *real = _weighted_moments(real_maps, _times(parts, counts[0]), *standardiser)
+    parts = [np.arange(len(fake_maps)), *(draw.generated for draw in draws)]
+    whole_fake, *fake = _weighted_moments(fake_maps, _times(parts, counts[1]), *standardiser)
     one, other, *null = (real[i : i + num_splits] for i in range(0, len(real), num_splits))
     values = list(map(frechet_distance_from_moments, fake, one))
     floors = list(map(frechet_distance_from_moments, other, one))
@@ -92,7 +92,7 @@ def patch_frechet_with_floor(
             for a, b in (*zip(one, fake), *zip(*null))
         ]
         _note_influences(
-            influences, draws, pairs, (reference, generated), (whole_real, whole_fake), standardiser
+            influences, draws, pairs, (real_maps, fake_maps), (whole_real, whole_fake), standardiser
         )
     return result_of(values, floors, draws, influences, order)
 

@@ -102,10 +102,11 @@ def _joint_metrics(
     if len(readings.probabilities) > 1:
         found |= _agreement_metrics(readings, real, len(names))
     if labels is not None:
-        pairs = [metrics.class_agreement(readings.labels, labels, len(names)), None]
+        of_images = metrics.class_agreement(readings.labels, labels, len(names))
+        of_real = None
         if real is not None:
-            pairs[1] = metrics.class_agreement(real.labels, real_labels, len(names))
-        found["class_agreement"] = agreement_entry(*pairs, names)
+            of_real = metrics.class_agreement(real.labels, real_labels, len(names))
+        found["class_agreement"] = agreement_entry(of_images, of_real, names)
     return found
 
 
@@ -120,13 +121,13 @@ def _agreement_metrics(readings: Readings, real: Readings | None, classes: int) 
     pairwise = make_entry(fake.pairwise, fake.pairwise_interval, fake.count)
     unanimous = share_entry(fake.unanimous, fake.count)
     found = {
-        "pairwise_agreement": beside(pairwise, there and there.pairwise),
-        "unanimous": beside(unanimous, there and there.unanimous / there.count),
+        "pairwise_agreement": beside(pairwise, None if there is None else there.pairwise),
+        "unanimous": beside(unanimous, None if there is None else there.unanimous / there.count),
     }
     if fake.kappa is None:  # all images are given one class by all
         return found
     kappa = make_entry(fake.kappa, fake.kappa_interval, fake.count)
-    return {"fleiss_kappa": beside(kappa, there and there.kappa)} | found
+    return {"fleiss_kappa": beside(kappa, None if there is None else there.kappa)} | found
 
 
 def _reader_metrics(
