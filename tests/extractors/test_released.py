@@ -13,6 +13,7 @@ import pytest
 
 from gan_jax.data import load
 from gan_jax.errors import InputError
+from gan_jax.extractors.channels import ChannelExtractor
 from gan_jax.extractors.common import digest_of
 from gan_jax.extractors.pack import load_pack
 from gan_jax.extractors.released import PACKS, card_of, pack_for, released_names
@@ -138,6 +139,7 @@ def test_numbers_in_the_documents_are_by_released_packs():
     trained = [(name, seed["sha256"]) for name in _OWN for seed in card_of(name)["seeds"]]
     released = {f"{name}@{digest[:8]}" for name, digest in trained}  # two judge beside each
     released.add("cnn-mnist5k@1a2b3c4d")  # an example of a stamp
+    released.add(ChannelExtractor(load_pack("mnist-v1"), 3).stamp)
     texts = [root / "README.md", *root.glob("docs/*.md"), *root.glob("configs/*.py")]
     found = {
         (path.name, stamp)
