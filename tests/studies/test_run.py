@@ -10,6 +10,7 @@ from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.reports.seeds.study import accuracies
+from gan_jax.run import start
 from gan_jax.sampling.trained import read_gan
 from gan_jax.studies.augmentation import study
 from gan_jax.studies.augmentation.cells import SUBSET
@@ -67,7 +68,7 @@ def studies(tmp_path_factory, quickly_compiled):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(study, "write_json", write_then_stop)
-        patch.setattr(training, "run_study", watched)
+        patch.setattr(start, "run_study", watched)
         with pytest.raises(Interrupted, match="SIGTERM: stopped with 4 of 10 cells done"):
             training.run(tiny_study(), cut)
     assert len(cell_times(cut)) == 4
