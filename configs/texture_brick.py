@@ -8,12 +8,11 @@ does gravel (--config.dataset.photographs=gravel). For grass take configs/textur
 
 Hardware: 2 CPU cores.
 
-Measured on one of 2 cores of an AMD EPYC that other work kept busy, JAX 0.10.2, seed 0: 1,514 s of
-training (2.6 steps/s), texture_fd at n = 300 per side: 0.584 against held-out crops (training crops
-0.364, floor 0.051; the best texture made without training 4.68), 0.408 against other crops of what
-it learned from (floor 0.057). Some joints end in the middle of a brick. Of gravel it makes pebbles
-without edges (0.911). docs/texture_results.md has the pictures, docs/texture_experiments.md what
-was tried.
+Measured on one core of an Intel Xeon that other work kept busy, JAX 0.10.2, seed 0: 1,357 s of
+training, texture_fd at n = 300 per side: 0.518 against held-out crops (training crops 0.361, floor
+0.052; the best texture made without training 4.68), 0.379 against other crops of what it learned
+from (floor 0.064). Some joints end in the middle of a brick. Of gravel it makes pebbles without
+edges (1.13). docs/texture_results.md has the pictures, docs/texture_experiments.md what was tried.
 """
 
 from gan_jax.config import gan_config

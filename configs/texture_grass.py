@@ -9,13 +9,13 @@ configs/texture_folder.py.
 
 Hardware: 2 CPU cores.
 
-Measured on one of 2 cores of an AMD EPYC, JAX 0.10.2, seed 0: 1,303 s of training (7.6 steps/s).
-Both cores made 12.7 steps/s over 45 s, where one made 9.2; the whole would take 13 minutes.
-texture_fd at n = 1,200 per side: 0.186 (0.197 with seed 1; floor 0.027) against other crops of what
-it learned from, where a patchwork of the photograph's own pixels scores 0.446, random phases 1.62,
-and real crops of one half of that part 0.206; 1.04 (0.967) against held-out crops, where real
-training crops score 1.15, the patchwork 0.798 and random phases 1.72. docs/texture_results.md has
-n = 300 and the picture, docs/texture_experiments.md what was tried.
+Measured on one core of an Intel Xeon that other work kept busy, JAX 0.10.2, seed 0: 2,793 s of
+training (1,303 s on an idle core of an AMD EPYC). texture_fd at n = 1,200 per side: 0.192 (floor
+0.026) against other crops of what it learned from, where a patchwork of the photograph's own pixels
+scores 0.445, random phases 1.62, and real crops of one half of that part 0.206; 1.16 against
+held-out crops, where real training crops score 1.16, the patchwork 0.797 and random phases 1.72. On
+the AMD EPYC seeds 0 and 1 gave 0.186 and 0.197, and 1.04 and 0.967. docs/texture_results.md has n =
+300 and the picture, docs/texture_experiments.md what was tried.
 """
 
 from configs import texture_brick
