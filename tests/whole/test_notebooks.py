@@ -42,7 +42,7 @@ def test_every_cell_runs_twice(path, tmp_path, monkeypatch):
             cell.source = cell.source.replace(text, shorter)
     for _ in range(2):
         client = nbclient.NotebookClient(
-            book, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+            book, timeout=900, resources={"metadata": {"path": str(tmp_path)}}
         )
         client.execute()
     texts = [
