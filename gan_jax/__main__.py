@@ -17,8 +17,8 @@ _TRAINING_SMALLER = "--config.batch_size, or --config.evaluation.batch_size if i
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what a command line of `gan-jax` asks for; returns its exit status."""
-    name, *rest = [*(sys.argv[1:] if arguments is None else arguments), ""]
-    rest = rest[:-1]
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name, rest = words[0] if words else "", words[1:]
     if name == "train":
         return train(rest)
     if name == "check":
@@ -30,22 +30,19 @@ def train(arguments: Sequence[str], *, command: str = "gan-jax train") -> int:
     """Trains, or with --dry_run does what `check` does; returns the exit status."""
     if "--dry_run" in arguments:
         return check([word for word in arguments if word != "--dry_run"])
-
-    def act() -> None:
-        from gan_jax.runtime.flags import with_config
-
-        with_config(_run, arguments, command=command, says=_TRAIN)
-
-    return run_main(act, smaller=_TRAINING_SMALLER)
+    return _with_config(_run, arguments, command, _TRAIN)
 
 
 def check(arguments: Sequence[str]) -> int:
     """Says what a training would do; returns the exit status."""
+    return _with_config(_check, arguments, "gan-jax check", _CHECK)
 
+
+def _with_config(do, arguments: Sequence[str], command: str, says: str) -> int:
     def act() -> None:
         from gan_jax.runtime.flags import with_config
 
-        with_config(_check, arguments, command="gan-jax check", says=_CHECK)
+        with_config(do, arguments, command=command, says=says)
 
     return run_main(act, smaller=_TRAINING_SMALLER)
 
@@ -85,8 +82,10 @@ def _look(name: str, rest: list[str]) -> None:
 
 
 def _overview() -> str:
-    lines = [("train", _TRAIN), ("check", "Say what a training would do, and train nothing.")]
-    lines[0] = ("train", "Train a GAN or a recogniser, or go on where it was left.")
+    lines = [
+        ("train", "Train a GAN or a recogniser, or go on where it was left."),
+        ("check", "Say what a training would do, and train nothing."),
+    ]
     lines += [(command.name, command.says) for command in COMMANDS]
     lines.append(("completion", _COMPLETION))
     listed = "\n".join(f"  {name:15}{says}" for name, says in lines)

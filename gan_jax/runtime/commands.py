@@ -228,7 +228,6 @@ def _parser(command: Command) -> argparse.ArgumentParser:
         ),
         allow_abbrev=False,
         add_help=False,
-        argument_default=None,
     )
     for metavar, _, option in words:
         many = {"nargs": "+"} if option == "folders" else {}

@@ -82,9 +82,10 @@ class _MLflow:
             self.known = known
             self._client.update_run(known, status="RUNNING")
             return
-        experiment = self._client.get_experiment_by_name(_PROJECT)
+        pictures = (workdir.resolve() / "mlartifacts").as_uri() if place == own else None
+        there = self._client.get_experiment_by_name(_PROJECT)
         number = (
-            experiment.experiment_id if experiment else self._client.create_experiment(_PROJECT)
+            there.experiment_id if there else self._client.create_experiment(_PROJECT, pictures)
         )
         self.known = self._client.create_run(number, run_name=workdir.name).info.run_id
         for name, value in _flat(config):

@@ -37,6 +37,7 @@ def test_mlflow_has_numbers_and_pictures_and_goes_on(tmp_path, monkeypatch):
     kept = client.get_metric_history(found.info.run_id, name)
     assert [(one.step, one.value) for one in kept] == [(row["step"], row[name]) for row in rows]
     assert any("samples_0000004" in one.path for one in client.list_artifacts(found.info.run_id))
+    assert found.info.artifact_uri.startswith((place.resolve() / "mlartifacts").as_uri())
 
 
 def test_wandb_offline_has_one_run(tmp_path, monkeypatch):
