@@ -12,6 +12,9 @@ import tokenize
 from collections.abc import Iterator
 
 from mkdocs.structure.files import File
+from ml_collections import ConfigDict
+
+import gan_jax.config
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _DEFAULTS = _ROOT / "gan_jax" / "config" / "defaults.py"
@@ -95,11 +98,19 @@ def _config_page() -> str:
     ]
     defaults = _Defaults()
     for function, (title, note) in _KINDS.items():
+        made = getattr(gan_jax.config, function)()  # some fields are taken out again
         lines += [f"## {title}", "", note, "", "| field | default | |", "|---|---|---|"]
         for path, default, text in defaults.fields(function):
+            if not _has(made, path.split(".")):
+                continue
             lines.append(f"| `{path}` | `{default}` | {text.replace('|', '&#124;')} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _has(config: ConfigDict, names: list[str]) -> bool:
+    first, *rest = names
+    return first in config and (not rest or _has(config[first], rest))
 
 
 class _Defaults:
@@ -138,7 +149,7 @@ class _Defaults:
             for keyword in value.keywords:
                 inner = f"{path}.{keyword.arg}".strip(".")
                 yield from self._of(keyword.value, inner, keyword)
-        elif called in self._functions and called not in ("_part_of_a_study",):
+        elif called in self._functions and called != "_part_of_a_study":
             yield from self.fields(called, path)
         elif path and called not in ("ConfigDict", "_part_of_a_study"):
             default = ast.get_source_segment(self._source, value)

@@ -26,7 +26,7 @@ _WHAT = "a folder that datasets.save_to_disk wrote, or of parquet files, or such
 def is_hf(path: pathlib.Path) -> bool:
     """Whether a file or folder is of the kinds that `load_hf` reads."""
     if path.is_dir():
-        return any((path / name).is_file() for name in _SAVED) or any(path.glob("*.parquet"))
+        return _is_saved(path) or any(path.glob("*.parquet"))
     return path.suffix == ".parquet"
 
 
@@ -136,7 +136,7 @@ def _library() -> Any:
 
 def _parts(library: Any, path: pathlib.Path) -> dict[str, Any]:
     """The training and the test part, or the only one, as 'all'."""
-    found = _parquet(library, path) if _is_parquet(path) else _saved(library, path)
+    found = _saved(library, path) if _is_saved(path) else _parquet(library, path)
     by_kind: dict[str, str] = {}
     for name in found:
         by_kind.setdefault(part_of(name) or name, name)
@@ -151,8 +151,8 @@ def _parts(library: Any, path: pathlib.Path) -> dict[str, Any]:
     )
 
 
-def _is_parquet(path: pathlib.Path) -> bool:
-    return path.is_file() or not any((path / name).is_file() for name in _SAVED)
+def _is_saved(path: pathlib.Path) -> bool:
+    return any((path / name).is_file() for name in _SAVED)
 
 
 def _saved(library: Any, path: pathlib.Path) -> dict[str, Any]:
