@@ -21,9 +21,9 @@ from gan_jax.steps.augment import (
     Translation,
 )
 from gan_jax.steps.optimizer import Adam
-from gan_jax.steps.penalties import DRAGAN, R1, R2, GradientPenalty
+from gan_jax.steps.penalties import DRAGAN, R1, R2, GradientPenalty, Penalty
 from gan_jax.steps.schedules import BurnIn, Decay, Schedule
-from gan_jax.steps.state import Augmentation, Penalty
+from gan_jax.steps.state import Augmentation
 
 _PENALTIES: dict[str, Callable[..., Penalty]] = {
     "r1_weight": R1,

@@ -42,8 +42,13 @@ def squared_gradient_norm(logits_fn: Callable[[Array], Array], images: Array) ->
 
 
 @dataclasses.dataclass(frozen=True)
-class _OnGradients:
-    """Base of the gradient penalties: a number of ||dD(x)/dx||^2 at images x of its own."""
+class Penalty:
+    """Base of the gradient penalties: a number of ||dD(x)/dx||^2 at images x of its own.
+
+    Attributes:
+        weight: that the penalty is multiplied by.
+        name: under which it is logged.
+    """
 
     weight: float
     name: ClassVar[str]
@@ -71,7 +76,7 @@ class _OnGradients:
 
 
 @dataclasses.dataclass(frozen=True)
-class R1(_OnGradients):
+class R1(Penalty):
     """weight/2 * ||dD(x)/dx||^2 on real images (Mescheder et al. 2018, eq. 9)."""
 
     name = "r1"
@@ -94,7 +99,7 @@ class R2(R1):
 
 
 @dataclasses.dataclass(frozen=True)
-class GradientPenalty(_OnGradients):
+class GradientPenalty(Penalty):
     """weight * (||dD(x)/dx|| - 1)^2 between real and generated (Gulrajani et al. 2017, eq. 3).
 
     x lies on the straight line between the images of one position, at a place drawn evenly.
@@ -108,7 +113,7 @@ class GradientPenalty(_OnGradients):
 
 
 @dataclasses.dataclass(frozen=True)
-class DRAGAN(_OnGradients):
+class DRAGAN(Penalty):
     """weight * (||dD(x)/dx|| - 1)^2 around real images (Kodali et al. 2017, "On convergence and
     stability of GANs", algorithm 1).
 

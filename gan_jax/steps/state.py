@@ -16,28 +16,12 @@ from jax import Array
 from gan_jax.steps.adaptive import AdaptiveProbability
 from gan_jax.steps.axis import named_key
 from gan_jax.steps.losses import NON_SATURATING, AdversarialLoss
-from gan_jax.steps.penalties import LeCam, LogitsFn
+from gan_jax.steps.penalties import LeCam, Penalty
 from gan_jax.steps.schedules import Schedule
 
 Params = Any
 Collections = dict[str, Any]
 Augmentation = Callable[[Array, Array], Array]
-
-
-class Penalty(Protocol):
-    """A gradient penalty, see `gan_jax.steps.penalties`."""
-
-    @property
-    def name(self) -> str: ...
-
-    def __call__(
-        self,
-        logits_fn: LogitsFn,
-        real: Array,
-        fake: Array,
-        keys: Array,
-        axis_name: str | None = None,
-    ) -> Array: ...
 
 
 class GeneratorLoss(Protocol):
