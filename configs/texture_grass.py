@@ -10,7 +10,7 @@ configs/texture_folder.py.
 Hardware: 2 CPU cores.
 
 Measured on one core of an Intel Xeon that other work kept busy, JAX 0.10.2, seed 0: 2,793 s of
-training (1,303 s on an idle core of an AMD EPYC). texture_fd at n = 1,200 per side: 0.192 (floor
+training (1,303 s on one core of an AMD EPYC). texture_fd at n = 1,200 per side: 0.192 (floor
 0.026) against other crops of what it learned from, where a patchwork of the photograph's own pixels
 scores 0.445, random phases 1.62, and real crops of one half of that part 0.206; 1.16 against
 held-out crops, where real training crops score 1.16, the patchwork 0.797 and random phases 1.72. On
