@@ -30,7 +30,7 @@ from gan_jax.steps.state import GAN, GANState, Recogniser
 from gan_jax.steps.texture_matching import TextureMatching
 from gan_jax.steps.updates import UPDATES
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]  # (h, w, c), of clips (t, h, w, c)
 _log = logging.getLogger(__name__)
 
 

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from gan_jax.errors import InputError
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator, check_article_size
+from gan_jax.models.clips import ClipDiscriminator, ClipGenerator, check_clips
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.models.r3gan import R3GANDiscriminator, R3GANGenerator, stage_widths
 from gan_jax.models.resnet import ResnetDiscriminator, ResnetGenerator
@@ -19,7 +20,7 @@ from gan_jax.models.sizes import num_stages
 from gan_jax.models.texture import TextureGenerator, check_texture
 from gan_jax.models.texture_discriminator import TextureDiscriminator, check_scales
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]  # (h, w, c), of clips (t, h, w, c)
 Pair = tuple[nn.Module, nn.Module]
 _G = TypeVar("_G", bound=nn.Module)
 _D = TypeVar("_D", bound=nn.Module)
@@ -35,11 +36,11 @@ class Networks(NamedTuple):
 
 
 def build_networks(model: ConfigDict, image_shape: Shape, num_classes: int = 0) -> Networks:
-    """The networks of a config's `model`, for images of shape (h, w, c).
+    """The networks of a config's `model`, for images of shape (h, w, c), or clips (t, h, w, c).
 
     Args:
         model: see `gan_jax.config`; its values were checked.
-        image_shape: (h, w, c).
+        image_shape: of an image or a clip.
         num_classes: of the training images, 0 if they have no labels. With `model.conditional` the
             networks are told of them.
 
@@ -49,7 +50,9 @@ def build_networks(model: ConfigDict, image_shape: Shape, num_classes: int = 0) 
     """
     classes = _classes(model, num_classes)
     with named("config.model", image_shape):
-        generator, discriminator = MODELS[model.name](model, image_shape, classes)
+        generator, discriminator = MODELS[model.name](model, image_shape[-3:], classes)
+        if len(image_shape) == 4:
+            generator, discriminator = _clips(model, image_shape, generator, discriminator)
     return Networks(generator, discriminator, _latent_dim(model, generator))
 
 
@@ -59,7 +62,7 @@ def named(section: str, image_shape: Shape) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        height, width = image_shape[:2]
+        height, width = image_shape[-3:-1]
         sized = f"{height}x{width}" in str(error)
         hint = " config.dataset.image_size=(h, w) resizes the images." if sized else ""
         raise InputError(f"{section}: {error}{hint}") from error
@@ -157,6 +160,27 @@ def _texture(model: ConfigDict, shape: Shape, classes: dict[str, Any]) -> Pair:
     return generator, discriminator
 
 
+def _clips(model: ConfigDict, shape: Shape, generator: nn.Module, discriminator: nn.Module) -> Pair:
+    """The networks of clips, over those of single frames."""
+    check_clips(shape, model.motion_dim)
+    if model.name == "texture" or getattr(discriminator, "auxiliary", False):
+        raise InputError(
+            f"config.model.name is '{model.name}' and config.model.conditional "
+            f"'{model.conditional}': clips are made by article, dcgan, resnet or r3gan, with "
+            "'projection' or no classes."
+        )
+    motion = {"content_dim": model.latent_dim, "motion_dim": model.motion_dim}
+    dtype = computation_dtype(model.dtype)
+    return ClipGenerator(generator, shape, **motion, dtype=dtype), ClipDiscriminator(
+        discriminator,
+        model.frames_judged,
+        width=model.discriminator_width or model.width,
+        norm=model.discriminator_norm,
+        num_classes=getattr(discriminator, "num_classes", 0),
+        **_of_both(model, "kernel_size", "initialization"),
+    )
+
+
 def _pair(
     networks: tuple[type[_G], type[_D]],
     model: ConfigDict,
@@ -191,7 +215,7 @@ def _latent_dim(model: ConfigDict, generator: nn.Module) -> int:
         return generator.latent_dim
     if model.latent_dim < 1:
         raise InputError(f"config.model.latent_dim is {model.latent_dim}; expected 1 or more.")
-    return model.latent_dim
+    return generator.latent_dim if isinstance(generator, ClipGenerator) else model.latent_dim
 
 
 MODELS: dict[str, Callable[..., Pair]] = {

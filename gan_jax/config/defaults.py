@@ -24,9 +24,10 @@ def _common() -> ConfigDict:
     config.num_steps = 0
     config.num_epochs = 10.0
     config.dataset = _section(
-        # mnist5k, idx, folder, npz, tfds, hf, textures, procedural or stacked_mnist
+        # mnist5k, idx, folder, npz, tfds, hf, textures, procedural, stacked_mnist, moving_digits
+        # or videos
         name="mnist5k",
-        path="",  # of idx, folder, npz and hf; data folder of tfds
+        path="",  # of idx, folder, npz, hf and videos; data folder of tfds
         tfds_name="",
         image_size=(),  # (height, width); () keeps the stored size, 64 x 64 for textures
         resize="crop_area",
@@ -43,7 +44,7 @@ def _common() -> ConfigDict:
         crop_flips=False,  # mirror crops at random
         crop_rotations=False,  # turn crops by multiples of 90 degrees at random
         held_out=0.25,  # share of each photograph for testing: textures, folder
-        seed=0,  # of crops, procedural textures and stacks
+        seed=0,  # of crops, procedural textures, stacks and moving digits
         # Textures drawn from parameters, see `gan_jax.data.procedural`.
         kinds="",  # such as stripes,voronoi; '' for all
         period=8.0,  # in pixels
@@ -54,6 +55,12 @@ def _common() -> ConfigDict:
         stack="mnist5k",  # the digits: mnist5k, idx (in path) or tfds:mnist
         num_stacks=128_000,  # for training
         num_test_stacks=52_000,  # twice what is judged gives the modes' floor at the same n
+        # Clips, see `gan_jax.data.moving` and `gan_jax.data.videos`.
+        num_frames=16,
+        num_clips=20_000,  # moving digits for training
+        num_test_clips=2_000,
+        digits_per_clip=1,  # or 2
+        clip_labels="content",  # motion: the digit and its direction
     )
     config.parallel = "pmap"  # or jit
     config.num_devices = 0  # 0: all
@@ -88,7 +95,8 @@ def gan_config() -> ConfigDict:
     config.kind = "gan"
     config.model = _section(
         name="dcgan",  # dcgan, resnet, r3gan, article or texture
-        latent_dim=64,  # of a texture it follows from the crop: 0, or that number
+        # Of a texture it follows from the crop: 0, or that number; of clips it is the content's.
+        latent_dim=64,
         width=64,  # all but article; see the models for what it is the width of
         kernel_size=4,  # dcgan
         generator_norm="batch",  # dcgan, resnet, texture: batch or none
@@ -113,6 +121,8 @@ def gan_config() -> ConfigDict:
         pooled_logits=True,  # texture: one logit per image, not one per position
         initialization="normal",  # normal: N(0, 0.02); or xavier
         dropout_rate=0.3,  # article
+        motion_dim=16,  # of clips: noise of each frame, and the code that a recurrent unit makes
+        frames_judged=4,  # of clips: frames that the discriminator looks at one by one
         dtype="float32",  # or bfloat16, for GPU and TPU
     )
     # minimax, non_saturating, least_squares, hinge, wasserstein or relativistic

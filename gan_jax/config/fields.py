@@ -87,6 +87,7 @@ FIELDS: dict[str, Rule] = {
     "model.initialization": Rule(choices=INITIALIZATIONS),
     **_all(_FROM_1, "model", "width", "kernel_size", "blocks", "expansion", "group_size"),
     **_all(_FROM_1, "model", "local_dim", "num_textures", "coarse_layers", "discriminator_scales"),
+    **_all(_FROM_1, "model", "motion_dim", "frames_judged"),
     **_all(_FROM_0, "model", "halvings", "fine_dim", "num_waves"),
     "model.levels": Rule(
         1, MOST_LEVELS, expected=f"1 to {MOST_LEVELS} doublings of the noise, such as 4"

@@ -41,15 +41,16 @@ _WANTED += "images.astype('uint8') if the values are 0..255"
 
 
 def as_image_array(array: np.ndarray, where: str) -> np.ndarray:
-    """A view of [n, h, w] or [n, h, w, c] as [n, h, w, c].
+    """A view of [n, h, w] or [n, h, w, c] as [n, h, w, c]; of clips [n, t, h, w, c] as it is.
 
     Raises:
         InputError: another rank; channels first; one image only; nothing in it.
     """
     shape = list(array.shape)
-    if array.ndim not in (3, 4):
+    if array.ndim not in (3, 4, 5):
         raise InputError(
-            f"{where} has shape {shape}: images must be [n, h, w] or [n, h, w, c]; reshape it."
+            f"{where} has shape {shape}: images must be [n, h, w] or [n, h, w, c], clips "
+            "[n, t, h, w, c]; reshape it."
         )
     if 0 in shape:
         raise InputError(f"{where} has shape {shape}: it holds no images.")
@@ -60,10 +61,11 @@ def as_image_array(array: np.ndarray, where: str) -> np.ndarray:
                 "[n, h, w] or [n, h, w, c]; add the first axis with images[None]."
             )
         return array[..., None]
-    if shape[1] <= 4 < shape[3]:
+    if shape[-3] <= 4 < shape[-1]:
+        axes = "0, 2, 3, 1" if array.ndim == 4 else "0, 1, 3, 4, 2"
         raise InputError(
             f"{where} has shape {shape}, which looks like channels first [n, c, h, w]: channels "
-            "must come last; store images.transpose(0, 2, 3, 1)."
+            f"must come last; store images.transpose({axes})."
         )
     return array
 

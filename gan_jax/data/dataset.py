@@ -14,18 +14,19 @@ from gan_jax.data.content import content_keys
 from gan_jax.errors import InputError
 
 Indices = Sequence[int] | np.ndarray
+Shape = tuple[int, ...]  # (h, w, c) of an image, (t, h, w, c) of a clip
 
 
 class ImageSource(Protocol):
     """Random access to images that are too many to hold in memory.
 
-    `image_shape` is (h, w, c). `treatment` tells how the images are made of the stored bytes that
-    `keys` hashes, '' if they are these. `take(indices)` returns uint8 [k, h, w, c] and may be
+    `image_shape` is (h, w, c), of clips (t, h, w, c). `treatment` tells how the images
+    are made of the stored bytes that `keys` hashes, '' if they are these. `take(indices)` returns uint8 [k, h, w, c] and may be
     called from several threads. `keys()` returns a hash of each example, uint64 [n], that does not
     depend on names, order or machine; it may read the whole set.
     """
 
-    image_shape: tuple[int, int, int]
+    image_shape: Shape
     treatment: str
 
     def __len__(self) -> int: ...
@@ -42,7 +43,8 @@ class Dataset:
     Attributes:
         name: where the images come from, such as 'mnist5k' or 'folder:cats'.
         split: 'train', 'test' or 'all'.
-        images, source: the whole set, uint8 [n, h, w, c], or else random access to it.
+        images, source: the whole set, uint8 [n, h, w, c], of clips [n, t, h, w, c], or else random
+            access to it.
         labels: int32 [n] in [0, num_classes), or None.
         class_names: one name a class, or None.
         own_parts: whether the set came with a training and a test part; if not, it was divided by
@@ -68,7 +70,7 @@ class Dataset:
         if len(self) == 0:
             raise InputError(f"{self._title} holds no images: at least one is needed.")
         if self.images is not None:
-            if self.images.dtype != np.uint8 or self.images.ndim != 4:
+            if self.images.dtype != np.uint8 or self.images.ndim not in (4, 5):
                 raise InputError(
                     f"{self._title}: images must be uint8 [n, h, w, c], got "
                     f"{self.images.dtype} {list(self.images.shape)}."
@@ -112,8 +114,8 @@ class Dataset:
         return f"Dataset({self.name}, {self.split}: {len(self)} of {shape}, {classes}, {place})"
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of every image."""
+    def image_shape(self) -> Shape:
+        """(height, width, channels) of every image, (frames, height, ...) of every clip."""
         if self.images is not None:
             return self.images.shape[1:]
         return self._streamed.image_shape

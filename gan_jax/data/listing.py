@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
+from collections.abc import Callable
 
 import numpy as np
 
@@ -75,8 +76,8 @@ class Listing:
     is_test: np.ndarray | None = None  # bool [n], of the test part; None where there are no parts
 
     @classmethod
-    def of(cls, root: Root) -> Listing:
-        """Lists a folder, or both its parts where it has them.
+    def of(cls, root: Root, find: Callable[[Root], list[str]] = image_files) -> Listing:
+        """Lists what `find` gives of a folder, or of both its parts where it has them.
 
         Raises:
             InputError: as `Parts.of`; no image; images beside class folders; a class in the test
@@ -84,8 +85,8 @@ class Listing:
         """
         parts = Parts.of(root)
         if parts is None:
-            return cls._of_part(root)
-        train, test = cls._of_part(root / parts.train), cls._of_part(root / parts.test)
+            return cls._of_part(root, find)
+        train, test = (cls._of_part(root / part, find) for part in (parts.train, parts.test))
         files = [f"{parts.train}/{file}" for file in train.files]
         files += [f"{parts.test}/{file}" for file in test.files]
         is_test = np.arange(len(files)) >= len(train.files)
@@ -106,8 +107,8 @@ class Listing:
         return cls(files, labels, train.class_names, is_test)
 
     @classmethod
-    def _of_part(cls, root: Root) -> Listing:
-        files = image_files(root)
+    def _of_part(cls, root: Root, find: Callable[[Root], list[str]]) -> Listing:
+        files = find(root)
         if not files:
             raise InputError(_no_images(root))
         loose = next((file for file in files if "/" not in file), None)

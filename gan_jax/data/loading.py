@@ -18,12 +18,14 @@ from gan_jax.data.folder import folder_files, folder_parts, load_folder
 from gan_jax.data.given import given_images
 from gan_jax.data.hf import is_hf, load_hf
 from gan_jax.data.idx import find_idx_sets, load_idx
+from gan_jax.data.moving import load_moving_digits
 from gan_jax.data.npz import load_npz
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.procedural import load_procedural
 from gan_jax.data.stacked import load_stacked_mnist
 from gan_jax.data.tfds_source import load_tfds, tfds_parts
 from gan_jax.data.trees import holds_images
+from gan_jax.data.videos import holds_videos, load_videos
 from gan_jax.data.zips import open_zip
 from gan_jax.errors import InputError, nearest
 
@@ -37,9 +39,11 @@ _LOADERS = {
     "textures": load_textures,
     "procedural": load_procedural,
     "stacked_mnist": load_stacked_mnist,
+    "moving_digits": load_moving_digits,
+    "videos": load_videos,
 }
 _PHOTOGRAPHS = {"textures": texture_parts, "folder": folder_parts, "tfds": tfds_parts}
-_BUILT_IN = ("mnist5k", "textures", "procedural", "stacked_mnist")
+_BUILT_IN = ("mnist5k", "textures", "procedural", "stacked_mnist", "moving_digits")
 _SPLITS = ("train", "test", "all")
 _TFDS_PREFIX = "tfds:"
 _WITH_WHITE = ("folder", "npz", "idx", "hf")
@@ -52,9 +56,9 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
     The dataset is in memory if its images fit under `memory_limit_mb`, else streamed.
 
     Args:
-        config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'hf', 'textures', 'procedural'
-            or 'stacked_mnist', or several of these with '+', whose classes then stand one after
-            another) and any fields of the options in `gan_jax.data.options`, such as path,
+        config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'hf', 'textures', 'procedural',
+            'stacked_mnist', 'moving_digits' or 'videos', or several of these with '+',
+            whose classes then stand one after another) and any fields of the options in `gan_jax.data.options`, such as path,
             image_size, channels, crops, num_crops, kinds. Other fields are ignored.
         split: 'train', 'test', or 'all' for both.
 
@@ -148,8 +152,8 @@ def read_images(
         path_or_name: a folder or a zip of images, a folder of idx files (torchvision's root too),
             an .npz or .npy file, a folder of .npy files, a set of Hugging Face's `datasets` saved
             on disk, parquet files, 'mnist5k', 'textures', 'procedural',
-            'stacked_mnist', or 'tfds:NAME'. Or images in memory, see
-            `gan_jax.data.given.given_images`.
+            'stacked_mnist', 'moving_digits', or 'tfds:NAME'. A folder of videos gives clips. Or
+            images in memory, see `gan_jax.data.given.given_images`.
         split: 'all' for every image there is, or the part 'train' or 'test'.
         divide: whether a set without parts of its own is divided as `load` does for a run.
         options: fields of `SourceOptions`; a folder of mixed sizes needs image_size=(64, 64) or
@@ -204,6 +208,8 @@ def source_at(path_or_name: str) -> str:
     if find_idx_sets(path):
         return "idx"
     if is_folder:
+        if holds_videos(path):
+            return "videos"
         return "npz" if array_files(path) and not holds_images(path) else "folder"
     raise InputError(
         f"'{path_or_name}' is neither a file, a folder nor a known set: "

@@ -14,8 +14,10 @@ from gan_jax.data.preprocess import RESIZE_METHODS, Preprocess
 from gan_jax.errors import InputError, nearest
 
 CROP_MODES = ("random", "grid")
+_CLIP_LABELS = ("content", "motion")
 _STACKED_SETS = ("mnist5k", "idx", "tfds:mnist")
 _HINTS = {
+    "digits_per_clip": "give 1 or 2.",
     "held_out": "give the share of each photograph kept for testing, above 0 and below 1, such as "
     "0.25.",
     "seed": "expected 0 or more, below 2**63.",
@@ -103,6 +105,24 @@ class StackOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class ClipOptions:
+    """What 'moving_digits' draws, and how 'videos' are cut into clips."""
+
+    num_frames: int = 16  # of each clip
+    num_clips: int = 20_000  # moving digits for training
+    num_test_clips: int = 2_000
+    digits_per_clip: int = 1  # or 2
+    clip_labels: str = "content"  # of moving digits: 'content', or 'motion' with the direction too
+    seed: int = 0  # of the moving digits for training, in [0, 2**63)
+
+    def __post_init__(self) -> None:
+        if self.clip_labels not in _CLIP_LABELS:
+            raise _unknown("clip_labels", self.clip_labels, _CLIP_LABELS)
+        _require_counts(self, "num_frames", "num_clips", "num_test_clips", "digits_per_clip")
+        _require(self, digits_per_clip=self.digits_per_clip < 3)
+
+
+@dataclasses.dataclass(frozen=True)
 class SourceOptions:
     """How images are found and brought to one shape."""
 
@@ -124,6 +144,7 @@ class SourceOptions:
     cut: CropOptions = CropOptions()
     procedural: ProceduralOptions = ProceduralOptions()
     stacking: StackOptions = StackOptions()
+    clips: ClipOptions = ClipOptions()
 
     def __post_init__(self) -> None:
         size = self.image_size
@@ -152,6 +173,7 @@ class SourceOptions:
             cut=CropOptions(**_known(CropOptions, config)),
             procedural=ProceduralOptions(**_known(ProceduralOptions, config)),
             stacking=StackOptions(**_known(StackOptions, config)),
+            clips=ClipOptions(**_known(ClipOptions, config)),
         )
 
     @property

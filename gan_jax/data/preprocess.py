@@ -39,24 +39,25 @@ class Preprocess:
     resize: str = "crop_area"
     channels: int = 0
 
-    def output_shape(
-        self, shape: tuple[_Side, ...]
-    ) -> tuple[int | _Side, int | _Side, int | _Side]:
-        """The shape of the output for an input of shape (h, w, c); None where it varies.
+    def output_shape(self, shape: tuple[_Side, ...]) -> tuple[int | _Side, ...]:
+        """The shape of the output for an input of shape (..., h, w, c); None where it varies.
 
         Raises:
             InputError: the channels cannot be converted.
         """
-        if self.channels and shape[2] != self.channels and shape[2] not in (1, 3, None):
+        channels = shape[-1]
+        if self.channels and channels != self.channels and channels not in (1, 3, None):
             raise InputError(
-                f"images of {shape[2]} channels cannot be turned into {self.channels}: leave "
+                f"images of {channels} channels cannot be turned into {self.channels}: leave "
                 "dataset.channels at 0, or convert them to 1 or 3 channels first."
             )
-        height, width = self.image_size or shape[:2]
-        return height, width, self.channels or shape[2]
+        height, width = self.image_size or shape[-3:-1]
+        return *shape[:-3], height, width, self.channels or channels
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """uint8 [h, w, c] to uint8 of `output_shape`."""
+        """uint8 [h, w, c], of a clip [t, h, w, c], to uint8 of `output_shape`."""
+        if image.ndim == 4:
+            return np.stack([self(frame) for frame in image])
         image = convert_channels(image, self.channels)
         if self.image_size and image.shape[:2] != self.image_size:
             image = resize_image(image, self.image_size, self.resize)

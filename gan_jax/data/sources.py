@@ -9,12 +9,13 @@ import functools
 import itertools
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from gan_jax.data.arrays import AS_STORED, SYMMETRIC, UNIT, find_scale, row_keys
-from gan_jax.data.dataset import Dataset, Indices
+from gan_jax.data.dataset import Dataset, Indices, Shape
 from gan_jax.data.notices import notice
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.progress import progress_bar
@@ -31,8 +32,8 @@ class Source:
     """Random access to preprocessed images of one shape; see `ImageSource`."""
 
     count: int  # n
-    image_shape: tuple[int, int, int]  # (h, w, c)
-    read: Callable[[int], np.ndarray]  # image i as uint8 [h, w, c]; may be called from any thread
+    image_shape: Shape  # (h, w, c), of clips (t, h, w, c)
+    read: Callable[[int], np.ndarray]  # image i as uint8, of this shape; called from any thread
     keys: Callable[[], np.ndarray]  # a hash of each as it is stored, uint64 [n]
     treatment: str = ""  # how images are made of what is stored; '' if they are that
     threads: int = min(_MOST_THREADS, os.cpu_count() or 1)  # that read a whole set fastest
@@ -63,6 +64,42 @@ class Source:
 
         map_blocks(fill, len(self), description, threads=self.threads, block=self.block)
         return images
+
+
+class ComposedSource(Source):
+    """Images that are put together of few parts: on the host, or in training on the devices.
+
+    `parts` are arrays by name, all that `compose` needs.
+    """
+
+    def __init__(
+        self,
+        parts: Mapping[str, np.ndarray],
+        *,
+        count: int,
+        image_shape: Shape,
+        keys: Callable[[], np.ndarray],
+        treatment: str,
+    ) -> None:
+        self.parts = parts
+        super().__init__(
+            count=count,
+            image_shape=image_shape,
+            read=lambda index: self.take([index])[0],
+            keys=keys,
+            treatment=treatment,
+            threads=1,
+            block=max(2**24 // math.prod(image_shape), 1),
+        )
+
+    def take(self, indices: Indices) -> np.ndarray:
+        """The images at `indices` as uint8."""
+        return np.ascontiguousarray(self.compose(self.parts, np.asarray(indices, np.intp)))
+
+    @staticmethod
+    def compose(parts: Mapping[str, Any], rows: Any) -> Any:
+        """The images at `rows`, integers [k], as uint8; of numpy or of JAX arrays."""
+        raise NotImplementedError
 
 
 def map_blocks(

@@ -15,10 +15,10 @@ import numpy as np
 
 from gan_jax.data.built_in import load_mnist5k
 from gan_jax.data.content import content_keys
-from gan_jax.data.dataset import Dataset, Indices
+from gan_jax.data.dataset import Dataset
 from gan_jax.data.idx import load_idx
 from gan_jax.data.options import SourceOptions
-from gan_jax.data.sources import Source
+from gan_jax.data.sources import ComposedSource
 from gan_jax.data.tfds_source import load_tfds
 from gan_jax.errors import InputError
 
@@ -28,7 +28,7 @@ _TEST_SEED = 20170110  # fixed: the test images never depend on the run
 _SPLIT_KEYS = {"train": 1, "test": 2}
 
 
-class StackedSource(Source):
+class StackedSource(ComposedSource):
     """Images whose channels are digits, put together on access.
 
     `digits` are uint8 [d, h, w], in C order; `stacks` int32 [n, 3], which digit each channel of
@@ -38,19 +38,13 @@ class StackedSource(Source):
     place = "put together on access"
 
     def __init__(self, digits: np.ndarray, stacks: np.ndarray) -> None:
-        self.parts = {"digits": digits, "stacks": stacks}
         super().__init__(
+            {"digits": digits, "stacks": stacks},
             count=len(stacks),
             image_shape=(*digits.shape[1:], stacks.shape[1]),
-            read=lambda index: self.take([index])[0],
             keys=lambda: content_keys(content_keys(digits)[stacks]),
             treatment="stacked",
-            threads=1,
-            block=4096,
         )
-
-    def take(self, indices: Indices) -> np.ndarray:
-        return np.ascontiguousarray(self.compose(self.parts, np.asarray(indices, np.intp)))
 
     @staticmethod
     def compose(parts: Mapping[str, Any], rows: Any) -> Any:

@@ -56,9 +56,14 @@ def image_files(root: Root) -> list[str]:
     return sorted(found)
 
 
+def walk_files(root: pathlib.Path) -> Iterator[str]:
+    """All files below a folder, relative to it with '/', in no order; hidden ones are left out."""
+    return _walk(root, "", ())
+
+
 def holds_images(root: pathlib.Path) -> bool:
     """Whether there is an image file anywhere below, by its ending."""
-    return any(os.path.splitext(name)[1].lower() in EXTENSIONS for name in _walk(root, "", ()))
+    return any(os.path.splitext(name)[1].lower() in EXTENSIONS for name in walk_files(root))
 
 
 def _counts(passed: collections.Counter[str]) -> str:

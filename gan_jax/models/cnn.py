@@ -8,6 +8,7 @@ import flax.linen as nn
 from jax import Array
 
 from gan_jax.errors import InputError
+from gan_jax.models.clips import frames_as_channels
 from gan_jax.models.conditional import normalise
 from gan_jax.models.layers import Conv, Dropout, at_least_float32, max_pool
 
@@ -17,6 +18,8 @@ _KERNEL_INIT = nn.initializers.he_normal()
 
 class CNN(nn.Module):
     """Images float [n, h, w, c] in [-1, 1] to a dict of features and logits, by layer name.
+
+    Clips [n, t, h, w, c] are read as images whose channels are the frames.
 
     Each block is two 3x3 convolutions with batch normalisation and ReLU, then 2x2 max pooling (as
     long as both sides are at least 2). Returned, all floating point:
@@ -47,6 +50,8 @@ class CNN(nn.Module):
     def __call__(self, images: Array, *, train: bool) -> dict[str, Array]:
         if self.num_classes < 2:
             raise InputError(f"a recogniser needs at least 2 classes, got {self.num_classes}")
+        if images.ndim == 5:
+            images = frames_as_channels(images)
         if min(images.shape[1:3]) < 4:
             raise InputError(
                 f"the recogniser needs images of at least 4x4 pixels, got "

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gan_jax.data import Dataset, StackedSource, batch_indices, stream_batches
+from gan_jax.data import ComposedSource, Dataset, batch_indices, stream_batches
 from gan_jax.errors import InputError
 from gan_jax.runtime import parallel
 from gan_jax.runtime.pixels import to_float
@@ -37,16 +37,16 @@ def make_feed(
 ) -> Feed:
     """Keeps a set that is in memory on the devices as uint8, and streams any other.
 
-    Stacks of digits are put together on the devices, which keep the digits. Calls end at multiples
+    What is composed is put together on the devices, which keep the parts. Calls end at multiples
     of `steps_per_call`, wherever they start, so that a resumed run makes the same calls.
     """
     order = _Order(len(dataset), batch_size, steps_per_call, parallel.shard_rows(batch_size, plan))
-    stacked = isinstance(dataset.source, StackedSource)
-    if dataset.images is None and not stacked:
+    images: Any = dataset.images
+    at: Callable[[Any, Any], Any] = _rows_of
+    if isinstance(dataset.source, ComposedSource):
+        images, at = dataset.source.parts, dataset.source.compose
+    elif images is None:
         return Feed(None, batch_of_rows, functools.partial(_stream, dataset, order, seed))
-    images, at = dataset.images, _rows_of
-    if stacked:
-        images, at = dataset.source.parts, StackedSource.compose
     arrays = {"images": images}
     if dataset.labels is not None:
         arrays["labels"] = dataset.labels

@@ -7,6 +7,7 @@ that a run does not depend on the number of devices.
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from typing import Any
 
@@ -58,7 +59,14 @@ def named_key(key: Array, name: str) -> Array:
 
 
 def bind_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
-    """The module with its `axis_name` field set, if it has one and it differs."""
-    if getattr(module, "axis_name", axis_name) == axis_name:
-        return module
-    return module.clone(axis_name=axis_name)
+    """The module with the `axis_name` of it and of the modules that are its fields."""
+    found = {field.name: getattr(module, field.name) for field in dataclasses.fields(module)}
+    changed = {
+        name: bind_axis(value, axis_name)
+        for name, value in found.items()
+        if isinstance(value, nn.Module) and name != "parent"
+    }
+    if found.get("axis_name", axis_name) != axis_name:
+        changed["axis_name"] = axis_name
+    changed = {name: value for name, value in changed.items() if value != found[name]}
+    return module.clone(**changed) if changed else module

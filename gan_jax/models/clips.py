@@ -1,0 +1,160 @@
+"""Networks of clips, over those of images: content and motion apart, as in MoCoGAN.
+
+Tulyakov et al. 2018, "MoCoGAN: Decomposing motion and content for video generation". Clips are
+float [n, t, h, w, c] in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from gan_jax.errors import InputError
+from gan_jax.models.conditional import check_labels, head
+from gan_jax.models.layers import (
+    DISCRIMINATOR_NORMS,
+    BatchNorm,
+    Conv,
+    initializer,
+    is_batch,
+    is_spectral,
+    widths,
+)
+from gan_jax.models.sizes import num_stages
+
+_SLOPE = 0.2
+
+
+def frames_as_images(clips: Array) -> Array:
+    """[n, t, ...] to [n * t, ...]: every frame by itself."""
+    return clips.reshape(-1, *clips.shape[2:])
+
+
+def frames_as_channels(clips: Array) -> Array:
+    """[n, t, h, w, c] to [n, h, w, t * c]: a network of images then sees all frames at once."""
+    clips = jnp.moveaxis(clips, 1, 3)
+    return clips.reshape(*clips.shape[:3], -1)
+
+
+class ClipGenerator(nn.Module):
+    """Latents float [n, latent_dim] to clips [n, t, h, w, c] in [-1, 1].
+
+    The first `content_dim` numbers are the content of all frames. The others are noise for each
+    frame, `motion_dim` numbers, from which a gated recurrent unit makes the frame's motion code.
+    Both together are the latents of a generator of images. With classes it is called with labels
+    int32 [n] after the latents, and every frame is of that class.
+
+    Fields:
+        frame: a generator of images [n, h, w, c], which may have `num_classes`.
+        image_shape: (t, h, w, c).
+        content_dim, motion_dim: see above; `latent_dim` is content_dim + t * motion_dim.
+        dtype: dtype of the recurrent unit; None for float32.
+    """
+
+    frame: nn.Module
+    image_shape: tuple[int, int, int, int]
+    content_dim: int = 64
+    motion_dim: int = 16
+    dtype: Any = None
+
+    @property
+    def latent_dim(self) -> int:
+        """Length of the latents."""
+        return self.content_dim + self.image_shape[0] * self.motion_dim
+
+    @property
+    def num_classes(self) -> int:
+        """That of the generator of frames."""
+        return getattr(self.frame, "num_classes", 0)
+
+    @nn.compact
+    def __call__(self, latents: Array, labels: Array | None = None, *, train: bool) -> Array:
+        frames = self.image_shape[0]
+        content, noise = jnp.split(latents, [self.content_dim], axis=1)
+        noise = noise.reshape(len(latents), frames, self.motion_dim)
+        cell = nn.GRUCell(self.motion_dim, dtype=self.dtype, name="motion")
+        motion = nn.RNN(cell)(noise)
+        content = jnp.broadcast_to(content[:, None], (len(latents), frames, self.content_dim))
+        codes = jnp.concatenate([content, motion.astype(content.dtype)], axis=-1)
+        told = () if labels is None else (jnp.repeat(labels, frames),)
+        images = self.frame(frames_as_images(codes), *told, train=train)
+        return images.reshape(-1, *self.image_shape)
+
+
+class ClipDiscriminator(nn.Module):
+    """Clips float [n, t, h, w, c] to logits [n, k]: high for real.
+
+    Half of them are of the whole clip, by (2+1)-dimensional convolutions (Tran et al. 2018, "A
+    closer look at spatiotemporal convolutions"): each layer halves the sides of every frame, then
+    the number of frames. The other half are of single frames at even distances, by a discriminator
+    of images: a frame must be good by itself, and the clip must move well. With classes it is
+    called with labels int32 [n] after the clips, see `conditional.head`.
+
+    Fields:
+        frame: a discriminator of images.
+        frames_judged: how many frames of a clip it is given, fewer if the clip has fewer.
+        width, kernel_size, norm, initialization, num_classes, axis_name, dtype: as in
+            `dcgan.DCGANDiscriminator`, of the network of whole clips.
+    """
+
+    frame: nn.Module
+    frames_judged: int = 4
+    width: int = 64
+    kernel_size: int = 4
+    norm: str = "none"
+    initialization: str = "normal"
+    num_classes: int = 0
+    axis_name: str | None = None
+    dtype: Any = None
+    auxiliary = False
+
+    @nn.compact
+    def __call__(self, clips: Array, labels: Array | None = None, *, train: bool) -> Array:
+        check_labels(self.num_classes, labels)
+        count, length = clips.shape[:2]
+        judged = min(self.frames_judged, length)
+        told = () if labels is None else (jnp.repeat(labels, judged),)
+        chosen = clips[:, : length // judged * judged : length // judged]
+        of_frames = self.frame(frames_as_images(chosen), *told, train=train)
+        x = self._trunk(clips, train)
+        of_clip = head(
+            self,
+            x.reshape(count, -1),
+            labels,
+            kernel_init=initializer(self.initialization),
+            spectral_norm=is_spectral(self.norm),
+            train=train,
+        )
+        of_clip = jnp.repeat(of_clip[:, None], judged, axis=1)
+        return jnp.concatenate([of_clip, of_frames.reshape(count, judged)], axis=1)
+
+    def _trunk(self, x: Array, train: bool) -> Array:
+        spectral, count = is_spectral(self.norm), len(x)
+        fields = (initializer(self.initialization), self.dtype, spectral)
+        sides = (self.kernel_size, self.kernel_size)
+        for layer, features in enumerate(widths(self.width, num_stages(*x.shape[2:4]))):
+            normed = is_batch(self.norm, DISCRIMINATOR_NORMS) and layer > 0
+            x = Conv(features, sides, 2, True, *fields)(frames_as_images(x), train=train)
+            x = nn.leaky_relu(x, _SLOPE)
+            height, width = x.shape[1:3]
+            x = x.reshape(count, -1, height * width, features)
+            x = Conv(features, (3, 1), (2, 1), not normed, *fields)(x, train=train)
+            if normed:
+                norm = BatchNorm(axis_name=self.axis_name, dtype=self.dtype)
+                x = norm(x, use_running_average=not train)
+            x = nn.leaky_relu(x, _SLOPE).reshape(count, -1, height, width, features)
+        return x
+
+
+def check_clips(image_shape: tuple[int, ...], motion_dim: int) -> None:
+    """Raises InputError for clips of one frame, or no motion code."""
+    if image_shape[0] < 2:
+        raise InputError(
+            f"clips of {image_shape[0]} frame(s) do not move: give 2 or more, such as "
+            "dataset.num_frames=16, or images."
+        )
+    if motion_dim < 1:
+        raise InputError(f"motion_dim is {motion_dim}; expected 1 or more, such as 16.")
