@@ -207,14 +207,28 @@ class Dataset:
             return self.images[np.asarray(indices, np.intp)]
         return self._streamed.take(indices)
 
-    def require_classes(self) -> None:
-        """Raises InputError for a set without labels, or with examples of a single class."""
+    def all_images(self) -> np.ndarray:
+        """The whole set, uint8 [n, h, w, c]; a streamed one is read."""
+        return self.take(np.arange(len(self))) if self.images is None else self.images
+
+    def subset(self, rows: np.ndarray) -> Dataset:
+        """The images at `rows`, int64 [k], in memory, with their labels."""
+        labels = None if self.labels is None else self.labels[rows]
+        return dataclasses.replace(self, images=self.take(rows), source=None, labels=labels)
+
+    @property
+    def class_labels(self) -> np.ndarray:
+        """`labels` of a labelled set; InputError without."""
         if self.labels is None:
             raise InputError(
                 f"{self._title} has no labels, and a recogniser needs them: use a labelled set, or "
                 "put the images of each class in a subfolder of their own."
             )
-        present = np.unique(self.labels)
+        return self.labels
+
+    def require_classes(self) -> None:
+        """Raises InputError for a set without labels, or with examples of a single class."""
+        present = np.unique(self.class_labels)
         if len(present) < 2:
             only = ", ".join(self.label_names[label] for label in present)
             raise InputError(

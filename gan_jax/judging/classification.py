@@ -34,7 +34,7 @@ def recognise(
     network: nn.Module, variables: Any, dataset: Dataset, *, batch_size: int = 500
 ) -> Recognition:
     """Runs a recogniser on a labelled set."""
-    images = dataset.take(np.arange(len(dataset)))
+    images = dataset.all_images()
     logits = class_logits(network, variables, images, batch_size=batch_size)
     predictions = np.argmax(logits, -1)
     classes = logits.shape[-1]

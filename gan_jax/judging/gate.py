@@ -149,8 +149,7 @@ def gate_pack(
     else:  # what is copied must be other images than what is damaged
         rows = real.content_order()
         copied = real.take(rows[1::2][: FULL.most_images])
-        labels = None if real.labels is None else real.labels[rows[::2]]
-        real = dataclasses.replace(real, images=real.take(rows[::2]), source=None, labels=labels)
+        real = real.subset(rows[::2])
     announce(f"reference: {real.described}")
     gate = run_gate(extractor, real, copied)
     if resize:

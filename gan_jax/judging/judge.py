@@ -340,13 +340,11 @@ def make_judge(
         )
     extractor.check_shape(reference.image_shape)  # before a large set is read
     limit = getattr(extractor, "reference_limit", _REFERENCE_LIMIT)
-    order = reference.content_order()[:limit]
-    images = reference.take(order)
+    reference = reference.subset(reference.content_order()[:limit])
+    images = reference.all_images()
     if (images == images[0]).all():
         raise InputError(
             f"the {len(images):,} images of the reference {reference.name} are all the same: no "
             "distance from one image says how good others are. Give different real images."
         )
-    labels = None if reference.labels is None else reference.labels[order]
-    reference = dataclasses.replace(reference, images=images, source=None, labels=labels)
     return Judge(extractor, reference, images, seed, batch_size, cache, progress)

@@ -248,7 +248,7 @@ def judge(
         image_size=image_size,
         announce=announce,
     )
-    pixels = opened.samples.take(np.arange(len(opened.samples)))
+    pixels = opened.samples.all_images()
     found = opened.judge(opened.judges(batch_size=batch_size), pixels, metrics)
     first, *others = (Result.of(one, opened.about) for one in found)
     return dataclasses.replace(first, judges=others)

@@ -98,8 +98,8 @@ def _say_data(train: Dataset, test: Dataset, workdir: pathlib.Path) -> None:
     say(f"Data: {train.described}; {test.described}; {'x'.join(map(str, train.image_shape))}")
     rows = np.arange(min(len(train), _OF_A_CLASS**2))
     if train.labels is not None:
-        counts = [np.bincount(part.labels, minlength=train.num_classes) for part in (train, test)]
         names = train.label_names
+        counts = [np.bincount(part.class_labels, minlength=len(names)) for part in (train, test)]
         width = max(len("class"), *(len(str(name)) for name in names[:_MOST_CLASSES]))
         say(f"  {'class':{width}}  training  held out")
         for name, one, other in list(zip(names, *counts, strict=False))[:_MOST_CLASSES]:

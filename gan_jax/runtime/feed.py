@@ -68,10 +68,11 @@ def make_host_feed(
     A compiled step is given arrays of the batch's size, so one program serves sets of any size.
     """
     order = _Order(len(dataset), batch_size, steps_per_call, parallel.shard_rows(batch_size, plan))
+    images = dataset.all_images()
 
     def calls(start: int, stop: int) -> Iterator[dict[str, np.ndarray]]:
         for rows in order.calls(seed, start, stop):
-            batch = {"images": dataset.images[rows]}
+            batch = {"images": images[rows]}
             yield batch if dataset.labels is None else batch | {"labels": dataset.labels[rows]}
 
     return Feed(None, batch_of_rows, calls)

@@ -99,7 +99,7 @@ def _class_walk(gan: GAN, variables: Any, latent: np.ndarray, start: int, end: i
 
 
 def _counts(gan: GAN, train: Dataset) -> np.ndarray:
-    return np.bincount(train.labels, minlength=gan.num_classes)
+    return np.bincount(train.class_labels, minlength=gan.num_classes)
 
 
 def _shown(gan: GAN, train: Dataset) -> np.ndarray:
@@ -115,4 +115,4 @@ def _names(train: Dataset, labels: Sequence[int] | np.ndarray) -> tuple[str, ...
 def _examples(train: Dataset, label: int, count: int) -> np.ndarray:
     """Indices of `count` training images of a class, repeated if it has fewer."""
     order = train.content_order()
-    return np.resize(order[train.labels[order] == label][:count], count)
+    return np.resize(order[train.class_labels[order] == label][:count], count)

@@ -37,7 +37,7 @@ from gan_jax.runtime.startup import enable_compilation_cache
 from gan_jax.sampling.classes import MOST_ROWS
 from gan_jax.studies.labelled import Experiment, Labelled
 from gan_jax.studies.leakage import check_held_out
-from gan_jax.training.fit_recogniser import fit_recogniser
+from gan_jax.training.fit_recogniser import FittedRecogniser, fit_recogniser
 
 RESULT = "gan_train_test.json"
 SEEDS = "seeds"
@@ -82,7 +82,7 @@ def run_gan_train_test(
     check_same_shape(train, test, advice="bring them to one shape")
     count = _count(experiment, num_images)
     steps = num_steps or count_steps(experiment.config, count)
-    train_images, test_images = (part.take(np.arange(len(part))) for part in (train, test))
+    train_images, test_images = (part.all_images() for part in (train, test))
     shared = check_held_out(test_images, train_images, test.name, "the real training images")
     protocol = _protocol(experiment, count, steps, shared)
     out = open_folder(out, "--out")
@@ -116,7 +116,7 @@ def run_gan_train_test(
             result.content(),
             title=experiment.title,
             generated=_rows(drawn, experiment.class_names),
-            real=_rows(Labelled(train_images, train.labels), experiment.class_names),
+            real=_rows(Labelled(train_images, train.class_labels), experiment.class_names),
             environment=describe_environment(),
         )
 
@@ -138,20 +138,21 @@ def _run_seed(
         test_images, generated.images, experiment.test.name, "the generated images"
     )
     rows = train.draw(count, seed=seed)
-    options = {"num_steps": steps, "seed": seed, "test": test, "stop": stop}
-    on_real = fit_recogniser(
-        experiment.config, train.take(rows), train.labels[rows], len(names), **options
-    )
-    on_generated = fit_recogniser(
-        experiment.config, generated.images, generated.labels, len(names), **options
-    )
+
+    def fit(images: np.ndarray, labels: np.ndarray) -> FittedRecogniser:
+        return fit_recogniser(
+            experiment.config, images, labels, len(names), num_steps=steps, seed=seed, stop=stop
+        )
+
+    on_real = fit(train.take(rows), train.class_labels[rows])
+    on_generated = fit(generated.images, generated.labels)
     drawn = Dataset(
         "generated", "all", generated.images, labels=generated.labels, class_names=names
     )
     return SeedResult(
         seed=seed,
-        baseline=on_real.result.confusion,
-        gan_train=on_generated.result.confusion,
+        baseline=on_real.recognise(test).confusion,
+        gan_train=on_generated.recognise(test).confusion,
         gan_test=on_real.recognise(drawn).confusion,
         shared=shared,
     )
@@ -233,7 +234,7 @@ def _notes(
         notes.append(f"{len(results)} seed(s): 3 or more are wanted for an interval; see --seeds.")
     if count < batch:
         notes.append(f"{count:,} images are fewer than a batch of {batch}: it repeats them.")
-    missing = np.flatnonzero(sum(result.gan_test for result in results).sum(axis=1) == 0)
+    missing = np.flatnonzero(np.sum([result.gan_test for result in results], axis=(0, 2)) == 0)
     if len(missing):
         names = ", ".join(experiment.class_names[label] for label in missing[:10])
         notes.append(f"no generated image is labelled {names}: what learns from them misses these.")

@@ -84,7 +84,7 @@ class HeldOut:
             entries |= judgement.metrics
             headline, flags, view = judgement.headline, list(judgement.flags), _view(judgement)
         if self.textures:
-            others = self.others.take(np.arange(len(self.others)))
+            others = self.others.all_images()
             found = judge_textures(others, images, families=HEADLINE, seed=SEED, complete=complete)
             entries |= found.metrics
             if self.judge is None:
@@ -161,11 +161,9 @@ def hold_out(
             "something."
         )
     order = test.draw(_SHARES * count, seed=SEED)
-    originals, others = test.take(order[:count]), order[count:]
-    labels = None if test.labels is None else test.labels[others]
+    originals, reference = test.take(order[:count]), test.subset(order[count:])
     if textures:
-        check_variety(test.take(others))
-    reference = dataclasses.replace(test, images=test.take(others), source=None, labels=labels)
+        check_variety(reference.all_images())
     judge = None
     if extractor is not None:
         judge = make_judge(extractor, reference, seed=SEED, batch_size=batch_size)

@@ -170,7 +170,7 @@ def _compare_statistics(
         if images is None:
             return load_statistics(path, expected=expected)
         extractor.check_shape(images.image_shape)
-        pixels = images.take(np.arange(len(images)))
+        pixels = images.all_images()
         features = extractor.features(pixels, batch_size=batch_size).semantic
         origin = Origin(
             expected.extractor, expected.layer, expected.preprocessing, images.fingerprint

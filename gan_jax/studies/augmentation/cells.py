@@ -19,7 +19,6 @@ from gan_jax.runtime.images import image_grid, save_png
 from gan_jax.runtime.logs import read_history
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.sampling.trained import read_gan
-from gan_jax.studies.augmentation.control import Extra
 from gan_jax.studies.augmentation.filters import (
     accepted,
     agreed,
@@ -32,7 +31,9 @@ from gan_jax.training.fit_recogniser import FittedRecogniser, fit_recogniser
 from gan_jax.training.gan import train_gan
 
 SUBSET = "subset.npz"
-PICTURES = {added: f"{added.value}.png" for added in Added if added is not Added.NONE}
+PICTURES: dict[Added, str] = {
+    added: f"{added.value}.png" for added in Added if added is not Added.NONE
+}
 # Far from the seeds of the arms, so that no filter begins with the weights of what it filters for.
 _FILTER_SEEDS = 100_000
 _PICTURE_ROWS = 4
@@ -66,11 +67,8 @@ class GroupWork:
     def subset(self) -> Dataset:
         """The real images of the group; its GAN, filters and arms see no others."""
         train, group = self._splits.train, self._group
-        order = nested_order(train.labels, group.seed, balanced=self._config.balanced)
-        rows = order[: group.size]
-        return Dataset(
-            train.name, "train", train.images[rows], None, train.labels[rows], train.class_names
-        )
+        order = nested_order(train.class_labels, group.seed, balanced=self._config.balanced)
+        return train.subset(order[: group.size])
 
     @functools.cached_property
     def pool(self) -> Pool:
@@ -83,8 +81,8 @@ class GroupWork:
         train_gan(own, run, self._stop)
         return draw_pool(
             read_gan(run),
-            subset.images,
-            subset.labels,
+            subset.all_images(),
+            subset.class_labels,
             count=round(self._config.pool_ratio * len(subset)),
             seed=self._group.seed,
             batch_size=self._config.evaluation.batch_size,
@@ -128,33 +126,31 @@ class GroupWork:
         wanted = np.bincount(labels[:count], minlength=self._splits.num_classes)
         return first_of_each_class(kept, labels, wanted)
 
-    def run(self, arm: Arm, extra: Extra | None = None) -> dict[str, Any]:
-        """The result of an arm, JSON values; `extra` are the steps of the controls.
+    def run(self, arm: Arm, extra_steps: int = 0) -> dict[str, Any]:
+        """The result of an arm, JSON values; `extra_steps` are those of a control.
 
         'correct' holds for each test image whether it was named correctly, packed into hex digits;
         'seconds' is the time of the training and the test. The rest depends on no clock.
         """
         subset, rows = self.subset, self.added(arm)
-        images, labels = subset.images, subset.labels
+        images, labels = subset.all_images(), subset.class_labels
         if len(rows):
             images = np.concatenate([images, self.pool.images[rows]])
             labels = np.concatenate([labels, self.pool.labels[rows]])
             self._picture(arm, rows)
-        steps = self._config.recogniser.num_steps
-        if arm.longer:
-            steps += extra.of(classical=arm.classical)
+        steps = self._config.recogniser.num_steps + extra_steps
         start = time.monotonic()
         train = Dataset("study", "train", images, None, labels.astype(np.int32))
-        fitted = self._fit(arm, train, seed=0, steps=steps, test=self._splits.test)
-        seconds = time.monotonic() - start
         test = self._splits.test
-        correct = fitted.result.predictions == test.labels
+        found = self._fit(arm, train, seed=0, steps=steps).recognise(test)
+        seconds = time.monotonic() - start
+        correct = found.predictions == test.class_labels
         return {
             "size": self._group.size,
             "seed": self._group.seed,
             "arm": arm.name,
-            "accuracy": fitted.accuracy,
-            "recall": _recall(correct, test.labels, self._splits.num_classes),
+            "accuracy": found.accuracy,
+            "recall": _recall(correct, test.class_labels, self._splits.num_classes),
             "correct": np.packbits(correct).tobytes().hex(),
             "real_images": len(subset),
             "generated_images": len(rows),
@@ -165,30 +161,23 @@ class GroupWork:
         }
 
     def _fit(
-        self,
-        arm: Arm,
-        train: Dataset,
-        *,
-        seed: int,
-        steps: int | None = None,
-        test: Dataset | None = None,
+        self, arm: Arm, train: Dataset, *, seed: int, steps: int | None = None
     ) -> FittedRecogniser:
         """A trained recogniser; `seed` is added to the group's."""
         return fit_recogniser(
             recogniser_config(self._config, classical=arm.classical),
-            train.images,
-            train.labels,
+            train.all_images(),
+            train.class_labels,
             self._splits.num_classes,
             num_steps=steps or self._config.recogniser.num_steps,
             seed=self._group.seed + seed,
-            test=test,
             stop=self._stop,
         )
 
     def _picture(self, arm: Arm, rows: np.ndarray) -> None:
         path = self.gan_folder / folder.SAMPLES / PICTURES[arm.added]
         if not path.exists():
-            count = _PICTURE_ROWS * len(np.unique(self.subset.labels))
+            count = _PICTURE_ROWS * len(np.unique(self.subset.class_labels))
             shown = rows[:count]
             save_png(path, image_grid(self.pool.images[shown], columns=count // _PICTURE_ROWS))
 
@@ -205,12 +194,13 @@ def _write_subset(path: pathlib.Path, subset: Dataset, num_classes: int) -> None
     if path.exists():
         return
     names = subset.class_names or tuple(str(label) for label in range(num_classes))
+    images, labels = subset.all_images(), subset.class_labels
     with new_file(path) as file:
         np.savez_compressed(
             file,
-            x_train=subset.images,
-            y_train=subset.labels,
-            x_test=subset.images,
-            y_test=subset.labels,
+            x_train=images,
+            y_train=labels,
+            x_test=images,
+            y_test=labels,
             class_names=np.array(names),
         )

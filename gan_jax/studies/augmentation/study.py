@@ -158,7 +158,7 @@ class _Study:
     def _do(self, cell: Cell, work: GroupWork) -> None:
         if self._stop.number:
             raise self._interrupted(self._stop.number)
-        extra = self._extra(work) if cell.arm.longer else None
+        extra = self._extra(work).of(classical=cell.arm.classical) if cell.arm.longer else 0
         start = time.monotonic()
         try:
             result = work.run(cell.arm, extra)

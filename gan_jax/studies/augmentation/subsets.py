@@ -60,7 +60,7 @@ def make_splits(train: Dataset, test: Dataset, *, sizes: Sequence[int], balanced
     train.require_classes()
     check_test_labels(test)
     check_same_shape(train, test)
-    train, test = _in_content_order(train), _in_content_order(test)
+    train, test = (part.subset(part.content_order()) for part in (train, test))
     rows = independent_images(test)
     if len(rows) < len(test):
         _log.warning(
@@ -69,26 +69,26 @@ def make_splits(train: Dataset, test: Dataset, *, sizes: Sequence[int], balanced
             len(rows),
             len(test),
         )
-        test = dataclasses.replace(test, images=test.images[rows], labels=test.labels[rows])
+        test = test.subset(rows)
         check_test_labels(test)
-    fresh = ~shared_images(train.images, test.images)
-    dropped = int(np.sum(~fresh))
+    fresh = np.flatnonzero(~shared_images(train.all_images(), test.all_images()))
+    dropped = len(train) - len(fresh)
     if dropped:
         _log.warning(
             "%d of the %d training images are equal to test images, and are left out.",
             dropped,
             len(train),
         )
-        train = dataclasses.replace(train, images=train.images[fresh], labels=train.labels[fresh])
+        train = train.subset(fresh)
         train.require_classes()
-    missing = sorted(set(test.labels.tolist()) - set(train.labels.tolist()))
+    missing = sorted(set(test.class_labels.tolist()) - set(train.class_labels.tolist()))
     if missing:
         raise InputError(
             f"{train.name}: class {_class_name(train, missing[0])} has test images, and no "
             "training images to learn it from: give some, or leave the class out of the test."
         )
     _check_sizes(train, sizes, balanced)
-    return Splits(train, test, dropped, max(train.num_classes, test.num_classes))
+    return Splits(train, test, dropped, max(len(train.label_names), len(test.label_names)))
 
 
 def nested_order(labels: np.ndarray, seed: int, *, balanced: bool) -> np.ndarray:
@@ -111,13 +111,8 @@ def nested_order(labels: np.ndarray, seed: int, *, balanced: bool) -> np.ndarray
     return np.lexsort((ties, place))
 
 
-def _in_content_order(dataset: Dataset) -> Dataset:
-    rows = dataset.content_order()
-    return dataclasses.replace(dataset, images=dataset.take(rows), labels=dataset.labels[rows])
-
-
 def _check_sizes(train: Dataset, sizes: Sequence[int], balanced: bool) -> None:
-    classes, counts = np.unique(train.labels, return_counts=True)
+    classes, counts = np.unique(train.class_labels, return_counts=True)
     largest, smallest = max(sizes), min(sizes)
     if largest > len(train):
         raise InputError(

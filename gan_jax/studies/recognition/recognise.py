@@ -129,7 +129,7 @@ def subject_of_samples(
         real = read_images(reference, split=reference_split, divide=divide, **options)
     return Subject(
         title=f"{given.name}, read by recognisers",
-        images=given.take(np.arange(len(given))),
+        images=given.all_images(),
         protocol={
             "images_are": "given",
             "samples": given.name,
