@@ -75,9 +75,9 @@ class ChannelExtractor(OfOneShape):
         found = self.extractor.features(
             distinct[..., None], batch_size=batch_size, progress=progress
         )
-        assert found.texture is not None and found.probabilities is not None
+        assert found.texture is not None
         places = places.reshape(len(images), self.channels)
-        channels = found.probabilities[places]
+        channels = found.class_probabilities[places]
         return Features(
             semantic=found.semantic[places].reshape(len(images), -1),
             texture=found.texture[places].reshape(len(images), -1),

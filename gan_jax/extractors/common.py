@@ -34,6 +34,13 @@ class Features:
     def __len__(self) -> int:
         return len(self.semantic)
 
+    @property
+    def class_probabilities(self) -> np.ndarray:
+        """`probabilities` from an extractor that knows classes; InputError from any other."""
+        if self.probabilities is None:
+            raise InputError("the extractor knows no classes: take a recogniser.")
+        return self.probabilities
+
     def take(self, rows: np.ndarray) -> Features:
         """The features of the images `rows`."""
         parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

@@ -85,12 +85,8 @@ def open_recognisers(choices: str) -> list[Extractor]:
 
 def read(recognisers: Sequence[Extractor], images: np.ndarray, *, batch_size: int) -> Readings:
     """The recognisers' answers to uint8 images [n, h, w, c]; InputError for another size."""
-    found = []
-    for pack in recognisers:
-        probabilities = pack.features(images, batch_size=batch_size).probabilities
-        assert probabilities is not None
-        found.append(probabilities)
-    return Readings(np.stack(found))
+    found = [pack.features(images, batch_size=batch_size) for pack in recognisers]
+    return Readings(np.stack([features.class_probabilities for features in found]))
 
 
 def held_out(recogniser: Extractor, fingerprint: str) -> str:

@@ -171,12 +171,7 @@ def spread_out(influence: np.ndarray, rows: np.ndarray, total: int) -> np.ndarra
 
 def read_classes(features: Features) -> np.ndarray:
     """The likeliest class of each image, int [n], of features that have probabilities."""
-    return np.argmax(_probabilities(features), -1)
-
-
-def _probabilities(features: Features) -> np.ndarray:
-    assert features.probabilities is not None
-    return features.probabilities
+    return np.argmax(features.class_probabilities, -1)
 
 
 def _channels(features: Features) -> np.ndarray:
@@ -187,7 +182,7 @@ def _channels(features: Features) -> np.ndarray:
 def _classifier(sides: Sides) -> dict[str, Entry]:
     """What the classifier reads in images and in as many real ones, and the mix of classes."""
     count = min(len(sides.real), len(sides.fake))
-    fake, real = (_probabilities(side)[:count] for side in (sides.fake, sides.real))
+    fake, real = (side.class_probabilities[:count] for side in (sides.fake, sides.real))
     classes = fake.shape[1]
     found, real_found = (np.argmax(side, -1) for side in (fake, real))
     halves = [read_classes(side) for side in sides.halves()]
@@ -223,7 +218,7 @@ def _modes(sides: Sides) -> dict[str, Entry]:
     The divergence of their mix is from real images, as the same recogniser reads them, and from an
     even mix. Beside it stand as many other real images.
     """
-    classes = _probabilities(sides.fake).shape[1]
+    classes = sides.fake.class_probabilities.shape[1]
     halves = [_channels(side) for side in sides.halves()]
     count = len(halves[2])
     reference, other, fake = (

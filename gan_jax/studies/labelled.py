@@ -60,8 +60,7 @@ class Experiment:
     @property
     def class_names(self) -> tuple[str, ...]:
         """The real images' classes; all labels are numbers of these."""
-        longer = max(self.train, self.test, key=lambda part: part.num_classes)
-        return longer.label_names
+        return max(self.train.label_names, self.test.label_names, key=len)
 
 
 def samples_of_run(source: Source, extractor: str = "") -> Experiment:
@@ -85,21 +84,26 @@ def samples_of_run(source: Source, extractor: str = "") -> Experiment:
     pack = None
     if extractor or not conditional or not config.judge.train:
         pack = _pack(extractor or config.judge.pack.split(",")[0], source.workdir)
-    labeller = None if conditional else _labeller(pack, train)
+    labelled_by, labeller = ASKED, None
+    if pack is not None and not conditional:
+        labelled_by, labeller = _pseudo(pack), _labeller(pack, train)
 
     def draw(seed: int, count: int) -> Labelled:
         own_source = dataclasses.replace(source, seed=_SAMPLE_SEED + seed)
         own = dataclasses.replace(drawing, source=own_source)
         labels = own.labels(count)
         images = own.images(own.latents(count), labels)
-        return Labelled(images, labeller(images) if labels is None else labels)
+        if labeller is not None:
+            labels = labeller(images)
+        assert labels is not None  # asked for where nothing reads them
+        return Labelled(images, labels)
 
     return Experiment(
         title=f"{config.model.name} on {train.name}",
         config=config.judge.train if pack is None else restore_config(pack.record["training"]),
         train=train,
         test=load(config.dataset, "test"),
-        labelled_by=ASKED if conditional else _pseudo(pack),
+        labelled_by=labelled_by,
         draw=draw,
         available=None,
         protocol={"samples": "generated"}
@@ -137,10 +141,13 @@ def samples_of_files(
             f"{train.name} {shape_text(train.image_shape)} (height x width x channels): bring them "
             "to one size, with --resize=crop_area for example."
         )
-    labels, labeller = None, None
     if given.labels is None:
-        labeller = _labeller(pack, train)
+        labelled_by, name = _pseudo(pack), _labeller(pack, train)
+
+        def label(rows: np.ndarray, images: np.ndarray) -> np.ndarray:
+            return name(images)
     else:
+        labelled_by = GIVEN
         labels = renumbered(given.labels, given.label_names, train.label_names)
         if labels is None:
             raise InputError(
@@ -148,18 +155,20 @@ def samples_of_files(
                 f"of {train.name} {', '.join(train.label_names[:10])}: give both the same classes."
             )
 
+        def label(rows: np.ndarray, images: np.ndarray) -> np.ndarray:
+            return labels[rows]
+
     def draw(seed: int, count: int) -> Labelled:
         rows = given.draw(count, seed=seed)
         images = given.take(rows)
-        found = labeller(images) if labels is None else labels[rows]
-        return Labelled(images, found.astype(np.int32))
+        return Labelled(images, label(rows, images).astype(np.int32))
 
     return Experiment(
         title=f"{given.name} for {train.name}",
         config=restore_config(pack.record["training"]),
         train=train,
         test=test,
-        labelled_by=GIVEN if labels is not None else _pseudo(pack),
+        labelled_by=labelled_by,
         draw=draw,
         available=len(given),
         protocol={
@@ -195,8 +204,9 @@ def _labeller(pack: Extractor, train: Dataset) -> Callable[[np.ndarray], np.ndar
             f"and those of {train.name} are {', '.join(names[:10])}: give a recogniser of these."
         )
 
+    numbers = np.array([names.index(name) for name in pack.class_names], np.int32)
+
     def name(images: np.ndarray) -> np.ndarray:
-        found = np.argmax(pack.features(images).probabilities, -1)
-        return renumbered(found, pack.class_names, names).astype(np.int32)
+        return numbers[np.argmax(pack.features(images).class_probabilities, -1)]
 
     return name

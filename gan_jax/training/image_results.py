@@ -157,8 +157,8 @@ def _classes(judge: Judge | None, judgements: Sequence[Judgement]) -> dict[str, 
     """What the judge reads in the images, as the report has it."""
     if judge is None or not judge.knows_classes:
         return {}
-    probabilities, names = judgements[0].features.probabilities, judge.extractor.class_names
-    assert probabilities is not None
+    probabilities = judgements[0].features.class_probabilities
+    names = judge.extractor.class_names
     predictions = np.argmax(probabilities, -1)
     return {
         "predictions": predictions,
