@@ -97,8 +97,8 @@ def nearest(a: Points, b: Points, k: int) -> tuple[np.ndarray, np.ndarray]:
 def pairs_within(
     a: Points,
     b: Points,
-    row_limits: Sequence[np.ndarray] = (),
-    column_limits: Sequence[np.ndarray] = (),
+    row_limits: Sequence[np.ndarray] | np.ndarray = (),
+    column_limits: Sequence[np.ndarray] | np.ndarray = (),
     *,
     strict: bool = False,
 ) -> Iterator[Pairs]:

@@ -23,9 +23,14 @@ _QUANTILE = 1.959963984540054  # of the normal distribution, for 95 %
 class Result(Protocol):
     """A value, its standard error, and what each of the m reference rows made of it, or None."""
 
-    value: float
-    standard_error: float | None
-    real_influence: np.ndarray | None
+    @property
+    def value(self) -> float: ...
+
+    @property
+    def standard_error(self) -> float | None: ...
+
+    @property
+    def real_influence(self) -> np.ndarray | None: ...
 
 
 @dataclasses.dataclass(frozen=True)

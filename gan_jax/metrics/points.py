@@ -71,9 +71,8 @@ def make_points(*sets: np.ndarray) -> tuple[Points, ...]:
     scale = float(np.ldexp(1.0, -exponent - int(np.ceil(np.log2(width) / 2)) - 1))
     totals = [len(features) for features in sets]
     share = [count / sum(totals) for count in totals]
-    centre = sum(
-        weight * _mean(rows, np.bincount(group)) for weight, (rows, group) in zip(share, distinct)
-    ).clip(low, high)
+    means = [_mean(rows, np.bincount(group)) for rows, group in distinct]
+    centre = sum(map(np.multiply, share, means), np.zeros(width)).clip(low, high)
     if all(np.can_cast(features.dtype, np.float32) for features in sets):
         centre = centre.astype(np.float32).astype(np.float64)
     points = []
@@ -104,4 +103,5 @@ def _distinct(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _mean(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
     shares = counts / counts.sum()
-    return sum(shares[part] @ rows[part].astype(np.float64) for part in tiles(len(rows)))
+    sums = (shares[part] @ rows[part].astype(np.float64) for part in tiles(len(rows)))
+    return sum(sums, np.zeros(rows.shape[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -24,7 +25,8 @@ def run_main(main: Callable[[], object], *, smaller: str) -> int:
         signal n.
     """
     for stream in (sys.stdout, sys.stderr):  # names of files may hold what a terminal does not take
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             main()

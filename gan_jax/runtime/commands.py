@@ -230,9 +230,9 @@ def _parser(command: Command) -> argparse.ArgumentParser:
         add_help=False,
     )
     for metavar, _, option in words:
-        many = {"nargs": "+"} if option == "folders" else {}
+        many = "+" if option == "folders" else None
         kind = type(_default(option)) if option in _all_options() else str
-        parser.add_argument(option, metavar=metavar, type=kind, help=argparse.SUPPRESS, **many)
+        parser.add_argument(option, metavar=metavar, nargs=many, type=kind, help=argparse.SUPPRESS)
     for heading, options in OPTIONS.items():
         chosen = [name for name in options if name in command.options]
         group = parser.add_argument_group(heading) if chosen else parser
@@ -241,7 +241,7 @@ def _parser(command: Command) -> argparse.ArgumentParser:
     return parser
 
 
-def _add(group: argparse._ArgumentGroup, name: str, default: Any, text: str) -> None:
+def _add(group: argparse._ActionsContainer, name: str, default: Any, text: str) -> None:
     kind = default if isinstance(default, type) else type(default)
     if kind is bool:
         group.add_argument(f"--{name}", action="store_true", default=None, help=text)

@@ -77,7 +77,7 @@ class RunLogger:
 
         Raises InputError for the names 'step' and 'time', which the row itself uses.
         """
-        if self._file is None:
+        if self._file is None or self._events is None:
             return
         reserved = {"step", "time"} & set(values)
         if reserved:
@@ -119,13 +119,13 @@ class RunLogger:
 
     def flush(self) -> None:
         """Hands everything to the disk."""
-        if self._file is not None:
+        if self._file is not None and self._events is not None:
             os.fsync(self._file.fileno())
             self._events.flush()
 
     def close(self) -> None:
         """Flushes and closes; calling it again does nothing."""
-        if self._file is not None:
+        if self._file is not None and self._events is not None:
             self.flush()
             self._file.close()
             self._events.close()
@@ -279,7 +279,6 @@ class ProgressLine:
             return
         self._step = step
         now = time.monotonic()
-        self._first = self._first or (step, now)
         if self._shown is None or now - self._shown[1] >= self._interval:
             self._print(now)
 
@@ -294,12 +293,13 @@ class ProgressLine:
         """Shows the last state and ends the line; calling it again does nothing."""
         if self._bar is not None:
             self._bar.close()
-        elif self._enabled and self._first and self._shown[0] != self._step:
+        elif self._enabled and self._shown and self._shown[0] != self._step:
             self._print(time.monotonic())
         self._enabled, self._bar = False, None
 
     def _print(self, now: float) -> None:
         self._shown = (self._step, now)
+        self._first = self._first or self._shown
         share = self._step / self._total if self._total else 1.0
         parts = [f"{self._description}: step {self._step:,}/{self._total:,} ({share:.0%})"]
         done, seconds = self._step - self._first[0], now - self._first[1]

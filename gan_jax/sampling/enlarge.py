@@ -112,7 +112,7 @@ def enlarge(
     if channels == 3 and image.shape[2] == 1:
         image = np.repeat(image, 3, 2)
     planes = image[None] if image.shape[2] == channels else image.transpose(2, 0, 1)[..., None]
-    planes = _in_tiles(generator, variables, np.asarray(to_float(planes)))
+    planes = _in_tiles(generator, variables, to_float(planes))
     return planes[0] if len(planes) == 1 else planes[..., 0].transpose(1, 2, 0)
 
 

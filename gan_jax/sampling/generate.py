@@ -112,12 +112,15 @@ def generate_images(
 
 @functools.lru_cache(maxsize=8)
 def _apply(generator: nn.Module):
-    return jax.jit(
-        lambda variables, inputs: to_uint8(generator.apply(variables, *inputs, train=False))
-    )
+    @jax.jit
+    def apply(variables: Any, inputs: tuple[Array, ...]) -> Array:
+        images: Any = generator.apply(variables, *inputs, train=False)
+        return to_uint8(images)
+
+    return apply
 
 
-def interpolate(start: Array, end: Array, count: int) -> np.ndarray:
+def interpolate(start: np.ndarray, end: np.ndarray, count: int) -> np.ndarray:
     """`count` latents [count, dim] on the great circle from `start` to `end`, both [dim].
 
     A straight line between normal vectors would pass through lengths that the generator never saw

@@ -97,7 +97,8 @@ def exported_generator(drawing: Drawing) -> export.Exported:
     def draw_on(platform: str) -> Any:
         def draw(variables: Any, *inputs: Array) -> Array:
             with traced_for(platform):
-                return generator.apply(variables, *inputs, train=False).astype(jnp.float32)
+                images: Any = generator.apply(variables, *inputs, train=False)
+                return images.astype(jnp.float32)
 
         return draw
 

@@ -57,12 +57,12 @@ def export_samples(
             f"--out '{out}' is a folder for PNGs, and these images have {channels} channels: give "
             "NAME.npz."
         )
-    extractor = None if selection is None else open_selection(selection, drawing)
+    selecting = None if selection is None else (selection, open_selection(selection, drawing))
     out = open_file(out, "--out") if packed else open_new(out)
-    if selection is None:
+    if selecting is None:
         drawn = _draw(drawing, count)
     else:
-        drawn = draw_selected(drawing, selection, extractor, count)
+        drawn = draw_selected(drawing, *selecting, count)
     record = {
         "images": count,
         "format": "npz" if packed else "png",
@@ -102,7 +102,7 @@ def _write_pngs(folder: pathlib.Path, drawn: Drawn, num_classes: int) -> None:
 
 
 def _write_npz(path: pathlib.Path, drawn: Drawn, record: dict[str, Any]) -> None:
-    arrays = {"images": drawn.images}
+    arrays: dict[str, Any] = {"images": drawn.images}
     if drawn.labels is not None:
         arrays["labels"] = drawn.labels
     with recorded_file(path, record) as file:

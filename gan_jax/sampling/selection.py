@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
+import os
 from typing import Any
 
 import numpy as np
@@ -94,7 +94,9 @@ def draw_selected(
     each class, as the recogniser reads them, were drawn and kept. The recogniser is what
     `open_selection` gave. Raises InputError if fewer than one in 1,000 are accepted.
     """
-    images, labels, drawn, found = [], [], 0, 0
+    images: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    drawn = found = 0
     classes = len(extractor.class_names)
     seen, kept = np.zeros(classes, int), np.zeros(classes, int)
     while found < count:
@@ -104,7 +106,7 @@ def draw_selected(
         asked = drawing.labels(rows.stop)
         asked = None if asked is None else asked[rows]
         block = drawing.images(drawing.latents(rows.stop)[rows], asked)
-        probabilities = extractor.features(block).probabilities
+        probabilities = extractor.features(block).class_probabilities
         read = np.argmax(probabilities, -1)
         accepted = np.max(probabilities, -1) >= selection.least_confidence
         if selection.as_asked:
@@ -115,7 +117,8 @@ def draw_selected(
         seen += class_histogram(read[:until], classes)
         kept += class_histogram(read[last], classes)
         images.append(block[last])
-        labels.append(None if asked is None else asked[last])
+        if asked is not None:
+            labels.append(asked[last])
         drawn, found = drawn + until, found + len(last)
         if drawn >= _RAREST * max(found, 1) and found < count:
             raise InputError(
@@ -133,11 +136,10 @@ def draw_selected(
         "kept_by_class": kept.tolist(),
         "class_names": list(extractor.class_names),
     }
-    asked = None if labels[0] is None else np.concatenate(labels)
-    return Drawn(np.concatenate(images), asked, record)
+    return Drawn(np.concatenate(images), np.concatenate(labels) if labels else None, record)
 
 
-def selecting_recogniser(samples: str | pathlib.Path) -> Identity | None:
+def selecting_recogniser(samples: str | os.PathLike[str]) -> Identity | None:
     """The recogniser that chose exported samples, by the record beside them; None if none did.
 
     Raises InputError for a record that cannot be read or is damaged.

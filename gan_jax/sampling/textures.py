@@ -76,8 +76,8 @@ def sample_texture(
     if wrap:
         steps = 2 * np.pi / np.array(size)
         numbers = np.round(numbers / steps) * steps
-    phases = jax.random.uniform(named_key(key, "phases"), (generator.num_waves,), jnp.float32)
-    phases = 2 * np.pi * np.asarray(phases, np.float64)
+    turns = jax.random.uniform(named_key(key, "phases"), (generator.num_waves,), jnp.float32)
+    phases = 2 * np.pi * np.asarray(turns, np.float64)
 
     image = np.empty((*size, generator.image_shape[2]), np.uint8)
     starts = [range(o // cell * cell, o + s, t) for o, s, t in zip(origin, size, shape)]

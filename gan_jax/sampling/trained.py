@@ -91,9 +91,8 @@ def read_gan(
         else:
             gan = build_members(config, members_of(config), train.image_shape, **kind).gan
         members = () if chosen is None else (len(members_of(config)),)
-        template = _template(gan, train.image_shape, members, workdir)
-    if chosen is not None:
-        template = MembersState(template, jnp.zeros(members, jnp.int32))
+        gans = _template(gan, train.image_shape, members, workdir)
+    template = gans if chosen is None else MembersState(gans, jnp.zeros(members, jnp.int32))
     if not (workdir / folder.CHECKPOINTS).is_dir():
         raise InputError(f"'{workdir}' has no checkpoints yet: train it first.")
     with Checkpoints(workdir / folder.CHECKPOINTS, read_only=True) as checkpoints:

@@ -67,8 +67,8 @@ class RunFolder:
         enabled = workdir is not None and parallel.is_main_process()
         self._places = [workdir, *member_folders(workdir, task)] if workdir else []
         config = task.kept.get(folder.CONFIG, {})
-        asked = config.get("log_to", "") if enabled else ""
-        writers = open_writers(asked, workdir, config) if asked else []
+        asked = config.get("log_to", "")
+        writers = open_writers(asked, workdir, config) if workdir and enabled else []
         self._loggers = [
             RunLogger(
                 place,

@@ -43,9 +43,12 @@ class Summary:
 
 def summarise(values: Sequence[float] | np.ndarray) -> Summary | None:
     """The summary of finite values; None of none."""
+    return summarise_some(values) if len(values) else None
+
+
+def summarise_some(values: Sequence[float] | np.ndarray) -> Summary:
+    """The summary of one or more finite values."""
     numbers = np.asarray(values, np.float64)
-    if not len(numbers):
-        return None
     mean, count = float(np.mean(numbers)), len(numbers)
     if count == 1:
         return Summary(mean, None, 1, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,16 +43,20 @@ def recognition_result(
         selection: what was kept of the images, or None.
         missing: what could not be measured, a sentence each.
     """
-    shared = {"images": len(readings.labels), "seed": subject.get("seed"), "reference": reference}
+    protocol_of = functools.partial(
+        make_protocol,
+        images=len(readings.labels),
+        seed=subject.get("seed"),
+        reference=reference,
+    )
     preprocessing = dict.fromkeys(pack.record["preprocessing"] for pack in recognisers)
-    protocol = make_protocol(
+    protocol = protocol_of(
         {
             **subject,
             "labels_by": "mean of the recognisers' probabilities",
             "recognisers": {pack.stamp: pack.digest for pack in recognisers},
         },
         preprocessing="; ".join(preprocessing),
-        **shared,
     )
     judges = []
     for index, pack in enumerate(recognisers):
@@ -62,7 +67,7 @@ def recognition_result(
         if selection is not None and labels is not None:
             numbers["selected_right"] = _right(readings, index, labels, selection.rows)
         about = _identity(pack, recognisers[0], None if real is None else reference)
-        of_pack = make_protocol(about, preprocessing=pack.record["preprocessing"], **shared)
+        of_pack = protocol_of(about, preprocessing=pack.record["preprocessing"])
         judges.append(Result(numbers, of_pack))
     more: dict[str, Any] = {"missing": list(missing)}
     if selection is not None:
