@@ -21,7 +21,7 @@ from gan_jax.errors import InputError
 from gan_jax.steps.hyperparameters import NotTraceable, differing_numbers
 from gan_jax.steps.state import GAN
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 
 # Fields that may be 0 in one setting and above 0 in another: the penalty is then computed in all,
 # and counts nothing in the former.

@@ -69,7 +69,7 @@ def _of_files(section: Mapping[str, Any]) -> Survey:
 
 def _of_arrays(section: Mapping[str, Any]) -> Survey:
     whole = load(section, "all")
-    channels = whole.image_shape[2]
+    height, width, channels = whole.image_shape[:3]
     rows = range(0, len(whole), max(len(whole) // _LOOKED_AT, 1))
     if channels == 3 and all(_is_grey(whole.take([row])[0]) for row in rows):
         channels = 1
@@ -77,7 +77,7 @@ def _of_arrays(section: Mapping[str, Any]) -> Survey:
         name=section["name"],
         num_images=len(whole),
         num_test=len(load(section, "test")) if whole.own_parts else 0,
-        size=whole.image_shape[:2],
+        size=(height, width),
         mixed=False,
         channels=channels,
         class_counts=_counts(whole.labels),

@@ -31,7 +31,7 @@ _PREPROCESSING = "uint8 / 255, flattened, no resizing"
 
 
 def random_extractor(
-    image_shape: tuple[int, int, int],
+    image_shape: tuple[int, ...],
     *,
     seed: int = 0,
     network: CNN | None = None,
@@ -143,7 +143,7 @@ class PixelExtractor(OfOneShape):
         return Features(np.concatenate(pieces), None, None)
 
 
-def pixel_extractor(image_shape: tuple[int, int, int]) -> PixelExtractor:
+def pixel_extractor(image_shape: tuple[int, ...]) -> PixelExtractor:
     """Pixels / 255, flattened, as features; for tiny images only.
 
     Raises InputError for more than 4096 pixels and channels together, or a shape that cannot be.

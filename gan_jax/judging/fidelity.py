@@ -57,7 +57,7 @@ def ssim(originals: np.ndarray, images: np.ndarray) -> np.ndarray:
     )
 
 
-def check_ssim_size(shape: tuple[int, int, int]) -> None:
+def check_ssim_size(shape: tuple[int, ...]) -> None:
     """Raises InputError for images (h, w, c) that are smaller than SSIM's window."""
     if min(shape[:2]) < SSIM_WINDOW:
         raise InputError(

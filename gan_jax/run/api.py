@@ -70,7 +70,7 @@ class Trained:
         return self.drawing.trained.step
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
+    def image_shape(self) -> tuple[int, ...]:
         """(h, w, c) of what it draws."""
         return self.drawing.image_shape
 

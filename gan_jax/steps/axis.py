@@ -61,7 +61,7 @@ def named_key(key: Array, name: str) -> Array:
 def bind_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
     """The module with the `axis_name` of it and of the modules that are its fields."""
     found = {field.name: getattr(module, field.name) for field in dataclasses.fields(module)}
-    changed = {
+    changed: dict[str, Any] = {
         name: bind_axis(value, axis_name)
         for name, value in found.items()
         if isinstance(value, nn.Module) and name != "parent"

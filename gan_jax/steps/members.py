@@ -50,7 +50,7 @@ class MemberInputs(flax.struct.PyTreeNode):
 
 
 def create_members_state(
-    gan: GAN, seeds: Sequence[int], image_shape: tuple[int, int, int]
+    gan: GAN, seeds: Sequence[int], image_shape: tuple[int, ...]
 ) -> MembersState:
     """The members before the first step, each as `create_gan_state` makes it from its seed."""
     create = jax.jit(lambda key: create_gan_state(gan, key, image_shape))

@@ -188,7 +188,7 @@ def create_net_state(
     return NetState(variables["params"], collections, optimizer.init(variables["params"]))
 
 
-def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) -> GANState:
+def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, ...]) -> GANState:
     """The state before the first step, for images of shape (h, w, c)."""
     labels = (jnp.zeros((1,), jnp.int32),) if gan.num_classes else ()
     images = jnp.zeros((1, *image_shape), jnp.float32)
@@ -217,7 +217,7 @@ def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, int, int]) ->
 
 
 def create_cnn_state(
-    recogniser: Recogniser, key: Array, image_shape: tuple[int, int, int]
+    recogniser: Recogniser, key: Array, image_shape: tuple[int, ...]
 ) -> CNNState:
     """The state before the first step, for images of shape (h, w, c)."""
     network = create_net_state(

@@ -54,7 +54,7 @@ class TextureMatching:
                     f"texture matching with {field}={getattr(self, field)}; expected 1 or more."
                 )
 
-    def check_size(self, image_shape: tuple[int, int, int]) -> None:
+    def check_size(self, image_shape: tuple[int, ...]) -> None:
         """Raises InputError if images (h, w, c) are smaller than a filter at the last scale."""
         least = self.size * 2 ** (self.scales - 1)
         if min(image_shape[:2]) < least:
