@@ -69,7 +69,11 @@ def on_files(files, config):
 
 def on_page_markdown(markdown, *, page, config, files):
     """Points links at README and benchmarks/ to their pages here; other files are no pages."""
-    links = {"../README.md": "index.md", "../benchmarks/README.md": "benchmarks.md"}
+    links = {
+        "../README.md": "index.md",
+        "../benchmarks/README.md": "benchmarks.md",
+        "../../README.md": "../index.md",  # of docs/tutorials/
+    }
     if page.file.src_uri == "index.md":
         links = {"benchmarks/README.md": "benchmarks.md"}
     if page.file.src_uri == "benchmarks.md":
