@@ -46,6 +46,11 @@ def build_gan(
     check_gan(config)
     loss = adversarial_loss(config.loss)
     num_steps = adversarial_steps(config, num_steps)
+    if len(image_shape) == 4 and (config.super_resolution.factor or config.texture_matching.weight):
+        raise InputError(
+            "config.super_resolution.factor and config.texture_matching.weight are for images, and "
+            "these are clips: set both to 0."
+        )
     networks = build_networks(config.model, image_shape, num_classes)
     _check_stability(config, loss, networks.discriminator)
     half_life = scheduled(config, "ema_half_life")

@@ -21,9 +21,10 @@ class ImageSource(Protocol):
     """Random access to images that are too many to hold in memory.
 
     `image_shape` is (h, w, c), of clips (t, h, w, c). `treatment` tells how the images
-    are made of the stored bytes that `keys` hashes, '' if they are these. `take(indices)` returns uint8 [k, h, w, c] and may be
-    called from several threads. `keys()` returns a hash of each example, uint64 [n], that does not
-    depend on names, order or machine; it may read the whole set.
+    are made of the stored bytes that `keys` hashes, '' if they are these.
+    `take(indices)` returns uint8 [k, h, w, c] and may be called from several threads. `keys()`
+    returns a hash of each example, uint64 [n], that does not depend on names, order or machine; it
+    may read the whole set.
     """
 
     image_shape: Shape

@@ -58,8 +58,9 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
     Args:
         config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'hf', 'textures', 'procedural',
             'stacked_mnist', 'moving_digits' or 'videos', or several of these with '+',
-            whose classes then stand one after another) and any fields of the options in `gan_jax.data.options`, such as path,
-            image_size, channels, crops, num_crops, kinds. Other fields are ignored.
+            whose classes then stand one after another) and any fields of the options in
+            `gan_jax.data.options`, such as path, image_size, channels, crops, num_crops, kinds.
+            Other fields are ignored.
         split: 'train', 'test', or 'all' for both.
 
     Raises:

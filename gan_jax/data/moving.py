@@ -32,7 +32,7 @@ _DRAWS = 5  # numbers for each digit of a clip
 
 
 class MovingDigits(ComposedSource):
-    """Clips uint8 [n, t, h, w, 1] of digits that move.
+    """Clips uint8 [n, t, h, w, 1] of digits that move; of one frame, images [n, h, w, 1].
 
     `sprites` are uint8 [d, 20, 20]; `which` int32 [n, m], the sprites of each clip; `places` int16
     [n, t, m, 2], the upper left corner (row, column) of each sprite in each frame.
@@ -53,7 +53,7 @@ class MovingDigits(ComposedSource):
         super().__init__(
             parts,
             count=len(which),
-            image_shape=(places.shape[1], *size, 1),
+            image_shape=(places.shape[1], *size, 1)[places.shape[1] == 1 :],
             keys=lambda: content_keys(
                 np.concatenate(
                     [content_keys(sprites)[which], places.reshape(len(which), -1)],
@@ -67,7 +67,7 @@ class MovingDigits(ComposedSource):
 
     @staticmethod
     def compose(parts: Mapping[str, Any], rows: Any) -> Any:
-        """The clips at `rows`, integers [k], as uint8 [k, t, h, w, 1]; of numpy or of JAX arrays.
+        """The clips at `rows`, integers [k], as uint8, of numpy or of JAX arrays.
 
         Where two digits meet, the brighter pixel shows.
         """
@@ -76,11 +76,12 @@ class MovingDigits(ComposedSource):
         y = (parts["rows"] - corners[..., 0, None]).clip(0, last)  # [k, t, m, h]
         x = (parts["columns"] - corners[..., 1, None]).clip(0, last)
         which = parts["which"][rows][:, None, :, None, None]
-        return parts["sprites"][which, y[..., None], x[..., None, :]].max(2)[..., None]
+        clips = parts["sprites"][which, y[..., None], x[..., None, :]].max(2)[..., None]
+        return clips if clips.shape[1] > 1 else clips[:, 0]
 
 
 def load_moving_digits(options: SourceOptions, split: str) -> Dataset:
-    """Clips uint8 [n, t, h, w, 1], white on black, of 32 x 32 pixels where no size is given.
+    """Clips uint8 [n, t, h, w, 1], or images if t is 1: white on black, 32 x 32 if not said.
 
     'train' moves the training digits of mnist5k, drawn from `options.clips.seed`; 'test' its test
     digits, the same for every seed; 'all' is both. The labels of one digit are the digits, or with

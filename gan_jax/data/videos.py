@@ -1,9 +1,9 @@
 """A folder of videos as clips: animated GIF, WebP and PNG, MP4 and its kin, or folders of frames.
 
-A video is cut into clips of `num_frames` that do not overlap; what is left at its end is not used.
-Subfolders are classes or parts as those of images are, see `gan_jax.data.listing`. A folder whose
-images have numbers in their names, beside no other folder, is a video too: its images are the
-frames, in the order of their numbers.
+Where frames of an animation stay for different times, they count for that many of the shortest. A
+video is cut into clips of `num_frames` that do not overlap; what is left at its end is not used.
+Subfolders are classes or parts as those of images are, see `gan_jax.data.listing`. A folder of
+images with numbers in their names is a video too: they are its frames, in that order.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Video:
 
 
 def load_videos(options: SourceOptions, split: str) -> Dataset:
-    """Clips uint8 [n, t, h, w, c] of the videos of a folder, with the labels of class folders.
+    """Clips uint8 [n, t, h, w, c], or images if t is 1, of a folder, labelled by class folders.
 
     Without folders for training and testing `options.test_fraction` of each class's videos is held
     out: all clips of a video lie on one side.
@@ -122,11 +122,12 @@ def load_videos(options: SourceOptions, split: str) -> Dataset:
 
     def read(index: int) -> np.ndarray:
         row, at = windows[index]
-        return preprocess(decoded(row)[at * length : (at + 1) * length])
+        clip = preprocess(decoded(row)[at * length : (at + 1) * length])
+        return clip if length > 1 else clip[0]
 
     source = Source(
         count=len(windows),
-        image_shape=next(iter(shapes)),
+        image_shape=next(iter(shapes))[length == 1 :],
         read=read,
         keys=lambda: content_keys(np.array([(keys()[row], at) for row, at in windows], np.uint64)),
         treatment=f"videos, {length} frames, {preprocess}",
@@ -199,9 +200,25 @@ def _opened(path: pathlib.Path) -> Video:
         return Video(path, tuple(frames), len(frames), (height, width, channels))
     if _ending(path.name) in _FILMS:
         return _opened_film(path)
-    header = read_header(path)
-    with open_picture(path) as picture:
-        return Video(path, (), getattr(picture, "n_frames", 1), tuple(header))
+    height, width, channels = read_header(path)
+    try:
+        with open_picture(path) as picture:
+            if picture.format == "GIF":  # which has palettes, and no mode for grey
+                frames = (picture_pixels(one.copy(), "") for one in ImageSequence.Iterator(picture))
+                channels = 1 if all((one == one[..., :1]).all() for one in frames) else 3
+            return Video(path, (), sum(_times(picture)), (height, width, channels))
+    except Exception as error:  # Pillow's readers raise many kinds on damaged files
+        raise _damaged(path, error) from error
+
+
+def _times(picture: Image.Image) -> list[int]:
+    """How often each frame of an animation counts: as often as the shortest delay fits in its own.
+
+    Programs write frames that are the same as one that stays longer.
+    """
+    delays = [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(picture)]
+    shortest = max(min(delays), 1)
+    return [max(round(delay / shortest), 1) for delay in delays]
 
 
 def _frame_number(path: pathlib.Path) -> tuple[int, str]:
@@ -245,17 +262,13 @@ def _frames(video: Video) -> Iterator[np.ndarray]:
             yield from (np.frombuffer(frame, np.uint8).reshape(video.shape) for frame in reader)
             return
         with open_picture(video.path) as picture:
-            for frame in ImageSequence.Iterator(picture):
-                yield picture_pixels(_still(frame), str(video.path))
+            times = _times(picture)
+            for frame, count in zip(ImageSequence.Iterator(picture), times):
+                yield from [picture_pixels(frame.copy(), str(video.path))] * count
     except InputError:
         raise
     except Exception as error:  # Pillow's readers raise many kinds on damaged files
         raise _damaged(video.path, error) from error
-
-
-def _still(frame: Image.Image) -> Image.Image:
-    """One frame by itself, without what the animation says of the others."""
-    return frame.copy()
 
 
 def _damaged(path: pathlib.Path, error: Exception) -> InputError:

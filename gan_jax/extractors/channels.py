@@ -17,6 +17,7 @@ from gan_jax.data import Dataset, StackedSource
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import Features, OfOneShape, digest_of
 from gan_jax.extractors.extractor import Extractor
+from gan_jax.extractors.frames import FrameExtractor
 
 _MOST_COMBINATIONS = 100_000
 
@@ -86,15 +87,17 @@ class ChannelExtractor(OfOneShape):
         )
 
 
-def reading_channels(extractor: Any, dataset: Dataset | None) -> Any:
-    """The extractor for a dataset: one of a single channel is applied to each channel of stacks.
+def reading_parts(extractor: Any, dataset: Dataset | None) -> Any:
+    """The extractor for a dataset: it reads each channel of stacks, each frame of clips.
 
     For any other extractor or dataset, the extractor as it is. Raises InputError for more than
     100,000 combinations of classes.
     """
-    if dataset is None or not isinstance(dataset.source, StackedSource):
+    if dataset is None or not isinstance(extractor, Extractor):
         return extractor
-    if not isinstance(extractor, Extractor) or extractor.image_shape[2] != 1:
+    if len(dataset.image_shape) == 4 and len(extractor.image_shape) == 3:
+        return FrameExtractor(extractor, dataset.image_shape[0])
+    if not isinstance(dataset.source, StackedSource) or extractor.image_shape[2] != 1:
         return extractor
     channels, classes = dataset.image_shape[2], len(extractor.class_names)
     if classes**channels > _MOST_COMBINATIONS:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
-from gan_jax.extractors.channels import ChannelExtractor, reading_channels
+from gan_jax.extractors.channels import ChannelExtractor, reading_parts
 from gan_jax.extractors.controls import (
     MOST_FEATURES,
     pca_extractor,
@@ -52,7 +52,7 @@ def open_extractor(
         preprocessing = "tf1" if name == "inception" else "pytorch-fid"
         return load_inception(argument, preprocessing=preprocessing)
     if name not in ("random", "pixels", "pca") or os.path.isdir(choice):
-        return reading_channels(load_pack(choice), reference) if choice else _refuse(choice)
+        return reading_parts(load_pack(choice), reference) if choice else _refuse(choice)
     if reference is None:
         raise InputError(
             f"the extractor '{choice}' is made for the reference's images, and there are only "
@@ -69,7 +69,7 @@ def open_extractor(
         shape = (*reference.image_shape[:2], 1)
         network = like.extractor.network
         control = random_extractor(shape, seed=seed, network=network, layers=layers)
-        return reading_channels(control, reference)
+        return reading_parts(control, reference)
     if name == "pixels" and not argument:
         return pixel_extractor(reference.image_shape)
     if name == "pca":

@@ -12,6 +12,8 @@ import numpy as np
 
 from gan_jax.errors import InputError
 
+_AXES = "height x width x channels"
+
 
 @dataclasses.dataclass(frozen=True)
 class Features:
@@ -24,12 +26,17 @@ class Features:
         probabilities: float32 [n, num_classes], p(class | image); None from one without classes.
         channels: float32 [n, c, k], p(class | channel) where each channel is read by itself, else
             None.
+        frames: float32 [n, t, k], p(class | frame) of clips read frame by frame, else None.
+        motion: int64 [n, t - 1, 2], how clips move from frame to frame, see
+            `gan_jax.metrics.motion`; None of images.
     """
 
     semantic: np.ndarray
     texture: np.ndarray | None
     probabilities: np.ndarray | None
     channels: np.ndarray | None = None
+    frames: np.ndarray | None = None
+    motion: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.semantic)
@@ -91,17 +98,16 @@ class OfOneShape(Identified):
     _instead = "make one for such images"
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(h, w, c) of the images it takes."""
-        height, width, channels = self.record["image_shape"]
-        return height, width, channels
+    def image_shape(self) -> tuple[int, ...]:
+        """(h, w, c) of the images it takes, (t, h, w, c) of clips."""
+        return tuple(self.record["image_shape"])
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises InputError unless the extractor takes images of this (h, w, c)."""
         if tuple(shape) != self.image_shape:
             raise InputError(
                 f"the images are {shape_text(shape)} and the extractor {self.stamp} "
-                f"{self._takes.format(shape_text(self.image_shape))} (height x width x channels): "
+                f"{self._takes.format(shape_text(self.image_shape))} ({_AXES}): "
                 f"resize or convert them, or {self._instead}."
             )
 
@@ -121,7 +127,7 @@ def digest_of(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> st
 
 
 def checked_images(images: np.ndarray) -> np.ndarray:
-    """Returns `images` if they are uint8 [n, h, w, c], none of these 0; else raises InputError."""
+    """Returns `images` if they are uint8 [n, h, w, c] or clips, none of these 0, or InputError."""
     images = np.asarray(images)
     if images.dtype != np.uint8:
         raise InputError(
@@ -129,7 +135,7 @@ def checked_images(images: np.ndarray) -> np.ndarray:
             "to 1 are converted by np.uint8(np.round(255 * x)), images from -1 to 1 by "
             "np.uint8(np.round(127.5 * (x + 1)))."
         )
-    if images.ndim != 4 or 0 in images.shape:
+    if images.ndim not in (4, 5) or 0 in images.shape:
         raise InputError(
             f"the images have shape {list(images.shape)}; expected [n, height, width, channels], "
             "none of them 0. Grey images need a last axis of 1: images[..., None]."

@@ -49,7 +49,7 @@ _RECORD = {
     "format": one_of(FORMAT),
     "name": text(200),
     "architecture": _ARCHITECTURE,
-    "image_shape": list_of(whole(1, 1 << 14), 3, 3),
+    "image_shape": list_of(whole(1, 1 << 14), 3, 4),
     "preprocessing": one_of(PREPROCESSING),
     "layers": _LAYERS,
     "class_names": list_of(text(1000), 2, 100_000),
@@ -73,7 +73,7 @@ def make_record(
     *,
     name: str,
     network: CNN,
-    image_shape: tuple[int, int, int],
+    image_shape: tuple[int, ...],
     layers: dict[str, str],
     class_names: tuple[str, ...],
     accuracy: float | None,
@@ -87,7 +87,7 @@ def make_record(
     Args:
         name: such as 'cnn-mnist5k'.
         network: the module; its fields are kept.
-        image_shape: (h, w, c).
+        image_shape: (h, w, c), of clips (t, h, w, c).
         layers: {'semantic': layer name, 'texture': layer name}.
         class_names: one for each class.
         accuracy: on `num_test` images that it was not trained on; None if it was not trained.
@@ -150,18 +150,18 @@ def check_record(record: Any, name: str = "") -> None:
         _check_training(record["training"], record["architecture"])
 
 
-def check_size(network: CNN, image_shape: tuple[int, int, int]) -> None:
-    """Raises `data.schema.Unfit` if images (h, w, c) or layers have a size no pack can have."""
-    height, width, channels = image_shape
+def check_size(network: CNN, image_shape: tuple[int, ...]) -> None:
+    """Raises `data.schema.Unfit` if images or layers have a size no pack can have."""
+    *frames, height, width, channels = image_shape
     if min(height, width) < 4:
         raise Unfit(f"image_shape is {height}x{width}; expected at least 4x4 pixels")
-    numbers = height * width * channels
+    numbers = math.prod(image_shape)
     for block, filters in enumerate(network.widths):
         sides = (max(side >> block, 1) for side in (height, width))
         numbers = max(numbers, math.prod(sides) * filters)
     if 4 * numbers > _LARGEST_LAYER:
         raise Unfit(
-            f"image_shape is {height}x{width}x{channels}, of which a layer takes "
+            f"image_shape is {'x'.join(map(str, image_shape))}, of which a layer takes "
             f"{4 * numbers / 2**20:,.0f} MiB an image; expected {_LARGEST_LAYER >> 20} MiB at most"
         )
 
@@ -173,7 +173,7 @@ def network_of(record: Mapping[str, Any]) -> CNN:
 
 
 @functools.lru_cache(maxsize=16)
-def tensor_shapes(network: CNN, image_shape: tuple[int, int, int]) -> Mapping[str, tuple[int, ...]]:
+def tensor_shapes(network: CNN, image_shape: tuple[int, ...]) -> Mapping[str, tuple[int, ...]]:
     """The shape of each variable by its path, such as 'params/Dense_0/kernel'; all are float32."""
     images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
     create = functools.partial(network.init, train=False)

@@ -18,7 +18,7 @@ class Pool:
     """Real images to damage.
 
     Attributes:
-        images: uint8 [n, h, w, c].
+        images: uint8 [n, h, w, c], or clips [n, t, h, w, c].
         labels: int [n], their classes.
         training: uint8 [m, h, w, c], other real images, which a copying generator would give.
     """
@@ -63,7 +63,7 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 
 
 def _blur(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
-    sigma = (0, strength, strength, 0)
+    sigma = (*[0] * (pool.images.ndim - 3), strength, strength, 0)
     return to_uint8(ndimage.gaussian_filter(pool.images.astype(np.float32), sigma, mode="nearest"))
 
 
@@ -73,41 +73,42 @@ def _noise(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _checkerboard(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
-    places = np.indices(pool.images.shape[1:3])
+    places = np.indices(pool.images.shape[-3:-1])
     sign = 1.0 - 2.0 * ((places[0] + places[1]) % 2)
     return to_uint8(pool.images + 127.5 * strength * sign[:, :, None])
 
 
 def _contrast(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
     images = pool.images.astype(np.float32)
-    mean = images.mean((1, 2, 3), keepdims=True)
+    mean = images.mean(tuple(range(1, images.ndim)), keepdims=True)
     return to_uint8(mean + (1 - strength) * (images - mean))
 
 
 def _shift(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Every image by the same number of pixels, each in a direction of its own."""
     shape = pool.images.shape
-    steps = [max(round(strength * side), 1) for side in shape[1:3]]
-    margin = ((0, 0), (steps[0],) * 2, (steps[1],) * 2, (0, 0))
+    steps = [max(round(strength * side), 1) for side in shape[-3:-1]]
+    margin = (*[(0, 0)] * (len(shape) - 3), (steps[0],) * 2, (steps[1],) * 2, (0, 0))
     padded = np.pad(pool.images, margin, mode="edge")
     directions = np.array([(0, 1), (2, 1), (1, 0), (1, 2)])[rng.integers(0, 4, len(pool.images))]
-    moved = [
-        image[y * steps[0] : y * steps[0] + shape[1], x * steps[1] : x * steps[1] + shape[2]]
-        for image, (y, x) in zip(padded, directions)
-    ]
+    moved = []
+    for image, (y, x) in zip(padded, directions * steps):
+        moved.append(image[..., y : y + shape[-3], x : x + shape[-2], :])
     return np.stack(moved)
 
 
 def _shuffle(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
     """A share of the cells of a 4 x 4 grid change places; what does not divide stays."""
     images = pool.images.copy()
-    height, width = (side // _PATCHES for side in images.shape[1:3])
+    height, width = (side // _PATCHES for side in images.shape[-3:-1])
     count = max(round(strength * _PATCHES**2), 2)
     for image in images:
         chosen = rng.permutation(_PATCHES**2)[:count]
         places = [
-            (slice(c // _PATCHES * height, (c // _PATCHES + 1) * height),
-             slice(c % _PATCHES * width, (c % _PATCHES + 1) * width))
+            (...,
+             slice(c // _PATCHES * height, (c // _PATCHES + 1) * height),
+             slice(c % _PATCHES * width, (c % _PATCHES + 1) * width),
+             slice(None))
             for c in chosen
         ]  # fmt: skip
         cells = [image[place].copy() for place in places]

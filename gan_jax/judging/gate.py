@@ -23,6 +23,7 @@ from gan_jax.extractors.common import shape_text
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.pack import GATE_RECORD, load_pack
 from gan_jax.extractors.released import is_released
+from gan_jax.judging.clips import CLIP_DAMAGES
 from gan_jax.judging.degradations import DEGRADATIONS, Pool
 from gan_jax.judging.sensitivity import (
     Halves,
@@ -37,7 +38,8 @@ _FEWEST_IMAGES = 40
 _BATCH_SIZE = 500
 _FLOORS = 8  # halvings for the floor's spread; they need no network
 # Copies of training images are real images: no distance between distributions can see them.
-_INVISIBLE = ("training copies",)
+# Motion that looks the same backwards is the same distribution reversed.
+_INVISIBLE = ("training copies", "reversed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +141,7 @@ def gate_pack(
         raise _unwritable(pack, "it is read-only")
     options: dict[str, Any] = {"divide": divide}
     if resize:
-        height, width, channels = extractor.image_shape
+        height, width, channels = extractor.image_shape[-3:]
         options |= {"image_size": (height, width), "channels": channels, "resize": resize}
     real = read_images(reference, split=reference_split, **options)
     extractor.check_shape(real.image_shape)
@@ -231,9 +233,10 @@ def run_gate(
             for layer in layers
         }
 
+    tried = DEGRADATIONS if images.ndim == 4 else (*DEGRADATIONS, *CLIP_DAMAGES)
     rows = measure_damage(
         Pool(images, labels, training),
-        [one for one in DEGRADATIONS if effort.invisible or one.name not in _INVISIBLE],
+        [one for one in tried if effort.invisible or one.name not in _INVISIBLE],
         halves[: effort.num_seeds],
         floors,
         distances,

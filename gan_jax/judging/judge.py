@@ -16,6 +16,7 @@ from gan_jax.data.labels import renumbered
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import Features
 from gan_jax.extractors.extractor import Extractor
+from gan_jax.judging.clips import with_motion
 from gan_jax.judging.entries import INFLUENCE, Entry
 from gan_jax.judging.flags import copy_flags, variety_flags
 from gan_jax.judging.headline import make_headline
@@ -248,7 +249,8 @@ class Judge:
         return self._training_sides[training]
 
     def _features_of(self, images: np.ndarray) -> Features:
-        return self.extractor.features(images, batch_size=self.batch_size, progress=self.progress)
+        options: dict[str, Any] = {"batch_size": self.batch_size, "progress": self.progress}
+        return with_motion(self.extractor.features(images, **options), images)
 
     def _reference_moments(self) -> metrics.Moments:
         def compute() -> metrics.Moments:

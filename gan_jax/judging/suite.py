@@ -17,6 +17,7 @@ import numpy as np
 from gan_jax import metrics
 from gan_jax.errors import InputError, nearest
 from gan_jax.extractors.common import Features
+from gan_jax.judging.clips import frame_entries, motion_entries
 from gan_jax.judging.entries import (
     INFLUENCE,
     Entry,
@@ -290,6 +291,14 @@ def _copying(sides: Sides) -> dict[str, Entry]:
     }
 
 
+def _motion(sides: Sides) -> dict[str, Entry]:
+    return motion_entries(sides.real, sides.fake, sides.halves)
+
+
+def _frames(sides: Sides) -> dict[str, Entry]:
+    return frame_entries(sides.real, sides.fake)
+
+
 class Family(NamedTuple):
     """Metrics that are computed together.
 
@@ -309,12 +318,14 @@ FAMILIES: dict[str, Family] = {
     "kernel": Family(_kernel),
     "classifier": Family(_classifier, lambda sides: sides.knows_classes),
     "modes": Family(_modes, lambda sides: sides.knows_classes and sides.fake.channels is not None),
+    "motion": Family(_motion, lambda sides: sides.fake.motion is not None),
+    "frames": Family(_frames, lambda sides: sides.fake.frames is not None),
     "neighbours": Family(_neighbours),
     "vendi": Family(_vendi),
     "sliced": Family(_sliced),
     "copying": Family(_copying),
 }
-QUICK = ("frechet", "classifier", "modes")
+QUICK = ("frechet", "classifier", "modes", "motion", "frames")
 
 
 def check_names(names: Sequence[str], known: Mapping[str, Any] | Sequence[str], what: str) -> None:

@@ -29,6 +29,7 @@ from gan_jax.judging.ladder import Look, measure_ladder
 from gan_jax.judging.overlap import independent_images, overlap_flags
 from gan_jax.judging.power import noticed
 from gan_jax.judging.view import View
+from gan_jax.models.clips import frames_as_channels
 from gan_jax.models.cnn import CNN
 from gan_jax.reports.flags import judge_flags
 from gan_jax.reports.result import make_protocol
@@ -78,7 +79,7 @@ def judge_unlabelled(
             sizes.
     """
     _check(images, reference)
-    most = max(_FEWEST_IMAGES, min(_MOST_IMAGES, _MOST_PIXELS // math.prod(images.shape[1:3])))
+    most = max(_FEWEST_IMAGES, min(_MOST_IMAGES, _MOST_PIXELS // math.prod(images.shape[1:-1])))
     order = content_order(images)
     compared = images[order[:most]]
     known_rows = reference.content_order()[:_REFERENCE_LIMIT]
@@ -165,14 +166,16 @@ def _entries(test: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: {"value": p, **sides} for name, p in ({"p": test["p"]} | parts).items()}
 
 
-def _network(shape: tuple[int, int, int], seed: int) -> Extractor | None:
-    if min(shape[:2]) < 4:
+def _network(shape: tuple[int, ...], seed: int) -> Extractor | None:
+    if min(shape[-3:-1]) < 4:
         return None
     return random_extractor(shape, seed=seed, network=CNN(num_classes=10, widths=_WIDTHS))
 
 
 def _blocks(images: np.ndarray) -> np.ndarray:
     """Means of images uint8 [n, h, w, c] over blocks, at most 32 a side: float32 [n, d] to 1."""
+    if images.ndim == 5:
+        images = frames_as_channels(images)
     count, height, width, channels = images.shape
     rows, columns = (-(-side // _SIDE) for side in (height, width))
     whole = images[:, : height // rows * rows, : width // columns * columns]

@@ -29,7 +29,7 @@ class ImageKeys:
 
     whole: np.ndarray  # uint64 [n], of each image
     inner: np.ndarray  # the same without outermost pixels; empty below 8 pixels a side
-    shape: tuple[int, int, int]  # (h, w, c) of the images
+    shape: tuple[int, ...]  # (h, w, c) of the images, (t, h, w, c) of clips
 
 
 def image_keys(images: np.ndarray | Iterable[np.ndarray]) -> ImageKeys:
@@ -169,7 +169,7 @@ def _found(training: ImageKeys | None, images: np.ndarray, keys: np.ndarray) -> 
         return 0, 0
     exact = np.isin(keys, training.whole)
     moved = exact.copy()
-    sides = (images, images[:, :, ::-1])
+    sides = (images, images[..., ::-1, :])
     for source, down, right in itertools.product(sides, _SHIFTS, _SHIFTS):
         windows = _window_keys(source, down, right)
         moved |= np.isin(windows, training.inner) if len(windows) else False
@@ -178,10 +178,11 @@ def _found(training: ImageKeys | None, images: np.ndarray, keys: np.ndarray) -> 
 
 def _window_keys(images: np.ndarray, down: int, right: int) -> np.ndarray:
     """Keys of the windows without a border of one pixel, moved by so many pixels."""
-    height, width = images.shape[1:3]
+    height, width = images.shape[-3:-1]
     if min(height, width) < _SMALLEST_SIDE:
         return np.empty(0, np.uint64)
-    return content_keys(images[:, 1 + down : height - 1 + down, 1 + right : width - 1 + right])
+    rows, columns = slice(1 + down, height - 1 + down), slice(1 + right, width - 1 + right)
+    return content_keys(images[..., rows, columns, :])
 
 
 def _repeated(keys: np.ndarray) -> int:
@@ -206,6 +207,6 @@ def _log_choose(n: int, k: int) -> float:
 
 
 def _check_images(images: np.ndarray) -> None:
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim not in (4, 5):
         kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images)
         raise InputError(f"images are {kind}; expected uint8 [n, h, w, c].")

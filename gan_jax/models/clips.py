@@ -18,6 +18,7 @@ from gan_jax.models.layers import (
     DISCRIMINATOR_NORMS,
     BatchNorm,
     Conv,
+    Dense,
     initializer,
     is_batch,
     is_spectral,
@@ -26,6 +27,8 @@ from gan_jax.models.layers import (
 from gan_jax.models.sizes import num_stages
 
 _SLOPE = 0.2
+_STATE = 64  # of the recurrent unit
+_PERIODS = (8.0, 16.0, 32.0, 64.0)  # of its clock, in frames
 
 
 def frames_as_images(clips: Array) -> Array:
@@ -33,9 +36,9 @@ def frames_as_images(clips: Array) -> Array:
     return clips.reshape(-1, *clips.shape[2:])
 
 
-def frames_as_channels(clips: Array) -> Array:
+def frames_as_channels(clips: Any) -> Any:
     """[n, t, h, w, c] to [n, h, w, t * c]: a network of images then sees all frames at once."""
-    clips = jnp.moveaxis(clips, 1, 3)
+    clips = clips.transpose(0, 2, 3, 1, 4)
     return clips.reshape(*clips.shape[:3], -1)
 
 
@@ -43,9 +46,11 @@ class ClipGenerator(nn.Module):
     """Latents float [n, latent_dim] to clips [n, t, h, w, c] in [-1, 1].
 
     The first `content_dim` numbers are the content of all frames. The others are noise for each
-    frame, `motion_dim` numbers, from which a gated recurrent unit makes the frame's motion code.
-    Both together are the latents of a generator of images. With classes it is called with labels
-    int32 [n] after the latents, and every frame is of that class.
+    frame, `motion_dim` numbers: that of the first frame is where a gated recurrent unit begins,
+    that of the others, times a learned scale, is its input beside a clock, and of its state a dense
+    layer makes the motion code of each frame. Content and motion together are the latents of a
+    generator of images. With classes it is called with labels int32 [n] after the latents, and
+    every frame is of that class.
 
     Fields:
         frame: a generator of images [n, h, w, c], which may have `num_classes`.
@@ -75,8 +80,14 @@ class ClipGenerator(nn.Module):
         frames = self.image_shape[0]
         content, noise = jnp.split(latents, [self.content_dim], axis=1)
         noise = noise.reshape(len(latents), frames, self.motion_dim)
-        cell = nn.GRUCell(self.motion_dim, dtype=self.dtype, name="motion")
-        motion = nn.RNN(cell)(noise)
+        scale = self.param("noise_scale", nn.initializers.constant(0.1), (self.motion_dim,))
+        begin = nn.tanh(Dense(_STATE, dtype=self.dtype)(noise[:, 0]))
+        cell = nn.GRUCell(_STATE, dtype=self.dtype, name="motion")
+        clock = jnp.arange(frames)[:, None] * (2 * jnp.pi / jnp.array(_PERIODS))
+        clock = jnp.concatenate([jnp.sin(clock), jnp.cos(clock)], axis=1).astype(noise.dtype)
+        clock = jnp.broadcast_to(clock, (len(noise), *clock.shape))
+        state = nn.RNN(cell)(jnp.concatenate([noise * scale, clock], -1), initial_carry=begin)
+        motion = Dense(self.motion_dim, dtype=self.dtype)(state)
         content = jnp.broadcast_to(content[:, None], (len(latents), frames, self.content_dim))
         codes = jnp.concatenate([content, motion.astype(content.dtype)], axis=-1)
         told = () if labels is None else (jnp.repeat(labels, frames),)

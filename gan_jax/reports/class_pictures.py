@@ -22,7 +22,7 @@ class NamedRows:
 
     Attributes:
         names: [k].
-        images: uint8 [k, m, h, w, c].
+        images: uint8 [k, m, h, w, c], or clips [k, m, t, h, w, c].
 
     Raises:
         InputError: other shapes, or no image.
@@ -33,7 +33,7 @@ class NamedRows:
 
     def __post_init__(self) -> None:
         shape = self.images.shape
-        if len(shape) != 5 or 0 in shape or shape[0] != len(self.names):
+        if len(shape) not in (5, 6) or 0 in shape or shape[0] != len(self.names):
             raise InputError(
                 f"images have shape {shape} for {len(self.names)} names; expected "
                 "[rows, columns, h, w, c] with a name per row and at least one image."
@@ -66,8 +66,12 @@ class ClassPictures:
 def picture(rows: NamedRows) -> np.ndarray:
     """The rows below one another with their names on the left, uint8 [H, W, 1 or 3].
 
-    Images lower than a line of text are magnified by a whole number.
+    Images lower than a line of text are magnified by a whole number. Of clips it moves: [t, H, W,
+    1 or 3].
     """
+    if rows.images.ndim == 6:
+        frames = np.moveaxis(rows.images, 2, 0)
+        return np.stack([picture(NamedRows(rows.names, frame)) for frame in frames])
     count, columns, height = rows.images.shape[:3]
     scale = max(math.ceil(_TEXT_HEIGHT / height), 1)
     grid = image_grid(

@@ -5,6 +5,7 @@ Each imports what it needs when it runs.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import sys
@@ -249,7 +250,8 @@ def _export(options: SimpleNamespace) -> None:
     selection = None
     if options.select:
         selection = Selection(options.select, options.least_confidence, options.as_asked)
-    record = export_samples(_source(options), options.export, options.out, selection)
+    source = dataclasses.replace(_source(options), frames=options.frames)
+    record = export_samples(source, options.export, options.out, selection)
     rate = record.get("selection", {}).get("acceptance_rate")
     accepted = "" if rate is None else f", {rate:.1%} of those drawn"
     print(f"{options.export:,} samples{accepted}: {options.out}")
@@ -266,7 +268,12 @@ def _export_program(options: SimpleNamespace) -> None:
 def _walk(options: SimpleNamespace) -> None:
     from gan_jax.sampling.walk import write_walk
 
-    write_walk(_source(options), options.walk, **_named(options, "frames fps walks points"))
+    write_walk(
+        _source(options),
+        options.walk,
+        frames=options.frames or 120,
+        **_named(options, "fps walks points"),
+    )
     print(f"Walk: {options.walk}")
 
 

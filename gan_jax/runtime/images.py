@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import math
 import pathlib
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from gan_jax.data.disk import write_bytes
 from gan_jax.errors import InputError
+
+FRAMES_PER_SECOND = 8  # of clips that are shown
 
 
 def displayable(image) -> np.ndarray:
@@ -36,8 +39,8 @@ def displayable(image) -> np.ndarray:
 
 
 def grid_columns(images: np.ndarray) -> int:
-    """Columns that make the grid of `images` [n, h, w, c] about square."""
-    count, height, width = images.shape[:3]
+    """Columns that make the grid of `images` [n, ..., h, w, c] about square."""
+    count, (height, width) = len(images), images.shape[-3:-1]
     return min(count, max(1, round(math.sqrt(count * height / width))))
 
 
@@ -47,16 +50,21 @@ def image_grid(
     """Lays images in rows, left to right and down, with a line between them.
 
     Args:
-      images: uint8 [n, h, w, c], n >= 1; channels as in `displayable`.
+      images: uint8 [n, h, w, c], n >= 1, or clips [n, t, h, w, c]; channels as in `displayable`.
       columns: images per row; by default about as many as make the grid square.
       padding: width of the lines in pixels, before scaling. No line runs along the outside.
       scale: each pixel becomes scale x scale pixels.
       background: grey value of the lines and of missing places in the last row.
 
     Returns:
-      uint8 [H, W, 1 or 3]; InputError for no image, or a number out of range.
+      uint8 [H, W, 1 or 3], of clips [t, H, W, 1 or 3]; InputError for no image, or a number out of
+      range.
     """
     images = np.asarray(images)
+    if images.ndim == 5 and 0 not in images.shape:
+        options = {"padding": padding, "scale": scale, "background": background}
+        columns = columns or grid_columns(images)
+        return np.stack([image_grid(f, columns=columns, **options) for f in images.swapaxes(0, 1)])
     if images.ndim != 4 or 0 in images.shape:
         raise InputError(
             f"images have shape {images.shape}; expected [n, h, w, c] with at least one image."
@@ -82,15 +90,25 @@ def image_grid(
 
 
 def to_pil(image) -> Image.Image:
-    """A `displayable` image uint8 [h, w, c] as a Pillow image, mode L or RGB."""
+    """A `displayable` image uint8 [h, w, c], or a clip's first, as a Pillow image: L or RGB."""
     image = displayable(image)
+    image = image[0] if image.ndim == 4 else image
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
 def png_bytes(image) -> bytes:
-    """An image uint8 [h, w, c] as PNG."""
+    """An image uint8 [h, w, c] as PNG; a clip [t, h, w, c] as an animated one."""
+    return picture_bytes(image, "PNG", optimize=True)
+
+
+def picture_bytes(image, kind: str, **options: Any) -> bytes:
+    """An image or a clip in a format of Pillow's with its options; clips need one that moves."""
+    if image.ndim == 4:
+        frames = [to_pil(frame) for frame in image[1:]]
+        delay = round(1000 / FRAMES_PER_SECOND)
+        options |= {"save_all": True, "append_images": frames, "duration": delay, "loop": 0}
     buffer = io.BytesIO()
-    to_pil(image).save(buffer, "PNG", optimize=True)
+    to_pil(image).save(buffer, kind, **options)
     return buffer.getvalue()
 
 

@@ -53,7 +53,12 @@ _READING = "keep batch_size json"
 # Source, action, the flags that it needs, and those that it takes.
 _JOBS = (
     ("workdir", "", "", f"{_OF_RUN} extractor num_samples out metrics cache texture json"),
-    ("workdir", "export", "out", f"{_OF_RUN} seed truncation select least_confidence as_asked"),
+    (
+        "workdir",
+        "export",
+        "out",
+        f"{_OF_RUN} seed truncation frames select least_confidence as_asked",
+    ),
     ("workdir", "walk", "", f"{_OF_RUN} seed truncation frames fps walks points"),
     ("workdir", "export_program", "", "checkpoint member"),
     ("workdir", "draw", "out", "checkpoint member seed texture_number seamless"),

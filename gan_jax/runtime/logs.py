@@ -107,10 +107,10 @@ class RunLogger:
             raise
 
     def image(self, step: int, name: str, image) -> None:
-        """Writes one picture, uint8 [h, w, c], to TensorBoard."""
+        """Writes one picture, uint8 [h, w, c], or a moving one, to TensorBoard."""
         if self._events is not None:
             image = displayable(image)
-            height, width, channels = image.shape
+            height, width, channels = image.shape[-3:]
             encoded = {"height": height, "width": width, "colorspace": channels}
             encoded["encoded_image_string"] = png_bytes(image)
             self._events.add(int(step), [{"tag": name, "image": encoded}])

@@ -7,11 +7,13 @@ import hashlib
 import pathlib
 from typing import Any
 
+import flax.linen as nn
 import flax.traverse_util
 import numpy as np
 
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import digest_of
+from gan_jax.models.clips import ClipGenerator
 from gan_jax.models.texture import TextureGenerator
 from gan_jax.runtime.environment import library_versions
 from gan_jax.sampling.classes import asked_labels
@@ -36,6 +38,7 @@ class Source:
         seed: of the latents; None for the run's own, whose first images eval.json judges.
         truncation: psi of `truncated_latents`; None for all latents.
         batch_size: images per call; 0 for as many as the run's config says.
+        frames: of each clip; 0 for as many as the run was trained on.
     """
 
     workdir: str | pathlib.Path
@@ -44,6 +47,7 @@ class Source:
     seed: int | None = None
     truncation: float | None = None
     batch_size: int = 0
+    frames: int = 0
 
     def check(self) -> None:
         """Raises InputError for a seed below 0, or a truncation that cannot be."""
@@ -51,6 +55,8 @@ class Source:
             raise InputError(f"--seed is {self.seed}; expected 0 or more.")
         if self.truncation is not None:
             check_truncation(self.truncation)
+        if self.frames == 1 or self.frames < 0:
+            raise InputError(f"--frames is {self.frames}; expected 2 or more, or 0 as trained.")
 
     def open(self, *, latents: bool = True) -> Drawing:
         """Reads the run; unless `latents` is False, its generator must draw from latents.
@@ -70,6 +76,10 @@ class Source:
                 f"'{self.workdir}' is a run of super-resolution: its generator is given images and "
                 "no latents. Use python eval.py --workdir RUN --enlarge DIR_OR_FILE --out DIR."
             )
+        if self.frames and not isinstance(trained.gan.generator, ClipGenerator):
+            raise InputError(
+                f"--frames is {self.frames}, and '{self.workdir}' makes images: leave it out."
+            )
         return Drawing(self, trained)
 
 
@@ -87,9 +97,16 @@ class Drawing:
         return self.trained.config.seed if chosen is None else chosen
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(h, w, c) of the images."""
-        return self.trained.train.image_shape
+    def image_shape(self) -> tuple[int, ...]:
+        """(h, w, c) of the images, (t, h, w, c) of clips."""
+        shape = self.trained.train.image_shape
+        return (self.source.frames, *shape[1:]) if self.source.frames else shape
+
+    @property
+    def generator(self) -> nn.Module:
+        """The generator, of clips of the length that the source says."""
+        generator = self.trained.gan.generator
+        return generator.clone(image_shape=self.image_shape) if self.source.frames else generator
 
     @property
     def num_classes(self) -> int:
@@ -98,7 +115,7 @@ class Drawing:
 
     def latents(self, count: int) -> np.ndarray:
         """float32 [count, latent_dim], truncated if the source says so."""
-        dim = self.trained.gan.latent_dim
+        dim = getattr(self.generator, "latent_dim", self.trained.gan.latent_dim)
         if self.source.truncation is None:
             return sample_latents(self.seed, count, dim)
         return truncated_latents(self.seed, count, dim, self.source.truncation)
@@ -112,7 +129,7 @@ class Drawing:
         trained = self.trained
         batch_size = self.source.batch_size or trained.config.evaluation.batch_size
         return generate_images(
-            trained.gan.generator, trained.ema, latents, labels=labels, batch_size=batch_size
+            self.generator, trained.ema, latents, labels=labels, batch_size=batch_size
         )
 
     def record(self) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import numpy as np
 from gan_jax.data.disk import new_folder, open_file, path_of, write_json
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
-from gan_jax.runtime.images import save_png
+from gan_jax.runtime.images import FRAMES_PER_SECOND, image_grid, save_png
+from gan_jax.sampling.animation import FORMATS, check_animation, save_animation
 from gan_jax.sampling.drawing import Drawing, Source, images_digest
 from gan_jax.sampling.place import check_new, open_new, recorded_file
 from gan_jax.sampling.selection import RECORD, Drawn, Selection, draw_selected, open_selection
@@ -33,7 +34,8 @@ def export_samples(
         count: how many.
         out: NAME.npz for an archive with 'images' uint8 [n, h, w, c] and, from a conditional GAN,
             'labels' int32 [n], with NAME.json beside it; else a new folder for samples.json and
-            PNGs 000000.png, ..., those of a conditional GAN in a folder for each class.
+            PNGs 000000.png, ..., of clips GIFs, those of a conditional GAN in a folder for each
+            class. Of clips also NAME.gif or NAME.mp4, for all of them side by side.
         selection: keeps those that a recogniser accepts, see `sampling.selection`; None for all.
 
     Raises:
@@ -43,15 +45,19 @@ def export_samples(
     if count < 1:
         raise InputError(f"--export is {count}; expected a number of images, 1 or more.")
     out = path_of(out)
-    packed = out.suffix == ".npz"
+    packed = out.suffix in (".npz", *FORMATS)
     if not packed and out.suffix:
         raise InputError(f"--out '{out}' is neither a folder nor NAME.npz: give one of these.")
+    if out.suffix in FORMATS:
+        check_animation(out, FRAMES_PER_SECOND)
     if packed and out.is_dir():
         raise InputError(f"--out '{out}' is a folder: give the name of a file.")
     if not packed:
         check_new(out)
     drawing = source.open()
-    channels = drawing.image_shape[2]
+    channels, moving = drawing.image_shape[-1], len(drawing.image_shape) == 4
+    if out.suffix in FORMATS and not moving:
+        raise InputError(f"--out '{out}' is an animation, and these are images: give a folder.")
     if not packed and channels not in (1, 3):
         raise InputError(
             f"--out '{out}' is a folder for PNGs, and these images have {channels} channels: give "
@@ -65,13 +71,17 @@ def export_samples(
         drawn = draw_selected(drawing, *selecting, count)
     record = {
         "images": count,
-        "format": "npz" if packed else "png",
+        "format": out.suffix[1:] if packed else "gif" if moving else "png",
         "labels": None if drawn.labels is None else "drawn in the mix of the training set",
         **drawing.record(),
         **({} if selection is None else {"selection": drawn.record}),
         "images_sha256": images_digest(drawn.images),
     }
-    if packed:
+    if out.suffix in FORMATS:
+        grid = image_grid(drawn.images)
+        save_animation(out, grid, FRAMES_PER_SECOND)
+        write_json(out.with_suffix(".json"), record)
+    elif packed:
         _write_npz(out, drawn, record)
     else:
         with new_folder(out) as folder:
@@ -97,7 +107,11 @@ def _write_pngs(folder: pathlib.Path, drawn: Drawn, num_classes: int) -> None:
         for number, image in enumerate(drawn.images):
             # Names of one length, so that their order is that of the numbers.
             label = "" if drawn.labels is None else f"{drawn.labels[number]:0{width}d}"
-            save_png(folder / label / f"{number:0{digits}d}.png", image)
+            place = folder / label / f"{number:0{digits}d}"
+            if image.ndim == 4:
+                save_animation(place.with_suffix(".gif"), image, FRAMES_PER_SECOND)
+            else:
+                save_png(place.with_suffix(".png"), image)
             bar.update(1)
 
 

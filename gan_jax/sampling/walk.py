@@ -85,6 +85,11 @@ def write_walk(
         if value < least:
             raise InputError(f"--{name} is {value}; expected {least} or more.")
     drawing = source.open()
+    if len(drawing.image_shape) == 4:
+        raise InputError(
+            f"'{source.workdir}' makes clips, which move by themselves: give --export=16 and "
+            f"--out={out}."
+        )
     open_file(out, "--walk")
     corners = drawing.latents(walks * points).reshape(walks, points, -1)
     ways = np.stack([closed_walk(corner, frames) for corner in corners])

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from jax import Array
 
 from gan_jax.errors import InputError
+from gan_jax.models.clips import frames_as_channels
 from gan_jax.steps.adaptive import AdaptiveProbability
 from gan_jax.steps.axis import bind_axis, draw_latents, example_index, example_keys, named_key
 from gan_jax.steps.schedules import definition_at
@@ -140,10 +141,18 @@ def generator_batch(batch: Batch, gan: GAN, axis_name: str | None) -> Batch:
 def augmented(
     augment: Augmentation | None, images: Array, key: Array, index: Array, kind: str
 ) -> Array:
-    """Images [n, h, w, c] after the augmentation, the same each time for the same kind."""
+    """Images [n, h, w, c] after the augmentation, the same each time for the same kind.
+
+    Clips [n, t, h, w, c] are changed whole, as images whose channels are the frames.
+    """
     if augment is None:
         return images
-    return augment(images, example_keys(named_key(key, f"augment_{kind}"), index))
+    keys = example_keys(named_key(key, f"augment_{kind}"), index)
+    if images.ndim == 4:
+        return augment(images, keys)
+    frames, channels = images.shape[1], images.shape[4]
+    changed = augment(frames_as_channels(images), keys)
+    return changed.reshape(*changed.shape[:3], frames, channels).transpose(0, 3, 1, 2, 4)
 
 
 def augmentation_at(gan: GAN, state: GANState) -> Augmentation | None:

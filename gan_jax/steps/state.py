@@ -216,9 +216,7 @@ def create_gan_state(gan: GAN, key: Array, image_shape: tuple[int, ...]) -> GANS
     return FollowingGANState(*parts, averages) if averages else GANState(*parts)
 
 
-def create_cnn_state(
-    recogniser: Recogniser, key: Array, image_shape: tuple[int, ...]
-) -> CNNState:
+def create_cnn_state(recogniser: Recogniser, key: Array, image_shape: tuple[int, ...]) -> CNNState:
     """The state before the first step, for images of shape (h, w, c)."""
     network = create_net_state(
         recogniser.network, recogniser.optimizer, key, jnp.zeros((1, *image_shape), jnp.float32)

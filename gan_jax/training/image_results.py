@@ -149,8 +149,8 @@ def _beside_real(images: np.ndarray, real: np.ndarray | None) -> dict[str, np.nd
     pair = [image_grid(side[:SHOWN_SAMPLES], columns=_PICTURE_COLUMNS) for side in (images, real)]
     if pair[0].shape != pair[1].shape:
         return {}
-    gap = np.full((pair[0].shape[0], 12, pair[0].shape[2]), 255, np.uint8)
-    return {"beside_real": np.concatenate([pair[0], gap, pair[1]], axis=1)}
+    gap = np.full((*pair[0].shape[:-2], 12, pair[0].shape[-1]), 255, np.uint8)
+    return {"beside_real": np.concatenate([pair[0], gap, pair[1]], axis=-2)}
 
 
 def _classes(judge: Judge | None, judgements: Sequence[Judgement]) -> dict[str, Any]:

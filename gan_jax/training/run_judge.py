@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from gan_jax.data import Dataset, load
 from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError
-from gan_jax.extractors.channels import reading_channels
+from gan_jax.extractors.channels import reading_parts
 from gan_jax.extractors.identity import Identity
 from gan_jax.extractors.pack import load_pack
 from gan_jax.extractors.released import pack_place, released_names
@@ -40,7 +40,7 @@ def check_judges(config: ConfigDict, train: Dataset) -> dict[str, Any]:
             _check_trainable(config.judge.train, pack, found)
             found[pack] = None
             continue
-        extractor = reading_channels(load_pack(pack), train)
+        extractor = reading_parts(load_pack(pack), train)
         extractor.check_shape(train.image_shape)
         found[pack] = extractor
     return found
@@ -85,7 +85,7 @@ def obtain_judges(
             pack = path_of(name)
             say(f"A judge is trained first: there is no pack in {pack} yet.")
             train_shared_recogniser(config.judge.train, pack.parent, stop)
-            extractor = reading_channels(load_pack(pack), reference)
+            extractor = reading_parts(load_pack(pack), reference)
         judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
         title = "Judge beside it" if judges else "Judge"
         say(f"{title}: {extractor.stamp}, {_accuracy_text(extractor.record)}reference {reference}")

@@ -6,7 +6,7 @@ import pytest
 from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError
-from gan_jax.extractors.channels import ChannelExtractor, reading_channels
+from gan_jax.extractors.channels import ChannelExtractor, reading_parts
 from gan_jax.extractors.choice import open_extractor
 from gan_jax.extractors.common import Features
 from gan_jax.extractors.controls import random_extractor
@@ -80,17 +80,17 @@ def test_its_identity_is_not_that_of_the_pack(one_channel):
 def test_only_stacks_are_read_channel_by_channel(one_channel, tmp_path):
     stacks = load({"name": "stacked_mnist", "image_size": (8, 8), "num_test_stacks": 9}, "test")
     digits = load({"name": "mnist5k", "image_size": (8, 8)}, "test")
-    extractor = reading_channels(one_channel, stacks)
+    extractor = reading_parts(one_channel, stacks)
     assert extractor == ChannelExtractor(one_channel, 3)
-    assert reading_channels(one_channel, digits) is one_channel
-    assert reading_channels(one_channel, None) is one_channel
+    assert reading_parts(one_channel, digits) is one_channel
+    assert reading_parts(one_channel, None) is one_channel
     three = random_extractor((8, 8, 3), network=_NETWORK, layers=_LAYERS)
-    assert reading_channels(three, stacks) is three
+    assert reading_parts(three, stacks) is three
     control = open_extractor("random:1", stacks, like=extractor)
     assert control.stamp.startswith("random-cnn-s1-x3@")
     many = CNN(num_classes=90, widths=(3, 4), dense=5)
     with pytest.raises(InputError, match="90 classes, and 3 channels have 729,000 combinations"):
-        reading_channels(random_extractor((8, 8, 1), network=many, layers=_LAYERS), stacks)
+        reading_parts(random_extractor((8, 8, 1), network=many, layers=_LAYERS), stacks)
 
 
 # Numbers

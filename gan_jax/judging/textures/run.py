@@ -30,6 +30,10 @@ _LARGEST_CROP = 128
 
 def check_run(reference: Dataset) -> None:
     """Raises InputError if held-out images are too small or too few for `texture_fd`."""
+    if len(reference.image_shape) == 4:
+        raise InputError(
+            f"{reference.name} holds clips, and textures are images: set evaluation.textures=False."
+        )
     portilla_simoncelli_scales(*reference.image_shape[:2])  # the most demanding family
     if len(reference) < _FEWEST:
         raise InputError(

@@ -57,6 +57,11 @@ _MEANING = {
     "fd_all": "Fréchet distance over all images of both sides, as other libraries print it; it "
     "depends on n.",
     "fd_infinity": "The same extrapolated to infinitely many generated images.",
+    "same_class": "Share of clips whose frames are all read as one class. Higher is better.",
+    "speed": "Pixels from a frame to the next, by phase correlation. As real clips is good.",
+    "speed_change": "Change of that motion from a frame to the next, in pixels. Far above real "
+    "clips, the motion jumps; far below, it stands still.",
+    "direction_kl": "How far the mix of first directions is from the real one, in nats.",
     "sliced_wasserstein": "Mean transport distance along random directions. Lower is better.",
     "p": "How often real images alone would look this different, by pixels and by a random network "
     "together.",
@@ -194,17 +199,24 @@ def _other_judges(evaluation: dict[str, Any]) -> str:
     if not others:
         return ""
     rows = []
-    for part in (evaluation, *others):
+    parts = (evaluation, *others)
+    kept = ["same class (real)"] * any("same_class" in part["metrics"] for part in parts)
+    for part in parts:
         protocol, metrics = part["protocol"], part["metrics"]
         control = protocol["extractor_accuracy"] is None
         row = [protocol["extractor"], "untrained" if control else "trained", protocol["gate"]]
+        if kept:
+            share = metrics.get("same_class")
+            row.append(
+                f"{percentage(share['value'])} ({percentage(share['real'])})" if share else NONE
+            )
         for name in ("fd_semantic", "fd_texture"):
             entry = metrics.get(name)
             ratio = ratio_text(entry, unit=" ×") if entry and ratios_mean_something(part) else ""
             row.append(f"{number(entry['value'])} {ratio}".strip() if entry else NONE)
         row.append(in_words(part["headline"]).verdict if part.get("headline") else "")
         rows.append(row)
-    heads = ["judge", "", "gate", "fd_semantic, × floor", "fd_texture, × floor", ""]
+    heads = ["judge", "", "gate", *kept, "fd_semantic, × floor", "fd_texture, × floor", ""]
     return (
         page.heading("By several judges")
         + page.paragraphs([agreement_text((evaluation, *others))])
@@ -294,7 +306,7 @@ def _interpolation(report: GANReport) -> str:
     images = report.interpolation
     if images is None or not len(images):
         return ""
-    rows = math.ceil(len(images) / max(1078 // max(images.shape[2], 60), 1))
+    rows = math.ceil(len(images) / max(1078 // max(images.shape[-2], 60), 1))
     return page.section(
         "From one latent to another",
         "Equal steps between points of the generator's input. Good: shapes change gradually and "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +11,14 @@ from PIL import Image
 from gan_jax.reports import page
 from gan_jax.reports.class_pictures import NamedRows
 from gan_jax.reports.text import shortened
-from gan_jax.runtime.images import displayable, grid_columns, image_grid, png_bytes, to_pil
+from gan_jax.runtime.images import (
+    displayable,
+    grid_columns,
+    image_grid,
+    picture_bytes,
+    png_bytes,
+    to_pil,
+)
 
 _GRID_BYTES = 420_000
 _TILE_BYTES = 7_000
@@ -25,12 +31,12 @@ def tile(image, caption: str = "", *, size: int = 84) -> str:
     Small images are magnified by a whole number and keep their sharp pixels.
     """
     image = displayable(image)
-    largest = max(image.shape[:2])
+    largest = max(image.shape[-3:-1])
     if largest > 2 * size:
         image = _shrunk(image[None], 2 * size / largest)[0]
-        largest = max(image.shape[:2])
+        largest = max(image.shape[-3:-1])
     scale = max(size // largest, 1) if largest <= size else size / largest
-    width = round(image.shape[1] * scale)
+    width = round(image.shape[-2] * scale)
     first, _, rest = (shortened(line, _CAPTION) for line in caption.partition("\n"))
     text = f"<b>{page.escape(first)}</b>" + (f"<br>{page.escape(rest)}" if rest else "")
     below = f"<figcaption>{text}</figcaption>" if caption else ""
@@ -54,13 +60,13 @@ def grid(images, title: str, *, columns: int | None = None, width: int = 520) ->
     images = displayable(images)
     columns = columns or grid_columns(images)
     place = width / columns - 2
-    scale = max(int(place // images.shape[2]), 1)
-    images = images.repeat(scale, axis=1).repeat(scale, axis=2)
-    images = _shrunk(images, min(2 * place / images.shape[2], 1.0))
+    scale = max(int(place // images.shape[-2]), 1)
+    images = images.repeat(scale, axis=-3).repeat(scale, axis=-2)
+    images = _shrunk(images, min(2 * place / images.shape[-2], 1.0))
     picture = image_grid(images, columns=columns, padding=2, background=128)
     above = f'<figcaption class="above"><b>{page.escape(title)}</b></figcaption>' if title else ""
-    crisp = picture.shape[1] <= width
-    shown = min(picture.shape[1], width)
+    crisp = picture.shape[-2] <= width
+    shown = min(picture.shape[-2], width)
     return f"<figure>{above}{_image(picture, shown, title, _GRID_BYTES, crisp=crisp)}</figure>"
 
 
@@ -92,9 +98,11 @@ def heat_image(values: np.ndarray, title: str) -> str:
 
 
 def _shrunk(images: np.ndarray, factor: float) -> np.ndarray:
-    """Images [n, h, w, c] made smaller by averaging; unchanged for a factor of 1."""
+    """Images [n, h, w, c] made smaller by averaging, clips too; unchanged for a factor of 1."""
     if factor >= 1.0:
         return images
+    if images.ndim == 5:
+        return np.stack([_shrunk(clip, factor) for clip in images])
     height, width = (max(round(side * factor), 1) for side in images.shape[1:3])
     small = [to_pil(i).resize((width, height), Image.Resampling.BOX) for i in images]
     return np.stack([np.asarray(i).reshape(height, width, -1) for i in small])
@@ -106,14 +114,17 @@ def _image(image: np.ndarray, width: int, alt: str, budget: int, *, crisp: bool)
 
 
 def _data_uri(image: np.ndarray, budget: int) -> str:
-    """PNG if it fits in `budget` bytes, else JPEG, coarser or smaller until it fits."""
-    data, kind = png_bytes(image), "png"
-    picture, quality = to_pil(image), 92
-    while len(data) > budget and max(picture.size) > 8:
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=quality)
-        data, kind = buffer.getvalue(), "jpeg"
+    """PNG if it fits in `budget` bytes, else JPEG, coarser or smaller until it fits.
+
+    Of a clip WebP stands for JPEG, and the budget is four times that.
+    """
+    moving = image.ndim == 4
+    budget *= 4 if moving else 1
+    data, kind, quality = png_bytes(image), "png", 92
+    while len(data) > budget and max(image.shape[-3:-1]) > 8:
+        kind = "webp" if moving else "jpeg"
+        data = picture_bytes(image, kind, quality=quality)
         quality -= 12
         if quality < 50:
-            picture, quality = picture.reduce(2), 80
+            image, quality = _shrunk(image[None], 0.5)[0], 80
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
