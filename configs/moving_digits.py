@@ -16,19 +16,23 @@ def get_config():
     config = gan_config()
     config.dataset.name = "moving_digits"
     config.model.width = 16
+    config.model.motion_dim = 4
     config.model.conditional = "projection"
-    config.batch_size = 32
-    config.num_steps = 6000
+    config.model.discriminator_norm = "spectral"
+    config.loss = "hinge"
     config.updates = "simultaneous"
+    config.batch_size = 16
+    config.num_steps = 7000
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
-        optimizer.learning_rate = 1e-3
-        optimizer.b2 = 0.99
-    config.ema_half_life = 10_000.0
+        optimizer.learning_rate = 5e-4
+        optimizer.b1 = 0.0
+        optimizer.b2 = 0.9
     config.evaluation.every = 1000
-    config.evaluation.num_samples = 1000
+    config.evaluation.num_samples = 500
+    config.evaluation.num_final_samples = 1000
     config.evaluation.batch_size = 100
     config.evaluation.grid = 40
-    config.checkpoint.every = 500
+    config.checkpoint.every = 1000
     config.judge.pack = "runs/cnn_moving_digits/pack,runs/cnn_moving_frames/pack"
     config.judge.train = cnn_moving_digits.get_config()
     return config

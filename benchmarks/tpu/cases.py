@@ -23,6 +23,7 @@ CONFIGURED = {
     "cifar10_r3gan": ("cifar10_r3gan", (32, 32, 3), 10),
     "texture": ("texture_brick", (64, 64, 1), 1),
     "super_resolution": ("super_resolution", (64, 64, 1), 1),
+    "moving_digits": ("moving_digits", (16, 32, 32, 1), 10),
     # Eight GANs, and two that eight chips share.
     "sweep": ("sweep_gamma", (28, 28, 1), 10),
     "stacked_mnist_seeds": ("stacked_mnist_dcgan", (28, 28, 3), 1000),

@@ -42,15 +42,34 @@ def frames_as_channels(clips: Any) -> Any:
     return clips.reshape(*clips.shape[:3], -1)
 
 
+def displaced(images: Array, by: Array) -> Array:
+    """Images [n, h, w, c] moved down and right by pixels [n, 2]: bilinear, the border continued.
+
+    Both axes are products with matrices, which are fast everywhere and have gradients by `by`.
+    """
+    for axis, equation in ((0, "nij,njwc->niwc"), (1, "nij,nhjc->nhic")):
+        size = images.shape[1 + axis]
+        place = jnp.clip(jnp.arange(size) - by[:, axis, None], 0, size - 1)
+        weights = nn.relu(1 - jnp.abs(place[:, :, None] - jnp.arange(size)))
+        images = jnp.einsum(equation, weights.astype(images.dtype), images)
+    return images
+
+
 class ClipGenerator(nn.Module):
     """Latents float [n, latent_dim] to clips [n, t, h, w, c] in [-1, 1].
 
     The first `content_dim` numbers are the content of all frames. The others are noise for each
     frame, `motion_dim` numbers: that of the first frame is where a gated recurrent unit begins,
-    that of the others, times a learned scale, is its input beside a clock, and of its state a dense
-    layer makes the motion code of each frame. Content and motion together are the latents of a
-    generator of images. With classes it is called with labels int32 [n] after the latents, and
-    every frame is of that class.
+    that of the others, times a learned scale, is its input, and of its state a dense layer makes
+    the motion code of each frame. Content and motion code are the latents of a generator of images.
+
+    What most clips do is to move as they are. So every image is then displaced by up to a quarter
+    of its sides either way (a spatial transformer, Jaderberg et al. 2015), by two numbers that the
+    state and a clock give; the border is continued. Only the displacement sees the clock: else
+    training finds it easier to change what is shown from frame to frame than to move it.
+
+    With classes the network is called with labels int32 [n] after the latents, and every frame is
+    of that class.
 
     Fields:
         frame: a generator of images [n, h, w, c], which may have `num_classes`.
@@ -83,16 +102,22 @@ class ClipGenerator(nn.Module):
         scale = self.param("noise_scale", nn.initializers.constant(0.1), (self.motion_dim,))
         begin = nn.tanh(Dense(_STATE, dtype=self.dtype)(noise[:, 0]))
         cell = nn.GRUCell(_STATE, dtype=self.dtype, name="motion")
-        clock = jnp.arange(frames)[:, None] * (2 * jnp.pi / jnp.array(_PERIODS))
-        clock = jnp.concatenate([jnp.sin(clock), jnp.cos(clock)], axis=1).astype(noise.dtype)
-        clock = jnp.broadcast_to(clock, (len(noise), *clock.shape))
-        state = nn.RNN(cell)(jnp.concatenate([noise * scale, clock], -1), initial_carry=begin)
+        state = nn.RNN(cell)(noise * scale, initial_carry=begin)
         motion = Dense(self.motion_dim, dtype=self.dtype)(state)
         content = jnp.broadcast_to(content[:, None], (len(latents), frames, self.content_dim))
         codes = jnp.concatenate([content, motion.astype(content.dtype)], axis=-1)
         told = () if labels is None else (jnp.repeat(labels, frames),)
         images = self.frame(frames_as_images(codes), *told, train=train)
-        return images.reshape(-1, *self.image_shape)
+        return displaced(images, self._displacements(state)).reshape(-1, *self.image_shape)
+
+    def _displacements(self, state: Array) -> Array:
+        """Rows and columns [n * t, 2] by which the images move, of the states [n, t, d]."""
+        clock = jnp.arange(state.shape[1])[:, None] * (2 * jnp.pi / jnp.array(_PERIODS))
+        clock = jnp.concatenate([jnp.sin(clock), jnp.cos(clock)], axis=1).astype(state.dtype)
+        clock = jnp.broadcast_to(clock, (len(state), *clock.shape))
+        hidden = Dense(_STATE, dtype=self.dtype)(jnp.concatenate([state, clock], axis=-1))
+        moved = nn.tanh(Dense(2, dtype=self.dtype)(nn.relu(hidden)))
+        return frames_as_images(moved) * (jnp.array(self.image_shape[1:3]) / 4)
 
 
 class ClipDiscriminator(nn.Module):
