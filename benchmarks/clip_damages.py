@@ -127,9 +127,8 @@ def main() -> None:
     )
     packs = load_pack(options.clips), load_pack(options.frames)
     rows = clip_sensitivity(dataset, *packs, num_seeds=options.seeds)
-    print(
-        f"{packs[0].stamp}, {packs[1].stamp}, n = {options.images // 2} a side, {options.seeds} seeds"
-    )
+    count = f"n = {options.images // 2} a side, {options.seeds} seeds"
+    print(f"{packs[0].stamp}, {packs[1].stamp}, {count}")
     print(table(rows))
 
 
