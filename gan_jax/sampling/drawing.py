@@ -113,6 +113,11 @@ class Drawing:
         """How many classes the generator is conditional on; 0 if it takes no labels."""
         return self.trained.gan.num_classes
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of these classes; empty where they have none."""
+        return self.trained.train.class_names or () if self.num_classes else ()
+
     def latents(self, count: int) -> np.ndarray:
         """float32 [count, latent_dim], truncated if the source says so."""
         dim = getattr(self.generator, "latent_dim", self.trained.gan.latent_dim)

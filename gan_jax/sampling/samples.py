@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from gan_jax.sampling.place import check_new, open_new, recorded_file
 from gan_jax.sampling.selection import RECORD, Drawn, Selection, draw_selected, open_selection
 
 _BLOCK = 1000
+_NO_FOLDER = re.compile(r"^\.|[/\\:*?\"<>|\0]|[. ]$|^$")  # on one system or another
 
 
 def export_samples(
@@ -33,9 +35,9 @@ def export_samples(
         source: the generator, and its latents.
         count: how many.
         out: NAME.npz for an archive with 'images' uint8 [n, h, w, c] and, from a conditional GAN,
-            'labels' int32 [n], with NAME.json beside it; else a new folder for samples.json and
-            PNGs 000000.png, ..., of clips GIFs, those of a conditional GAN in a folder for each
-            class. Of clips also NAME.gif or NAME.mp4, for all of them side by side.
+            'labels' int32 [n] and 'class_names', with NAME.json beside it; else a new folder for
+            samples.json and PNGs 000000.png, ..., of clips GIFs, those of a conditional GAN in a
+            folder for each class. Of clips also NAME.gif or NAME.mp4, for all of them side by side.
         selection: keeps those that a recogniser accepts, see `sampling.selection`; None for all.
 
     Raises:
@@ -82,10 +84,10 @@ def export_samples(
         save_animation(out, grid, FRAMES_PER_SECOND)
         write_json(out.with_suffix(".json"), record)
     elif packed:
-        _write_npz(out, drawn, record)
+        _write_npz(out, drawn, drawing.class_names, record)
     else:
         with new_folder(out) as folder:
-            _write_pngs(folder, drawn, drawing.num_classes)
+            _write_pngs(folder, drawn, _folder_names(drawing))
             write_json(folder / RECORD, record)
     return record
 
@@ -101,12 +103,20 @@ def _draw(drawing: Drawing, count: int) -> Drawn:
     return Drawn(images, labels, {})
 
 
-def _write_pngs(folder: pathlib.Path, drawn: Drawn, num_classes: int) -> None:
-    digits, width = max(6, len(str(len(drawn.images) - 1))), len(str(max(num_classes - 1, 0)))
+def _folder_names(drawing: Drawing) -> tuple[str, ...]:
+    """Of each class: its name where all can be folders, else its number in digits of one length."""
+    names = drawing.class_names
+    if names and not any(_NO_FOLDER.search(name) for name in names):
+        return names
+    width = len(str(max(drawing.num_classes - 1, 0)))
+    return tuple(f"{label:0{width}d}" for label in range(drawing.num_classes))
+
+
+def _write_pngs(folder: pathlib.Path, drawn: Drawn, class_folders: tuple[str, ...]) -> None:
+    digits = max(6, len(str(len(drawn.images) - 1)))
     with progress_bar("writing", len(drawn.images), " images") as bar:
         for number, image in enumerate(drawn.images):
-            # Names of one length, so that their order is that of the numbers.
-            label = "" if drawn.labels is None else f"{drawn.labels[number]:0{width}d}"
+            label = "" if drawn.labels is None else class_folders[drawn.labels[number]]
             place = folder / label / f"{number:0{digits}d}"
             if image.ndim == 4:
                 save_animation(place.with_suffix(".gif"), image, FRAMES_PER_SECOND)
@@ -115,9 +125,13 @@ def _write_pngs(folder: pathlib.Path, drawn: Drawn, num_classes: int) -> None:
             bar.update(1)
 
 
-def _write_npz(path: pathlib.Path, drawn: Drawn, record: dict[str, Any]) -> None:
+def _write_npz(
+    path: pathlib.Path, drawn: Drawn, class_names: tuple[str, ...], record: dict[str, Any]
+) -> None:
     arrays: dict[str, Any] = {"images": drawn.images}
     if drawn.labels is not None:
         arrays["labels"] = drawn.labels
+        if class_names:
+            arrays["class_names"] = np.array(class_names)
     with recorded_file(path, record) as file:
         np.savez_compressed(file, **arrays)

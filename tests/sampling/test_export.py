@@ -145,9 +145,32 @@ def test_conditional_pngs_lie_in_folders_of_their_class(monkeypatch, tmp_path):
     export_samples(Source("run"), 12, tmp_path / "pngs")
     export_samples(Source("run"), 12, tmp_path / "set.npz")
     packed, found = read_images(str(tmp_path / "set.npz")), read_images(str(tmp_path / "pngs"))
-    assert found.class_names == ("0", "2")
+    assert found.class_names == ("a", "c")
     order = np.argsort(packed.labels, kind="stable")
     np.testing.assert_array_equal(found.images, packed.images[order])
+
+
+@pytest.mark.parametrize(
+    ("names", "folders"),
+    [
+        (("bag", "ankle boot", "T-shirt"), {"bag", "T-shirt"}),
+        (("bag", "boot", "T-shirt/top"), {"0", "2"}),
+        (("bag", "boot", ".."), {"0", "2"}),
+    ],
+)
+def test_class_names_go_with_the_samples_where_they_can(names, folders, monkeypatch, tmp_path):
+    class Grey(_Conditional):
+        def __call__(self, latents, labels, *, train):
+            return super().__call__(latents, labels, train=train)[..., :1]
+
+    trained = untrained_gan(Grey(), (4, 3, 1), 5, jnp.zeros((1,), int), num_classes=3)
+    named = dataclasses.replace(trained.train, class_names=names)
+    trained = dataclasses.replace(trained, train=named)
+    monkeypatch.setattr("gan_jax.sampling.drawing.read_gan", lambda *_: trained)
+    export_samples(Source("run"), 12, tmp_path / "pngs")
+    assert {place.name for place in (tmp_path / "pngs").iterdir() if place.is_dir()} == folders
+    export_samples(Source("run"), 12, tmp_path / "set.npz")
+    assert read_images(str(tmp_path / "set.npz")).class_names == names
 
 
 def test_textures_are_exported_as_crops_and_not_truncated(monkeypatch, tmp_path):
