@@ -10,6 +10,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from gan_jax.errors import InputError
@@ -125,9 +126,9 @@ class ClipDiscriminator(nn.Module):
 
     Half of them are of the whole clip, by (2+1)-dimensional convolutions (Tran et al. 2018, "A
     closer look at spatiotemporal convolutions"): each layer halves the sides of every frame, then
-    the number of frames. The other half are of single frames at even distances, by a discriminator
-    of images: a frame must be good by itself, and the clip must move well. With classes it is
-    called with labels int32 [n] after the clips, see `conditional.head`.
+    the number of frames. The other half are of single frames at even distances, first and last
+    among them, by a discriminator of images: a frame must be good by itself, and the clip must move
+    well. With classes it is called with labels int32 [n] after the clips, see `conditional.head`.
 
     Fields:
         frame: a discriminator of images.
@@ -153,7 +154,7 @@ class ClipDiscriminator(nn.Module):
         count, length = clips.shape[:2]
         judged = min(self.frames_judged, length)
         told = () if labels is None else (jnp.repeat(labels, judged),)
-        chosen = clips[:, : length // judged * judged : length // judged]
+        chosen = clips[:, np.linspace(0, length - 1, judged).round().astype(int)]
         of_frames = self.frame(frames_as_images(chosen), *told, train=train)
         x = self._trunk(clips, train)
         of_clip = head(

@@ -65,7 +65,7 @@ def test_the_discriminator_judges_the_clip_and_single_frames():
     logits = discriminator.apply(variables, clips, train=False)
     assert logits.shape == (4, 6)
     np.testing.assert_array_equal(logits[:, :3], np.repeat(logits[:, :1], 3, axis=1))
-    # Frames 0, 2 and 4 are judged one by one; frame 1 counts for the whole clip alone.
+    # Frames 0, 2 and 5 are judged one by one; frame 1 counts for the whole clip alone.
     again = discriminator.apply(variables, clips.at[:, 1].set(0.0), train=False)
     np.testing.assert_array_equal(again[:, 3:], logits[:, 3:])
     assert (again[:, 0] != logits[:, 0]).all()
