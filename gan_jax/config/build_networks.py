@@ -20,7 +20,7 @@ from gan_jax.models.sizes import num_stages
 from gan_jax.models.texture import TextureGenerator, check_texture
 from gan_jax.models.texture_discriminator import TextureDiscriminator, check_scales
 
-Shape = tuple[int, ...]  # (h, w, c), of clips (t, h, w, c)
+Shape = tuple[int, int, int]  # (h, w, c)
 Pair = tuple[nn.Module, nn.Module]
 _G = TypeVar("_G", bound=nn.Module)
 _D = TypeVar("_D", bound=nn.Module)
@@ -35,7 +35,9 @@ class Networks(NamedTuple):
     latent_dim: int
 
 
-def build_networks(model: ConfigDict, image_shape: Shape, num_classes: int = 0) -> Networks:
+def build_networks(
+    model: ConfigDict, image_shape: tuple[int, ...], num_classes: int = 0
+) -> Networks:
     """The networks of a config's `model`, for images of shape (h, w, c), or clips (t, h, w, c).
 
     Args:
@@ -50,14 +52,15 @@ def build_networks(model: ConfigDict, image_shape: Shape, num_classes: int = 0) 
     """
     classes = _classes(model, num_classes)
     with named("config.model", image_shape):
-        generator, discriminator = MODELS[model.name](model, image_shape[-3:], classes)
+        height, width, channels = image_shape[-3:]
+        generator, discriminator = MODELS[model.name](model, (height, width, channels), classes)
         if len(image_shape) == 4:
             generator, discriminator = _clips(model, image_shape, generator, discriminator)
     return Networks(generator, discriminator, _latent_dim(model, generator))
 
 
 @contextlib.contextmanager
-def named(section: str, image_shape: Shape) -> Iterator[None]:
+def named(section: str, image_shape: tuple[int, ...]) -> Iterator[None]:
     """Names the section where a module refuses its arguments; for images (h, w, c), the remedy."""
     try:
         yield
@@ -160,7 +163,9 @@ def _texture(model: ConfigDict, shape: Shape, classes: dict[str, Any]) -> Pair:
     return generator, discriminator
 
 
-def _clips(model: ConfigDict, shape: Shape, generator: nn.Module, discriminator: nn.Module) -> Pair:
+def _clips(
+    model: ConfigDict, shape: tuple[int, ...], generator: nn.Module, discriminator: nn.Module
+) -> Pair:
     """The networks of clips, over those of single frames."""
     check_clips(shape, model.motion_dim)
     if model.name == "texture" or getattr(discriminator, "auxiliary", False):

@@ -30,7 +30,7 @@ def adversarial_steps(config: ConfigDict, num_steps: int) -> int:
     return num_steps - warm_up
 
 
-def as_super_resolution(gan: GAN, config: ConfigDict, image_shape: tuple[int, int, int]) -> GAN:
+def as_super_resolution(gan: GAN, config: ConfigDict, image_shape: tuple[int, ...]) -> GAN:
     """The GAN with a generator that is given small images, and its pixel loss.
 
     Args:

@@ -24,10 +24,10 @@ def _common() -> ConfigDict:
     config.num_steps = 0
     config.num_epochs = 10.0
     config.dataset = _section(
-        # mnist5k, idx, folder, npz, tfds, hf, textures, procedural, stacked_mnist, moving_digits
-        # or videos
+        # mnist5k, idx, folder, npz, tfds, hf, webdataset, textures, procedural, stacked_mnist,
+        # moving_digits or videos
         name="mnist5k",
-        path="",  # of idx, folder, npz, hf and videos; data folder of tfds
+        path="",  # of idx, folder, npz, hf, webdataset, videos; data folder of tfds
         tfds_name="",
         image_size=(),  # (height, width); () keeps the stored size, 64 x 64 for textures
         resize="crop_area",

@@ -22,6 +22,7 @@ from gan_jax.data.moving import load_moving_digits
 from gan_jax.data.npz import load_npz
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.procedural import load_procedural
+from gan_jax.data.shards import is_shards, load_shards
 from gan_jax.data.stacked import load_stacked_mnist
 from gan_jax.data.tfds_source import load_tfds, tfds_parts
 from gan_jax.data.trees import holds_images
@@ -36,6 +37,7 @@ _LOADERS = {
     "npz": load_npz,
     "tfds": load_tfds,
     "hf": load_hf,
+    "webdataset": load_shards,
     "textures": load_textures,
     "procedural": load_procedural,
     "stacked_mnist": load_stacked_mnist,
@@ -46,7 +48,7 @@ _PHOTOGRAPHS = {"textures": texture_parts, "folder": folder_parts, "tfds": tfds_
 _BUILT_IN = ("mnist5k", "textures", "procedural", "stacked_mnist", "moving_digits")
 _SPLITS = ("train", "test", "all")
 _TFDS_PREFIX = "tfds:"
-_WITH_WHITE = ("folder", "npz", "idx", "hf")
+_WITH_WHITE = ("folder", "npz", "idx", "hf", "webdataset")
 _PICKLE = b"\x80"
 
 
@@ -56,9 +58,9 @@ def load(config: Mapping[str, Any], split: str) -> Dataset:
     The dataset is in memory if its images fit under `memory_limit_mb`, else streamed.
 
     Args:
-        config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'hf', 'textures', 'procedural',
-            'stacked_mnist', 'moving_digits' or 'videos', or several of these with '+',
-            whose classes then stand one after another) and any fields of the options in
+        config: `name` ('mnist5k', 'idx', 'folder', 'npz', 'tfds', 'hf', 'webdataset', 'textures',
+            'procedural', 'stacked_mnist', 'moving_digits' or 'videos', or several of these with
+            '+', whose classes then stand one after another) and any fields of the options in
             `gan_jax.data.options`, such as path, image_size, channels, crops, num_crops, kinds.
             Other fields are ignored.
         split: 'train', 'test', or 'all' for both.
@@ -152,7 +154,7 @@ def read_images(
     Args:
         path_or_name: a folder or a zip of images, a folder of idx files (torchvision's root too),
             an .npz or .npy file, a folder of .npy files, a set of Hugging Face's `datasets` saved
-            on disk, parquet files, 'mnist5k', 'textures', 'procedural',
+            on disk, parquet files, WebDataset's shards, 'mnist5k', 'textures', 'procedural',
             'stacked_mnist', 'moving_digits', or 'tfds:NAME'. A folder of videos gives clips. Or
             images in memory, see `gan_jax.data.given.given_images`.
         split: 'all' for every image there is, or the part 'train' or 'test'.
@@ -204,6 +206,8 @@ def source_at(path_or_name: str) -> str:
         raise InputError(f"'{path_or_name}' cannot be looked at ({error}).") from error
     if there and is_hf(path):
         return "hf"
+    if there and is_shards(path):
+        return "webdataset"
     if there and not is_folder:
         return _recognised_file(path)
     if find_idx_sets(path):
@@ -235,6 +239,6 @@ def _recognised_file(path: pathlib.Path) -> str:
             "with x_train, y_train, x_test and y_test."
         )
     raise InputError(
-        f"'{path}' is a file, and not .npz, .npy, .zip or .parquet: give one of those, or a folder "
-        "of images."
+        f"'{path}' is a file, and not .npz, .npy, .zip, .tar or .parquet: give one of those, "
+        "or a folder of images."
     )

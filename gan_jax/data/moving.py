@@ -104,7 +104,7 @@ def load_moving_digits(options: SourceOptions, split: str) -> Dataset:
         sprites.append(_cut_out(digits.take(np.arange(len(digits)))[..., 0]))
         which.append(chosen + np.int32(first))
         places.append(corners)
-        labels.append(_labels(digits.labels[chosen], direction, clips.clip_labels))
+        labels.append(_labels(digits.class_labels[chosen], direction, clips.clip_labels))
         first += len(digits)
     names = DIGITS
     if clips.clip_labels == "motion":

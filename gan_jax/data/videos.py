@@ -204,8 +204,8 @@ def _opened(path: pathlib.Path) -> Video:
     try:
         with open_picture(path) as picture:
             if picture.format == "GIF":  # which has palettes, and no mode for grey
-                frames = (picture_pixels(one.copy(), "") for one in ImageSequence.Iterator(picture))
-                channels = 1 if all((one == one[..., :1]).all() for one in frames) else 3
+                shown = (picture_pixels(one.copy(), "") for one in ImageSequence.Iterator(picture))
+                channels = 1 if all((one == one[..., :1]).all() for one in shown) else 3
             return Video(path, (), sum(_times(picture)), (height, width, channels))
     except Exception as error:  # Pillow's readers raise many kinds on damaged files
         raise _damaged(path, error) from error

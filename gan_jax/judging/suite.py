@@ -291,14 +291,6 @@ def _copying(sides: Sides) -> dict[str, Entry]:
     }
 
 
-def _motion(sides: Sides) -> dict[str, Entry]:
-    return motion_entries(sides.real, sides.fake, sides.halves)
-
-
-def _frames(sides: Sides) -> dict[str, Entry]:
-    return frame_entries(sides.real, sides.fake)
-
-
 class Family(NamedTuple):
     """Metrics that are computed together.
 
@@ -318,8 +310,14 @@ FAMILIES: dict[str, Family] = {
     "kernel": Family(_kernel),
     "classifier": Family(_classifier, lambda sides: sides.knows_classes),
     "modes": Family(_modes, lambda sides: sides.knows_classes and sides.fake.channels is not None),
-    "motion": Family(_motion, lambda sides: sides.fake.motion is not None),
-    "frames": Family(_frames, lambda sides: sides.fake.frames is not None),
+    "motion": Family(
+        lambda sides: motion_entries(sides.real, sides.fake, sides.halves),
+        lambda sides: sides.fake.motion is not None,
+    ),
+    "frames": Family(
+        lambda sides: frame_entries(sides.real, sides.fake),
+        lambda sides: sides.fake.frames is not None,
+    ),
     "neighbours": Family(_neighbours),
     "vendi": Family(_vendi),
     "sliced": Family(_sliced),

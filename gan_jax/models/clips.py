@@ -80,7 +80,7 @@ class ClipGenerator(nn.Module):
     """
 
     frame: nn.Module
-    image_shape: tuple[int, int, int, int]
+    image_shape: tuple[int, ...]
     content_dim: int = 64
     motion_dim: int = 16
     dtype: Any = None
@@ -103,7 +103,7 @@ class ClipGenerator(nn.Module):
         scale = self.param("noise_scale", nn.initializers.constant(0.1), (self.motion_dim,))
         begin = nn.tanh(Dense(_STATE, dtype=self.dtype)(noise[:, 0]))
         cell = nn.GRUCell(_STATE, dtype=self.dtype, name="motion")
-        state = nn.RNN(cell)(noise * scale, initial_carry=begin)
+        state: Any = nn.RNN(cell)(noise * scale, initial_carry=begin)
         motion = Dense(self.motion_dim, dtype=self.dtype)(state)
         content = jnp.broadcast_to(content[:, None], (len(latents), frames, self.content_dim))
         codes = jnp.concatenate([content, motion.astype(content.dtype)], axis=-1)
@@ -157,7 +157,7 @@ class ClipDiscriminator(nn.Module):
         chosen = clips[:, np.linspace(0, length - 1, judged).round().astype(int)]
         of_frames = self.frame(frames_as_images(chosen), *told, train=train)
         x = self._trunk(clips, train)
-        of_clip = head(
+        of_clip: Any = head(
             self,
             x.reshape(count, -1),
             labels,
@@ -172,7 +172,8 @@ class ClipDiscriminator(nn.Module):
         spectral, count = is_spectral(self.norm), len(x)
         fields = (initializer(self.initialization), self.dtype, spectral)
         sides = (self.kernel_size, self.kernel_size)
-        for layer, features in enumerate(widths(self.width, num_stages(*x.shape[2:4]))):
+        height, width = x.shape[2:4]
+        for layer, features in enumerate(widths(self.width, num_stages(height, width))):
             normed = is_batch(self.norm, DISCRIMINATOR_NORMS) and layer > 0
             x = Conv(features, sides, 2, True, *fields)(frames_as_images(x), train=train)
             x = nn.leaky_relu(x, _SLOPE)

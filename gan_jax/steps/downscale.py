@@ -33,7 +33,7 @@ class Downscale:
         return images
 
 
-def check_divisible(shape: tuple[int, int, int], factor: int) -> None:
+def check_divisible(shape: tuple[int, ...], factor: int) -> None:
     """Raises InputError unless images of (h, w, c) can be made small by the factor exactly."""
     height, width = shape[:2]
     if height % factor or width % factor:
