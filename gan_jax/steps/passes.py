@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from jax import Array
 
 from gan_jax.errors import InputError
-from gan_jax.models.clips import frames_as_channels
 from gan_jax.steps.adaptive import AdaptiveProbability
 from gan_jax.steps.axis import bind_axis, draw_latents, example_index, example_keys, named_key
 from gan_jax.steps.schedules import definition_at
@@ -150,9 +149,9 @@ def augmented(
     keys = example_keys(named_key(key, f"augment_{kind}"), index)
     if images.ndim == 4:
         return augment(images, keys)
-    frames, channels = images.shape[1], images.shape[4]
-    changed = augment(frames_as_channels(images), keys)
-    return changed.reshape(*changed.shape[:3], frames, channels).transpose(0, 3, 1, 2, 4)
+    last = images.transpose(0, 2, 3, 1, 4)
+    changed = augment(last.reshape(*last.shape[:3], -1), keys)
+    return changed.reshape(last.shape).transpose(0, 3, 1, 2, 4)
 
 
 def augmentation_at(gan: GAN, state: GANState) -> Augmentation | None:
