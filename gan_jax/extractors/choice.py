@@ -15,6 +15,7 @@ from gan_jax.extractors.controls import (
     random_extractor,
 )
 from gan_jax.extractors.extractor import Extractor
+from gan_jax.extractors.frames import FrameExtractor
 from gan_jax.extractors.inception import load_inception
 from gan_jax.extractors.pack import load_pack
 
@@ -28,7 +29,9 @@ def open_extractors(choices: str, reference: Dataset | None) -> list[Any]:
     """The extractors of a list with commas, the headline one first; see `open_extractor`."""
     found: list[Any] = []
     for choice in choices.split(","):
-        like = next((e for e in found if isinstance(e, Extractor | ChannelExtractor)), None)
+        like = next(
+            (e for e in found if isinstance(e, Extractor | ChannelExtractor | FrameExtractor)), None
+        )
         found.append(open_extractor(choice.strip(), reference, like=like))
     return found
 
@@ -37,7 +40,7 @@ def open_extractor(
     choice: str,
     reference: Dataset | None,
     *,
-    like: Extractor | ChannelExtractor | None = None,
+    like: Extractor | ChannelExtractor | FrameExtractor | None = None,
 ) -> Any:
     """The extractor of one of `FORMS`.
 
@@ -66,9 +69,8 @@ def open_extractor(
         if isinstance(like, Extractor):
             options = {"network": like.network, "layers": layers}
             return random_extractor(reference.image_shape, seed=seed, **options)
-        shape = (*reference.image_shape[:2], 1)
-        network = like.extractor.network
-        control = random_extractor(shape, seed=seed, network=network, layers=layers)
+        options = {"network": like.extractor.network, "layers": layers}
+        control = random_extractor(like.extractor.image_shape, seed=seed, **options)
         return reading_parts(control, reference)
     if name == "pixels" and not argument:
         return pixel_extractor(reference.image_shape)

@@ -12,8 +12,6 @@ import numpy as np
 
 from gan_jax.errors import InputError
 
-_AXES = "height x width x channels"
-
 
 @dataclasses.dataclass(frozen=True)
 class Features:
@@ -105,9 +103,12 @@ class OfOneShape(Identified):
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises InputError unless the extractor takes images of this (h, w, c)."""
         if tuple(shape) != self.image_shape:
+            axes = "height x width x channels"
+            if 4 in (len(shape), len(self.image_shape)):
+                axes = f"clips: frames x {axes}"
             raise InputError(
                 f"the images are {shape_text(shape)} and the extractor {self.stamp} "
-                f"{self._takes.format(shape_text(self.image_shape))} ({_AXES}): "
+                f"{self._takes.format(shape_text(self.image_shape))} ({axes}): "
                 f"resize or convert them, or {self._instead}."
             )
 

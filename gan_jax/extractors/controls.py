@@ -44,7 +44,7 @@ def random_extractor(
     machine. Its probabilities say nothing of classes, and its accuracy is None.
 
     Args:
-        image_shape: (h, w, c) of the images to judge, h and w at least 4.
+        image_shape: (h, w, c) of the images to judge, h and w at least 4; (t, h, w, c) of clips.
         seed: at least 0.
         network: None for the recogniser with its default sizes and 10 outputs; a trained pack's for
             its control.
@@ -250,8 +250,8 @@ def _record(name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def _checked_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+def _checked_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     shape = tuple(int(side) for side in shape)
-    if len(shape) != 3 or min(shape) < 1:
+    if len(shape) not in (3, 4) or min(shape) < 1:
         raise InputError(f"image_shape is {shape}; expected (height, width, channels), each >= 1.")
     return shape

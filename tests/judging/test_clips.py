@@ -7,11 +7,14 @@ import pytest
 from PIL import Image
 
 from gan_jax.data import load
+from gan_jax.errors import InputError
 from gan_jax.extractors.channels import reading_parts
+from gan_jax.extractors.choice import open_extractor
 from gan_jax.extractors.controls import random_extractor
 from gan_jax.judging.clips import CLIP_DAMAGES
 from gan_jax.judging.degradations import DEGRADATIONS, Pool
 from gan_jax.judging.judge import make_judge
+from gan_jax.judging.unlabelled import judge_unlabelled
 from gan_jax.metrics import motion
 from gan_jax.models.cnn import CNN
 from gan_jax.runtime.images import image_grid, png_bytes
@@ -54,6 +57,18 @@ def test_motion_stands_beside_that_of_real_clips(judge, real):
     assert frozen["speed"]["value"] == frozen["speed_change"]["value"] == 0
     assert frozen["same_class"]["value"] == 1
     assert frozen["direction_kl"]["value"] > 1 > entries["direction_kl"]["value"]
+
+
+def test_controls_of_clips_and_no_judge_at_all(judge, real):
+    control = open_extractor("random", real, like=judge.extractor)
+    assert control.features(real.take(np.arange(4))).frames.shape == (4, 16, 10)
+    whole = open_extractor("random", real)
+    assert whole.image_shape == (16, 32, 32, 1)
+    frozen = real.take(np.arange(60))[:, :1].repeat(16, 1)
+    judgement = judge_unlabelled(frozen, real)
+    assert judgement.headline["test"]["p"] < 0.05
+    with pytest.raises(InputError, match="clips: frames x height"):
+        whole.check_shape((32, 32, 1))
 
 
 def test_a_still_image_has_no_motion(real):
