@@ -10,7 +10,7 @@ it by one of frames, which the first command trains.
 Measured on one shared core of an Intel Xeon, JAX 0.10.2, seed 0: 28 minutes of training. Of 1,000
 clips 99.8 % are read as one digit in all 16 frames, 100 % as the digit that was asked for; they
 move by 0.94 pixels per frame (real clips: 98.3 %, 99.3 %, 1.10). Each digit has nearly one shape:
-recall is 0.03. docs/moving_images.md has more.
+recall is 0.05. docs/moving_images.md has more.
 """
 
 from configs import cnn_moving_digits

@@ -22,6 +22,7 @@ _SHAPES = {
     "stacked_mnist": (28, 28, 3),
     "textures": (64, 64, 1),
     "folder": (64, 64, 3),
+    "moving_digits": (16, 32, 32, 1),
 }
 
 
