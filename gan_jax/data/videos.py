@@ -146,12 +146,14 @@ def load_videos(options: SourceOptions, split: str) -> Dataset:
 
 
 def holds_videos(root: pathlib.Path) -> bool:
-    """Whether the first file of a moving kind that a folder holds does move."""
+    """Whether a folder holds files of a moving kind, and all of them do move.
+
+    An animation among still images is read as one of these, by its first frame.
+    """
     if not root.is_dir():
         return False
-    names = (name for name in walk_files(root) if _ending(name) in _ANIMATED + _FILMS)
-    first = next(names, None)
-    return first is not None and (_ending(first) in _FILMS or _moves(root / first))
+    names = [name for name in walk_files(root) if _ending(name) in _ANIMATED + _FILMS]
+    return bool(names) and all(_ending(name) in _FILMS or _moves(root / name) for name in names)
 
 
 def _video_names(root: Root) -> list[str]:
