@@ -141,7 +141,14 @@ def _run_seed(
 
     def fit(images: np.ndarray, labels: np.ndarray) -> FittedRecogniser:
         return fit_recogniser(
-            experiment.config, images, labels, len(names), num_steps=steps, seed=seed, stop=stop
+            experiment.config,
+            images,
+            labels,
+            len(names),
+            num_steps=steps,
+            seed=seed,
+            test=test,
+            stop=stop,
         )
 
     on_real = fit(train.take(rows), train.class_labels[rows])
@@ -151,8 +158,8 @@ def _run_seed(
     )
     return SeedResult(
         seed=seed,
-        baseline=on_real.recognise(test).confusion,
-        gan_train=on_generated.recognise(test).confusion,
+        baseline=on_real.tested.confusion,
+        gan_train=on_generated.tested.confusion,
         gan_test=on_real.recognise(drawn).confusion,
         shared=shared,
     )

@@ -55,6 +55,12 @@ class FittedRecogniser:
     batch_size: int
 
     @property
+    def tested(self) -> Recognition:
+        """`result` of one that was given a test set, which is checked before any training."""
+        assert self.result is not None
+        return self.result
+
+    @property
     def accuracy(self) -> float | None:
         """Share of the test set that it names correctly, in [0, 1]; None without a test set."""
         return None if self.result is None else self.result.accuracy

@@ -268,9 +268,9 @@ def test_other_files_say_what_to_give(tmp_path):
         data.read_images(f"{tmp_path}/data_batch_1")
     with pytest.raises(InputError, match="CIFAR's pickles, which are not read.*tfds:cifar10"):
         data.read_images(str(tmp_path))
-    (tmp_path / "a.tar").write_bytes(b"x")
+    (tmp_path / "a.rar").write_bytes(b"x")
     with pytest.raises(InputError, match=r"not .npz, .npy, .zip, .tar or .parquet"):
-        data.read_images(f"{tmp_path}/a.tar")
+        data.read_images(f"{tmp_path}/a.rar")
     os.mkfifo(tmp_path / "pipe.npz")
     with pytest.raises(InputError, match="is a pipe"):
         data.read_images(f"{tmp_path}/pipe.npz")

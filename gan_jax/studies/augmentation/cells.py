@@ -142,7 +142,7 @@ class GroupWork:
         start = time.monotonic()
         train = Dataset("study", "train", images, None, labels.astype(np.int32))
         test = self._splits.test
-        found = self._fit(arm, train, seed=0, steps=steps).recognise(test)
+        found = self._fit(arm, train, seed=0, steps=steps, test=test).tested
         seconds = time.monotonic() - start
         correct = found.predictions == test.class_labels
         return {
@@ -161,7 +161,13 @@ class GroupWork:
         }
 
     def _fit(
-        self, arm: Arm, train: Dataset, *, seed: int, steps: int | None = None
+        self,
+        arm: Arm,
+        train: Dataset,
+        *,
+        seed: int,
+        steps: int | None = None,
+        test: Dataset | None = None,
     ) -> FittedRecogniser:
         """A trained recogniser; `seed` is added to the group's."""
         return fit_recogniser(
@@ -171,6 +177,7 @@ class GroupWork:
             self._splits.num_classes,
             num_steps=steps or self._config.recogniser.num_steps,
             seed=self._group.seed + seed,
+            test=test,
             stop=self._stop,
         )
 
