@@ -15,18 +15,17 @@ import numpy as np
 
 from gan_jax.data import Dataset, StackedSource
 from gan_jax.errors import InputError
-from gan_jax.extractors.common import Features, OfOneShape, digest_of
-from gan_jax.extractors.extractor import Extractor
+from gan_jax.extractors.common import Features, digest_of
+from gan_jax.extractors.extractor import Extractor, PartReader
 from gan_jax.extractors.frames import FrameExtractor
 
 _MOST_COMBINATIONS = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
-class ChannelExtractor(OfOneShape):
+class ChannelExtractor(PartReader):
     """A pack of images [n, h, w, 1] as a judge of images of several `channels`."""
 
-    extractor: Extractor
     channels: int
 
     # References are stacks of few digits, each of which is read once.
@@ -52,11 +51,6 @@ class ChannelExtractor(OfOneShape):
     def digest(self) -> str:
         """SHA-256 of the pack's digest and the number of channels, 64 hexadecimal digits."""
         return digest_of({"extractor": self.extractor.digest, "channels": self.channels}, {})
-
-    @property
-    def gate(self) -> str:
-        """The degradation gate's verdict of the pack."""
-        return self.extractor.gate
 
     @functools.cached_property
     def class_names(self) -> tuple[str, ...]:

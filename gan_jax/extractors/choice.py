@@ -7,15 +7,14 @@ from typing import Any
 
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
-from gan_jax.extractors.channels import ChannelExtractor, reading_parts
+from gan_jax.extractors.channels import reading_parts
 from gan_jax.extractors.controls import (
     MOST_FEATURES,
     pca_extractor,
     pixel_extractor,
     random_extractor,
 )
-from gan_jax.extractors.extractor import Extractor
-from gan_jax.extractors.frames import FrameExtractor
+from gan_jax.extractors.extractor import Extractor, PartReader
 from gan_jax.extractors.inception import load_inception
 from gan_jax.extractors.pack import load_pack
 
@@ -29,9 +28,7 @@ def open_extractors(choices: str, reference: Dataset | None) -> list[Any]:
     """The extractors of a list with commas, the headline one first; see `open_extractor`."""
     found: list[Any] = []
     for choice in choices.split(","):
-        like = next(
-            (e for e in found if isinstance(e, Extractor | ChannelExtractor | FrameExtractor)), None
-        )
+        like = next((e for e in found if isinstance(e, Extractor | PartReader)), None)
         found.append(open_extractor(choice.strip(), reference, like=like))
     return found
 
@@ -40,7 +37,7 @@ def open_extractor(
     choice: str,
     reference: Dataset | None,
     *,
-    like: Extractor | ChannelExtractor | FrameExtractor | None = None,
+    like: Extractor | PartReader | None = None,
 ) -> Any:
     """The extractor of one of `FORMS`.
 

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.extractors.common import Features, OfOneShape, digest_of
-from gan_jax.extractors.extractor import Extractor
+from gan_jax.extractors.common import Features, digest_of
+from gan_jax.extractors.extractor import PartReader
 
 
 @dataclasses.dataclass(frozen=True)
-class FrameExtractor(OfOneShape):
+class FrameExtractor(PartReader):
     """A pack of images [n, h, w, c] as a judge of clips of so many `frames`."""
 
-    extractor: Extractor
     frames: int
 
     _takes = "reads {}, frame by frame"
@@ -38,11 +37,6 @@ class FrameExtractor(OfOneShape):
         """SHA-256 of the pack's digest and the number of frames, 64 hexadecimal digits."""
         return digest_of({"extractor": self.extractor.digest, "frames": self.frames}, {})
 
-    @property
-    def gate(self) -> str:
-        """The degradation gate's verdict of the pack."""
-        return self.extractor.gate
-
     def features(self, images: np.ndarray, *, batch_size: int = 500, progress=None) -> Features:
         """The features of uint8 clips [n, t, h, w, c].
 
@@ -55,9 +49,9 @@ class FrameExtractor(OfOneShape):
         found = self.extractor.features(
             clips.reshape(-1, *clips.shape[2:]), batch_size=batch_size, progress=progress
         )
-        assert found.texture is not None and found.probabilities is not None
+        assert found.texture is not None
         chosen = np.arange(count) * length + np.arange(count) % length
-        frames = found.probabilities.reshape(count, length, -1)
+        frames = found.class_probabilities.reshape(count, length, -1)
         return Features(
             semantic=found.semantic[chosen],
             texture=found.texture[chosen],
