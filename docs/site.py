@@ -22,7 +22,8 @@ _KINDS = {
     "gan_config": ("A GAN", "Super-resolution and a sweep are GANs too."),
     "cnn_config": (
         "A recogniser",
-        "`config.judge.train` and `config.recogniser` hold such fields.",
+        "`config.judge.train`, `config.judge.train_beside` and `config.recogniser` hold such "
+        "fields.",
     ),
     "study_config": ("A study", "`config.gan` and `config.recogniser` hold the fields above."),
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gan_jax.config.defaults import cnn_config, gan_config, study_config
+from gan_jax.config.defaults import TRAININGS, cnn_config, gan_config, study_config
 from gan_jax.config.fields import FIELDS
 from gan_jax.errors import InputError, nearest
 from gan_jax.steps.losses import HINGE, MINIMAX, NON_SATURATING
@@ -38,9 +38,9 @@ def check_config(config: ConfigDict) -> None:
         return
     check_gan(config)
     _check_collapse(config)
-    for section in (config.judge, config.feature_matching, config.super_resolution.perceptual):
-        if section.train and section.pack:
-            check_config(section.train)
+    for path in TRAININGS:
+        if value_of(config, f"{path.rpartition('.')[0]}.pack") and (own := value_of(config, path)):
+            check_config(own)
 
 
 def check_values(config: ConfigDict, path: str = "config") -> None:
@@ -218,7 +218,7 @@ def _check_names(config: ConfigDict, known: ConfigDict, path: str) -> None:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {path}.{close[0]}?" if close else ""
             raise InputError(f"{path}.{name} is not a field.{hint}")
-        if isinstance(known[name], ConfigDict) and name != "train":
+        if isinstance(known[name], ConfigDict) and not f"{path}.{name}".endswith(TRAININGS):
             if not isinstance(config[name], ConfigDict):
                 raise InputError(f"{path}.{name} is {config[name]!r}; expected a section.")
             _check_names(config[name], known[name], f"{path}.{name}")

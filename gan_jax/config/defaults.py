@@ -11,6 +11,15 @@ from typing import Any
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+# The fields that hold a CNN config, or an empty one: of a recogniser that is trained where its pack
+# is not there yet.
+TRAININGS = (
+    "judge.train",
+    "judge.train_beside",
+    "feature_matching.train",
+    "super_resolution.perceptual.train",
+)
+
 
 def _section(**fields: Any) -> ConfigDict:
     return ConfigDict(fields)
@@ -168,8 +177,9 @@ def gan_config() -> ConfigDict:
     config.r2_weight_end = placeholder(float)
     config.ema_half_life_end = placeholder(float)
     # The CNN that judges: a pack's folder or a released pack's name ('' for none), several with
-    # commas, the headline's first; and the CNN config that makes the one that is not there yet.
-    config.judge = _section(pack="", train=ConfigDict())
+    # commas, the headline's first; the CNN config that makes the one that is not there yet; and
+    # the one for the second of them that is not a released pack, where it is another network.
+    config.judge = _section(pack="", train=ConfigDict(), train_beside=ConfigDict())
     config.evaluation = _section(
         every=1000,  # steps; 0: at the end only
         num_samples=2000,

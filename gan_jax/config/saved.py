@@ -6,6 +6,7 @@ defaults and against limits, and nothing that touches the machine is taken from 
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import pathlib
@@ -13,7 +14,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gan_jax.config.defaults import cnn_config, gan_config, study_config
+from gan_jax.config.defaults import TRAININGS, cnn_config, gan_config, study_config
 from gan_jax.data.schema import (
     Check,
     Unfit,
@@ -113,14 +114,12 @@ def checked(saved: Any, name: str) -> dict[str, Any]:
             filled[field] = default[field]
     if saved["kind"] == "gan":
         _check_sweep(filled, name)
-        for section, part in {
-            "judge": filled["judge"],
-            "feature_matching": filled["feature_matching"],
-            "super_resolution.perceptual": filled["super_resolution"]["perceptual"],
-        }.items():
-            if part["train"]:
-                part["train"] = checked(part["train"], f"{name}.{section}.train")
-                one_of("cnn")(part["train"]["kind"], f"{name}.{section}.train.kind")
+        for path in TRAININGS:
+            *sections, field = path.split(".")
+            part = functools.reduce(dict.__getitem__, sections, filled)
+            if part[field]:
+                part[field] = checked(part[field], f"{name}.{path}")
+                one_of("cnn")(part[field]["kind"], f"{name}.{path}.kind")
     return filled
 
 

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from gan_jax.config import cnn_config, examples_a_step, gan_config, num_final_samples, study_config
 from gan_jax.config.build import count_steps
 from gan_jax.config.checks import check_config
+from gan_jax.config.defaults import TRAININGS
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset, machine
 from gan_jax.judging.headline import power_entries, verdict_of
@@ -26,7 +27,7 @@ from gan_jax.studies.augmentation.subsets import load_splits
 from gan_jax.training import own_data
 from gan_jax.training.gan import kind_of_run
 from gan_jax.training.recogniser import recogniser_task
-from gan_jax.training.run_judge import check_judges
+from gan_jax.training.run_judge import check_judges, recipes
 from gan_jax.training.running import load_parts
 from gan_jax.training.task import Task
 from gan_jax.training.trial import time_steps
@@ -75,23 +76,22 @@ def check_run(config: ConfigDict, workdir: pathlib.Path) -> None:
 
 
 def _differences(config: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any, Any]]:
-    """Field, value and default where they differ; of a judge's training too."""
+    """Field, value and default where they differ; of the recognisers that are trained first too."""
     default = plain(_DEFAULTS[kind]())
-    judge = config.get("judge", {}).get("train")
 
     def compare(new: Any, old: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
         if isinstance(new, Mapping) and isinstance(old, Mapping) and (new or old):
             for name in new:
                 inner = f"{path}.{name}" if path else name
-                if inner != "judge.train":
+                if inner in TRAININGS and new[name]:
+                    for field, value, usual in _differences(new[name], "cnn"):
+                        yield f"{inner}.{field}", value, usual
+                else:
                     yield from compare(new[name], old.get(name), inner)
         elif new != old:
             yield path, new, old
 
     yield from compare(config, default, "")
-    if judge:
-        for name, value, old in _differences(judge, "cnn"):
-            yield f"judge.train.{name}", value, old
 
 
 def _say_data(train: Dataset, test: Dataset, workdir: pathlib.Path) -> None:
@@ -137,7 +137,7 @@ def _say_judges(config: ConfigDict, extractors: Mapping[str, Any], test: Dataset
     for place, (name, extractor) in enumerate(extractors.items()):
         title = "Judge beside it" if place else "Judge"
         if extractor is None:
-            own = config.judge.train
+            own = recipes(config)[name]
             say(f"{title}: {name} is not there yet and is trained first.")
             _say_training(own, recogniser_task(own, *load_parts(own))[0], "  Its training")
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -15,7 +15,7 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.channels import reading_parts
 from gan_jax.extractors.identity import Identity
 from gan_jax.extractors.pack import load_pack
-from gan_jax.extractors.released import pack_place, released_names
+from gan_jax.extractors.released import is_released, pack_place, released_names
 from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.logs import say
@@ -25,19 +25,38 @@ from gan_jax.training.recogniser import train_recogniser
 _log = logging.getLogger(__name__)
 
 
+def recipes(config: ConfigDict) -> dict[str, ConfigDict]:
+    """The judges of a run by their names in `config.judge.pack`, each with the config to train it.
+
+    That config is empty for a released pack, and where the run's config has none.
+    """
+    judge = config.judge
+    found: dict[str, ConfigDict] = {}
+    own = 0
+    for pack in filter(None, map(str.strip, judge.pack.split(","))):
+        if is_released(pack):
+            found[pack] = ConfigDict()
+            continue
+        found[pack] = judge.train_beside if own and judge.train_beside else judge.train
+        own += 1
+    return found
+
+
 def check_judges(config: ConfigDict, train: Dataset) -> dict[str, Any]:
     """What can be known of a run's judges before any training: that there are or can be some.
 
-    `config.judge.pack` names them with commas, the headline's first. Returns the extractor of each
-    by its name there, None for one that is still to be trained.
+    Returns the extractor of each by its name in `config.judge.pack`, None for one that is still to
+    be trained.
 
     Raises:
         InputError: a pack that cannot be trained, cannot be read, or does not fit the images.
     """
     found: dict[str, Any] = {}
-    for pack in filter(None, map(str.strip, config.judge.pack.split(","))):
-        if config.judge.train and not pack_place(pack).exists():
-            _check_trainable(config.judge.train, pack, found)
+    by_pack = recipes(config)
+    for pack, recipe in by_pack.items():
+        if recipe and not pack_place(pack).exists():
+            missing = [name for name, extractor in found.items() if extractor is None]
+            _check_trainable(recipe, pack, [name for name in missing if by_pack[name] is recipe])
             found[pack] = None
             continue
         extractor = reading_parts(load_pack(pack), train)
@@ -46,27 +65,29 @@ def check_judges(config: ConfigDict, train: Dataset) -> dict[str, Any]:
     return found
 
 
-def _check_trainable(train: ConfigDict, pack: str, found: Mapping[str, Any]) -> None:
+def _check_trainable(recipe: ConfigDict, pack: str, twins: Sequence[str]) -> None:
     if pathlib.Path(pack).name != folder.PACK:
         raise InputError(
             f"config.judge.pack is '{pack}': a pack that is to be trained lies in its run's "
             f"folder under the name '{folder.PACK}', such as 'runs/cnn_mnist5k/{folder.PACK}'. A "
             f"released one has one of the names {', '.join(released_names())}."
         )
-    if others := [name for name, extractor in found.items() if extractor is None]:
+    if twins:
         raise InputError(
-            f"config.judge.pack names '{others[0]}' and '{pack}', neither is there yet, and "
-            "config.judge.train would make one network of both: train them one by one, with "
-            "seeds of their own."
+            f"config.judge.pack names '{twins[0]}' and '{pack}', neither is there yet, and one "
+            "config would make the same network of both: train them one by one, with seeds of "
+            "their own, or give the second's config as config.judge.train_beside."
         )
-    load(train.dataset, "train").require_classes()
+    load(recipe.dataset, "train").require_classes()
 
 
 def identities(config: ConfigDict, extractors: Mapping[str, Any]) -> list[Identity]:
     """The identities of the judges that `check_judges` found."""
     return [
-        Identity.planned(pack, config.judge.train) if one is None else Identity.of(one, pack)
-        for pack, one in extractors.items()
+        Identity.planned(pack, recipe)
+        if extractors[pack] is None
+        else Identity.of(extractors[pack], pack)
+        for pack, recipe in recipes(config).items()
     ]
 
 
@@ -79,12 +100,13 @@ def obtain_judges(
             "No judge: config.judge.pack is empty, so it is tested whether the images differ from "
             "real ones, and not measured how good they are."
         )
+    by_pack = recipes(config)
     judges: list[Judge] = []
     for name, extractor in extractors.items():
         if extractor is None:
             pack = path_of(name)
             say(f"A judge is trained first: there is no pack in {pack} yet.")
-            train_shared_recogniser(config.judge.train, pack.parent, stop)
+            train_shared_recogniser(by_pack[name], pack.parent, stop)
             extractor = reading_parts(load_pack(pack), reference)
         judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
         title = "Judge beside it" if judges else "Judge"

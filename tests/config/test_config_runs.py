@@ -106,9 +106,14 @@ def _shrink(config, root):
     config.update_from_flattened_dict(_SMALL_GAN)
     config.num_seeds = min(config.num_seeds, 2)
     if config.judge.pack and config.judge.train:  # a released pack stays as it is
-        own, packs = str(root / "judge" / "pack"), config.judge.pack.split(",")
-        config.judge.pack = ",".join(one if is_released(one) else own for one in packs)
+        packs = config.judge.pack.split(",")
+        config.judge.pack = ",".join(
+            one if is_released(one) else str(root / f"judge{place}" / "pack")
+            for place, one in enumerate(packs)
+        )
         _shrink(config.judge.train, root)
+        if config.judge.train_beside:
+            _shrink(config.judge.train_beside, root)
     if config.super_resolution.factor:
         config.update_from_flattened_dict(_SMALL_ENLARGEMENT)
         config.super_resolution.perceptual.pack = str(root / "loop" / "pack")
