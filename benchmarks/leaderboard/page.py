@@ -152,20 +152,18 @@ def _caption(
 
 def _agreement(trained: list[dict[str, Any]]) -> str:
     """How alike several trainings of the judge order the recipes, by Kendall's tau."""
-    orders: dict[str, list[float]] = {}
-    for row in trained:
-        stamps = {stamp for seed in row["seeds"] for stamp in seed["judges"]}
-        for stamp in stamps:
-            values = [seed["judges"][stamp] for seed in row["seeds"] if stamp in seed["judges"]]
-            orders.setdefault(stamp, []).append(statistics.mean(values))
-    orders = {stamp: means for stamp, means in orders.items() if len(means) == len(trained)}
-    if len(orders) < 2 or len(trained) < 3:
+    judged = [[seed["judges"] for seed in row["seeds"] if seed["judges"]] for row in trained]
+    stamps = sorted({stamp for row in judged for seed in row for stamp in seed})
+    by_all = [row for row in judged if all(stamp in seed for seed in row for stamp in stamps)]
+    if len(stamps) < 2 or len(by_all) < 3:
         return ""
-    pairs = itertools.combinations(orders.values(), 2)
-    taus = [float(stats.kendalltau(*pair).statistic) for pair in pairs]
+    means = [[statistics.mean(seed[stamp] for seed in row) for row in by_all] for stamp in stamps]
+    pairs = itertools.combinations(means, 2)
+    taus = ", ".join(f"{stats.kendalltau(*pair).statistic:.2f}" for pair in pairs)
+    recipes = f"{len(by_all)} recipes" + " that all judged" * (len(by_all) < len(trained))
     return (
-        f"{len(orders)} trainings of the judge ({', '.join(orders)}) order the {len(trained)} "
-        f"recipes by fd_semantic with Kendall's tau of {', '.join(f'{tau:.2f}' for tau in taus)}."
+        f"{len(stamps)} trainings of the judge ({', '.join(stamps)}) order the {recipes} by "
+        f"fd_semantic with Kendall's tau of {taus}."
     )
 
 

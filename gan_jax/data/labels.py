@@ -120,7 +120,7 @@ def renumbered(
     None if a class that occurs is not among `names`.
     """
     number = {name: index for index, name in enumerate(names)}
-    present = np.unique(labels)
+    present: list[int] = np.unique(labels).tolist()
     if any(own_names[label] not in number for label in present):
         return None
     table = np.full(len(own_names), -1)

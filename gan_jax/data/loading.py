@@ -94,7 +94,7 @@ def _together(sets: list[Dataset]) -> Dataset:
             raise InputError(f"{one.name} has no labels, and sets are joined by their classes.")
         check_same_shape(sets[0], one)
         labels.append(one.labels)
-    firsts = np.cumsum([0, *(one.num_classes for one in sets)])
+    firsts = np.cumsum([0, *(one.num_classes or 0 for one in sets)])
     return Dataset(
         name="+".join(one.name for one in sets),
         split=sets[0].split,

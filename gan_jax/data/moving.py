@@ -54,16 +54,15 @@ class MovingDigits(ComposedSource):
             parts,
             count=len(which),
             image_shape=(places.shape[1], *size, 1)[places.shape[1] == 1 :],
-            keys=lambda: content_keys(
-                np.concatenate(
-                    [content_keys(sprites)[which], places.reshape(len(which), -1)],
-                    axis=1,
-                    dtype="u8",
-                    casting="unsafe",
-                )
-            ),
             treatment="moving digits",
         )
+
+    def keys(self) -> np.ndarray:
+        """A hash of each clip's digits and their places, uint64 [n]."""
+        digits = content_keys(np.ascontiguousarray(self.parts["sprites"][:, 1:-1, 1:-1]))
+        which, places = self.parts["which"], self.parts["places"]
+        seen = [digits[which], places.reshape(len(which), -1)]
+        return content_keys(np.concatenate(seen, axis=1, dtype="u8", casting="unsafe"))
 
     @staticmethod
     def compose(parts: Mapping[str, Any], rows: Any) -> Any:

@@ -292,9 +292,12 @@ def _neighbours(
 
 def _quasi_periodic(frame: _Frame, draws: _Draws) -> np.ndarray:
     waves = zip(np.arange(5) * np.pi / 5, draws.uniform(5))
-    return sum(
-        np.cos(2 * np.pi * (frame.u * np.cos(turn) + frame.v * np.sin(turn) + phase))
-        for turn, phase in waves
+    return functools.reduce(
+        np.add,
+        (
+            np.cos(2 * np.pi * (frame.u * np.cos(turn) + frame.v * np.sin(turn) + phase))
+            for turn, phase in waves
+        ),
     )
 
 

@@ -78,7 +78,6 @@ class ComposedSource(Source):
         *,
         count: int,
         image_shape: Shape,
-        keys: Callable[[], np.ndarray],
         treatment: str,
     ) -> None:
         self.parts = parts
@@ -86,7 +85,7 @@ class ComposedSource(Source):
             count=count,
             image_shape=image_shape,
             read=lambda index: self.take([index])[0],
-            keys=keys,
+            keys=self.keys,
             treatment=treatment,
             threads=1,
             block=max(2**24 // math.prod(image_shape), 1),
@@ -95,6 +94,10 @@ class ComposedSource(Source):
     def take(self, indices: Indices) -> np.ndarray:
         """The images at `indices` as uint8."""
         return np.ascontiguousarray(self.compose(self.parts, np.asarray(indices, np.intp)))
+
+    def keys(self) -> np.ndarray:
+        """A hash of each image by the parts that it is made of, uint64 [n]."""
+        raise NotImplementedError
 
     @staticmethod
     def compose(parts: Mapping[str, Any], rows: Any) -> Any:

@@ -42,9 +42,12 @@ class StackedSource(ComposedSource):
             {"digits": digits, "stacks": stacks},
             count=len(stacks),
             image_shape=(*digits.shape[1:], stacks.shape[1]),
-            keys=lambda: content_keys(content_keys(digits)[stacks]),
             treatment="stacked",
         )
+
+    def keys(self) -> np.ndarray:
+        """A hash of each image's digits, uint64 [n]."""
+        return content_keys(content_keys(self.parts["digits"])[self.parts["stacks"]])
 
     @staticmethod
     def compose(parts: Mapping[str, Any], rows: Any) -> Any:

@@ -190,7 +190,8 @@ def _sizes(builder: Any, chosen: _Chosen) -> list[tuple[int, int]]:
         examples = records.__getitems__(chosen.indices[start:stop].tolist())
         for row, example in enumerate(examples, start):
             with open_picture(example["image"]) as picture:
-                sizes[row] = picture.size[::-1]  # TFDS does not look at EXIF orientation
+                width, height = picture.size
+                sizes[row] = height, width  # TFDS does not look at EXIF orientation
 
     map_blocks(fill, len(sizes), "reading image headers", block=_BLOCK)
     return sizes
@@ -290,6 +291,6 @@ def _labels(
 ) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     feature = _label_feature(builder)
     labels = None if feature is None else scan().labels
-    if labels is None or (labels == _UNLABELLED).all():
+    if feature is None or labels is None or (labels == _UNLABELLED).all():
         return None, None
     return labels, tuple(feature.names) or None

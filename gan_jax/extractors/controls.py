@@ -71,7 +71,7 @@ def random_extractor(
             raise InputError(
                 f"layers[{use!r}] is {layers.get(use)!r}; expected one of {', '.join(fitting)}."
             )
-    flat = flax.traverse_util.flatten_dict(shapes, sep="/")
+    flat: dict[str, Any] = flax.traverse_util.flatten_dict(shapes, sep="/")
     flat = {
         name: _initial(name, flat[name].shape, (seed, number))
         for number, name in enumerate(sorted(flat))

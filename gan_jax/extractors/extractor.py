@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from collections.abc import Hashable
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +49,7 @@ class Extractor(OfOneShape):
     def features(self, images: np.ndarray, *, batch_size: int = 500, progress=None) -> Features:
         """The features of uint8 images [n, h, w, c]; InputError for another dtype or size."""
         layers = self.record["layers"]
-        apply = _apply(self.network, layers["semantic"], layers["texture"])
+        apply = _apply(cast(Hashable, self.network), layers["semantic"], layers["texture"])
         images = self.checked(images)
         options = {"batch_size": batch_size, "progress": progress}
         return Features(*map_batches(apply, self.variables, images, **options))
@@ -66,7 +67,7 @@ class Extractor(OfOneShape):
         return found.size * found.dtype.itemsize
 
     def _apply_texture(self):
-        return _apply_texture(self.network, self.record["layers"]["texture"])
+        return _apply_texture(cast(Hashable, self.network), self.record["layers"]["texture"])
 
 
 @dataclasses.dataclass(frozen=True)

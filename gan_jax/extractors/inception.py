@@ -133,7 +133,8 @@ def load_inception(path: str | pathlib.Path, *, preprocessing: str = "tf1") -> I
         "preprocessing": PREPROCESSING[preprocessing],
         "layers": {"semantic": "pool3", "texture": "Mixed_6e mean and std"},
     }
-    digest = digest_of(defining, flax.traverse_util.flatten_dict(variables, sep="/"))
+    flat: dict[str, Any] = flax.traverse_util.flatten_dict(variables, sep="/")
+    digest = digest_of(defining, flat)
     record = defining | {
         "file": path.name,
         "file_sha256": sha256,
@@ -260,9 +261,10 @@ def _expected() -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]]:
     images = jax.ShapeDtypeStruct((1, IMAGE_SIZE, IMAGE_SIZE, 3), jnp.float32)
     tree = jax.eval_shape(FIDInception().init, jax.random.key(0), images)
     words = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
+    flat: dict[tuple[str, ...], Any] = flax.traverse_util.flatten_dict(tree)
     return {
         ".".join((*path[1:-1], words.get(path[-1], path[-1]))): (path, leaf.shape)
-        for path, leaf in flax.traverse_util.flatten_dict(tree).items()
+        for path, leaf in flat.items()
     }
 
 

@@ -13,8 +13,8 @@ import dataclasses
 import json
 import math
 import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, cast
 
 import flax.traverse_util
 import jax
@@ -92,7 +92,7 @@ def save_pack(
     variables = jax.tree.map(np.asarray, variables)
     extractor = assemble(variables, record)
     record = record | {"golden": _golden(extractor)}
-    flat = flax.traverse_util.flatten_dict(variables, sep="/")
+    flat: dict[str, Any] = flax.traverse_util.flatten_dict(variables, sep="/")
     digest = digest_of(record, flat)
     extractor = dataclasses.replace(
         extractor, record=record, digest=digest, training_keys=training_keys
@@ -149,7 +149,7 @@ def load_pack(folder: str | pathlib.Path) -> Extractor:
     record = read_checked(folder / RECORD, _check_saved, _ADVICE)
     digest = record.pop("sha256")
     network, shape = network_of(record), tuple(record["image_shape"])
-    flat = _weights(folder / _WEIGHTS, tensor_shapes(network, shape))
+    flat = _weights(folder / _WEIGHTS, tensor_shapes(cast(Hashable, network), shape))
     if digest_of(record, flat) != digest:
         raise InputError(
             f"the extractor pack in '{folder}' was changed after it was made: its contents do not "

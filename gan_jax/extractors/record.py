@@ -178,7 +178,7 @@ def tensor_shapes(network: CNN, image_shape: tuple[int, ...]) -> Mapping[str, tu
     images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
     create = functools.partial(network.init, train=False)
     tree = jax.eval_shape(create, jax.random.key(0), images)
-    flat = flax.traverse_util.flatten_dict(tree, sep="/")
+    flat: dict[str, Any] = flax.traverse_util.flatten_dict(tree, sep="/")
     return {name: leaf.shape for name, leaf in flat.items()}
 
 

@@ -146,7 +146,8 @@ class Pair:
         T = S_b^(1/2) (S_b^(1/2) S_a S_b^(1/2))^(-1/2) S_b^(1/2), symmetric (Dowson & Landau 1982);
         I - T is the gradient of the distance by S_a. Directions without variance are left out.
         """
-        return tuple((axes / self.singular) @ axes.T for axes in (self.axes_a, self.axes_b))
+        a, b = ((axes / self.singular) @ axes.T for axes in (self.axes_a, self.axes_b))
+        return a, b
 
     def by_scale(self) -> np.ndarray:
         """Derivative of the distance by the logarithm of a factor of each column, [d].

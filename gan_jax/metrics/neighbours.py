@@ -96,10 +96,11 @@ def checked_sides(
                     "as the k nearest others of each image are needed. Give more images or a "
                     "smaller k."
                 )
-    return tuple(
+    real, fake = (
         features.astype(np.float64 if features.dtype == bool else features.dtype, copy=False)
         for features in (real, fake)
     )
+    return real, fake
 
 
 class _Held:

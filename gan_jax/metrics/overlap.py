@@ -12,6 +12,8 @@ sixth of the side.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 OVERLAPPING, FEW_PICTURES = "overlapping", "few pictures"
@@ -87,7 +89,9 @@ def _pieces(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     block = max(_ENTRIES_AT_ONCE // (height * width), 1)
     for start in range(0, count, block):
         part = images[start : start + block]
-        values = sum(table[channel][part[..., channel]] for channel in range(channels))
+        values = functools.reduce(
+            np.add, (table[channel][part[..., channel]] for channel in range(channels))
+        )
         hashes = _rolled(_rolled(values, side, steps[0], 1), side, steps[1], 2)
         hashes ^= hashes >> np.uint64(29)  # its low digits alone are those of a sum
         image, top, left = np.nonzero(hashes % every == 0)

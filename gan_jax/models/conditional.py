@@ -11,6 +11,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from jax import Array
 
 from gan_jax.errors import InputError
@@ -52,7 +53,7 @@ class Embedding(nn.Module):
         table = self.param("embedding", self.embedding_init, shape, jnp.float32)
         if self.spectral_norm:
             table = spectral_normalise(self, table, update=train)
-        (table,) = nn.dtypes.promote_dtype(table, dtype=self.dtype)
+        (table,) = promote_dtype(table, dtype=self.dtype)
         # A product, as a gather's derivative is a scatter; full precision, so that rows are exact.
         return jnp.matmul(
             jax.nn.one_hot(labels, self.num_classes, dtype=table.dtype), table, precision="highest"
@@ -144,7 +145,9 @@ def head(
         train: whether the spectral norm is estimated anew.
     """
     num_classes, auxiliary = network.num_classes, network.auxiliary
-    fields = dict(kernel_init=kernel_init, dtype=network.dtype, spectral_norm=spectral_norm)
+    fields: dict[str, Any] = dict(
+        kernel_init=kernel_init, dtype=network.dtype, spectral_norm=spectral_norm
+    )
     logits = Dense(1, **fields)(x, train=train)[:, 0]
     if num_classes and not auxiliary:
         assert labels is not None  # by `check_labels`

@@ -203,7 +203,7 @@ def _transforms(
     # The real part of (u + iv)(a + ib)(c + id), with u + iv the inverse's.
     real, imaginary = inverse.real, -inverse.imag
     return (
-        np.stack([pixels.real, pixels.imag], 1),
-        np.stack([taps.real, taps.imag], 1),
+        np.stack([np.real(pixels), np.imag(pixels)], 1),
+        np.stack([np.real(taps), np.imag(taps)], 1),
         np.stack([np.stack([real, imaginary], -1), np.stack([imaginary, -real], -1)], -2),
     )

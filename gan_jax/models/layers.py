@@ -12,6 +12,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
 from jax.extend.random import threefry_2x32
 
@@ -185,7 +186,7 @@ def _linear(
         bias = layer.param("bias", nn.initializers.zeros, (layer.features,), jnp.float32)
     if getattr(layer, "spectral_norm", False):
         kernel = spectral_normalise(layer, kernel, update=train)
-    x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=layer.dtype)
+    x, kernel, bias = promote_dtype(x, kernel, bias, dtype=layer.dtype)
     y = product(x, kernel)
     return y if bias is None else y + bias
 

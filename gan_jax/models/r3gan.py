@@ -15,6 +15,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from jax import Array
 
 from gan_jax.errors import InputError
@@ -183,7 +184,7 @@ class Pointwise(nn.Module):
     def __call__(self, x: Array) -> Array:
         shape = (x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-        x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
+        x, kernel = promote_dtype(x, kernel, dtype=self.dtype)
         # One matrix product; as a product of an image of four axes it is slower on the CPU.
         return jnp.matmul(x.reshape(-1, shape[0]), kernel).reshape(*x.shape[:-1], self.features)
 

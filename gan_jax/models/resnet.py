@@ -12,6 +12,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from jax import Array
 
 from gan_jax.errors import InputError
@@ -62,7 +63,7 @@ class ResnetGenerator(nn.Module):
             latents = join_class(self, latents, labels)
         first, *features = widths(self.width, stages + 1)[::-1]
         base = base_size(height, width, stages)
-        fields = dict(kernel_init=kernel_init, dtype=self.dtype)
+        fields: dict[str, Any] = dict(kernel_init=kernel_init, dtype=self.dtype)
         x = Dense(base[0] * base[1] * first, **fields)(latents).reshape(-1, *base, first)
         for count in features:
             block = ResidualBlock(
@@ -154,7 +155,7 @@ class ResidualBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, labels: Array | None, *, train: bool) -> Array:
-        fields = dict(
+        fields: dict[str, Any] = dict(
             spectral_norm=self.spectral_norm, kernel_init=self.kernel_init, dtype=self.dtype
         )
 
@@ -205,7 +206,7 @@ class ResampledConv(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
         if self.spectral_norm:
             kernel = spectral_normalise(self, kernel, update=train)
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
         if self.resample == "up":
             return conv_transpose(x, _spread(kernel), 2) + bias
         if self.resample == "down":

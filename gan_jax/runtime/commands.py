@@ -245,7 +245,7 @@ def _add(group: argparse._ActionsContainer, name: str, default: Any, text: str) 
     kind = default if isinstance(default, type) else type(default)
     if kind is bool:
         group.add_argument(f"--{name}", action="store_true", default=None, help=text)
-    elif kind is tuple:
+    elif isinstance(default, tuple):
         group.add_argument(f"--{name}", choices=default, metavar="PART", help=text)
     else:
         read = _listed if kind is list else kind

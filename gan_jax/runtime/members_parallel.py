@@ -125,9 +125,8 @@ def compile_members(
     fetch_all = jax.vmap(fetch, in_axes=(None, 1), out_axes=1)
     if plan.layout == "batch":
         return compile_steps(mapped, fetch_all, plan.plan, scan=scan)
-    if scan is None:
-        scan = plan.plan.devices[0].platform != "cpu"
-    return _shared(mapped, fetch_all, plan.plan, scan)
+    on_accelerator = plan.plan.devices[0].platform != "cpu"
+    return _shared(mapped, fetch_all, plan.plan, on_accelerator if scan is None else scan)
 
 
 def _specs(state: MembersState) -> MembersState:

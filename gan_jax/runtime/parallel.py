@@ -44,10 +44,10 @@ class Plan:
     """
 
     mode: str
-    devices: tuple[jax.Device, ...]
+    devices: tuple[Any, ...]  # jax.Device
 
     @property
-    def local_devices(self) -> list[jax.Device]:
+    def local_devices(self) -> list[Any]:
         """Those of this process."""
         return [d for d in self.devices if d.process_index == jax.process_index()]
 
@@ -244,7 +244,7 @@ def placed(function: Callable[..., Any], plan: Plan, batch_axis: int) -> tuple[A
     if plan.mode == "pmap":
         count = len(plan.local_devices)
 
-        def place(x: np.ndarray) -> np.ndarray:
+        def place(x: np.ndarray, /) -> Any:
             """[..., batch, ...] to [devices, ..., share, ...]."""
             shape = x.shape[:batch_axis] + (count, -1) + x.shape[batch_axis + 1 :]
             return np.moveaxis(x.reshape(shape), batch_axis, 0)

@@ -168,12 +168,12 @@ class _Guest:
             )
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        if self._writer is not None:
-            self._try(lambda: self._writer.scalars(step, values))
+        if (writer := self._writer) is not None:
+            self._try(lambda: writer.scalars(step, values))
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
-        if self._writer is not None:
-            self._try(lambda: self._writer.image(step, name, image))
+        if (writer := self._writer) is not None:
+            self._try(lambda: writer.image(step, name, image))
 
     def close(self) -> None:
         if self._writer is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -70,7 +70,7 @@ def sample_texture(
     shares = _texture_shares(texture, generator.num_textures, key)
     shape = tuple(min(tile // cell, -(-side // cell) + 1) * cell for side in size)
     generator = generator.clone(image_shape=(*shape, generator.image_shape[2]))
-    paint = _painter(generator)
+    paint = _painter(cast(Hashable, generator))
 
     numbers = _wave_numbers(generator, variables)
     if wrap:

@@ -48,12 +48,15 @@ class KindOfRun(Protocol):
     @property
     def title(self) -> str:
         """Of the page that a stopped run leaves."""
+        ...
 
     def train(self, workdir: pathlib.Path, judges: Sequence[Judge], stop: StopSignal) -> None:
         """Trains to the end from where the folder stands, and writes results and report."""
+        ...
 
     def trial(self) -> Task:
         """The task to time a few steps of. Frozen recognisers in the loss are left out of it."""
+        ...
 
 
 def train_gan(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal) -> None:

@@ -63,12 +63,12 @@ class SuperResolutionRun(OneGAN):
             say(f"Warm-up: {warm_up:,} steps of the pixel loss alone")
             begun = stage(workdir / WARM_UP, alone, begun, generator_update, begin=0, end=warm_up)
         say(f"The pixel loss alone goes on to step {num_steps:,}, to be compared with")
-        bounds = dict(begin=warm_up, end=num_steps)
-        contender = stage(workdir / PIXEL, alone, begun, generator_update, **bounds)
+        stage = functools.partial(stage, begin=warm_up, end=num_steps)
+        contender = stage(workdir / PIXEL, alone, begun, generator_update)
         say(f"The GAN goes on from step {warm_up:,} to {num_steps:,}")
         fresh = gan.generator_optimizer.init(begun.generator.params)
         start = begun.replace(generator=begun.generator.replace(opt_state=fresh))
-        state = stage(workdir, gan, start, self.step, **bounds)
+        state = stage(workdir, gan, start, self.step)
         say("Evaluating, and writing the report ...")
         evaluate_super_resolution(
             workdir,

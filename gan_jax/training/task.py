@@ -85,6 +85,7 @@ class Evaluator(Protocol):
 
     def __call__(self, step: int, state: Any) -> Reading:
         """What is seen in the state after `step` steps. Every process makes this call."""
+        ...
 
 
 @runtime_checkable

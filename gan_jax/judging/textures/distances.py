@@ -21,7 +21,7 @@ LAPLACIAN_PATCHES, LAPLACIAN_PROJECTIONS = 1 << 14, 128
 _IMAGES_AT_ONCE = 500
 _MAP_BYTES = 1 << 29
 
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

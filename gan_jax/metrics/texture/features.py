@@ -10,6 +10,7 @@ positions may differ.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -151,9 +152,10 @@ def _standardiser(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     A channel that does not vary has the largest deviation; 1 if none varies.
     """
     count = np.prod(maps.shape[:3])
-    mean = sum(block.sum(axis=(0, 1)) for _, block in _blocks(maps)) / count
-    variance = sum(((block - mean) ** 2).sum(axis=(0, 1)) for _, block in _blocks(maps)) / count
-    deviation = np.sqrt(variance)
+    total = functools.reduce(np.add, (block.sum(axis=(0, 1)) for _, block in _blocks(maps)))
+    mean = total / count
+    squares = (((block - mean) ** 2).sum(axis=(0, 1)) for _, block in _blocks(maps))
+    deviation = np.sqrt(functools.reduce(np.add, squares) / count)
     constant = deviation <= 1e-12 * np.abs(mean)  # but for round-off
     deviation[constant] = np.max(deviation[~constant], initial=0.0) or 1.0
     return mean, deviation

@@ -10,6 +10,8 @@ colour; here both are by the reference's.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -131,7 +133,9 @@ def _blurred(images: np.ndarray) -> np.ndarray:
         size = images.shape[axis]
         pad = [(2, 2) if i == axis else (0, 0) for i in range(4)]
         padded = np.moveaxis(np.pad(images, pad, mode="reflect"), axis, 0)
-        total = sum(weight * padded[i : i + size] for i, weight in enumerate(_BINOMIAL))
+        total = functools.reduce(
+            np.add, (weight * padded[i : i + size] for i, weight in enumerate(_BINOMIAL))
+        )
         images = np.moveaxis(total, 0, axis)
     return images
 

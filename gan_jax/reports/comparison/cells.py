@@ -15,6 +15,7 @@ from gan_jax.reports.comparison.judge_result import (
     Metric,
     p_text,
 )
+from gan_jax.reports.comparison.ranking import LEVEL
 from gan_jax.reports.text import NONE, between, listed, number
 
 AGREEMENT = "Kendall’s tau / Spearman’s rho of each two judges"
@@ -39,7 +40,7 @@ def group_title(comparison: Comparison, number: int) -> str:
 
 
 def verdict(group: Group) -> list[str]:
-    """Sentences: who ranks first and how certainly, and who has no rank and why."""
+    """Sentences: who ranks first, the order, the test, and who has no rank and why."""
     apart = [run for run in group.runs if run.apart]
     sentences = [f"{named(run)}: {run.why}" for run in apart]
     if len(apart) == len(group.runs):
@@ -53,15 +54,56 @@ def verdict(group: Group) -> list[str]:
     first = [i for i in best_first(metric, group) if metric.entries[i].rank == 1]
     if len(first) > 1:
         names = listed([group.runs[i].name for i in first])
-        return [f"{names} rank first in {metric.name}, as equals.", *sentences]
-    how = _certainty(metric.entries[first[0]])
-    return [f"{group.runs[first[0]].name} ranks first in {metric.name}; {how}.", *sentences]
+        said = f"{names} rank first in {metric.name}, as equals."
+    else:
+        how = _certainty(metric.entries[first[0]])
+        said = f"{group.runs[first[0]].name} ranks first in {metric.name}; {how}."
+    return [said, *_ordered(metric, group), _test(metric), *sentences]
 
 
 def ranking_metrics(judge: JudgeResult) -> list[Metric]:
     """Those that rank the runs, the distances that all judges have before others."""
     ranking = [metric for metric in judge.metrics if not metric.unranked]
     return sorted(ranking, key=lambda metric: metric.name not in JUDGED_BY_ALL)
+
+
+def _ordered(metric: Metric, group: Group) -> list[str]:
+    """One sentence with the order of three ranked runs or more; those not told apart together."""
+    tiers: list[list[int]] = []
+    for index in best_first(metric, group):
+        if metric.entries[index].rank is None:
+            continue
+        near = set(metric.entries[index].not_told_from)
+        if tiers and near & {group.runs[other].name for other in tiers[-1]}:
+            tiers[-1].append(index)
+        else:
+            tiers.append([index])
+    if sum(map(len, tiers)) < 3:
+        return []
+    return [f"Best first: {'; '.join(_tier(tier, metric, group) for tier in tiers)}."]
+
+
+def _tier(tier: list[int], metric: Metric, group: Group) -> str:
+    names = [group.runs[index].name for index in tier]
+    if len(tier) == 1:
+        return names[0]
+    apart = any(
+        set(names) - {name} - set(metric.entries[index].not_told_from)
+        for index, name in zip(tier, names)
+    )
+    which = "each not told from the next" if apart else "not told apart"
+    return f"{' and '.join([', '.join(names[:-1]), names[-1]])} ({which})"
+
+
+def _test(metric: Metric) -> str:
+    """Which test the order is by, and at which n."""
+    counts = [entry.n for entry in metric.entries if entry.rank and entry.n]
+    low, high = min(counts, default=0), max(counts, default=0)
+    images = f", n = {low:,}" + f" to {high:,}" * (high > low) if counts else ""
+    return (
+        f"Tested is the difference of each two runs on their shared reference{images}; "
+        f"{100 * LEVEL:.0f} % for all pairs together (Holm)."
+    )
 
 
 def _certainty(entry: Entry) -> str:

@@ -11,7 +11,7 @@ from gan_jax.reports import page
 from gan_jax.reports.charts.basic import interval_chart
 from gan_jax.reports.comparison import cells
 from gan_jax.reports.comparison.comparison import Comparison, Group, compare
-from gan_jax.reports.comparison.judge_result import JUDGED_BY_ALL
+from gan_jax.reports.comparison.judge_result import JUDGED_BY_ALL, Metric
 from gan_jax.reports.comparison.protocol import MAY_DIFFER
 from gan_jax.reports.comparison.results import COMPARISON
 from gan_jax.reports.numbers_first import expendable, publish
@@ -20,6 +20,7 @@ from gan_jax.reports.words import Words
 from gan_jax.runtime.workdir import EVALUATION, REPORT
 
 _LONGEST_CELL = 24
+_HOW_TO_READ = "A dot is a value, a bar its 95 % interval; an open dot has none, or no rank."
 
 
 def compare_runs(
@@ -62,8 +63,8 @@ def write_comparison(path: str | os.PathLike, comparison: Comparison) -> None:
         for number, group in enumerate(comparison.groups)
         for part in (
             page.headline(cells.group_title(comparison, number), _words(group)),
+            _chart(group),
             _overview(group),
-            _charts(group),
             _judges(group),
             _metrics(group),
             _stamps(group),
@@ -78,7 +79,8 @@ def write_comparison(path: str | os.PathLike, comparison: Comparison) -> None:
 
 
 def _words(group: Group) -> Words:
-    note = " ".join([cells.judge_line(group.judges[0]), *cells.warnings(group)])
+    first, *rest = cells.verdict(group)
+    note = " ".join([*rest, cells.judge_line(group.judges[0]), *cells.warnings(group)])
     numbers = []
     if len(group.judges) > 1:
         beyond = sum(found.trained and found.beyond_chance for found in group.disagreements)
@@ -86,7 +88,7 @@ def _words(group: Group) -> Words:
             (str(len(group.judges)), "judges, each on all runs"),
             (str(beyond), "times trained judges disagree on two runs beyond chance"),
         ]
-    return Words(" ".join(cells.verdict(group)), note, numbers)
+    return Words(first, note, numbers)
 
 
 def _overview(group: Group) -> str:
@@ -100,40 +102,44 @@ def _overview(group: Group) -> str:
     )
 
 
-def _charts(group: Group) -> str:
-    shown = cells.order(group)
-    names = [cells.named(group.runs[index]) for index in shown]
-    charts = []
-    for metric in cells.ranking_metrics(group.judges[0]):
-        entries = [metric.entries[index] for index in shown]
-        real = [entry.real for entry in entries if entry.real is not None]
-        charts.append(
-            interval_chart(
-                cells.label(metric),
-                names,
-                [entry.value for entry in entries],
-                [entry.interval if entry.rank else None for entry in entries],
-                xlabel=f"{cells.label(metric)}, {metric.better} is better",
-                floor=real[0] if real else None,
-            )
-        )
+def _chart(group: Group) -> str:
+    """The metric that the order is by."""
     return page.section(
         "Values and intervals",
-        "A dot is a value, a bar its 95 % interval; an open dot has none, or no rank.",
-        page.columns(*charts),
+        _HOW_TO_READ,
+        page.columns(
+            *(_intervals(group, metric) for metric in cells.ranking_metrics(group.judges[0])[:1])
+        ),
+    )
+
+
+def _intervals(group: Group, metric: Metric) -> str:
+    shown = cells.order(group)
+    entries = [metric.entries[index] for index in shown]
+    real = [entry.real for entry in entries if entry.real is not None]
+    return interval_chart(
+        cells.label(metric),
+        [cells.named(group.runs[index]) for index in shown],
+        [entry.value for entry in entries],
+        [entry.interval if entry.rank else None for entry in entries],
+        xlabel=f"{cells.label(metric)}, {metric.better} is better",
+        floor=real[0] if real else None,
     )
 
 
 def _metrics(group: Group) -> str:
+    ranking = cells.ranking_metrics(group.judges[0])
     return page.section(
         "Each metric with ranks",
         "Confidence, precision and density look at single images: a generator that draws one good "
         "image again and again can rank first in them.",
         page.table(
             cells.COLUMNS,
-            cells.metric_rows(group, cells.ranking_metrics(group.judges[0]))[1:],
+            cells.metric_rows(group, ranking)[1:],
             full=True,
         ),
+        page.paragraphs([_HOW_TO_READ] if ranking[1:] else []),
+        page.columns(*(_intervals(group, metric) for metric in ranking[1:])),
     )
 
 

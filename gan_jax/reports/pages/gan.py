@@ -250,7 +250,7 @@ def _least_covered(counts: Sequence[int], reference: Sequence[int] | None, names
         real = _shares(reference)
         coverage = np.where(real > 0, shares / np.maximum(real, 1e-12), np.inf)
         sides, heads = [shares, real], [*heads, "real"]
-    rarest = np.argsort(coverage, kind="stable")[:_RAREST]
+    rarest: list[int] = np.argsort(coverage, kind="stable")[:_RAREST].tolist()
     rows = [[names[i], *(percentage(side[i]) for side in sides)] for i in rarest]
     return page.titled("Least well covered", page.table(heads, rows))
 
@@ -264,7 +264,9 @@ def _confidence(report: GANReport) -> str:
     samples, sure = report.samples, report.confidences
     if samples is None or sure is None or not len(samples):
         return ""
-    order = np.argsort(-np.nan_to_num(np.asarray(sure, np.float64)), kind="stable")
+    order: list[int] = np.argsort(
+        -np.nan_to_num(np.asarray(sure, np.float64)), kind="stable"
+    ).tolist()
     count = min(_TILE_IMAGES, max(len(order) // 2, 1))
     parts = []
     for title, chosen in (("Most sure", order[:count]), ("Least sure", order[::-1][:count])):

@@ -112,7 +112,8 @@ def _confusion(report: RecogniserReport) -> str:
     mistakes = [
         [f"{_name(report, i)} taken for {_name(report, j)}", f"{wrong[i, j]:,}"] for i, j in pairs
     ]
-    order = [i for i in np.argsort(recall, kind="stable") if not math.isnan(recall[i])]
+    by_recall: list[int] = np.argsort(recall, kind="stable").tolist()
+    order = [i for i in by_recall if not math.isnan(recall[i])]
     hardest = [
         [_name(report, i), percentage(recall[i]), f"{int(totals[i]):,}"] for i in order[:_LISTED]
     ]

@@ -282,8 +282,8 @@ def _pictures(report: RecognitionReport) -> str:
 
 def _tiles(report: RecognitionReport, rows: np.ndarray, *, each: bool = False) -> str:
     names, captions = report.class_names, []
-    for row in rows:
-        label = report.readings.labels[row]
+    for row in map(int, rows):
+        label = int(report.readings.labels[row])
         text = percentage(report.readings.confidences[row])
         if each:
             text = "read as " + ", ".join(str(names[i]) for i in report.readings.each[row])
