@@ -27,7 +27,7 @@ from benchmarks.peers import ours
 from benchmarks.table import insert
 from benchmarks.works import WORKS, Task
 from gan_jax.extractors.pack import load_pack
-from gan_jax.runtime.compiler import narrow_options
+from gan_jax.runtime.compiler import without_ynn
 from gan_jax.runtime.pixels import to_float
 
 _RESULTS = pathlib.Path(__file__).resolve().parent / "results"
@@ -64,7 +64,7 @@ def _features(name: str) -> tuple[Any, Callable[[Any], Any]]:
 def measure(name: str, *, rounds: int, seconds: float) -> dict[str, list[float]]:
     """Milliseconds per call, one number for each round, of both kinds of a program."""
     lowered, run = _features(name) if name in _PACKS else _step(name)
-    options = narrow_options()
+    options = without_ynn()
     programs = dict(
         zip(_KINDS, (lowered.compile(), lowered.compile(compiler_options=options)), strict=True)
     )
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = options.work.split(",") if options.work else []
     if unknown := [name for name in names if name not in (*WORKS, *_PACKS)]:
         parser.error(f"--work: {unknown[0]!r} is none of {', '.join((*WORKS, *_PACKS))}")
-    if names and not narrow_options():
+    if names and not without_ynn():
         parser.error("gan_jax gives this device no options of the compiler: nothing to compare")
     if names:
         machine = describe_machine() | check_quiet(options.busy)

@@ -34,6 +34,7 @@ def jax_trainer(
     state: Any,
     parameters: dict[str, int],
     details: Callable[[], dict[str, Any]] = dict,
+    compiler_options: dict[str, Any] | None = None,
 ) -> Trainer:
     """A trainer of `step`: (state, batch, key) to (state, loss).
 
@@ -55,7 +56,8 @@ def jax_trainer(
     def call() -> None:
         nonlocal compiled, state, loss
         if compiled is None:
-            compiled = jax.jit(function, donate_argnums=0).lower(state, batch, key).compile()
+            lowered = jax.jit(function, donate_argnums=0).lower(state, batch, key)
+            compiled = lowered.compile(compiler_options=compiler_options)
         state, loss = compiled(state, batch, key)
 
     def describe() -> dict[str, Any]:

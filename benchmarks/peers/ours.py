@@ -23,6 +23,7 @@ from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_jax.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_jax.models.resnet import ResnetDiscriminator, ResnetGenerator
+from gan_jax.runtime.compiler import options_of
 from gan_jax.runtime.environment import describe_environment
 from gan_jax.steps.losses import adversarial_loss
 from gan_jax.steps.penalties import R1, R2
@@ -106,12 +107,14 @@ def build(task: Task) -> Trainer:
         state, metrics = step(state, batch, key)
         return state, metrics[f"loss/{name}"]
 
+    state = create(task, jax.random.key(0))
     return jax_trainer(
         task,
         with_loss,
-        create(task, jax.random.key(0)),
+        state,
         parameter_counts(task),
         details=lambda: {"environment": describe_environment(), "work_flops": count_flops(task)},
+        compiler_options=options_of(state),
     )
 
 

@@ -1,24 +1,28 @@
 """Options of the XLA compiler, which go with a program and are chosen by measurement.
 
 XLA's fast kernels for fused operations on a CPU (YNN) keep one core busy in convolutions of few
-channels, and are slower than Eigen's then. benchmarks/README.md has the table of what was measured
-on which processor. The choice depends on shapes alone, so a run that goes on computes the same.
+channels, and are slower than Eigen's then; without AVX-512 they were slower in all networks. The
+table of what was measured on which processor is in benchmarks/README.md. The choice depends on
+shapes and processor alone, so a run that goes on computes the same.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 
+from gan_jax.runtime.environment import cpu_info
+
 _NARROW = 96  # channels
 _WITHOUT_YNN = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 
-def narrow_options() -> dict[str, Any]:
-    """For programs whose convolutions have few channels.
+def without_ynn() -> dict[str, Any]:
+    """For programs that are faster without YNN.
 
     Empty on a GPU or TPU, and where this version of XLA does not know the option.
     """
@@ -29,7 +33,8 @@ def options_of(variables: Any) -> dict[str, Any]:
     """For a program of networks with these variables, arrays or shapes in any tree."""
     shapes = [leaf.shape for leaf in jax.tree.leaves(variables) if hasattr(leaf, "shape")]
     widest = max((shape[3] for shape in shapes if len(shape) == 4), default=0)
-    return narrow_options() if 0 < widest <= _NARROW else {}
+    most = _NARROW if _has_avx512() else math.inf
+    return without_ynn() if 0 < widest <= most else {}
 
 
 @functools.lru_cache(maxsize=64)
@@ -56,6 +61,13 @@ def with_options(program: Callable[..., Any]) -> Callable[..., Any]:
         return compiled[structure, places](variables, *others)
 
     return call
+
+
+@functools.cache
+def _has_avx512() -> bool:
+    """Or it is not known whether the processor has it."""
+    flags = cpu_info("flags").split()
+    return not flags or "avx512f" in flags
 
 
 @functools.cache
