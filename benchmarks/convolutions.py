@@ -30,6 +30,7 @@ from benchmarks.works import WORKS, Task
 from gan_jax.errors import InputError
 from gan_jax.models.convolution import FORMS, conv, conv_transpose
 from gan_jax.models.layers import Conv, ConvTranspose
+from gan_jax.runtime.compiler import options_of
 
 _RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 _FUNCTIONS = {"conv": conv, "conv_transpose": conv_transpose}
@@ -102,6 +103,8 @@ def operations(layer: Layer, form: str | None) -> dict[str, Callable[..., Any]]:
 def measure(layer: Layer, *, rounds: int, seconds: float) -> dict[str, Any]:
     """Milliseconds of each form of a layer, the median over rounds in which all take turns.
 
+    The forms are compiled with the options of a network that has this layer alone.
+
     Returns:
         {'layer', 'chosen': name of the form that form=None compiles to, 'forms': {name: {'forward',
         'gradients'}}}, without the forms that cannot do the layer.
@@ -110,6 +113,7 @@ def measure(layer: Layer, *, rounds: int, seconds: float) -> dict[str, Any]:
     x, kernel = (jax.random.normal(k, s) for k, s in zip(keys, (layer.images, layer.kernel)))
     default = operations(layer, None)["gradients"].lower(x, kernel).as_text()
     compiled, chosen = {}, None
+    options = options_of({"kernel": kernel})
     for form in FORMS:
         try:
             functions = operations(layer, form)
@@ -118,7 +122,7 @@ def measure(layer: Layer, *, rounds: int, seconds: float) -> dict[str, Any]:
             continue
         chosen = form if text == default and chosen is None else chosen
         for name, function in functions.items():
-            compiled[form, name] = function.lower(x, kernel).compile()
+            compiled[form, name] = function.lower(x, kernel).compile(compiler_options=options)
             jax.block_until_ready(compiled[form, name](x, kernel))
     times: dict[Any, list[float]] = {key: [] for key in compiled}
     for _ in range(rounds):

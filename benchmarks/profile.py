@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.machine import describe_machine
 from benchmarks.peers import ours
 from benchmarks.works import WORKS, Task, Work
+from gan_jax.runtime.compiler import options_of
 
 _DEFINITION = re.compile(r'\s*(?:ROOT )?%?([\w.\-]+) = .*op_name="([^"]*)"')
 _LAYER = re.compile(r"(Generator|Discriminator|CNN)\)*/(?:[a-z]\w*/)*([A-Z][A-Za-z]*_\d+)")
@@ -67,7 +68,8 @@ def _build(work: Work):
     }
     state = ours.create(task, key)
     step = jax.jit(ours.make_step(task), donate_argnums=0)
-    return step.lower(state, batch, key).compile(), state, batch, key
+    compiled = step.lower(state, batch, key).compile(compiler_options=options_of(state))
+    return compiled, state, batch, key
 
 
 def main() -> None:

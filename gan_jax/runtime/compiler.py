@@ -63,7 +63,6 @@ def with_options(program: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-@functools.cache
 def _has_avx512() -> bool:
     """Or it is not known whether the processor has it."""
     flags = cpu_info("flags").split()

@@ -58,7 +58,7 @@ def verdict(group: Group) -> list[str]:
     else:
         how = _certainty(metric.entries[first[0]])
         said = f"{group.runs[first[0]].name} ranks first in {metric.name}; {how}."
-    return [said, *_ordered(metric, group), _test(metric), *sentences]
+    return [said, *_ordered(metric, group), *_test(metric), *sentences]
 
 
 def ranking_metrics(judge: JudgeResult) -> list[Metric]:
@@ -95,15 +95,18 @@ def _tier(tier: list[int], metric: Metric, group: Group) -> str:
     return f"{' and '.join([', '.join(names[:-1]), names[-1]])} ({which})"
 
 
-def _test(metric: Metric) -> str:
-    """Which test the order is by, and at which n."""
-    counts = [entry.n for entry in metric.entries if entry.rank and entry.n]
+def _test(metric: Metric) -> list[str]:
+    """One sentence: by which test the order is, and at which n; none where nothing was tested."""
+    ranked = [entry for entry in metric.entries if entry.rank is not None]
+    if all(p is None for entry in ranked for p in entry.p.values()):
+        return []
+    counts = [entry.n for entry in ranked if entry.n]
     low, high = min(counts, default=0), max(counts, default=0)
     images = f", n = {low:,}" + f" to {high:,}" * (high > low) if counts else ""
-    return (
+    return [
         f"Tested is the difference of each two runs on their shared reference{images}; "
         f"{100 * LEVEL:.0f} % for all pairs together (Holm)."
-    )
+    ]
 
 
 def _certainty(entry: Entry) -> str:

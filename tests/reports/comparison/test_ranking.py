@@ -77,8 +77,19 @@ def test_ranks_and_what_is_not_told_apart(tmp_path):
     assert entries[1].p["near"] == pytest.approx(_p(4.0, 5.0, error), rel=1e-6)
     assert entries[2].p["far"] == pytest.approx(2 * _p(5.0, 7.0, error), rel=1e-6)
     assert "best ranks first in fd_semantic; not told from near (p = 0.17)" in text
+    assert "Best first: best and near (not told apart); far; worst." in text
+    assert (
+        "Tested is the difference of each two runs on their shared reference, n = 500; 5 %" in text
+    )
     rows = [line.split()[:4] for line in text.splitlines() if "fd_semantic  " in line]
     assert rows[0] == ["fd_semantic", "1–2", "best", "4.00"]
+
+
+def test_runs_that_are_told_apart_may_each_be_near_a_third(tmp_path):
+    values = {"a": 5.0, "b": 6.0, "c": 7.0}
+    entries, text = _fd([write_result(tmp_path, n, distances(v)) for n, v in values.items()])
+    assert [entry.not_told_from for entry in entries] == [("b",), ("a", "c"), ("b",)]
+    assert "Best first: a, b and c (each not told from the next)." in text
 
 
 def test_intervals_that_overlap_can_be_told_apart_and_that_is_said(tmp_path):
@@ -142,7 +153,7 @@ def test_where_an_error_is_not_known_ranks_are_marked(tmp_path):
     entries, text = _fd(folders)
     assert [entry.rank for entry in entries] == [1, 2]
     assert [entry.p for entry in entries] == [{"b": None}, {"a": None}]
-    assert "1 ?" in text and "how certainly is not known" in text
+    assert "1 ?" in text and "how certainly is not known" in text and "Tested is" not in text
 
 
 def test_a_metric_without_any_error_has_no_ranks(tmp_path):
