@@ -10,7 +10,7 @@ from tests.whole.test_runs import ROOT, environment
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Shorter trainings; what a cell does stays the same.
 _SHORTER = {
-    "config = quickstart.get_config()\n": "config = quickstart.get_config()\n"
+    'config = gan_jax.load_config("quickstart")\n': 'config = gan_jax.load_config("quickstart")\n'
     "config.judge.train.num_steps = 20\n"
     "config.evaluation.num_samples = 200\n"
     "config.steps_per_call = 5\n",
