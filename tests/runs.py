@@ -10,7 +10,8 @@ import numpy as np
 
 from configs import smoke
 from gan_jax.config import gan_config
-from gan_jax.config.build import build_gan, count_steps
+from gan_jax.config.build import build_gan
+from gan_jax.config.counts import count_steps
 from gan_jax.runtime import feed, workdir
 from gan_jax.runtime.checkpoint import Checkpoints
 from gan_jax.steps.state import create_gan_state

@@ -104,7 +104,7 @@ def _prepare_configured(case: Case) -> Prepared:
 
     from benchmarks.programs import compiled_program
     from gan_jax.config.build import build_gan, gan_step_function
-    from gan_jax.config.defaults import examples_a_step
+    from gan_jax.config.counts import examples_a_step
     from gan_jax.config.members import has_members
     from gan_jax.runtime.parallel import Plan
     from gan_jax.steps.state import create_gan_state

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -19,7 +18,6 @@ from gan_jax.config.build_parts import (
 )
 from gan_jax.config.build_super_resolution import adversarial_steps, as_super_resolution
 from gan_jax.config.checks import check_gan, check_values
-from gan_jax.config.defaults import examples_a_step
 from gan_jax.errors import InputError
 from gan_jax.models.cnn import CNN
 from gan_jax.steps.losses import AdversarialLoss, adversarial_loss
@@ -154,10 +152,3 @@ def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Re
         label_smoothing=config.label_smoothing,
         ema_half_life=config.ema_half_life,
     )
-
-
-def count_steps(config: ConfigDict, num_examples: int) -> int:
-    """How many steps a config asks for on a set of `num_examples` images."""
-    if config.num_steps:
-        return config.num_steps
-    return max(1, math.ceil(config.num_epochs * num_examples / examples_a_step(config)))

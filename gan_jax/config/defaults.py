@@ -11,14 +11,9 @@ from typing import Any
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-# The fields that hold a CNN config, or an empty one: of a recogniser that is trained where its pack
-# is not there yet.
-TRAININGS = (
-    "judge.train",
-    "judge.train_beside",
-    "feature_matching.train",
-    "super_resolution.perceptual.train",
-)
+# Each holds a CNN config or an empty one: it makes a pack that is not there yet.
+TRAININGS: tuple[str, ...] = ("judge.train", "judge.train_beside", "feature_matching.train")
+TRAININGS += ("super_resolution.perceptual.train",)
 
 
 def _section(**fields: Any) -> ConfigDict:
@@ -353,13 +348,3 @@ def _part_of_a_study(config: ConfigDict) -> ConfigDict:
         if name in config:
             del config[name]
     return config
-
-
-def examples_a_step(config: ConfigDict) -> int:
-    """How many training examples each step takes, on all devices together."""
-    return config.batch_size * config.get("discriminator_steps", 1)
-
-
-def num_final_samples(config: ConfigDict) -> int:
-    """How many images a GAN's run is judged by at its end."""
-    return config.evaluation.num_final_samples or config.evaluation.num_samples

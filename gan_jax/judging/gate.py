@@ -32,7 +32,7 @@ from gan_jax.judging.sensitivity import (
     random_halves,
     relative_spread,
 )
-from gan_jax.judging.suite import layers_of, standardise
+from gan_jax.judging.view import layers_of, standardise
 
 _FEWEST_IMAGES = 40
 _BATCH_SIZE = 500

@@ -16,11 +16,11 @@ from gan_jax import metrics
 from gan_jax.judging.entries import INFLUENCE
 from gan_jax.judging.ladder import Ladder, sizes_of
 from gan_jax.judging.power import LEVEL, Noticed, noticed
+from gan_jax.judging.sides import MOST_PAIRS
 from gan_jax.judging.view import View
 from gan_jax.metrics.two_sample import TwoSampleTest, permutation_test
 from gan_jax.reports.words import NOT_TOLD, TOLD, TOO_FEW
 
-_MOST_PAIRS = 5_000
 _FEWEST = 4  # images a side that a distance with an error needs
 
 Classes = tuple[np.ndarray, np.ndarray]
@@ -65,7 +65,7 @@ def make_headline(
     content |= {"verdict": verdict_of(test.p, seen), **power_entries(ladder, seen)}
     if count < _FEWEST:
         return content
-    sides = [side.standardised(by=real)[:_MOST_PAIRS] for side in (real, fake)]
+    sides = [side.standardised(by=real)[:MOST_PAIRS] for side in (real, fake)]
     found = metrics.kernel_distance(*sides, gamma=1.0)
     low, high = interval = metrics.normal_interval(found.value, found.standard_error)
     return content | {

@@ -24,15 +24,13 @@ from gan_jax.judging.judgement import Judgement as Judgement
 from gan_jax.judging.ladder import Ladder, find_ladder
 from gan_jax.judging.overlap import independent_images, overlap_flags
 from gan_jax.judging.power import finds_missing_class
+from gan_jax.judging.sides import MOST_PAIRS, Sides, TrainingSide
 from gan_jax.judging.statistics import Origin, cached_moments
 from gan_jax.judging.suite import (
     DISTANCES,
-    MOST_PAIRS,
     NUM_SPLITS,
     QUICK,
     UNSURE_BELOW,
-    Sides,
-    TrainingSide,
     read_classes,
     run_suite,
     spread_out,

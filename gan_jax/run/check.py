@@ -10,8 +10,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gan_jax.config import cnn_config, examples_a_step, gan_config, num_final_samples, study_config
-from gan_jax.config.build import count_steps
 from gan_jax.config.checks import check_config
+from gan_jax.config.counts import count_steps
 from gan_jax.config.defaults import TRAININGS
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset, machine

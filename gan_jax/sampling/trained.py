@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax.config.build import Shape, build_gan, count_steps
+from gan_jax.config.build import Shape, build_gan
+from gan_jax.config.counts import count_steps
 from gan_jax.config.members import Member, build_members, has_members, member_config, members_of
 from gan_jax.data import Dataset, load
 from gan_jax.data.disk import path_of

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.config.build import count_steps
+from gan_jax.config.counts import count_steps
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
 from gan_jax.data.dataset import check_same_shape, check_test_labels

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax.config.build import count_steps
+from gan_jax.config.counts import count_steps
 from gan_jax.config.members import has_members
 from gan_jax.judging.judge import Judge
 from gan_jax.judging.textures.meter import TextureMeter

@@ -14,7 +14,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from gan_jax.config import examples_a_step, open_fields
-from gan_jax.config.build import count_steps
+from gan_jax.config.counts import count_steps
 from gan_jax.config.members import has_members
 from gan_jax.data.survey import Survey, survey
 from gan_jax.errors import InputError

@@ -11,7 +11,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax.config.build import build_recogniser, count_steps
+from gan_jax.config.build import build_recogniser
+from gan_jax.config.counts import count_steps
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
 from gan_jax.data.dataset import check_test_labels

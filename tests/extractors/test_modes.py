@@ -10,7 +10,8 @@ from gan_jax.extractors.channels import ChannelExtractor, reading_parts
 from gan_jax.extractors.choice import open_extractor
 from gan_jax.extractors.common import Features
 from gan_jax.extractors.controls import random_extractor
-from gan_jax.judging.suite import Sides, run_suite
+from gan_jax.judging.sides import Sides
+from gan_jax.judging.suite import run_suite
 from gan_jax.models.cnn import CNN
 from gan_jax.runtime.checkpoint import Checkpoints
 from tests import runs

@@ -9,8 +9,8 @@ import pytest
 
 from gan_jax import steps
 from gan_jax.config import gan_config
-from gan_jax.config.build import count_steps
 from gan_jax.config.checks import check_config
+from gan_jax.config.counts import count_steps
 from gan_jax.errors import InputError
 from gan_jax.steps.axis import named_key
 from gan_jax.steps.gradients import in_turn
