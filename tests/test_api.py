@@ -66,7 +66,9 @@ def test_all_ways_to_hold_images_give_the_numbers_of_the_command_line(digits, tm
         assert result.protocol["extractor"].startswith("mnist-v1@")
     text = str(result)
     assert "fd_semantic" in text and "old from real images" in text
-    assert "fd_semantic" in result._repr_html_()
+    shown = result._repr_html_()  # sentences wrap between words, rows of numbers do not wrap
+    assert re.search(r"<p>[^<]*old from real images[^<]*</p>", shown)
+    assert re.search(r"<pre [^>]*>metric [^<]*fd_semantic [^<]*</pre>", shown)
 
 
 def test_references_in_memory_and_copies(digits):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import itertools
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -106,8 +107,18 @@ class Result:
         return metric_table(self.content())
 
     def _repr_html_(self) -> str:
-        """The same table for a notebook."""
-        return f"<pre>{html.escape(str(self))}</pre>"
+        """The same for a notebook: sentences as paragraphs, rows of numbers as a table of text."""
+        lines = str(self).splitlines()
+        parts = []
+        for is_row, group in itertools.groupby(lines, key=lambda line: "  " in line.strip()):
+            texts = [html.escape(line) for line in group]
+            table = "\n".join(texts)
+            parts += (
+                [f'<pre style="white-space:pre;overflow-x:auto">{table}</pre>']
+                if is_row
+                else [f"<p>{text}</p>" for text in texts if text]
+            )
+        return "".join(parts)
 
     def content(self) -> dict[str, Any]:
         """The content of eval.json.
