@@ -117,7 +117,7 @@ def test_statistics_stand_in_for_images(pack, digits, tmp_path):
     assert again["metrics"]["fd_all"]["value"] == value
     assert len(list((tmp_path / "cache").glob("*.npz"))) == 1
     found = evaluate_samples(samples, str(stored), str(pack), tmp_path / "s")["metrics"]["fd_all"]
-    assert found["value"] == pytest.approx(value, rel=1e-9)
+    assert found["value"] == pytest.approx(value, rel=1e-7)
     assert (found["n"], found["n_real"]) == (300, 1000)
     # As pytorch-fid writes them: two keys, nothing else; on both sides.
     bare = {"mu": load_statistics(stored).moments.mean, "sigma": np.load(stored)["sigma"]}
