@@ -64,7 +64,7 @@ def with_options(program: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _has_avx512() -> bool:
-    """Or it is not known whether the processor has it."""
+    """Whether the processor has them, or does not say."""
     flags = cpu_info("flags").split()
     return not flags or "avx512f" in flags
 

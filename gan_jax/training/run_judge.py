@@ -28,18 +28,12 @@ _log = logging.getLogger(__name__)
 def recipes(config: ConfigDict) -> dict[str, ConfigDict]:
     """The judges of a run by their names in `config.judge.pack`, each with the config to train it.
 
-    That config is empty for a released pack, and where the run's config has none.
+    That config is empty where the run's has none; a released pack is there and needs none.
     """
     judge = config.judge
-    found: dict[str, ConfigDict] = {}
-    own = 0
-    for pack in filter(None, map(str.strip, judge.pack.split(","))):
-        if is_released(pack):
-            found[pack] = ConfigDict()
-            continue
-        found[pack] = judge.train_beside if own and judge.train_beside else judge.train
-        own += 1
-    return found
+    packs = [pack for pack in map(str.strip, judge.pack.split(",")) if pack]
+    beside = [pack for pack in packs if not is_released(pack)][1:] if judge.train_beside else []
+    return {pack: judge.train_beside if pack in beside else judge.train for pack in packs}
 
 
 def check_judges(config: ConfigDict, train: Dataset) -> dict[str, Any]:
@@ -55,8 +49,8 @@ def check_judges(config: ConfigDict, train: Dataset) -> dict[str, Any]:
     by_pack = recipes(config)
     for pack, recipe in by_pack.items():
         if recipe and not pack_place(pack).exists():
-            missing = [name for name, extractor in found.items() if extractor is None]
-            _check_trainable(recipe, pack, [name for name in missing if by_pack[name] is recipe])
+            twins = [name for name, one in found.items() if one is None and by_pack[name] is recipe]
+            _check_trainable(recipe, pack, twins)
             found[pack] = None
             continue
         extractor = reading_parts(load_pack(pack), train)
