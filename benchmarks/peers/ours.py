@@ -18,6 +18,7 @@ from benchmarks.peers.plain import count_flops, make_adam
 from benchmarks.peers.serving import Trainer, serve
 from benchmarks.works import Task
 from gan_jax import steps
+from gan_jax.data import machine
 from gan_jax.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_jax.models.cnn import CNN
 from gan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
@@ -101,6 +102,7 @@ def parameter_counts(task: Task) -> dict[str, int]:
 
 def build(task: Task) -> Trainer:
     """The compiled step on random images."""
+    machine.keep_freed_memory()  # as a run does
     step, name = make_step(task), "generator" if task.work.is_gan else "cross_entropy"
 
     def with_loss(state: Any, batch: dict[str, Array], key: Array) -> tuple[Any, Array]:

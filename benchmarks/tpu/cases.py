@@ -14,6 +14,7 @@ TOPOLOGIES = ("v5e:2x2", "v5e:2x4", "v5e:16x16", "v4:2x2x1", "v5p:2x2x1", "v6e:2
 _PENALTIES = dict(loss="relativistic", r1_weight=0.05, r2_weight=0.05, b1=0.0)
 PEERED = WORKS | {
     "r3gan": Work("r3gan", "r3gan", (32, 32, 3), 64, width=768, **_PENALTIES),
+    "dcgan64_wide": Work("dcgan64_wide", "dcgan", (64, 64, 3), 64, latent_dim=100, width=128),
     "resnet": Work("resnet", "resnet", (32, 32, 3), 64, latent_dim=128, b1=0.0),
     "stacked_mnist": Work("stacked_mnist", "dcgan", (28, 28, 3), 64, width=32, learning_rate=1e-3),
 }

@@ -47,7 +47,7 @@ def compile_case(case: Case, text: pathlib.Path | None = None) -> dict[str, Any]
 
     begun = time.perf_counter()
     record: dict[str, Any] = {
-        "versions": {n: importlib.metadata.version(n) for n in ("jax", "jaxlib", "flax")}
+        "versions": {n: importlib.metadata.version(n) for n in ("jax", "jaxlib", "libtpu", "flax")}
     }
     try:
         prepared = prepare(case)

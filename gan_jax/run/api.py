@@ -12,6 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gan_jax.config.experiments import load_config as load_config
+from gan_jax.data import machine
 from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError, Interrupted, nearest
 from gan_jax.judging.samples import open_samples
@@ -236,6 +237,7 @@ def judge(
     Raises:
         InputError: images, a reference or a pack that cannot be read or do not fit together.
     """
+    machine.keep_freed_memory()
     opened = open_samples(
         images,
         reference,

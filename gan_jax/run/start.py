@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 
 from gan_jax.config.checks import check_config
 from gan_jax.config.saved import plain
+from gan_jax.data import machine
 from gan_jax.data.disk import path_of
 from gan_jax.runtime import parallel
 from gan_jax.runtime.logs import say
@@ -44,6 +45,7 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
     writer_names(config.get("log_to", ""))
     parallel.check_same(plain(config), "config")
     enable_compilation_cache(config.compilation_cache)
+    machine.keep_freed_memory()
     with StopSignal() as stop, held_by_all(workdir):
         if chosen:
             say(chosen)

@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from gan_jax.data import machine
 from gan_jax.data.disk import in_words
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
 
@@ -27,6 +28,7 @@ def run_main(main: Callable[[], object], *, smaller: str) -> int:
     for stream in (sys.stdout, sys.stderr):  # names of files may hold what a terminal does not take
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    machine.keep_freed_memory()
     try:
         try:
             main()
