@@ -41,6 +41,7 @@ CONTESTANTS = {
     for contestant in (
         Contestant(OURS, "gan_jax", "ours"),
         Contestant("gan_jax scan", "scan", "ours", "scan"),
+        Contestant("gan_jax, memory returned", "memory", "ours", "memory returned"),
         Contestant("Flax plain", "plain", "plain"),
         Contestant("PyTorch eager", "torch", "torch_peer", "eager"),
         Contestant("PyTorch channels_last", "torch", "torch_peer", "channels_last"),
@@ -50,7 +51,7 @@ CONTESTANTS = {
         Contestant(MATMUL, "matmul", "matmul"),
     )
 }
-GROUPS = ("torch", "keras", "plain", "scan")
+GROUPS = ("torch", "keras", "plain", "scan", "memory")
 
 
 def choose(names: str) -> list[Contestant]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.errors import InputError
@@ -142,16 +143,15 @@ def augmented(
 ) -> Array:
     """Images [n, h, w, c] after the augmentation, the same each time for the same kind.
 
-    Clips [n, t, h, w, c] are changed whole, as images whose channels are the frames.
+    All frames of a clip [n, t, h, w, c] have one key, and so are changed alike.
     """
     if augment is None:
         return images
     keys = example_keys(named_key(key, f"augment_{kind}"), index)
     if images.ndim == 4:
         return augment(images, keys)
-    last = images.transpose(0, 2, 3, 1, 4)
-    changed = augment(last.reshape(*last.shape[:3], -1), keys)
-    return changed.reshape(last.shape).transpose(0, 3, 1, 2, 4)
+    frames = augment(images.reshape(-1, *images.shape[2:]), jnp.repeat(keys, images.shape[1]))
+    return frames.reshape(images.shape)
 
 
 def augmentation_at(gan: GAN, state: GANState) -> Augmentation | None:

@@ -16,6 +16,7 @@ from gan_jax.steps.augment import (
     Translation,
     diff_augment,
 )
+from gan_jax.steps.passes import augmented
 from gan_jax.steps.penalties import R1
 
 pytestmark = pytest.mark.usefixtures("precise_and_quickly_compiled")
@@ -224,3 +225,15 @@ def test_the_expectation_of_colour_is_the_image():
 def test_the_kind_of_numbers_is_kept(dtype):
     images = jax.ShapeDtypeStruct((COUNT, 6, 5, 3), dtype)
     assert jax.eval_shape(Sequence(PARTS, 0.5), images, KEYS).dtype == dtype
+
+
+# Clips
+
+
+def test_the_frames_of_a_clip_are_changed_alike_and_do_not_mix():
+    clips = jnp.asarray(np.random.default_rng(3).uniform(-1, 1, (6, 4, 8, 8, 3)))
+    key, index = jax.random.key(5), jnp.arange(6)
+    changed = augmented(diff_augment(), clips, key, index, "real")
+    for frame in range(4):
+        alone = augmented(diff_augment(), clips[:, frame], key, index, "real")
+        np.testing.assert_allclose(changed[:, frame], alone, atol=1e-12)
