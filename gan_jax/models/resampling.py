@@ -21,7 +21,7 @@ def halve_mean(x: Array) -> Array:
 
     Where a side is odd, its last means are of the pixels that there are.
     """
-    x = _even(x, (1, 2))
+    x = with_even_sides(x)
     n, h, w, c = x.shape
     return x.reshape(n, h // 2, 2, w // 2, 2, c).mean((2, 4))
 
@@ -46,7 +46,7 @@ def halve_bilinear(x: Array) -> Array:
     [n, h, w, c] to [n, ceil(h/2), ceil(w/2), c]; the pixels that `double_bilinear` keeps.
     """
     for axis in (1, 2):
-        x = _even(x, (axis,))
+        x = with_even_sides(x, (axis,))
         shape = (*x.shape[:axis], -1, 2, *x.shape[axis + 1 :])
         even, odd = (lax.index_in_dim(x.reshape(shape), i, axis + 1, False) for i in (0, 1))
         first = lax.slice_in_dim(even, 0, 1, axis=axis)
@@ -57,7 +57,7 @@ def halve_bilinear(x: Array) -> Array:
     return x
 
 
-def _even(x: Array, axes: tuple[int, ...]) -> Array:
+def with_even_sides(x: Array, axes: tuple[int, ...] = (1, 2)) -> Array:
     """x with its last line repeated along each of the axes whose length is odd."""
     pads = [(0, x.shape[axis] % 2 if axis in axes else 0) for axis in range(x.ndim)]
     return jnp.pad(x, pads, mode="edge")

@@ -29,7 +29,8 @@ from gan_jax.models.layers import (
     is_spectral,
     widths,
 )
-from gan_jax.models.resampling import double_nearest, halve_mean
+from gan_jax.models.platform import platform
+from gan_jax.models.resampling import double_nearest, halve_mean, with_even_sides
 from gan_jax.models.sizes import base_size, crop, num_stages
 from gan_jax.models.spectral import spectral_normalise
 
@@ -133,7 +134,7 @@ class ResidualBlock(nn.Module):
     """x [n, h, w, i] to [n, h', w', features]: two activated 3x3 convolutions beside a shortcut.
 
     The shortcut is a 1x1 convolution where the size or the channels change (Miyato et al. 2018,
-    figure 8). It is taken at the lower resolution, with which it commutes.
+    figure 8).
 
     Fields:
         features: channels of both convolutions.
@@ -168,28 +169,31 @@ class ResidualBlock(nn.Module):
         for number, resample in enumerate(resamplings):
             y = activate(y) if number or self.preactivation else y
             y = ResampledConv(self.features, resample, **fields)(y, train=train)
-        if self.resample == "down":
-            x = halve_mean(x)
         if self.resample != "none" or x.shape[-1] != self.features:
-            x = Conv(self.features, (1, 1), **fields)(x, train=train)
-        return y + (double_nearest(x) if self.resample == "up" else x)
+            x = ResampledConv(self.features, self.resample, 1, name="Conv_0", **fields)(
+                x, train=train
+            )
+        return y + x
 
 
 class ResampledConv(nn.Module):
-    """A 3x3 convolution after nearest upsampling ('up') or before average pooling ('down').
+    """A convolution after nearest upsampling ('up') or before average pooling ('down').
 
-    Either is one convolution of stride 2, transposed or not, whose 4x4 kernel is the 3x3 one spread
-    by a box of 2x2 (Karras et al. 2018, "Progressive growing of GANs"): 16 products in place of 36
-    for each pixel of the lower resolution. Where a side is odd, what is pooled with its last line
-    is what the convolution gives one line further.
+    Either is one convolution of stride 2, transposed or not, whose kernel is that of `size` x
+    `size` spread by a box of 2x2 (Karras et al. 2018, "Progressive growing of GANs"): for 3x3, 16
+    products in place of 36 for each pixel of the lower resolution. Where a side is odd, what is
+    pooled with its last line is what the convolution gives one line further; for 1x1, that line is
+    repeated. But a 1x1 convolution commutes with the resampling, and is taken at the lower
+    resolution on a CPU or GPU. A TPU's compiler would write whole images to double or halve them.
 
     x [n, h, w, i] to [n, 2h, 2w, features], [n, ceil(h/2), ceil(w/2), features] or, with 'none',
-    [n, h, w, features]. Parameters and other fields as in `layers.Conv`; it is the 3x3 kernel that
-    is normalised.
+    [n, h, w, features]. Parameters and other fields as in `layers.Conv`; it is the kernel before
+    it is spread that is normalised.
     """
 
     features: int
     resample: str = "none"
+    size: int = 3
     spectral_norm: bool = False
     kernel_init: Initializer = nn.initializers.xavier_uniform()
     dtype: Any = None
@@ -200,22 +204,25 @@ class ResampledConv(nn.Module):
             raise InputError(
                 f"resample is {self.resample!r}; expected one of {', '.join(RESAMPLINGS)}."
             )
-        kernel = self.param(
-            "kernel", self.kernel_init, (3, 3, x.shape[-1], self.features), jnp.float32
-        )
+        shape = (self.size, self.size, x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
         if self.spectral_norm:
             kernel = spectral_normalise(self, kernel, update=train)
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+        if self.size == 1 and platform() != "tpu":
+            y = conv(halve_mean(x) if self.resample == "down" else x, kernel) + bias
+            return double_nearest(y) if self.resample == "up" else y
         if self.resample == "up":
             return conv_transpose(x, _spread(kernel), 2) + bias
         if self.resample == "down":
+            x = with_even_sides(x) if self.size == 1 else x
             return conv(x, _spread(kernel) / 4, 2) + bias
         return conv(x, kernel) + bias
 
 
 def _spread(kernel: Array) -> Array:
-    """The full convolution of a kernel [3, 3, i, o] with a box of ones: [4, 4, i, o]."""
+    """The full convolution of a kernel [k, k, i, o] with a box of ones: [k + 1, k + 1, i, o]."""
     sides = itertools.product([(0, 1), (1, 0)], repeat=2)
     spread: Any = sum(jnp.pad(kernel, (*pair, (0, 0), (0, 0))) for pair in sides)
     return spread

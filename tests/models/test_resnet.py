@@ -11,6 +11,7 @@ from gan_jax.config import gan_config
 from gan_jax.config.build import build_gan
 from gan_jax.errors import InputError
 from gan_jax.models.convolution import conv
+from gan_jax.models.platform import traced_for
 from gan_jax.models.resampling import double_bilinear, double_nearest, halve_bilinear, halve_mean
 from gan_jax.models.resnet import ResampledConv, ResnetDiscriminator, ResnetGenerator
 from tests.models.modules import made, normal, shapes_of
@@ -102,6 +103,33 @@ def test_resampled_convolutions_equal_a_convolution_and_a_resampling(size):
             np.testing.assert_allclose(found[resample], value, atol=1e-12)
     with pytest.raises(InputError, match="'half'; expected one of none, up, down"):
         ResampledConv(5, "half").init(jax.random.key(0), x, train=False)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (5, 3), (1, 2)], ids=str)
+@pytest.mark.parametrize("target", ["cpu", "tpu"])
+def test_a_shortcut_is_a_pointwise_convolution_and_a_resampling(target, size):
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True), traced_for(target):
+        x, kernel, bias = (
+            jnp.asarray(rng.normal(size=s)) for s in ((2, *size, 3), (1, 1, 3, 5), 5)
+        )
+        wanted = {
+            "up": lambda x, kernel: double_nearest(x @ kernel[0, 0] + bias),
+            "down": lambda x, kernel: halve_mean(x) @ kernel[0, 0] + bias,
+            "none": lambda x, kernel: x @ kernel[0, 0] + bias,
+        }
+
+        def layer(resample, x, kernel):
+            params = {"kernel": kernel, "bias": bias}
+            return ResampledConv(5, resample, 1).apply({"params": params}, x, train=False)
+
+        for resample, function in wanted.items():
+            value, gradients = jax.vjp(function, x, kernel)
+            found, found_gradients = jax.vjp(functools.partial(layer, resample), x, kernel)
+            np.testing.assert_allclose(found, value, atol=1e-12)
+            cotangent = jnp.asarray(rng.normal(size=value.shape))
+            for one, other in zip(found_gradients(cotangent), gradients(cotangent)):
+                np.testing.assert_allclose(one, other, atol=1e-12)
 
 
 @pytest.mark.parametrize("size", [(4, 6), (5, 3), (1, 2)], ids=str)
