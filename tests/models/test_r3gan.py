@@ -83,6 +83,18 @@ def test_grouped_forms_agree_in_every_derivative(form, kernel_size):
             np.testing.assert_allclose(a, b, atol=1e-12 * scale, rtol=0)
 
 
+def test_more_groups_than_fill_a_tpus_lanes():
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        operands = [jnp.asarray(rng.normal(size=s)) for s in ((1, 3, 2, 300), (3, 3, 2, 600))]
+        for argument in (0, 1):
+            found, wanted = (
+                jax.grad(lambda *o, f=f: jnp.sum(jnp.sin(f(*o))), argument)(*operands)
+                for f in (functools.partial(grouped_conv, form="blocks"), _plain)
+            )
+            np.testing.assert_allclose(found, wanted, atol=1e-12)
+
+
 def test_the_chosen_grouped_form_is_exact_in_float32():
     x, kernel = normal(4, 7, 7, 32), normal(3, 3, 16, 32, seed=1) / 12
 
