@@ -139,6 +139,7 @@ def _prepare_members(config: Any, shape: Any, classes: int, plan: Any, batch: in
     from gan_jax.config.build import gan_step_function
     from gan_jax.config.members import build_members, members_of
     from gan_jax.runtime.members_parallel import MembersPlan
+    from gan_jax.runtime.pixels import to_float
     from gan_jax.steps.members import MemberInputs, create_members_state
 
     members = tuple(members_of(config))
@@ -157,7 +158,7 @@ def _prepare_members(config: Any, shape: Any, classes: int, plan: Any, batch: in
         )
     )
     # Images lie on the chips, and each member has rows of its own.
-    data = jax.ShapeDtypeStruct((4000, *shape), jnp.float32)
+    data = jax.ShapeDtypeStruct((4000, *shape), jnp.uint8)
     rows = jax.ShapeDtypeStruct((batch, count), jnp.int32)
     step = gan_step_function(config.updates)
 
@@ -165,7 +166,7 @@ def _prepare_members(config: Any, shape: Any, classes: int, plan: Any, batch: in
         return compiled_members_program(
             built.gan,
             step,
-            lambda data, rows: {"images": data[rows]},
+            lambda data, rows: {"images": to_float(data[rows])},
             MembersPlan(plan, layout),
             state,
             inputs,
