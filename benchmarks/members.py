@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.table import insert
+from benchmarks.table import write
 
 
 def _number(value: float) -> str:
@@ -85,8 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = {path.name: json.loads((path / "eval.json").read_text()) for path in folders}
     table = markdown(results, options.columns.split(","))
     print(table)
-    if options.write:
-        options.write.write_text(insert(options.write.read_text(), table, options.name))
+    write(options.write, table, options.name)
     return 0
 
 

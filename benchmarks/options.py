@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.convolutions import seconds_per_call
 from benchmarks.machine import check_quiet, describe_machine, slug
 from benchmarks.peers import ours
-from benchmarks.table import insert
+from benchmarks.table import write
 from benchmarks.works import WORKS, Task
 from gan_jax.extractors.pack import load_pack
 from gan_jax.runtime.compiler import without_ynn
@@ -127,8 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     paths = sorted(_RESULTS.glob("options_*.json"))
     table = markdown([json.loads(path.read_text()) for path in paths])
     print(table)
-    if options.write:
-        options.write.write_text(insert(options.write.read_text(), table, "options"))
+    write(options.write, table, "options")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.table import insert
+from benchmarks.table import write
 from gan_jax.data import Dataset, load
 from gan_jax.data.disk import read_json, write_json
 from gan_jax.extractors.extractor import Extractor
@@ -74,7 +74,7 @@ def write_gates() -> None:
     """Writes the gates of all released packs into docs/gate.md."""
     tables = [gate_table(read_json(path)) for path in sorted(PACKS.glob(f"*/{GATE_RECORD}"))]
     page = _ROOT / "docs" / "gate.md"
-    page.write_text(insert(page.read_text(), "\n\n".join(tables), "gates"))
+    write(page, "\n\n".join(tables), "gates")
 
 
 def release(name: str, runs: pathlib.Path) -> None:

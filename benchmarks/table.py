@@ -3,8 +3,8 @@
     python -m benchmarks.table [FILES] [--plot docs/benchmarks.png] [--write benchmarks/README.md]
 
 `--write` puts the table between the lines `<!-- benchmarks:begin -->` and `<!-- benchmarks:end -->`
-of a file. Runs of the same work on the same machine are taken together: the medians are those of
-all their turns.
+of a file, and `--brief README.md` a short one of the largest setting. Runs of the same work on the
+same machine are taken together: the medians are those of all their turns.
 """
 
 from __future__ import annotations
@@ -97,6 +97,23 @@ def markdown(settings: dict[Setting, dict[str, list[dict[str, Any]]]]) -> str:
             parts.append("| " + " | ".join(_cells(work, row, peers)) + " |")
         parts.append("")
     return "\n".join(parts).rstrip()
+
+
+def brief(setting: Setting, works: dict[str, list[dict[str, Any]]]) -> str:
+    """A table of ours and the best peer: a column a work."""
+    columns = [(f"**measured** on {setting.machine}", "images/s", "best peer", "ours by it")]
+    for work, runs in works.items():
+        row = gather(runs)
+        if best := _best(row):
+            rate, ratio = row[OURS]["rate"]["median"], row[best]["ours_by_this"]["median"]
+            columns.append((f"`{work}`", _number(rate), best, f"{ratio:.2f}"))
+    return by_columns(columns)
+
+
+def by_columns(columns: Sequence[tuple[str, ...]]) -> str:
+    """A Markdown table of its columns, each with its head."""
+    head, *rows = ("| " + " | ".join(cells) + " |" for cells in zip(*columns, strict=True))
+    return "\n".join([head, "|---" * len(columns) + "|", *rows])
 
 
 def _caption(setting: Setting, works: dict[str, list[dict[str, Any]]]) -> str:
@@ -220,6 +237,16 @@ def insert(text: str, table: str, name: str = "benchmarks") -> str:
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 
+def write(path: pathlib.Path | None, table: str, name: str) -> None:
+    """Puts a table into a file, if one is given; ends the program where its marks are missing."""
+    if path is None:
+        return
+    try:
+        path.write_text(insert(path.read_text(), table, name))
+    except ValueError as error:
+        sys.exit(f"{path}: {error}")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the tables; with --plot and --write makes the figure and puts the tables in a file."""
     parser = argparse.ArgumentParser(
@@ -228,21 +255,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("files", nargs="*", type=pathlib.Path, help="default: all results")
     parser.add_argument("--plot", type=pathlib.Path, help="a PNG or SVG of the largest table")
     parser.add_argument("--write", type=pathlib.Path, help="a Markdown file with the two marks")
+    parser.add_argument("--brief", type=pathlib.Path, help="one for a short table")
     options = parser.parse_args(arguments)
     settings = load(options.files or sorted(_RESULTS.glob("*.json")))
     if not settings:
         sys.exit("there are no results; run python -m benchmarks.step first")
     table = markdown(settings)
     print(table)
+    setting = max(settings, key=lambda s: len(settings[s]))
     if options.plot:
-        setting = max(settings, key=lambda s: len(settings[s]))
         title = f"{setting.machine}; {setting.update} update, {setting.dtype}"
         plot(settings[setting], title, options.plot)
-    if options.write:
-        try:
-            options.write.write_text(insert(options.write.read_text(), table))
-        except ValueError as error:
-            sys.exit(f"{options.write}: {error}")
+    for path, text in (
+        (options.write, table),
+        (options.brief, brief(setting, settings[setting])),
+    ):
+        write(path, text, "benchmarks")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 from scipy import stats
 
 from benchmarks.leaderboard import rows as results
-from benchmarks.table import insert
+from benchmarks.table import write
 from configs.recipes import RECIPES, RECIPES_OF, SETS
 from gan_jax.judging.benchmark import BENCHMARKS, STANDINGS, ranked
 from gan_jax.reports.seeds.statistics import summarise
@@ -36,7 +36,7 @@ def make() -> None:
     tables = "\n\n".join(section(name, rows) for name, rows in sets.items())
     if missing := [name for name in SETS if name not in sets]:
         tables += f"\n\nNot run under the released judges yet: {', '.join(missing)}."
-    _PAGE.write_text(insert(_PAGE.read_text(), tables, "leaderboard"))
+    write(_PAGE, tables, "leaderboard")
     found = {
         _NAMES.get(name, name): {
             "judge": rows[0]["protocol"]["extractor"],

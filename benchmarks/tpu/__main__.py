@@ -4,7 +4,8 @@
 
 Each program takes a minute or a few; a process of its own compiles it. Results are kept after each
 one, and what is there is not compiled again (--again does). `--write` puts the table between the
-lines `<!-- tpu:begin -->` and `<!-- tpu:end -->` of a file. Nothing is run or measured.
+lines `<!-- tpu:begin -->` and `<!-- tpu:end -->` of a file, `--brief README.md` a short one.
+Nothing is run or measured.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.table import insert
+from benchmarks.table import write
 from benchmarks.tpu.cases import FORMS, NAMES, TOPOLOGIES, Case, cases
-from benchmarks.tpu.table import markdown
+from benchmarks.tpu.table import brief, markdown
 from benchmarks.works import DTYPES
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
+_BRIEF = ("article", "dcgan64", "resnet", "r3gan")
 _RESULTS = _ROOT / "benchmarks" / "results" / "tpu_estimates.json"
 
 
@@ -71,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--texts", type=pathlib.Path, help="a folder for the programs' texts")
     parser.add_argument("--results", type=pathlib.Path, default=_RESULTS)
     parser.add_argument("--write", type=pathlib.Path, help="a Markdown file with the two marks")
+    parser.add_argument("--brief", type=pathlib.Path, help="one for a short table")
     options = parser.parse_args(arguments)
     works = list(NAMES) if "all" in options.work else options.work
     wanted = cases(works, options.form, options.dtype, options.topology)
@@ -86,11 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         save(options.results, records)
     table = markdown({case: records[case.name] for case in wanted if case.name in records})
     print(table)
-    if options.write:
-        try:
-            options.write.write_text(insert(options.write.read_text(), table, "tpu"))
-        except ValueError as error:
-            sys.exit(f"{options.write}: {error}")
+    write(options.write, table, "tpu")
+    known = {Case.named(name): record for name, record in records.items()}
+    write(options.brief, brief(known, "v5e:2x4", _BRIEF), "tpu")
 
 
 if __name__ == "__main__":

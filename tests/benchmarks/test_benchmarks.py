@@ -255,7 +255,14 @@ def test_the_table_joins_runs_and_marks_the_best_peer(tmp_path, capsys):
     assert "busy machine" not in text and "other programs kept 0.01 cores busy" in text
     assert "2 runs" in text and text.split("\n", 2)[2].split("<!-- b")[0] in capsys.readouterr().out
     assert picture.read_bytes()[1:4] == b"PNG"
-    table.main([str(path) for path in paths])
+    table.main([*map(str, paths), "--brief", str(readme)])
+    assert readme.read_text().splitlines()[2:7] == [
+        "| **measured** on Abacus, 2 cores | `article` |",
+        "|---|---|",
+        "| images/s | 200 |",
+        "| best peer | Keras graph |",
+        "| ours by it | 1.43 |",
+    ]
     with pytest.raises(SystemExit, match="needs the lines"):
         readme.write_text("no marks")
         table.main([*map(str, paths), "--write", str(readme)])

@@ -8,7 +8,7 @@ from benchmarks.tpu import __main__ as command
 from benchmarks.tpu.cases import NAMES, PEERED, Case, cases
 from benchmarks.tpu.compilation import prepare
 from benchmarks.tpu.reading import collectives, estimated_cycles, executed, largest
-from benchmarks.tpu.table import markdown
+from benchmarks.tpu.table import brief, markdown
 
 PROGRAM = """HloModule jit_step, is_scheduled=true
 
@@ -105,6 +105,24 @@ def test_the_table_says_estimate_and_what_does_not_compile():
     )
     assert "does not compile: ValueError: a \\| b" in rows[2]
     assert "25% generator Dense_0 (`fusion.2`)" in text
+
+
+def test_the_short_table_has_what_plain_flax_has_too():
+    ours, plain, alone = (
+        Case(work, form, "bfloat16", "v5e:2x4")
+        for work, form in (("resnet", "pmap"), ("resnet", "plain"), ("article", "pmap"))
+    )
+    text = brief(
+        {ours: _record(15_000_000), plain: _record(30_000_000), alone: _record(1)},
+        "v5e:2x4",
+        ("article", "resnet", "r3gan"),
+    )
+    assert text.splitlines() == [
+        "| **estimated** for a TPU v5e | `resnet` |",
+        "|---|---|",
+        "| ms per step | 10 |",
+        "| by plain Flax's | 0.50 |",
+    ]
 
 
 def test_what_is_compiled_is_kept_and_not_compiled_again(tmp_path, monkeypatch, capsys):
