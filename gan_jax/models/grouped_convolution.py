@@ -4,10 +4,11 @@ Channels fall into groups of the same size, and each group of the output sees it
 only (Krizhevsky et al. 2012; Xie et al. 2017, "Aggregated residual transformations"). The forms sum
 the same products:
 
-- `direct`, for a GPU: `lax.conv_general_dilated` with `feature_group_count`.
+- `direct`, for a GPU, and a TPU whose 128 lanes the batch fills: `lax.conv_general_dilated` with
+  `feature_group_count`.
 - `split`, for a CPU: each group is a dense convolution of its own. XLA computes the kernel's
   gradient of `direct` many times too slowly there.
-- `blocks`, for a TPU: as many groups as fill its 128 lanes are one, with zeros in the kernel
+- `blocks`, for a TPU otherwise: as many groups as fill the lanes are one, with zeros in the kernel
   between them. Its compiler would give each group lanes of its own, and copy whole images to do so.
 """
 
@@ -20,7 +21,6 @@ from gan_jax.errors import InputError
 from gan_jax.models.platform import platform
 
 GROUPED_FORMS = ("direct", "split", "blocks")
-_FASTEST = {"cpu": "split", "tpu": "blocks"}
 _LANES = 128  # of a TPU
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -48,7 +48,7 @@ def grouped_conv(x: Array, kernel: Array, *, form: str | None = None) -> Array:
             f"{x.shape[-1]} channels to {kernel.shape[-1]} do not divide into groups of {size}"
         )
     if form is None:
-        form = _FASTEST.get(platform(), "direct")
+        form = _fastest(len(x))
     if form not in GROUPED_FORMS:
         raise InputError(f"form is {form!r}; use None or one of {', '.join(GROUPED_FORMS)}")
     if form == "direct":
@@ -58,6 +58,12 @@ def grouped_conv(x: Array, kernel: Array, *, form: str | None = None) -> Array:
         return _conv(x, _block_diagonal(kernel, groups, joined), groups // joined)
     parts = zip(jnp.split(x, groups, -1), jnp.split(kernel, groups, -1))
     return jnp.concatenate([_conv(part, own, 1) for part, own in parts], -1)
+
+
+def _fastest(batch: int) -> str:
+    if platform() == "tpu":
+        return "direct" if batch % _LANES == 0 else "blocks"
+    return "split" if platform() == "cpu" else "direct"
 
 
 def _conv(x: Array, kernel: Array, groups: int) -> Array:
