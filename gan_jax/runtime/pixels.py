@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +17,8 @@ _Images = TypeVar("_Images", Array, np.ndarray)
 
 def to_float(images: _Images) -> _Images:
     """uint8 in [0, 255] to float32 in [-1, 1]; shape kept."""
-    return images.astype(jnp.float32) / 127.5 - 1.0
+    floats: Any = images.astype(jnp.float32)
+    return floats / 127.5 - 1.0
 
 
 def to_uint8(images: Array | np.ndarray) -> Array:
