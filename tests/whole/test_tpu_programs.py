@@ -46,4 +46,6 @@ def test_a_config_sends_gradients_and_batch_statistics_only(work, form):
         assert sent == 0
     else:
         gradients, channels = found["sent"]["gradients"], found["sent"]["channels"]
-        assert gradients <= sent <= gradients + 2 * _PASSES * channels + _METRICS
+        # By jit the compiler sums gradients of bfloat16 before they become float32.
+        least = gradients if form == "pmap" else gradients // 2
+        assert least <= sent <= gradients + 2 * _PASSES * channels + _METRICS
