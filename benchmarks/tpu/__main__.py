@@ -24,7 +24,7 @@ from benchmarks.tpu.table import brief, markdown
 from benchmarks.works import DTYPES
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
-_BRIEF = ("article", "dcgan64", "resnet", "r3gan")
+_BRIEF = ("article", "dcgan64", "resnet", "r3gan", "cnn")
 _RESULTS = _ROOT / "benchmarks" / "results" / "tpu_estimates.json"
 
 
