@@ -266,11 +266,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.plot:
         title = f"{setting.machine}; {setting.update} update, {setting.dtype}"
         plot(settings[setting], title, options.plot)
-    for path, text in (
-        (options.write, table),
-        (options.brief, brief(setting, settings[setting])),
-    ):
-        write(path, text, "benchmarks")
+    write(options.write, table, "benchmarks")
+    write(options.brief, brief(setting, settings[setting]), "benchmarks")
 
 
 if __name__ == "__main__":

@@ -170,9 +170,9 @@ class ResidualBlock(nn.Module):
             y = activate(y) if number or self.preactivation else y
             y = ResampledConv(self.features, resample, **fields)(y, train=train)
         if self.resample != "none" or x.shape[-1] != self.features:
-            x = ResampledConv(self.features, self.resample, 1, name="Conv_0", **fields)(
-                x, train=train
-            )
+            # The name under which saved runs hold its parameters.
+            shortcut = ResampledConv(self.features, self.resample, 1, name="Conv_0", **fields)
+            x = shortcut(x, train=train)
         return y + x
 
 
