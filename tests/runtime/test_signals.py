@@ -56,7 +56,8 @@ def _strike(mode, *signals, apart=0.2):
         for number in signals[1:]:
             time.sleep(apart)
             process.send_signal(number)
-        out, error = process.communicate()
+        # Not `communicate`, which would leave out what `readline` has already read ahead.
+        out, error = process.stdout.read(), process.stderr.read()
     return process.returncode, out, first + error, seconds
 
 
