@@ -1,6 +1,7 @@
 """Ours: gan_jax's networks and steps, as a run trains them, without the moving average.
 
-The peers keep no moving average of the generator; ours is switched off with a half-life of 0.
+The peers keep no moving average of the parameters, so ours is left out: its half-life is 0, and the
+state holds none.
 """
 
 from __future__ import annotations
@@ -66,9 +67,10 @@ def make_recogniser(task: Task) -> Recogniser:
 
 def create(task: Task, key: Array) -> Any:
     """The state before the first step."""
+    shape = task.work.image_shape
     if task.work.is_gan:
-        return create_gan_state(make_gan(task), key, task.work.image_shape)
-    return create_cnn_state(make_recogniser(task), key, task.work.image_shape)
+        return create_gan_state(make_gan(task), key, shape).replace(ema={})
+    return create_cnn_state(make_recogniser(task), key, shape).replace(ema={})
 
 
 def make_step(task: Task) -> Step:
@@ -78,13 +80,27 @@ def make_step(task: Task) -> Step:
         ValueError: for an update that gan_jax does not have.
     """
     if not task.work.is_gan:
-        return functools.partial(steps.cnn_update, recogniser=make_recogniser(task))
+        return _without_average(
+            functools.partial(steps.cnn_update, recogniser=make_recogniser(task))
+        )
     names = {"alternating": "gan_step", "simultaneous": "simultaneous_step"}
     if task.update not in names:
         raise ValueError(f"gan_jax has no {task.update!r} update")
     if not hasattr(steps, names[task.update]):
         raise ValueError(f"this gan_jax has no gan_jax.steps.{names[task.update]}")
-    return functools.partial(getattr(steps, names[task.update]), gan=make_gan(task))
+    return _without_average(
+        functools.partial(getattr(steps, names[task.update]), gan=make_gan(task))
+    )
+
+
+def _without_average(step: Step) -> Step:
+    def stepped(
+        state: Any, batch: dict[str, Array], key: Array, *, axis_name: str | None = None
+    ) -> tuple[Any, dict[str, Array]]:
+        state, metrics = step(state, batch, key, axis_name=axis_name)
+        return state.replace(ema={}), metrics
+
+    return stepped
 
 
 def parameter_counts(task: Task) -> dict[str, int]:

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.experimental.layout import Layout, with_layout_constraint
 
 from gan_jax.errors import InputError
 from gan_jax.models.convolution_forms import (
@@ -32,7 +33,7 @@ from gan_jax.models.convolution_forms import (
     spectral,
     subpixel,
 )
-from gan_jax.models.platform import platform
+from gan_jax.models.platform import LANES, platform
 
 FORMS = ("direct", "dilated", "subpixel", "columns", "shifts", "spectral")
 _FEW_TAPS = 27  # kh * kw * i up to which 'shifts' is the fastest form (see benchmarks)
@@ -94,7 +95,26 @@ def conv_transpose(
         return spectral(x, kernel, before)
     image = _pair(m * s for m, s in zip(maps, strides))
     low = _pair(k - 1 - b for k, b in zip(size, before))
+    if platform() == "tpu" and kernel.shape[3] >= LANES:
+        kernel = _laid_out_as_stored(kernel)
     return _scatter(x, flip(kernel), Geometry(strides, low, image, maps, form))
+
+
+@jax.custom_vjp
+def _laid_out_as_stored(kernel: Array) -> Array:
+    """The kernel; its gradient lies in memory as it does.
+
+    A TPU's compiler would leave the gradient transposed as it falls out, and move the parameters
+    and Adam's two moments into that order and back, in float32. (Kernels of fewer channels than
+    the lanes of a TPU gain from being transposed.)
+    """
+    return kernel
+
+
+_laid_out_as_stored.defvjp(
+    lambda kernel: (kernel, None),
+    lambda _, gradient: (with_layout_constraint(gradient, Layout(tuple(range(gradient.ndim)))),),
+)
 
 
 def _pair(sides: int | Iterable[int]) -> tuple[int, int]:

@@ -18,10 +18,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from gan_jax.errors import InputError
-from gan_jax.models.platform import platform
+from gan_jax.models.platform import LANES, platform
 
 GROUPED_FORMS = ("direct", "split", "blocks")
-_LANES = 128  # of a TPU
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -54,7 +53,7 @@ def grouped_conv(x: Array, kernel: Array, *, form: str | None = None) -> Array:
     if form == "direct":
         return _conv(x, kernel, groups)
     if form == "blocks":
-        joined = max(n for n in range(1, max(_LANES // size, 1) + 1) if groups % n == 0)
+        joined = max(n for n in range(1, max(LANES // size, 1) + 1) if groups % n == 0)
         return _conv(x, _block_diagonal(kernel, groups, joined), groups // joined)
     parts = zip(jnp.split(x, groups, -1), jnp.split(kernel, groups, -1))
     return jnp.concatenate([_conv(part, own, 1) for part, own in parts], -1)
@@ -62,7 +61,7 @@ def grouped_conv(x: Array, kernel: Array, *, form: str | None = None) -> Array:
 
 def _fastest(batch: int) -> str:
     if platform() == "tpu":
-        return "direct" if batch % _LANES == 0 else "blocks"
+        return "direct" if batch % LANES == 0 else "blocks"
     return "split" if platform() == "cpu" else "direct"
 
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
-from jax.extend.random import threefry_2x32
+from jax.extend.random import threefry2x32_p
 
 from gan_jax.errors import InputError, nearest
 from gan_jax.models.convolution import conv, conv_transpose
@@ -250,8 +250,8 @@ class Dropout(nn.Module):
             index += lax.axis_index(self.axis_name) * x.shape[0]
         bits = _example_bits(self.make_rng("dropout"), index, x.shape[1:])
         kept = bits < threshold
-        if platform() == "cpu":
-            # Else XLA draws the bits a second time in the backward pass rather than keep the mask.
+        if platform() != "gpu":
+            # Else XLA draws the bits anew wherever the mask is used, rather than keep it.
             kept = lax.optimization_barrier(kept)
         scale = jnp.asarray(65536 / threshold, x.dtype)
         return jnp.where(kept, x * scale, jnp.zeros((), x.dtype))
@@ -259,22 +259,23 @@ class Dropout(nn.Module):
 
 def _example_bits(key: Array, index: Array, shape: tuple[int, ...]) -> Array:
     """Random bits uint16 [n, *shape], row i from `fold_in(key, index[i])`, two of each word."""
-    size = math.prod(shape)
     draw = _halves if platform() == "cpu" or not _is_counted(key) else _halves_in_place
-    bits = jax.vmap(lambda i: draw(jax.random.fold_in(key, i), size))(index)
-    return bits.reshape(len(index), *shape)
+    return jax.vmap(lambda i: draw(jax.random.fold_in(key, i), shape))(index)
 
 
-def _halves(key: Array, size: int) -> Array:
+def _halves(key: Array, shape: tuple[int, ...]) -> Array:
+    size = math.prod(shape)
     words = jax.random.bits(key, (-(-size // 2),), jnp.uint32)
-    return lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:size]
+    return lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:size].reshape(shape)
 
 
-def _halves_in_place(key: Array, size: int) -> Array:
-    """The same bits; each word is computed twice, where a TPU would spread pairs over memory."""
-    place = jnp.arange(size, dtype=jnp.uint32)
-    counts = jnp.concatenate([jnp.zeros_like(place), place >> 1])
-    first, second = jnp.split(threefry_2x32(jax.random.key_data(key), counts), 2)
+def _halves_in_place(key: Array, shape: tuple[int, ...]) -> Array:
+    """The same bits; each word is computed twice, where a TPU would move pairs over its memory."""
+    place = jnp.zeros(shape, jnp.uint32)
+    for axis, side in enumerate(shape):
+        place = place * side + lax.broadcasted_iota(jnp.uint32, shape, axis)
+    seed = jax.random.key_data(key)
+    first, second = threefry2x32_p.bind(seed[0], seed[1], jnp.zeros_like(place), place >> 1)
     return ((first ^ second) >> (16 * (place & 1))).astype(jnp.uint16)
 
 
@@ -293,3 +294,28 @@ class BatchNorm(nn.BatchNorm):
 
     momentum: float = 0.9
     epsilon: float = 1e-5
+
+    def __call__(self, x: Array, use_running_average: bool) -> Array:
+        alone = self.axis_name is None or self.is_initializing()
+        if use_running_average or alone or platform() != "tpu":
+            return super().__call__(x, use_running_average)
+        # Flax divides, stacks and takes apart around the sum over devices: five more operations,
+        # each of which takes a TPU as long for 16 channels as for a thousand.
+        now = _statistics(at_least_float32(x), self.axis_name)
+        running = {name: self.get_variable("batch_stats", name) for name in now}
+        for name, value in now.items():
+            self.put_variable("batch_stats", name, value)
+        x = super().__call__(x, True)
+        for name, value in now.items():
+            average = self.momentum * running[name] + (1 - self.momentum) * value
+            self.put_variable("batch_stats", name, average)
+        return x
+
+
+def _statistics(x: Array, axis_name: str) -> dict[str, Array]:
+    """'mean' and 'var' [c] of x [n, ..., c] of all devices."""
+    axes = tuple(range(x.ndim - 1))
+    sums = lax.psum((jnp.sum(x, axes), jnp.sum(jnp.square(x), axes)), axis_name)
+    count = x.size // x.shape[-1] * lax.axis_size(axis_name)
+    mean, square = (value / count for value in sums)
+    return {"mean": mean, "var": jnp.maximum(0.0, square - jnp.square(mean))}

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import jax
 
+LANES = 128  # numbers that lie side by side in a TPU's memory
+
 _traced_for: contextvars.ContextVar[str] = contextvars.ContextVar("traced_for", default="")
 
 

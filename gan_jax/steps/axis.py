@@ -15,11 +15,31 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.flatten_util import ravel_pytree
+
+from gan_jax.models.platform import platform
 
 
 def pmean(tree: Any, axis_name: str | None) -> Any:
-    """The mean of every leaf over the mapped axis; the tree itself without one."""
-    return tree if axis_name is None else lax.pmean(tree, axis_name)
+    """The mean of every leaf over the mapped axis; the tree itself without one.
+
+    To a TPU's devices scalars and vectors travel as one array: each array that is sent costs three
+    further operations, which take as long for 16 numbers as for a thousand.
+    """
+    if axis_name is None:
+        return tree
+    if platform() != "tpu":
+        return lax.pmean(tree, axis_name)
+    small = jax.tree.map(lambda x: x if x.ndim < 2 else None, tree)
+    large = jax.tree.map(lambda x: None if x.ndim < 2 else x, tree)
+    vector, unravel = ravel_pytree(small)
+    vector, large = lax.pmean((vector, large), axis_name)
+    return jax.tree.map(
+        lambda array, other: other if array is None else array,
+        large,
+        unravel(vector),
+        is_leaf=lambda x: x is None,
+    )
 
 
 def standard_deviation(values: Array, axis_name: str | None) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gan_jax.models.cnn import CNN
+from gan_jax.models.platform import traced_for
 from gan_jax.steps.axis import (
     bind_axis,
     draw_latents,
@@ -31,6 +32,24 @@ def test_mean():
     np.testing.assert_allclose(mapped["a"], np.broadcast_to(rows.mean(0), (8, 2)))
     np.testing.assert_allclose(mapped["b"][0], np.broadcast_to((rows**2).mean(0), (8, 2)))
     assert pmean(tree, None) is tree
+
+
+@pytest.mark.parametrize("target", ["cpu", "tpu"])
+def test_the_mean_of_scalars_vectors_and_matrices(target):
+    """Exactly `lax.pmean`'s, whatever travels together."""
+    rng = np.random.default_rng(0)
+    trees = [
+        {"loss": rng.normal(size=8), "b": rng.normal(size=(8, 5)), "w": rng.normal(size=(8, 3, 2))},
+        {"w": rng.normal(size=(8, 3, 2))},
+        {"a": rng.normal(size=8), "b": (), "c": {"d": rng.normal(size=(8, 1))}},
+    ]
+    for tree in jax.tree.map(jnp.float32, trees):
+        with traced_for(target):
+            found = jax.pmap(lambda t: pmean(t, "axis"), axis_name="axis")(tree)
+        wanted = jax.pmap(lambda t: jax.lax.pmean(t, "axis"), axis_name="axis")(tree)
+        assert jax.tree.structure(found) == jax.tree.structure(wanted)
+        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1000.0])

@@ -10,6 +10,7 @@ from jax import lax
 from gan_jax.errors import InputError
 from gan_jax.models.convolution import conv, conv_transpose
 from gan_jax.models.layers import BatchNorm, Conv, ConvTranspose, Dropout, initializer, max_pool
+from gan_jax.models.platform import traced_for
 
 NUMBERS = ("NHWC", "HWIO", "NHWC")
 FUNCTIONS = {"conv": conv, "conv_transpose": conv_transpose}
@@ -183,7 +184,8 @@ def test_layers_hold_lax_kernels_and_keep_the_dtype_asked_for(dtype):
         )
 
 
-def test_batch_norm_normalises_the_global_batch():
+@pytest.mark.parametrize("target", ["cpu", "tpu"])
+def test_batch_norm_normalises_the_global_batch(target):
     x = 3 + 2 * jax.random.normal(jax.random.key(0), (8, 5, 4, 3))
     module = BatchNorm(axis_name="data")
     variables = BatchNorm().init(jax.random.key(1), x, use_running_average=False)
@@ -191,13 +193,22 @@ def test_batch_norm_normalises_the_global_batch():
     def apply(module, x):
         return module.apply(variables, x, use_running_average=False, mutable=["batch_stats"])
 
+    def pulled(y, x):  # whatever an image is pulled by, its statistics bring to all the others
+        return jax.grad(lambda x: jnp.vdot(jnp.sin(y), apply(module, x)[0]))(x)
+
     split = x.reshape(4, 2, 5, 4, 3)
-    y, state = jax.vmap(lambda x: apply(module, x), axis_name="data", out_axes=(0, None))(split)
+    with traced_for(target):
+        mapped = jax.vmap(lambda x: apply(module, x), axis_name="data", out_axes=(0, None))
+        y, state = mapped(split)
+        gradient = jax.vmap(pulled, axis_name="data")(y, split)
     exact = np.asarray(x, np.float64)
     mean, var = exact.mean((0, 1, 2)), exact.var((0, 1, 2))
     np.testing.assert_allclose(y.reshape(x.shape), (x - mean) / np.sqrt(var + 1e-5), atol=1e-5)
     np.testing.assert_allclose(state["batch_stats"]["mean"], 0.1 * mean, rtol=1e-5)
     np.testing.assert_allclose(state["batch_stats"]["var"], 0.9 + 0.1 * var, rtol=1e-5)
+    whole = y.reshape(x.shape)
+    alone = jax.grad(lambda x: jnp.vdot(jnp.sin(whole), apply(BatchNorm(), x)[0]))(x)
+    np.testing.assert_allclose(gradient.reshape(x.shape), alone, atol=1e-5)
 
 
 def test_dropout_keeps_the_expectation_and_belongs_to_examples():
@@ -223,6 +234,32 @@ def test_dropout_draws_the_same_masks_for_a_split_batch():
 
     split = jax.vmap(lambda x: apply(x, "data"), axis_name="data")(x.reshape(3, 2, 5, 5, 3))
     np.testing.assert_array_equal(split.reshape(x.shape), apply(x, None))
+
+
+@pytest.mark.parametrize("shape", [(12,), (5, 5, 3), (1, 2, 4)])
+def test_dropout_draws_the_same_masks_for_a_tpu(shape):
+    x = jnp.ones((6, *shape))
+
+    def apply(target):
+        with traced_for(target):
+            rngs = {"dropout": jax.random.key(3)}
+            return jax.jit(lambda: Dropout(0.5).apply({}, x, deterministic=False, rngs=rngs))()
+
+    np.testing.assert_array_equal(apply("tpu"), apply("cpu"))
+
+
+@pytest.mark.parametrize("features", [3, 128])
+def test_a_transpose_traced_for_a_tpu_is_the_same_in_every_derivative(features):
+    rng = np.random.default_rng(0)
+    shapes = (2, 3, 4, 5), (4, 4, 5, features), (2, 6, 8, features)
+    with jax.enable_x64(True), traced_for("tpu"):
+        operands = [jnp.asarray(rng.normal(size=shape)) for shape in shapes]
+        functions = (lambda x, k: conv_transpose(x, k, 2), plain("conv_transpose", (2, 2)))
+        found, wanted = jax.jit(lambda *given: [quantities(f, *given) for f in functions])(
+            *operands
+        )
+        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-12 * float(jnp.max(jnp.abs(b))), rtol=0)
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 6, 2), (2, 7, 5, 3), (1, 2, 3, 1)])
