@@ -133,11 +133,14 @@ def test_a_shortcut_is_a_pointwise_convolution_and_a_resampling(target, size):
 
 
 @pytest.mark.parametrize("size", [(4, 6), (5, 3), (1, 2)], ids=str)
-def test_resampling_is_what_numpy_makes_of_it(size):
+@pytest.mark.parametrize("target", ["cpu", "tpu"])
+def test_resampling_is_what_numpy_makes_of_it(target, size):
     x = np.random.default_rng(0).normal(size=(2, *size, 3)).astype(np.float32)
     h, w = size
     functions = (double_nearest, halve_mean, double_bilinear, halve_bilinear)
-    found, constant = jax.jit(lambda x: [[f(v) for f in functions] for v in (x, 0 * x + 0.7)])(x)
+    both = jax.jit(lambda x: [[f(v) for f in functions] for v in (x, 0 * x + 0.7)])
+    with traced_for(target):
+        found, constant = both(x)
     np.testing.assert_array_equal(found[0], x.repeat(2, 1).repeat(2, 2))
     even = np.pad(x, ((0, 0), (0, h % 2), (0, w % 2), (0, 0)), mode="edge")
     blocks = [even[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
