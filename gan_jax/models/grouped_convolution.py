@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.experimental.layout import Layout, with_layout_constraint
 
 from gan_jax.errors import InputError
 from gan_jax.models.platform import LANES, platform
@@ -57,6 +58,17 @@ def grouped_conv(x: Array, kernel: Array, *, form: str | None = None) -> Array:
         return _conv(x, _block_diagonal(kernel, groups, joined), groups // joined)
     parts = zip(jnp.split(x, groups, -1), jnp.split(kernel, groups, -1))
     return jnp.concatenate([_conv(part, own, 1) for part, own in parts], -1)
+
+
+def batch_in_lanes(x: Array) -> Array:
+    """x [n, h, w, c], laid out as `grouped_conv` takes it where the batch fills a TPU's lanes.
+
+    Without it the compiler lays out matrix products with their channels in the lanes, and copies
+    whole images on the way to and from each grouped convolution. Gradients are laid out alike.
+    """
+    if platform() != "tpu" or _fastest(len(x)) != "direct":
+        return x
+    return with_layout_constraint(x, Layout((1, 2, 3, 0)))
 
 
 def _fastest(batch: int) -> str:

@@ -20,7 +20,7 @@ from jax import Array
 
 from gan_jax.errors import InputError
 from gan_jax.models.conditional import check_labels, head, join_class
-from gan_jax.models.grouped_convolution import grouped_conv
+from gan_jax.models.grouped_convolution import batch_in_lanes, grouped_conv
 from gan_jax.models.layers import Initializer, at_least_float32
 from gan_jax.models.platform import platform
 from gan_jax.models.resampling import double_bilinear, halve_bilinear
@@ -156,14 +156,16 @@ class InvertedBottleneck(nn.Module):
 
         def activate(y: Array, name: str) -> Array:
             bias = self.param(name, nn.initializers.zeros, (inner,), jnp.float32)
-            return nn.leaky_relu(y + bias.astype(y.dtype), _SLOPE)
+            y = batch_in_lanes(y) + bias.astype(y.dtype)
+            return batch_in_lanes(nn.leaky_relu(y, _SLOPE))
 
+        x = batch_in_lanes(x)
         y = Pointwise(inner, init, self.dtype, name="expand")(x)
         y = activate(y, "bias_expand")
         kernel = self.param("kernel", init, (3, 3, self.group_size, inner), jnp.float32)
         y = activate(grouped_conv(y, kernel.astype(y.dtype)), "bias_grouped")
         y = Pointwise(x.shape[-1], nn.initializers.zeros, self.dtype, name="project")(y)
-        return x + y
+        return batch_in_lanes(x + batch_in_lanes(y))
 
 
 def _he(gain: float) -> Initializer:

@@ -12,6 +12,7 @@ from gan_jax.config import gan_config
 from gan_jax.config.build import build_gan
 from gan_jax.errors import InputError
 from gan_jax.models.grouped_convolution import GROUPED_FORMS, grouped_conv
+from gan_jax.models.platform import traced_for
 from gan_jax.models.r3gan import InvertedBottleneck, R3GANDiscriminator, R3GANGenerator
 from gan_jax.runtime.pixels import to_uint8
 from gan_jax.steps import discriminator_update
@@ -176,6 +177,32 @@ def test_branches_begin_at_zero_and_kernels_at_fixups_spread():
     assert len(kernels) == 4
     wanted = 4**-0.25 * (2 / (1 + 0.2**2) / 16) ** 0.5
     assert float(jnp.std(jnp.stack(kernels))) == pytest.approx(wanted, rel=0.08)
+
+
+def test_a_block_laid_out_for_a_tpu_is_the_same_in_every_derivative():
+    """With 128 examples the batch lies in the lanes."""
+    block = InvertedBottleneck(group_size=4, dtype=jnp.float32)
+    x = normal(128, 3, 3, 8)
+    shapes = jax.eval_shape(lambda: block.init(jax.random.key(0), x))
+    variables = jax.tree.map(lambda v: normal(*v.shape) / 4, shapes)
+
+    def derivatives(variables, x):
+        def loss(variables, x):
+            return jnp.sum(jnp.sin(block.apply(variables, x)))
+
+        def penalty(variables, x):
+            return jnp.sum(jax.grad(loss, 1)(variables, x) ** 2)
+
+        return [jax.value_and_grad(f, (0, 1))(variables, x) for f in (loss, penalty)]
+
+    found = {}
+    for target in ("gpu", "tpu"):
+        with traced_for(target):
+            found[target] = jax.tree.leaves(
+                jax.jit(lambda *given: derivatives(*given))(variables, x)
+            )
+    for a, b in zip(found["tpu"], found["gpu"], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5 * float(jnp.max(jnp.abs(b))))
 
 
 def test_at_the_start_the_networks_are_linear():
