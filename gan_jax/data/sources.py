@@ -73,12 +73,7 @@ class ComposedSource(Source):
     """
 
     def __init__(
-        self,
-        parts: Mapping[str, np.ndarray],
-        *,
-        count: int,
-        image_shape: Shape,
-        treatment: str,
+        self, parts: Mapping[str, np.ndarray], *, count: int, image_shape: Shape, treatment: str
     ) -> None:
         self.parts = parts
         super().__init__(
@@ -92,7 +87,6 @@ class ComposedSource(Source):
         )
 
     def take(self, indices: Indices) -> np.ndarray:
-        """The images at `indices` as uint8."""
         return np.ascontiguousarray(self.compose(self.parts, np.asarray(indices, np.intp)))
 
     def keys(self) -> np.ndarray:
@@ -136,14 +130,10 @@ def array_source(
     options: SourceOptions,
     keys: Callable[[], np.ndarray] | None = None,
 ) -> Source:
-    """Rows of an array, in memory or memory-mapped.
+    """The rows `indices`, int [k], of an array [n, h, w, c], in memory or memory-mapped.
 
-    Args:
-        array: [n, h, w, c], numbers, scaled as `find_scale` says.
-        where: names it in messages.
-        indices: the rows of this split, int [k], increasing.
-        options: how images are brought to one shape, and what is white.
-        keys: gives the `row_keys` of the array, if they are at hand.
+    Values are scaled as `find_scale` says. `where` names the array in messages; `keys` gives its
+    `row_keys`, if they are at hand.
     """
     preprocess, scale = options.preprocess, find_scale(array, where, white=options.white)
     keys = keys or functools.partial(row_keys, array)
