@@ -239,17 +239,15 @@ def even_shares(total: int, parts: int) -> np.ndarray:
 def _check_size(
     name: str, shape: tuple[int, int], size: tuple[int, int], held_out: float | None
 ) -> None:
+    needed = size[0] if held_out is None else _least_height(size[0], held_out)
+    if shape[0] >= needed and shape[1] >= size[1]:
+        return
     if held_out is None:
-        if shape[0] >= size[0] and shape[1] >= size[1]:
-            return
         raise InputError(
             f"photograph '{name}' is {shape[0]}x{shape[1]} (height x width), too small for crops "
             f"of {size[0]}x{size[1]}: give a smaller dataset.image_size, or a larger photograph, "
             "or remove it."
         )
-    needed = _least_height(size[0], held_out)
-    if shape[0] >= needed and shape[1] >= size[1]:
-        return
     train, test = (split_regions(shape, split, held_out) for split in ("train", "test"))
     raise InputError(
         f"photograph '{name}' is {shape[0]}x{shape[1]} (height x width), of which dataset.held_out "

@@ -214,21 +214,18 @@ def make_dataset(
     )
     if len(source) * math.prod(source.image_shape) > options.memory_limit:
         dataset = made(source=source)
-        if not options.cut.crops:  # of which each would decode a whole photograph
-            rows = np.unique(np.linspace(0, len(source) - 1, _LOOKED_AT).astype(int))
-            _notice_darkness(name, source.take(rows.tolist()))
+        if options.cut.crops:  # of which each would decode a whole photograph
+            return dataset
+        rows = np.unique(np.linspace(0, len(source) - 1, _LOOKED_AT).astype(int))
+        images = source.take(rows.tolist())
     else:
         images = source.read_all(f"reading {name} ({split})")
         dataset = made(images=images)
-        _notice_darkness(name, images)
-    return dataset
-
-
-def _notice_darkness(name: str, images: np.ndarray) -> None:
-    brightest = int(images.max(initial=0))
-    if len(images) and brightest < _BRIGHT:
+    brightest = int(images.max())
+    if brightest < _BRIGHT:
         notice(
             f"{name}: the brightest pixel of {len(images):,} images is {brightest} of 255, "
             "so they are nearly black. If their white is stored as another value, such as 1 in "
             "masks or 4095 for 12 bits in 16-bit files, give dataset.white=VALUE."
         )
+    return dataset

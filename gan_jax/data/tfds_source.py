@@ -200,7 +200,7 @@ def _sizes(builder: Any, chosen: _Chosen) -> list[tuple[int, int]]:
 def _prepared_builder(name: str, options: SourceOptions) -> Any:
     import tensorflow_datasets as tfds
 
-    data_dir = str(options.expanded_path("")) if options.path else None
+    data_dir = str(path_of(options.path)) if options.path else None
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.registered.DatasetNotFoundError as error:
