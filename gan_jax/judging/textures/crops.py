@@ -168,11 +168,9 @@ def _places(pictures: Photographs, size: tuple[int, int], cutting: Cutting) -> n
     for share, index in zip(shares.tolist(), np.argsort(numbers)):
         height, width = pictures.sizes[index]
         if cutting.num_crops:
-            places = (height - size[0] + 1) * (width - size[1] + 1)
-            count = min(share, places)
             stream = np.random.Philox(key=np.array([cutting.seed, numbers[index]], np.uint64))
-            draws = np.asarray(stream.random_raw(count), np.uint64)
-            corners = random_windows([Region(0, 0, height, width)], size, count, draws)
+            draws = np.asarray(stream.random_raw(share), np.uint64)
+            corners = random_windows([Region(0, 0, height, width)], size, draws)
         else:  # what does not fit is left over evenly at both ends
             axes = [
                 np.arange(side % crop // 2, side - crop + 1, crop)
