@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -192,18 +191,9 @@ def _repeated(keys: np.ndarray) -> int:
 
 def _chance_of_more(found: int, count: int, usual: int, usual_count: int) -> float:
     """Fisher's exact test: that at least `found` of `count` fall on this side by chance."""
-    total, marked = count + usual_count, found + usual
-    logs = [
-        _log_choose(count, i) + _log_choose(usual_count, marked - i) - _log_choose(total, marked)
-        for i in range(found, min(count, marked) + 1)
-    ]
-    return math.fsum(map(math.exp, logs))
+    from scipy import stats
 
-
-def _log_choose(n: int, k: int) -> float:
-    if not 0 <= k <= n:
-        return -math.inf
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return float(stats.hypergeom.sf(found - 1, count + usual_count, found + usual, count))
 
 
 def _check_images(images: np.ndarray) -> None:
