@@ -125,8 +125,7 @@ def data_copying(
       num_cells: cells, 1 to n; at least one must hold images of all three sets.
       num_components: of the projection; none is done where d is no larger.
       seed: of k-means.
-      in_order: whether the rows stand in the order of their images' content already, see
-        `gan_jax.data.content.order_of`; else they are ordered by their own.
+      in_order: whether the rows are in the order of content; see `gan_jax.data.content.order_of`.
     """
     sets = [
         _flat(a, f"{name} features")

@@ -80,7 +80,7 @@ def neighbour_scores(
 def checked_sides(
     real, fake, real_ks: Sequence[int], fake_ks: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both sides in a type of numpy's own, with more points than neighbours in each ball.
+    """Both sides, in a numpy type, with more points than neighbours in each ball.
 
     Raises:
       InputError: no fake, other widths, a number that is not finite, or too large a k.
@@ -96,10 +96,6 @@ def checked_sides(
                     "as the k nearest others of each image are needed. Give more images or a "
                     "smaller k."
                 )
-    real, fake = (
-        features.astype(np.float64 if features.dtype == bool else features.dtype, copy=False)
-        for features in (real, fake)
-    )
     return real, fake
 
 
@@ -129,8 +125,8 @@ def _held(
     real: np.ndarray, fake: np.ndarray, real_ks: list[int], fake_ks: list[int], strict: bool
 ) -> list[_Held]:
     a, b = make_points(real, fake)
-    radii = distances.neighbour_radii(a, real_ks)
-    b_radii = distances.neighbour_radii(b, fake_ks) if fake_ks else ()
+    radii = distances.neighbourhoods(a, real_ks)[0]
+    b_radii = distances.neighbourhoods(b, fake_ks)[0] if fake_ks else ()
     held = [_Held(a, b) for _ in real_ks] + [_Held(b, a) for _ in fake_ks]
     for limit, rows, columns in distances.pairs_within(a, b, radii, b_radii, strict=strict):
         held[limit].add(*((rows, columns) if limit < len(real_ks) else (columns, rows)))

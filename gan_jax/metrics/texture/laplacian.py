@@ -71,9 +71,13 @@ def laplacian_distances(
             )
             for images in (reference, generated)
         )
-        scale = _moments(real, channels)
-        _standardise(real, *scale)
-        _standardise(fake, *scale)
+        values = real.reshape(-1, channels)
+        mean, deviation = values.mean(axis=0), values.std(axis=0)
+        deviation = np.where(deviation > 1e-12, deviation, 1.0)  # of a channel that does not vary
+        for patches in (real, fake):
+            values = patches.reshape(-1, channels)
+            values -= mean
+            values /= deviation
         distances.append(sliced_wasserstein(real, fake, projections=projections, p=1.0))
     return np.array(distances)
 
@@ -138,16 +142,3 @@ def _blurred(images: np.ndarray) -> np.ndarray:
         )
         images = np.moveaxis(total, 0, axis)
     return images
-
-
-def _moments(patches: np.ndarray, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each channel, [c]; a deviation of 1 where a channel does not vary."""
-    values = patches.reshape(-1, channels)
-    mean, deviation = values.mean(axis=0), values.std(axis=0)
-    return mean, np.where(deviation > 1e-12, deviation, 1.0)
-
-
-def _standardise(patches: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> None:
-    values = patches.reshape(-1, len(mean))
-    values -= mean
-    values /= deviation
