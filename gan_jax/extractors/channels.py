@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from typing import Any
 
 import numpy as np
@@ -35,27 +36,23 @@ class ChannelExtractor(PartReader):
 
     @functools.cached_property
     def record(self) -> dict[str, Any]:
-        """The pack's record, for all channels; 'accuracy' and 'num_test' are a single channel's."""
+        """The pack's record, for all channels; 'accuracy' and 'num_test' are a single channel's.
+
+        A combination's name has the first channel's in front.
+        """
         record = self.extractor.record
-        names = [""]
-        for _ in range(self.channels):
-            names = [first + own for first in names for own in self.extractor.class_names]
+        names = itertools.product(self.extractor.class_names, repeat=self.channels)
         return record | {
             "name": f"{record['name']}-x{self.channels}",
             "image_shape": [*self.extractor.image_shape[:2], self.channels],
             "preprocessing": f"each channel by itself, {record['preprocessing']}",
-            "class_names": names,
+            "class_names": ["".join(name) for name in names],
         }
 
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the pack's digest and the number of channels, 64 hexadecimal digits."""
         return digest_of({"extractor": self.extractor.digest, "channels": self.channels}, {})
-
-    @functools.cached_property
-    def class_names(self) -> tuple[str, ...]:
-        """One name for each combination: the channels' names, the first channel's in front."""
-        return tuple(self.record["class_names"])
 
     def features(self, images: np.ndarray, *, batch_size: int = 500, progress=None) -> Features:
         """The features of uint8 images [n, h, w, c]; equal channels are read once.

@@ -8,6 +8,7 @@ Metrics for Generative Models", use one on purpose), and for tiny images plain p
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -59,12 +60,9 @@ def random_extractor(
     network = CNN(num_classes=10) if network is None else network
     layers = {"semantic": "penultimate", "texture": "block2"} if layers is None else layers
 
-    def create(key: jax.Array, images: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
-        outputs, variables = network.init_with_output(key, images, train=False)
-        return variables, outputs
-
     images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
-    shapes, outputs = jax.eval_shape(create, jax.random.key(0), images)
+    create = functools.partial(network.init_with_output, train=False)
+    outputs, shapes = jax.eval_shape(create, jax.random.key(0), images)
     for use, ndim in (("semantic", 2), ("texture", 4)):
         if layers.get(use) not in outputs or outputs[layers[use]].ndim != ndim:
             fitting = [name for name, value in outputs.items() if value.ndim == ndim]
