@@ -10,8 +10,7 @@ import numpy as np
 from gan_jax.data.content import in_content_order, order_of
 from gan_jax.errors import InputError
 from gan_jax.metrics import distances
-from gan_jax.metrics.estimates import Estimate
-from gan_jax.metrics.intervals import wilson_interval
+from gan_jax.metrics.estimates import Estimate, wilson_interval
 from gan_jax.metrics.moments import Moments, checked_features
 from gan_jax.metrics.points import make_points
 

@@ -10,8 +10,7 @@ from scipy import special
 
 from gan_jax.errors import InputError
 from gan_jax.metrics.classifier import class_histogram, class_kl
-from gan_jax.metrics.estimates import Estimate
-from gan_jax.metrics.intervals import Z
+from gan_jax.metrics.estimates import Estimate, Z
 
 _DAMPING = 2.0
 

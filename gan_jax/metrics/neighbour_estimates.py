@@ -18,8 +18,13 @@ from typing import Any
 import numpy as np
 
 from gan_jax.metrics import distances
-from gan_jax.metrics.estimates import Estimate, number_estimate, share_estimate, without_spread
-from gan_jax.metrics.intervals import wilson_interval
+from gan_jax.metrics.estimates import (
+    Estimate,
+    number_estimate,
+    share_estimate,
+    wilson_interval,
+    without_spread,
+)
 from gan_jax.metrics.neighbours import checked_sides
 from gan_jax.metrics.points import Points, make_points
 
