@@ -8,10 +8,10 @@ from typing import Any
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.extractors import controls
-from gan_jax.extractors.channels import reading_parts
-from gan_jax.extractors.extractor import Extractor, PartReader
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.inception import load_inception
 from gan_jax.extractors.pack import load_pack
+from gan_jax.extractors.parts import PartReader, reading_parts
 
 FORMS = (
     "a pack's folder, a released pack's name, inception:FILE, inception-pytorch-fid:FILE, random, "

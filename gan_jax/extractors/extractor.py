@@ -70,18 +70,6 @@ class Extractor(OfOneShape):
         return _apply_texture(cast(Hashable, self.network), self.record["layers"]["texture"])
 
 
-@dataclasses.dataclass(frozen=True)
-class PartReader(OfOneShape):
-    """A pack as a judge of what has several parts, each of which it reads by itself."""
-
-    extractor: Extractor
-
-    @property
-    def gate(self) -> str:
-        """The degradation gate's verdict of the pack."""
-        return self.extractor.gate
-
-
 @functools.lru_cache(maxsize=8)
 def _apply(network: CNN, semantic: str, texture: str):
     @jax.jit
