@@ -138,23 +138,17 @@ def signs_of_copying(
     if copies is not None:
         usual = copies.reference_exact + copies.training_repeated
         usual_n = copies.reference_n + copies.training_n
+        moved = copies.moved - copies.exact
+        usual_moved = copies.reference_moved - copies.reference_exact
+        mirrored = "are a training image that is mirrored or shifted by a pixel"
         findings += [
             ("are equal to a training image", copies.exact, copies.n, usual, usual_n),
-            (
-                "are a training image that is mirrored or shifted by a pixel",
-                *(copies.moved - copies.exact, copies.n),
-                *(copies.reference_moved - copies.reference_exact, copies.reference_n),
-            ),
+            (mirrored, moved, copies.n, usual_moved, copies.reference_n),
         ]
     if generated is not None and held_out is not None:
-        generated, held_out = generated.distinct(), held_out.distinct()
-        findings.append(
-            (
-                "are less than half as far from a training image as that is from the next one",
-                *(generated.close, len(generated.nearest)),
-                *(held_out.close, len(held_out.nearest)),
-            )
-        )
+        made, real = generated.distinct(), held_out.distinct()
+        close = "are less than half as far from a training image as that is from the next one"
+        findings.append((close, made.close, len(made.nearest), real.close, len(real.nearest)))
     return tuple(
         f"{found / count:.1%} of the images {what} (real images: {usual / usual_n:.1%})."
         for what, found, count, usual, usual_n in findings

@@ -69,9 +69,8 @@ def neighbour_estimates(
     fake_radii, fake_near = distances.neighbourhoods(fake_points, [precision_k, wide_fake])
     good, dense, denser = (_Hits(real_points, fake_points) for _ in range(3))
     found = _Hits(fake_points, real_points)
-    for limit, rows, columns in distances.pairs_within(
-        real_points, fake_points, [radii[0], radii[2], radii[3]], [fake_radii[0]]
-    ):
+    limits = [radii[0], radii[2], radii[3]], [fake_radii[0]]
+    for limit, rows, columns in distances.pairs_within(real_points, fake_points, *limits):
         if limit == 3:
             found.add(columns, rows)
         else:
@@ -83,15 +82,12 @@ def neighbour_estimates(
     recall, _, is_found = _covered(found, fake_reach, fake_radii[1])
     density, of_density = _density(dense, denser, dense_reach)
     coverage, of_coverage = _coverage(dense, denser, dense_reach)
+    estimates = (precision, recall, density, coverage)
+    influences = (of_real, is_found, of_density, of_coverage)
     return NeighbourEstimates(
         *(
             dataclasses.replace(estimate, real_influence=influence[real_points.group])
-            for estimate, influence in (
-                (precision, of_real),
-                (recall, is_found),
-                (density, of_density),
-                (coverage, of_coverage),
-            )
+            for estimate, influence in zip(estimates, influences)
         )
     )
 
