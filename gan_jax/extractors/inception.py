@@ -1,13 +1,10 @@
 """Inception as an extractor, for the FID and KID that others publish; weights from the user's file.
 
-The weights are not part of this package. They are the public PyTorch file
-`pt_inception-2015-12-05-6726825d.pth`, which pytorch-fid and torch-fidelity both use and offer for
-download. PyTorch reads that file as tensors only: no code in it is run. Without PyTorch, a
-safetensors file of the same tensors does, made on any other machine by
+They are the public PyTorch file `pt_inception-2015-12-05-6726825d.pth`, which pytorch-fid and
+torch-fidelity both use and offer for download; it is read as tensors only. Without PyTorch, a
+safetensors file of the same tensors does, with the same digest, made on any other machine by
 
     python -m gan_jax.extractors.inception pt_inception-2015-12-05-6726825d.pth inc.safetensors
-
-The same weights in either file give the same digest.
 """
 
 from __future__ import annotations

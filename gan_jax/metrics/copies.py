@@ -1,8 +1,6 @@
 """Images that are copies: equal to the last pixel, moved or mirrored, or nearer than new ones are.
 
-Equal images are found by hashes of their pixels (`data.content`), in a training set of any size
-and before any network has seen them. Near copies are found by distances between features
-(`gan_jax.metrics.memorisation`).
+Equal images are found by hashes of their pixels, near copies by distances between features.
 """
 
 from __future__ import annotations
@@ -118,11 +116,8 @@ def signs_of_copying(
     Over 100 random divisions of the built-in digits (4,000 training images, 500 held out, 500
     judged, distances in the 64 main components of the training pixels) no real images were called
     copied. 2 % equal to a training image were always found, and so were 5 % mirrored or shifted by
-    a pixel; 5 % with one pixel changed or noise of 0.05 in 9 of 10, 20 % always. Blurred, repeated,
-    black and mean images were never called copies.
-
-    AuthPct and C_T are no part of it: they fall for images that are no copies (a blur of 0.5 took
-    AuthPct of held-out digits from 60 to 42) and miss shifted ones (AuthPct 82, C_T +12).
+    a pixel; 5 % with one pixel changed or noise of 0.05 in 9 of 10. AuthPct and C_T are no part of
+    it: they fall for images that are no copies, such as blurred ones, and miss shifted ones.
 
     Args:
       copies: what `find_copies` found, with a reference.

@@ -1,10 +1,9 @@
 """Which pairs of points are how near: decided exactly, at the price of a matrix product.
 
 |x|^2 - 2 x.y + |y|^2 is quick and loses near duplicates to cancellation, so it only decides clear
-pairs. Points are centred and scaled together, the products are taken tile by tile in float32, and
-each has a bound on its round-off (Higham, "Accuracy and Stability of Numerical Algorithms", 2002,
-section 3.1). A pair that the bound leaves open is decided in float64, then by the sum of its
-squared float64 differences. Equal rows are merged first. Memory is that of points and a few tiles.
+pairs. The products are taken tile by tile in float32, and each has a bound on its round-off
+(Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1). A pair that the bound
+leaves open is decided in float64, then by the sum of its squared float64 differences.
 
 Squared distances here are scaled by a power of two, common to the points made together.
 """

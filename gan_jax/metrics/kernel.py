@@ -9,11 +9,10 @@ section 4; the "KID" where the features are Inception's), n real vectors x and m
 (Gretton et al. 2012, eq. 3). It is unbiased at any n, so it is below 0 about half of the time when
 the two distributions are equal. All sums are float64, tile by tile.
 
-Its variance over fresh images has a part of first order, which is 0 for equal distributions, and
-one of second order (Bounliphone et al. 2016, "A test of relative similarity", section 3; Sutherland
-& Deka 2019, "Unbiased estimators for the variance of MMD estimators"). A jackknife counts the
-second twice, so it is estimated without bias from the centred kernel matrices;
-`gan_jax.metrics.spread` makes an interval of both.
+The second-order part of its variance over fresh images, which a jackknife counts twice, is
+estimated without bias from the centred kernel matrices (Bounliphone et al. 2016, "A test of
+relative similarity", section 3; Sutherland & Deka 2019, "Unbiased estimators for the variance of
+MMD estimators"); `gan_jax.metrics.spread` makes an interval of both.
 """
 
 from __future__ import annotations

@@ -8,11 +8,9 @@ The ball of a point has the distance to its k-th nearest other point of the same
     density   = 1 / (k m) sum over fakes of real balls around it   (Naeem et al. 2020, eq. 4)
     coverage  = share of real balls that hold a fake               (the same, eq. 5)
 
-A point on the rim is inside. `strict=True` leaves it out, as the `prdc` package does: there sets
-with many equal distances (quantised features, copies) score near 0 against themselves.
-
-Comparisons are exact for float64 distances (`gan_jax.metrics.distances`), so the order of the
-points changes nothing; memory does not grow with n x m.
+A point on the rim is inside; `strict=True` leaves it out, as the `prdc` package does. Comparisons
+are exact for float64 distances, so the order of the points changes nothing; memory does not grow
+with n x m.
 """
 
 from __future__ import annotations

@@ -61,7 +61,6 @@ def permutation_test(
       gamma: of the cubic kernel (gamma x.y + 1)^3; 1/d if None.
       num_permutations: at least 19.
       most: images of each side that are used, in the order of their content.
-      seed: of the divisions.
       in_order: whether the rows are in the order of content; see `gan_jax.data.content.order_of`.
     """
     sides = checked_pair(real, fake, metric="a two-sample test", least=2)
@@ -121,7 +120,6 @@ def permuted_distances(
       num_real: the first rows, from 2 to n - 2, are real.
       strata: int [n], classes within which rows change sides; None for one.
       num_permutations: 0 gives the distance alone.
-      seed: of the divisions.
     """
     count = len(gram)
     sides = np.zeros((count, num_permutations + 1))

@@ -36,16 +36,15 @@ def laplacian_distances(
 ) -> np.ndarray:
     """Sliced Wasserstein distances of two sets of images uint8 [n, h, w, c] and [m, h, w, c].
 
-    Along each direction the distance of the two distributions is exact, whatever their n. A finite
-    sample does not reach 0, so read the value beside that of two halves of the reference. Equal
-    sets in the same order give exactly 0, as the i-th image of both is cut at the same places.
+    A finite sample does not reach 0, so read the value beside that of two halves of the reference.
+    Equal sets in the same order give exactly 0, as the i-th image of both is cut at the same
+    places.
 
     Args:
-      reference, generated: images, sides at least 16; below 31 the only level is the image itself.
+      reference, generated: sides at least 16; below 31 the only level is the image itself.
       num_projections: directions, the same for every level.
       max_patches: bound, at least 1, on the patches of a set and level, so on memory (0.15 GB a set
         at 7x7x3) and time: a larger set gets fewer than 128 patches an image, at least one.
-      seed: of places and directions.
 
     Returns:
       Distances by level, finest first, float64 [levels], in standard deviations of a channel of the
