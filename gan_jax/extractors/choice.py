@@ -53,7 +53,8 @@ def open_extractor(
     if name == "random":
         shape, options = reference.image_shape, dict[str, Any]()
         if isinstance(like, PartReader):
-            like, shape = like.extractor, like.extractor.image_shape
+            like = like.extractor
+            shape = like.image_shape
         if like is not None:
             options = {"network": like.network, "layers": like.record["layers"]}
         control = controls.random_extractor(shape, seed=_number(choice, argument, 0), **options)

@@ -48,7 +48,8 @@ class Features:
 
     def take(self, rows: np.ndarray) -> Features:
         """The features of the images `rows`."""
-        return Features(**{k: v if v is None else v[rows] for k, v in vars(self).items()})
+        kept: dict[str, Any] = {k: v if v is None else v[rows] for k, v in vars(self).items()}
+        return Features(**kept)
 
 
 class Identified:
