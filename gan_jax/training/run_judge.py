@@ -12,9 +12,9 @@ from ml_collections import ConfigDict
 from gan_jax.data import Dataset, load
 from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError
-from gan_jax.extractors.channels import reading_parts
 from gan_jax.extractors.identity import Identity
 from gan_jax.extractors.pack import load_pack
+from gan_jax.extractors.parts import reading_parts
 from gan_jax.extractors.released import is_released, pack_place, released_names
 from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.runtime import workdir as folder

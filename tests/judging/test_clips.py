@@ -8,9 +8,9 @@ from PIL import Image
 
 from gan_jax.data import load
 from gan_jax.errors import InputError
-from gan_jax.extractors.channels import reading_parts
 from gan_jax.extractors.choice import open_extractor
 from gan_jax.extractors.controls import random_extractor
+from gan_jax.extractors.parts import reading_parts
 from gan_jax.judging.clips import CLIP_DAMAGES
 from gan_jax.judging.degradations import DEGRADATIONS, Pool
 from gan_jax.judging.judge import make_judge
