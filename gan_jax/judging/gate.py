@@ -25,13 +25,7 @@ from gan_jax.extractors.pack import GATE_RECORD, load_pack
 from gan_jax.extractors.released import is_released
 from gan_jax.judging.clips import CLIP_DAMAGES
 from gan_jax.judging.degradations import DEGRADATIONS, Pool
-from gan_jax.judging.sensitivity import (
-    Halves,
-    Row,
-    measure_damage,
-    random_halves,
-    relative_spread,
-)
+from gan_jax.judging.sensitivity import Halves, Row, measure_damage, random_halves, relative_spread
 from gan_jax.judging.view import layers_of, standardise
 
 _FEWEST_IMAGES = 40
@@ -180,11 +174,7 @@ def brief_gate(extractor: Extractor, held_out: Dataset) -> dict[str, Any]:
 
 
 def run_gate(
-    extractor: Extractor,
-    reference: Dataset,
-    training: np.ndarray,
-    *,
-    effort: Effort = FULL,
+    extractor: Extractor, reference: Dataset, training: np.ndarray, *, effort: Effort = FULL
 ) -> Gate:
     """Damages the reference in every way, strength and seed, and measures what is seen.
 

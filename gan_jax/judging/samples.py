@@ -41,11 +41,7 @@ class OpenedSamples:
     resize: str
 
     def judges(
-        self,
-        *,
-        batch_size: int,
-        cache: str = "",
-        progress: Callable[[int], None] | None = None,
+        self, *, batch_size: int, cache: str = "", progress: Callable[[int], None] | None = None
     ) -> list[Judge]:
         """A judge for each extractor; see `judging.judge.make_judge`."""
         options: dict[str, Any] = {"batch_size": batch_size, "cache": cache, "progress": progress}

@@ -16,12 +16,7 @@ from gan_jax import metrics
 from gan_jax.errors import InputError, nearest
 from gan_jax.extractors.common import Features
 from gan_jax.judging.clips import frame_entries, motion_entries
-from gan_jax.judging.entries import (
-    INFLUENCE,
-    Entry,
-    distance_entry,
-    estimate_entry,
-)
+from gan_jax.judging.entries import INFLUENCE, Entry, distance_entry, estimate_entry
 from gan_jax.judging.sides import MOST_NEIGHBOURS, MOST_PAIRS, Sides
 from gan_jax.judging.view import layers_of, standardise
 
