@@ -26,7 +26,7 @@ from gan_jax.extractors.released import is_released
 from gan_jax.judging.clips import CLIP_DAMAGES
 from gan_jax.judging.degradations import DEGRADATIONS, Pool
 from gan_jax.judging.sensitivity import Halves, Row, measure_damage, random_halves, relative_spread
-from gan_jax.judging.view import layers_of, standardise
+from gan_jax.judging.view import is_constant, layers_of, standardise
 
 _FEWEST_IMAGES = 40
 _BATCH_SIZE = 500
@@ -209,7 +209,7 @@ def run_gate(
     features = {layer: standardise(values, layer) for layer, values in layers.items()}
     floors = {
         layer: np.zeros(len(halves))
-        if _is_constant(layers[layer])
+        if is_constant(layers[layer])
         else np.array([metrics.frechet_distance(f[a], f[b]) for a, b in halves])
         for layer, f in features.items()
     }
@@ -280,11 +280,6 @@ def _check_classes(labels: np.ndarray, halves: Halves, name: str) -> None:
             f"the reference {name} is {found} (of {len(labels)} images), and the gate drops a "
             "class from a random half: give images of at least two classes, dozens of each."
         )
-
-
-def _is_constant(features: np.ndarray) -> bool:
-    """Whether features [n, d] are the same for all images, up to round-off."""
-    return bool(np.ptp(features, axis=0).max() <= 1e-6 * np.abs(features).max())
 
 
 def save_gate(pack: str | pathlib.Path, gate: Gate) -> None:

@@ -58,14 +58,12 @@ class Statistics:
         n: number of images; None if the file does not tell.
         seed: by which images were chosen from a larger set; None if it does not tell.
         origin: what they are of, as far as the file tells.
-        version: of gan_jax when it was written, or ''.
     """
 
     moments: Moments
     n: int | None
     seed: int | None
     origin: Origin
-    version: str
 
 
 def save_statistics(
@@ -143,7 +141,7 @@ def load_statistics(path: str | pathlib.Path, *, expected: Origin | None = None)
         )
     moments = Moments(count or 2, mean, covariance * ((count or 2) - 1))
     seed = _integer(arrays, "seed", path)
-    return Statistics(moments, count, seed, origin, _text(arrays, "gan_jax"))
+    return Statistics(moments, count, seed, origin)
 
 
 def cached_moments(
@@ -168,7 +166,7 @@ def cached_moments(
         seed: by which they were chosen from a larger set.
 
     Raises:
-        InputError: an origin with an unknown part, n below 2, or other moments than of n images.
+        InputError: an origin with an unknown part.
     """
     unknown = [name for name in _TOLD if not getattr(origin, name)]
     if unknown:
@@ -176,16 +174,12 @@ def cached_moments(
             f"statistics of unknown {', '.join(unknown)} cannot be cached: they would be taken for "
             "those of others."
         )
-    if n < 2:
-        raise InputError(f"a covariance needs n >= 2 images, but n = {n}; give more images.")
     path = cache_path(folder, origin, n=n, seed=seed)
     moments = _from_cache(path, origin, n, seed)
     missing = parallel.any_process(moments is None)
     if moments is not None and not missing:
         return moments
     moments = compute()
-    if moments.count != n:
-        raise InputError(f"moments of {moments.count} images were computed where n = {n} was said.")
     try:
         save_statistics(path, moments, origin, seed=seed)
     except OSError as error:
