@@ -271,7 +271,5 @@ class CollapseRule:
 
 def _improves(readings: Sequence[Reading]) -> bool:
     """Whether the later half of the readings holds the first best of coverage or of variety."""
-    for values in ([r.coverage for r in readings], [r.variety for r in readings]):
-        if values.index(max(values)) >= len(values) / 2:
-            return True
-    return False
+    rows = [r.coverage for r in readings], [r.variety for r in readings]
+    return any(values.index(max(values)) >= len(values) / 2 for values in rows)

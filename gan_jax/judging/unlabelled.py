@@ -21,7 +21,6 @@ from gan_jax.data.content import content_order
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import Features, shape_text
 from gan_jax.extractors.controls import random_extractor
-from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.flags import copy_flags
 from gan_jax.judging.headline import compare_views, verdict_of
 from gan_jax.judging.judgement import Judgement
@@ -91,7 +90,10 @@ def judge_unlabelled(
             f"{reference.name}: all {len(reference):,} real images are crops that overlap, and "
             "count as one; a test of a difference needs at least 2 a side."
         )
-    network = _network(images.shape[1:], seed)
+    network = None
+    if min(images.shape[-3:-1]) >= 4:
+        cnn = CNN(num_classes=10, widths=_WIDTHS)
+        network = random_extractor(images.shape[1:], seed=seed, network=cnn)
     looks: dict[str, Look] = {"pixels": lambda some: View.of(_blocks(some))}
     features = Features(_blocks(compared), None, None)
     if network is not None:
@@ -164,12 +166,6 @@ def _entries(test: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     sides = {"n": test["n_fake"], "n_real": test["n_real"]}
     parts = {f"p_{name.replace(' ', '_')}": p for name, p in test["parts"].items()}
     return {name: {"value": p, **sides} for name, p in ({"p": test["p"]} | parts).items()}
-
-
-def _network(shape: tuple[int, ...], seed: int) -> Extractor | None:
-    if min(shape[-3:-1]) < 4:
-        return None
-    return random_extractor(shape, seed=seed, network=CNN(num_classes=10, widths=_WIDTHS))
 
 
 def _blocks(images: np.ndarray) -> np.ndarray:
