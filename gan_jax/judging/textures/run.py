@@ -1,4 +1,4 @@
-"""A run's images judged as textures."""
+"""A run's images judged as textures: at its end, and by `texture_fd` again and again before."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import flax.linen as nn
 import numpy as np
 
+from gan_jax import metrics
 from gan_jax.data import Dataset
 from gan_jax.data.content import content_order, in_content_order
 from gan_jax.errors import InputError
@@ -16,8 +17,10 @@ from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.textures.crops import MOST_CROPS
 from gan_jax.judging.textures.families import portilla_simoncelli_scales
 from gan_jax.judging.textures.flags import copied_flags
+from gan_jax.judging.textures.headline import check_variety, headline_statistics
 from gan_jax.judging.textures.suite import TextureJudgement, judge_completely, judge_textures
 from gan_jax.metrics.overlap import independent_rows
+from gan_jax.metrics.texture.headline import Standardiser, headline_features
 from gan_jax.models.texture import TextureGenerator
 from gan_jax.runtime.environment import library_versions
 from gan_jax.sampling.textures import sample_texture
@@ -141,3 +144,44 @@ def _large_samples(generator: nn.Module, variables: Any, seed: int) -> list[np.n
         sample_texture(generator, variables, size, seed=seed, texture=texture)
         for texture in range(count)
     ]
+
+
+class TextureMeter:
+    """Measures generated images by `texture_fd` against held-out ones.
+
+    The held-out images' statistics are taken once. The number is that of `judge_run` for the same
+    images, without an interval. The order of neither side changes it.
+
+    Args:
+        reference: held-out images, at least 4 of at least 14x14 (see `check_run`); of more than
+            2,000 as many, drawn by their content.
+        seed: of halves.
+
+    Raises:
+        InputError: too few, too small, equal or flat images.
+    """
+
+    def __init__(self, reference: Dataset, *, seed: int = 0) -> None:
+        self._seed = seed
+        images = in_content_order(reference.take(reference.content_order()[:MOST_CROPS]))
+        check_variety(images)
+        statistics = headline_statistics(images)
+        self._standardisers = {name: Standardiser.of(found) for name, found in statistics.items()}
+        self._real = headline_features(statistics, self._standardisers)
+
+    def read(self, images: np.ndarray) -> dict[str, float]:
+        """The numbers for a log: 'eval/texture_fd' and 'eval/texture_fd_floor'.
+
+        Args:
+            images: generated ones, uint8 [n, h, w, c] of the reference's size, n >= 2; of more than
+                2,000 as many.
+
+        Raises:
+            InputError: images of another size, or too few.
+        """
+        images = images[content_order(images)[:MOST_CROPS]]
+        fake = headline_features(headline_statistics(images), self._standardisers)
+        result = metrics.frechet_with_floor(
+            self._real, fake, interval=False, seed=self._seed, in_order=True
+        )
+        return {"eval/texture_fd": result.value, "eval/texture_fd_floor": result.floor}
