@@ -27,7 +27,6 @@ class Benchmark:
     """What a result is made of.
 
     Attributes:
-        name: of the benchmark.
         reference: the set's name, or '' where its files are not built in and a path is given.
         pack: the released judge.
         num_samples: images that are judged, of as many or more.
@@ -82,12 +81,7 @@ def standings() -> dict[str, Any]:
 
 
 def standing_text(benchmark: Benchmark, result: Mapping[str, Any], title: str) -> str:
-    """Where a result would stand, as a table of text.
-
-    Args:
-        result: the content of its eval.json.
-        title: of its row.
-    """
+    """Where a result, the content of its eval.json, would stand: a table of text."""
     found = standings().get(benchmark.name)
     if found is None:
         return f"Benchmark {benchmark.name}: no recipe was run on it yet."

@@ -39,12 +39,9 @@ def judge_asked(
     """What a judge says of images, with 'class_agreement' where they were asked for by class.
 
     Args:
-        judge: whose judgement it is.
-        images: uint8 [n, h, w, c].
-        labels: the classes asked for, int32 [n], in the numbering of `train`; None of images that
-            nobody asked for by class.
-        train: what the GAN was trained on.
-        families, training, complete: see `Judge.judge`.
+        labels: the classes asked for, int32 [n], in the numbering of `train`, what the GAN was
+            trained on; None of images that nobody asked for by class.
+        images, families, training, complete: see `Judge.judge`.
     """
     asked = None
     if labels is not None and judge.knows_classes:
@@ -73,10 +70,7 @@ def judge_by_each(
     for that, unless `families` names what all of them give.
 
     Args:
-        judges: those of the run; none gives no judgement.
-        images: uint8 [n, h, w, c].
-        labels: see `judge_asked`.
-        train: what the GAN was trained on, to find copies among.
+        images, labels, train: see `judge_asked`; copies are looked for among `train`.
         families: see `Judge.judge`; None for all that the first judge can give.
     """
     beside = QUICK if families is None else families
@@ -112,19 +106,18 @@ def with_agreement(
 
     Args:
         judgement: of images of these labels, in this order.
-        judge, labels, train: see `judge_asked`.
+        labels, train: see `judge_asked`.
         order: of the images by their content, to take the time for distances, which need a labelled
             reference; None for none.
     """
     protocol = judgement.protocol | {"labels": "random, in the mix of the training set"}
-    if not judge.knows_classes:
-        return dataclasses.replace(judgement, protocol=protocol)
     names = judge.extractor.class_names
-    asked = renumbered(labels, train.label_names, names)
+    asked = renumbered(labels, train.label_names, names) if judge.knows_classes else None
     if asked is None:
-        reason = f"the recogniser's classes are others: {', '.join(map(str, names[:10]))}"
-        skipped = judgement.protocol.get("skipped", {}) | {NAME: reason}
-        return dataclasses.replace(judgement, protocol=protocol | {"skipped": skipped})
+        if judge.knows_classes:
+            reason = f"the recogniser's classes are others: {', '.join(map(str, names[:10]))}"
+            protocol["skipped"] = protocol.get("skipped", {}) | {NAME: reason}
+        return dataclasses.replace(judgement, protocol=protocol)
     found = read_classes(judgement.features)
     fake = metrics.class_agreement(found, asked, len(names))
     entry = agreement_entry(fake, _of_reference(judge), names)
@@ -151,10 +144,7 @@ def with_farthest(
 ) -> ClassPictures:
     """The pictures with those of the classes farthest from real, where that is known.
 
-    Args:
-        pictures: what there is to see.
-        judgement: by `judge_asked`, complete.
-        judge, images, labels, train: see `judge_asked`.
+    The judgement is the judge's, complete, by `judge_asked`, which takes the other arguments too.
     """
     names = farthest_classes(judgement.metrics.get(NAME, {}))[:_SHOWN]
     if not names:

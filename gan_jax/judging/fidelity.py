@@ -38,11 +38,8 @@ def ssim(originals: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Structural similarity of each image, float64 [n], at most 1.
 
     As Wang et al. 2004 ("Image quality assessment: from error visibility to structural
-    similarity") have it: Gaussian weights of standard deviation 1.5, channels averaged.
-
-    Args:
-        originals: uint8 [n, h, w, c].
-        images: likewise.
+    similarity") have it: Gaussian weights of standard deviation 1.5, channels averaged. Takes what
+    `psnr` takes.
     """
     from skimage.metrics import structural_similarity
 

@@ -182,7 +182,6 @@ def run_gate(
         extractor: under test; a control serves too, and then needs labels in the reference.
         reference: real images that it was not trained on, in any order.
         training: uint8 [m, h, w, c], images for a copying generator to copy.
-        effort: how much is tried.
 
     Raises:
         InputError: images that do not fit the extractor, too few, without classes or of so few that

@@ -319,7 +319,6 @@ def make_judge(
         extractor: a CNN, or anything with its attributes and `features`.
         reference: real images; where the extractor's training images are known, others.
         seed: of all that is random.
-        batch_size: images per call.
         cache: folder for the reference's statistics; '' for none.
         progress: called with the number of images done.
 

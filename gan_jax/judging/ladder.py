@@ -74,8 +74,6 @@ def measure_ladder(images: np.ndarray, look: Look, degradation: Degradation = BL
 
     Args:
         images: in the order of their content; the first 500 are used.
-        look: gives the view of images.
-        degradation: what is done to them.
     """
     images = images[:_MOST_IMAGES]
     pool = Pool(images, np.zeros(len(images), np.int32), images)

@@ -40,23 +40,18 @@ class OpenedSamples:
     extractors: Sequence[Any]
     resize: str
 
-    def judges(
-        self, *, batch_size: int, cache: str = "", progress: Callable[[int], None] | None = None
-    ) -> list[Judge]:
-        """A judge for each extractor; see `judging.judge.make_judge`."""
-        options: dict[str, Any] = {"batch_size": batch_size, "cache": cache, "progress": progress}
+    def judges(self, **options: Any) -> list[Judge]:
+        """A judge for each extractor; options as of `judging.judge.make_judge`."""
         return [make_judge(one, self.reference, **options) for one in self.extractors]
 
     def judge(
         self, judges: Sequence[Judge], images: np.ndarray, families: Sequence[str] | None
     ) -> list[Judgement]:
         """What each judge says of all samples, `images`."""
-        options: dict[str, Any] = {
-            "families": families,
-            "training": self.training,
-            "complete": True,
-        }
-        return [judge.judge(images, **options) for judge in judges]
+        return [
+            judge.judge(images, families=families, training=self.training, complete=True)
+            for judge in judges
+        ]
 
     @property
     def about(self) -> dict[str, Any]:

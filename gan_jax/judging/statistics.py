@@ -72,9 +72,6 @@ def save_statistics(
     """Writes an npz file, whole or not at all.
 
     Args:
-        path: ends in '.npz'.
-        moments: of at least two images.
-        origin: what they are of.
         seed: by which the images were chosen, if they are part of a larger set.
 
     Raises:
@@ -160,9 +157,7 @@ def cached_moments(
 
     Args:
         folder: made if it is not there.
-        origin: all four texts known.
-        compute: gives moments of `n` images.
-        n: number of images, at least 2.
+        compute: gives moments of `n` images, at least 2.
         seed: by which they were chosen from a larger set.
 
     Raises:

@@ -63,7 +63,6 @@ def judge_unlabelled(
             overlap only those that share no piece are compared.
         training: what it was trained on, to find copies among; None if that is not known.
         seed: of the random network and of all that is drawn.
-        batch_size: images per call.
         textures: what is known of (reference images, judged images) as textures, such as
             `gan_jax.judging.textures.headline.texture_headline`.
 

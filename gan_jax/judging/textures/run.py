@@ -83,11 +83,9 @@ def judge_run(
     its training images reaches their number, and not the floor.
 
     Args:
-        images: what the generator made.
         reference: held-out images of the same size.
         training: what the generator was trained on.
-        generator: the module.
-        variables: its parameters, for large samples.
+        generator, variables: for large samples.
         families: of texture metrics; None for all.
         extractor: the run's judge, or None; used if it is a CNN.
         seed: of halves and large samples.
