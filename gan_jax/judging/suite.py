@@ -237,14 +237,8 @@ FAMILIES: dict[str, Family] = {
     "kernel": Family(_kernel),
     "classifier": Family(_classifier, lambda sides: sides.knows_classes),
     "modes": Family(_modes, lambda sides: sides.knows_classes and sides.fake.channels is not None),
-    "motion": Family(
-        lambda sides: motion_entries(sides.real, sides.fake, sides.halves),
-        lambda sides: sides.fake.motion is not None,
-    ),
-    "frames": Family(
-        lambda sides: frame_entries(sides.real, sides.fake),
-        lambda sides: sides.fake.frames is not None,
-    ),
+    "motion": Family(motion_entries, lambda sides: sides.fake.motion is not None),
+    "frames": Family(frame_entries, lambda sides: sides.fake.frames is not None),
     "neighbours": Family(_neighbours),
     "vendi": Family(_vendi),
     "sliced": Family(_sliced),
