@@ -88,7 +88,7 @@ def headline_statistics(images: np.ndarray) -> dict[str, TextureStatistics]:
     return {name: STATISTICS[name](images) for name in HEADLINE}
 
 
-def texture_headline(reference: np.ndarray, images: np.ndarray, *, seed: int = 0) -> dict[str, Any]:
+def texture_headline(reference: np.ndarray, images: np.ndarray) -> dict[str, Any]:
     """What can be known of images as textures: without labels, and without any network.
 
     The order of both sides changes nothing.
@@ -96,7 +96,6 @@ def texture_headline(reference: np.ndarray, images: np.ndarray, *, seed: int = 0
     Args:
         reference: real images uint8 [m, h, w, c] of at least 14 x 14.
         images: to judge, uint8 [n, h, w, c], n >= 2.
-        seed: of the permutations and halves.
 
     Returns:
         JSON values: 'headline' as `gan_jax.judging.headline.make_headline` gives it, and 'flags'.
@@ -107,7 +106,7 @@ def texture_headline(reference: np.ndarray, images: np.ndarray, *, seed: int = 0
     reference, images = checked_images(reference), checked_images(images)
     check_variety(reference)
     reference, images = in_content_order(reference)[:MOST_IMAGES], in_content_order(images)
-    test = TextureTest(reference, headline_statistics(reference), seed=seed)
+    test = TextureTest(reference, headline_statistics(reference))
     headline = test.headline(headline_statistics(images))
     return {
         "headline": headline,

@@ -72,7 +72,6 @@ def judge_run(
     *,
     families: Sequence[str] | None = None,
     extractor: Any = None,
-    seed: int = 0,
 ) -> RunTextures:
     """A run's images uint8 [n, h, w, c] against held-out ones.
 
@@ -88,7 +87,6 @@ def judge_run(
         generator, variables: for large samples.
         families: of texture metrics; None for all.
         extractor: the run's judge, or None; used if it is a CNN.
-        seed: of halves and large samples.
 
     Raises:
         InputError: images too few or too small.
@@ -96,7 +94,6 @@ def judge_run(
     options: dict[str, Any] = {
         "extractor": extractor if isinstance(extractor, Extractor) else None,
         "families": families,
-        "seed": seed,
     }
     real = in_content_order(reference.take(reference.content_order()[:MOST_CROPS]))
     samples = images[content_order(images)[:MOST_CROPS]]
@@ -128,10 +125,10 @@ def judge_run(
         headline=headline,
         flags=(*judgement.flags, *copied_flags(samples, searched, "training image")),
     )
-    return RunTextures(judgement, real, samples, _large_samples(generator, variables, seed))
+    return RunTextures(judgement, real, samples, _large_samples(generator, variables))
 
 
-def _large_samples(generator: nn.Module, variables: Any, seed: int) -> list[np.ndarray]:
+def _large_samples(generator: nn.Module, variables: Any) -> list[np.ndarray]:
     """One of each texture that the generator holds, up to four; 8 crops of the training wide."""
     if not isinstance(generator, TextureGenerator):
         return []
@@ -139,7 +136,7 @@ def _large_samples(generator: nn.Module, variables: Any, seed: int) -> list[np.n
     count = min(generator.num_textures, _LARGE_SAMPLES)
     size = (4 * height, 8 * width) if count == 1 else (4 * height, 4 * width)
     return [
-        sample_texture(generator, variables, size, seed=seed, texture=texture)
+        sample_texture(generator, variables, size, seed=0, texture=texture)
         for texture in range(count)
     ]
 
@@ -153,14 +150,12 @@ class TextureMeter:
     Args:
         reference: held-out images, at least 4 of at least 14x14 (see `check_run`); of more than
             2,000 as many, drawn by their content.
-        seed: of halves.
 
     Raises:
         InputError: too few, too small, equal or flat images.
     """
 
-    def __init__(self, reference: Dataset, *, seed: int = 0) -> None:
-        self._seed = seed
+    def __init__(self, reference: Dataset) -> None:
         images = in_content_order(reference.take(reference.content_order()[:MOST_CROPS]))
         check_variety(images)
         statistics = headline_statistics(images)
@@ -179,7 +174,5 @@ class TextureMeter:
         """
         images = images[content_order(images)[:MOST_CROPS]]
         fake = headline_features(headline_statistics(images), self._standardisers)
-        result = metrics.frechet_with_floor(
-            self._real, fake, interval=False, seed=self._seed, in_order=True
-        )
+        result = metrics.frechet_with_floor(self._real, fake, interval=False, in_order=True)
         return {"eval/texture_fd": result.value, "eval/texture_fd_floor": result.floor}
