@@ -1,8 +1,7 @@
 """How far the images asked for as a class are from real ones of that class.
 
 A recogniser may read a smear as the class that was asked for. So each class is compared with real
-images of it by the kernel distance and the two-sample test of the headline, and its distance stands
-on a ladder of its own: real images of the class, damaged more and more.
+images of it as the headline compares all, on a ladder of the damaged real images of the class.
 """
 
 from __future__ import annotations

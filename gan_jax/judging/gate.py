@@ -1,8 +1,7 @@
 """The degradation gate: does an extractor notice known damage, and more damage as more?
 
-Each layer's Fréchet distance is measured by `gan_jax.judging.sensitivity`. An extractor that
-overlooks a kind of damage in all its layers, or calls stronger damage weaker, fails; its numbers
-are marked.
+An extractor that overlooks a kind of damage in all its layers, or calls stronger damage weaker,
+fails; its numbers are marked.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The ladder from real images to damaged ones, which gives a distance a size.
 
-A kernel distance says little by itself. On the ladder it becomes a strength of damage that a person
-can picture: "as far from real as real images blurred by 0.7 pixels". The distance is unbiased, so
-neither it nor its place on the ladder moves with the number of images.
+On the ladder a kernel distance becomes a strength of damage that a person can picture: "as far
+from real as real images blurred by 0.7 pixels". The distance is unbiased, so neither it nor its
+place moves with the number of images.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What a pack's layers say of held-out real images: kept in the pack, measured once.
 
 The effective rank of a layer is the number of directions that its features really use, the floor
-what a Fréchet distance in it comes to between real images and real ones. Neither depends on a
-generator, so both are known as soon as a recogniser is trained.
+what a Fréchet distance in it comes to between real images and real ones.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """What can be known of generated images without any label: whether they differ from real ones.
 
-Without classes no recogniser can be trained, and distances in features that nothing was learnt for
-are no measure of quality. A two-sample test needs no such measure: the permutation test on the
-pixels and that on the features of a random network are exact with any features. Both are made, and
-the smaller p counts twice (Bonferroni). Whether the images could have been told apart at all is
-known from the same test on real images that were blurred.
+Permutation tests are exact with any features, also where nothing was learnt. One is made on the
+pixels and one on the features of a random network; the smaller p counts twice (Bonferroni). The
+same test on blurred real images tells whether the images could have been told apart at all.
 """
 
 from __future__ import annotations

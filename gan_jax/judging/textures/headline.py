@@ -1,13 +1,8 @@
 """What a judgement of textures comes to: the same three questions as of any judge, by statistics.
 
-The view is what `texture_fd` compares, family beside family; the test, the ladder of damages and
-the words are those of `gan_jax.judging`. No network is needed and no label, so it can be asked of
-any images of at least 14 x 14.
-
-Crops that overlap are no independent images. On random fields, where both sides were of one texture
-by construction, a test of 200 overlapping crops of a band told them apart at 5 % in 119 of 120
-cases, and one of the crops that share nothing in 7 (`docs/texture_judging.md`). So of each side
-only crops that share no piece are tested and counted.
+The view is what `texture_fd` compares, family beside family; neither a network nor a label is
+needed. Crops that overlap are no independent images (`docs/texture_judging.md` tells what comes of
+testing them), so of each side only those that share no piece are tested and counted.
 """
 
 from __future__ import annotations
