@@ -24,6 +24,7 @@ from gan_jax.extractors.pack import GATE_RECORD, load_pack
 from gan_jax.extractors.released import is_released
 from gan_jax.judging.clips import CLIP_DAMAGES
 from gan_jax.judging.degradations import DEGRADATIONS, Pool
+from gan_jax.judging.samples import resizing_options
 from gan_jax.judging.sensitivity import Halves, Row, measure_damage, random_halves, relative_spread
 from gan_jax.judging.view import is_constant, layers_of, standardise
 
@@ -132,10 +133,7 @@ def gate_pack(
     extractor, kept = load_pack(pack), is_released(pack)
     if not kept and not os.access(path_of(pack), os.W_OK):
         raise _unwritable(pack, "it is read-only")
-    options: dict[str, Any] = {"divide": divide}
-    if resize:
-        height, width, channels = extractor.image_shape[-3:]
-        options |= {"image_size": (height, width), "channels": channels, "resize": resize}
+    options = {"divide": divide} | (resizing_options(extractor, resize) if resize else {})
     real = read_images(reference, split=reference_split, **options)
     extractor.check_shape(real.image_shape)
     if real.own_parts or divide:

@@ -131,7 +131,7 @@ def resizing_options(extractor: Any, resize: str) -> dict[str, Any]:
     """Data options that bring images to the extractor's size; one without a size resizes itself."""
     if extractor.image_shape is None:
         return {}
-    height, width, channels = extractor.image_shape
+    height, width, channels = extractor.image_shape[-3:]
     return {"image_size": (height, width), "resize": resize, "channels": channels}
 
 
