@@ -133,7 +133,7 @@ def gate_pack(
     extractor, kept = load_pack(pack), is_released(pack)
     if not kept and not os.access(path_of(pack), os.W_OK):
         raise _unwritable(pack, "it is read-only")
-    options = {"divide": divide} | (resizing_options(extractor, resize) if resize else {})
+    options = {"divide": divide} | resizing_options(extractor, resize)
     real = read_images(reference, split=reference_split, **options)
     extractor.check_shape(real.image_shape)
     if real.own_parts or divide:

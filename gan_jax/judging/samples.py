@@ -128,8 +128,8 @@ def open_samples(
 
 
 def resizing_options(extractor: Any, resize: str) -> dict[str, Any]:
-    """Data options that bring images to the extractor's size; one without a size resizes itself."""
-    if extractor.image_shape is None:
+    """Data options for the extractor's size; {} for no `resize`, or one that resizes itself."""
+    if not resize or extractor.image_shape is None:
         return {}
     height, width, channels = extractor.image_shape[-3:]
     return {"image_size": (height, width), "resize": resize, "channels": channels}
