@@ -102,14 +102,13 @@ def standing_text(benchmark: Benchmark, result: Mapping[str, Any], title: str) -
             "gan_jax, and judge again."
         )
     rows = ranked([*found["rows"], own], benchmark.ranked_by)
-    columns = [name for name in (benchmark.ranked_by, *COLUMNS) if name in own["metrics"]]
-    columns = list(dict.fromkeys(columns))
-    places = {row["recipe"]: place for row, place in rows}
+    wanted = dict.fromkeys((benchmark.ranked_by, *COLUMNS))
+    columns = [name for name in wanted if name in own["metrics"]]
     lines = [["", "", *columns, "flags"]]
     for row, place in rows:
         cells = [_cell(row["metrics"].get(name)) for name in columns]
         lines.append([place, row["recipe"], *cells, ", ".join(row["flags"])])
-    place = places[own["recipe"]] or "apart, as it is flagged"
+    place = next(place for row, place in rows if row is own) or "apart, as it is flagged"
     return "\n".join(
         [
             f"Benchmark {benchmark.name}, by {benchmark.ranked_by} (lower is better), judge "
