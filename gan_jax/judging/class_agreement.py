@@ -118,15 +118,16 @@ def with_agreement(
             reason = f"the recogniser's classes are others: {', '.join(map(str, names[:10]))}"
             protocol["skipped"] = protocol.get("skipped", {}) | {NAME: reason}
         return dataclasses.replace(judgement, protocol=protocol)
-    found = read_classes(judgement.features)
-    fake = metrics.class_agreement(found, asked, len(names))
-    entry = agreement_entry(fake, _of_reference(judge), names)
-    if order is not None and judge.reference_classes is not None:
+    known, real = judge.reference_classes, None
+    if known is not None:
+        real = metrics.class_agreement(read_classes(judge.features), known, len(names))
+    fake = metrics.class_agreement(read_classes(judgement.features), asked, len(names))
+    entry = agreement_entry(fake, real, names)
+    if order is not None and known is not None:
         tested = judge.independent
-        view = View.of_features(judge.features).take(tested)
-        real = Classed(view, judge.reference_classes[tested])
+        held_out = Classed(View.of_features(judge.features).take(tested), known[tested])
         drawn = Classed(View.of_features(judgement.features.take(order)), asked[order])
-        distances = class_distances(real, drawn, judge.ladder, names, seed=judge.seed)
+        distances = class_distances(held_out, drawn, judge.ladder, names, seed=judge.seed)
         for name, part in distances.items():
             entry["classes"][name] |= part
     return dataclasses.replace(
@@ -174,11 +175,3 @@ def agreement_entry(
         part["taken_for"] = None if taken_for is None else names[taken_for]
         entry["classes"][names[label]] = part
     return entry
-
-
-def _of_reference(judge: Judge) -> metrics.ClassAgreement | None:
-    """What the recogniser makes of real images; None where their labels are not its classes."""
-    if judge.reference_classes is None:
-        return None
-    found = read_classes(judge.features)
-    return metrics.class_agreement(found, judge.reference_classes, len(judge.extractor.class_names))

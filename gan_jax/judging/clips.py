@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gan_jax import metrics
+from gan_jax.data.content import content_keys
 from gan_jax.extractors.common import Features
 from gan_jax.judging.degradations import Damage, Degradation, Pool
 from gan_jax.judging.entries import estimate_entry
@@ -16,12 +17,23 @@ from gan_jax.metrics import motion
 from gan_jax.metrics.estimates import number_estimate, share_estimate
 from gan_jax.reports.result import Entry
 
+_MOST_KEPT = 4  # sets of clips; each judge of a run sees the same real and the same drawn ones
+_kept: dict[tuple[tuple[int, ...], bytes], np.ndarray] = {}
+
 
 def with_motion(features: Features, images: np.ndarray) -> Features:
-    """The features, of clips [n, t, h, w, c] with their displacements beside them."""
+    """The features, of clips [n, t, h, w, c] with their displacements beside them.
+
+    Those of the last few sets of clips are kept.
+    """
     if images.ndim != 5:
         return features
-    return dataclasses.replace(features, motion=motion.displacements(images))
+    key = (images.shape, content_keys(images).tobytes())
+    if key not in _kept:
+        if len(_kept) == _MOST_KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[key] = motion.displacements(images)
+    return dataclasses.replace(features, motion=_kept[key])
 
 
 def motion_entries(sides: Sides) -> dict[str, Entry]:

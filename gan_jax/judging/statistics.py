@@ -123,12 +123,12 @@ def load_statistics(path: str | pathlib.Path, *, expected: Origin | None = None)
     path = path_of(path)
     arrays = _read(path)
     mean, covariance = _checked_moments(arrays, path)
-    if "sha256" in arrays and _text(arrays, "sha256") != _content_hash(arrays):
+    if "sha256" in arrays and str(arrays["sha256"]) != _content_hash(arrays):
         raise InputError(
             f"the statistics file '{path}' was changed after it was written: its contents do not "
             "give its sha256. Make it again, or leave out 'sha256' if the change was meant."
         )
-    origin = Origin(**{name: _text(arrays, name) for name in _TOLD})
+    origin = Origin(**{name: str(arrays.get(name, "")) for name in _TOLD})
     if expected is not None:
         _compare(origin, expected, path)
     count = _integer(arrays, "n", path)
@@ -260,10 +260,6 @@ def _compare(found: Origin, expected: Origin, path: pathlib.Path) -> None:
         _log.warning(
             "'%s' does not tell its %s: that it fits cannot be checked.", path, ", ".join(unknown)
         )
-
-
-def _text(arrays: dict[str, np.ndarray], name: str) -> str:
-    return str(arrays[name]) if name in arrays else ""
 
 
 def _integer(arrays: dict[str, np.ndarray], name: str, path: pathlib.Path) -> int | None:
