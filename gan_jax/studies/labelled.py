@@ -129,7 +129,7 @@ def samples_of_files(
         InputError: images or a pack that cannot be read or do not fit together.
     """
     pack = _pack(extractor, samples)
-    options = resizing_options(pack, resize) if resize else {}
+    options = resizing_options(pack, resize)
     given = read_images(samples, split="all", **options)
     train, test = (
         read_images(reference, split=part, divide=True, **options) for part in ("train", "test")

@@ -11,8 +11,14 @@ import numpy as np
 
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
-from gan_jax.judging.fidelity import check_ssim_size, mean_entry, psnr, ssim
-from gan_jax.judging.fidelity_differences import kernel_difference, mean_difference
+from gan_jax.judging.fidelity import (
+    check_ssim_size,
+    kernel_difference,
+    mean_difference,
+    mean_entry,
+    psnr,
+    ssim,
+)
 from gan_jax.judging.judge import Judge, Judgement, make_judge
 from gan_jax.judging.textures.headline import check_variety
 from gan_jax.judging.textures.suite import judge_textures

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-import gan_jax
 from gan_jax.data import Dataset, read_images
 from gan_jax.data.array_files import ArrayFile
 from gan_jax.data.disk import open_folder, path_of, read_json
@@ -175,7 +174,7 @@ def _compare_statistics(
         origin = Origin(
             expected.extractor, expected.layer, expected.preprocessing, images.fingerprint
         )
-        return Statistics(Moments.of(features), len(features), 0, origin, gan_jax.__version__)
+        return Statistics(Moments.of(features), len(features), 0, origin)
 
     fake_images = None if _is_statistics(samples) else read_images(samples, split="all")
     real, fake = side(reference, real_images), side(samples, fake_images)

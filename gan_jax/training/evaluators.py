@@ -22,7 +22,7 @@ from gan_jax.judging.class_agreement import judge_asked
 from gan_jax.judging.collapse_meter import CollapseMeter
 from gan_jax.judging.judge import Judge
 from gan_jax.judging.suite import QUICK
-from gan_jax.judging.textures.meter import TextureMeter
+from gan_jax.judging.textures.run import TextureMeter
 from gan_jax.reports.class_pictures import picture
 from gan_jax.runtime import parallel
 from gan_jax.runtime.images import image_grid

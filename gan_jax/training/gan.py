@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from gan_jax.config.counts import count_steps
 from gan_jax.config.members import has_members
 from gan_jax.judging.judge import Judge
-from gan_jax.judging.textures.meter import TextureMeter
+from gan_jax.judging.textures.run import TextureMeter
 from gan_jax.reports.metric_table import metric_table
 from gan_jax.runtime import parallel
 from gan_jax.runtime.logs import say

@@ -105,7 +105,7 @@ def obtain_judges(
         judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
         title = "Judge beside it" if judges else "Judge"
         say(f"{title}: {extractor.stamp}, {_accuracy_text(extractor.record)}reference {reference}")
-        if judge.trained_on_reference:
+        if judge.share_trained_on > 0:
             _log.warning(
                 "The judge %s was trained on the reference images: its numbers are too good.",
                 extractor.stamp,

@@ -59,6 +59,17 @@ def test_motion_stands_beside_that_of_real_clips(judge, real):
     assert frozen["direction_kl"]["value"] > 1 > entries["direction_kl"]["value"]
 
 
+def test_the_same_clips_are_measured_once_for_all_judges(judge, real, monkeypatch):
+    measured, displacements = [], motion.displacements
+    monkeypatch.setattr(motion, "displacements", lambda c: measured.append(c) or displacements(c))
+    few = real.subset(np.arange(20))
+    clips = load(_SET, "train").take(np.arange(10))
+    found = [
+        make_judge(judge.extractor, few).judge(clips, families=["motion"]).metrics for _ in range(2)
+    ]
+    assert [len(one) for one in measured] == [10, 20] and found[0] == found[1]
+
+
 def test_controls_of_clips_and_no_judge_at_all(judge, real):
     control = open_extractor("random", real, like=judge.extractor)
     assert control.features(real.take(np.arange(4))).frames.shape == (4, 16, 10)

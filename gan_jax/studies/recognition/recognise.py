@@ -121,7 +121,7 @@ def subject_of_samples(
         InputError: images or packs that cannot be read, or do not fit together.
     """
     recognisers = open_recognisers(extractors)
-    options = resizing_options(recognisers[0], resize) if resize else {}
+    options = resizing_options(recognisers[0], resize)
     given = read_images(samples, split="all", **options)
     recognisers[0].check_shape(given.image_shape)
     real = None
