@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 import flax.linen as nn
 from ml_collections import ConfigDict
 
-from gan_jax.config.build_networks import build_networks, computation_dtype, named
+from gan_jax.config.build_networks import DTYPES, build_networks, named
 from gan_jax.config.build_parts import (
     build_augmentation,
     build_optimizer,
@@ -21,12 +20,10 @@ from gan_jax.config.checks import check_gan, check_values
 from gan_jax.errors import InputError
 from gan_jax.models.cnn import CNN
 from gan_jax.steps.losses import AdversarialLoss, adversarial_loss
-from gan_jax.steps.passes import Metrics
 from gan_jax.steps.penalties import LeCam
 from gan_jax.steps.schedules import Schedule
-from gan_jax.steps.state import GAN, GANState, Recogniser
+from gan_jax.steps.state import GAN, Recogniser
 from gan_jax.steps.texture_matching import TextureMatching
-from gan_jax.steps.updates import UPDATES
 
 Shape = tuple[int, ...]  # (h, w, c), of clips (t, h, w, c)
 _log = logging.getLogger(__name__)
@@ -126,11 +123,6 @@ def _check_stability(config: ConfigDict, loss: AdversarialLoss, discriminator: n
         )
 
 
-def gan_step_function(name: str) -> Callable[..., tuple[GANState, Metrics]]:
-    """The step of a config's `updates`: 'alternating' or 'simultaneous'."""
-    return UPDATES[name]
-
-
 def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Recogniser:
     """The recogniser of a config.
 
@@ -145,7 +137,7 @@ def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Re
             widths=tuple(model.widths),
             dense=model.dense,
             dropout_rate=model.dropout_rate,
-            dtype=computation_dtype(model.dtype),
+            dtype=DTYPES[model.dtype],
         ),
         optimizer=build_optimizer(config, "optimizer", num_steps),
         augment=build_augmentation(config),

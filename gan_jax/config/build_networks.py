@@ -25,6 +25,7 @@ Pair = tuple[nn.Module, nn.Module]
 _G = TypeVar("_G", bound=nn.Module)
 _D = TypeVar("_D", bound=nn.Module)
 DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
+"""What networks take as `dtype`, by the config's word."""
 
 
 class Networks(NamedTuple):
@@ -71,11 +72,6 @@ def named(section: str, image_shape: tuple[int, ...]) -> Iterator[None]:
         raise InputError(f"{section}: {error}{hint}") from error
 
 
-def computation_dtype(name: str) -> Any:
-    """What networks take as `dtype`: None for 'float32', the dtype for 'bfloat16'."""
-    return DTYPES[name]
-
-
 def _classes(model: ConfigDict, num_classes: int) -> dict[str, Any]:
     """The fields num_classes and auxiliary of a discriminator."""
     if not model.conditional:
@@ -110,7 +106,7 @@ def _classes(model: ConfigDict, num_classes: int) -> dict[str, Any]:
 def _article(model: ConfigDict, shape: Shape, classes: dict[str, Any]) -> Pair:
     del classes
     check_article_size(*shape[:2])
-    dtype = computation_dtype(model.dtype)
+    dtype = DTYPES[model.dtype]
     return (
         ArticleGenerator(shape, model.initialization, dtype=dtype),
         ArticleDiscriminator(model.initialization, model.dropout_rate, dtype=dtype),
@@ -175,7 +171,7 @@ def _clips(
             "'projection' or no classes."
         )
     motion = {"content_dim": model.latent_dim, "motion_dim": model.motion_dim}
-    dtype = computation_dtype(model.dtype)
+    dtype = DTYPES[model.dtype]
     return ClipGenerator(generator, shape, **motion, dtype=dtype), ClipDiscriminator(
         discriminator,
         model.frames_judged,
@@ -204,7 +200,7 @@ def _pair(
 
 
 def _of_both(model: ConfigDict, *names: str) -> dict[str, Any]:
-    return {name: model[name] for name in names} | {"dtype": computation_dtype(model.dtype)}
+    return {name: model[name] for name in names} | {"dtype": DTYPES[model.dtype]}
 
 
 def _latent_dim(model: ConfigDict, generator: nn.Module) -> int:

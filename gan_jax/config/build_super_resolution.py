@@ -6,7 +6,7 @@ import dataclasses
 
 from ml_collections import ConfigDict
 
-from gan_jax.config.build_networks import computation_dtype, named
+from gan_jax.config.build_networks import DTYPES, named
 from gan_jax.config.build_parts import build_optimizer
 from gan_jax.errors import InputError
 from gan_jax.models.super_resolution import SuperResolutionGenerator
@@ -49,7 +49,7 @@ def as_super_resolution(gan: GAN, config: ConfigDict, image_shape: tuple[int, ..
         section.width,
         section.blocks,
         section.upsampling,
-        computation_dtype(config.model.dtype),
+        DTYPES[config.model.dtype],
     )
     pixel = Pixel(float(section.pixel_weight), section.pixel_loss)
     return dataclasses.replace(

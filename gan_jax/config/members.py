@@ -25,13 +25,7 @@ Shape = tuple[int, ...]
 
 # Fields that may be 0 in one setting and above 0 in another: the penalty is then computed in all,
 # and counts nothing in the former.
-_WEIGHTS = (
-    "r1_weight",
-    "r2_weight",
-    "gradient_penalty_weight",
-    "dragan_weight",
-    "lecam_weight",
-)
+_WEIGHTS = ("r1_weight", "r2_weight", "gradient_penalty_weight", "dragan_weight", "lecam_weight")
 _RATES = ("generator_optimizer.learning_rate", "discriminator_optimizer.learning_rate")
 
 
@@ -140,19 +134,6 @@ def with_setting(config: ConfigDict, setting: Setting) -> ConfigDict:
     return changed
 
 
-@dataclasses.dataclass(frozen=True)
-class MemberGANs:
-    """What members train.
-
-    Attributes:
-        gan: what they have in common; its own numbers are those of the first setting.
-        values: the numbers in which they differ, by their place in `gan`; [members] each.
-    """
-
-    gan: GAN
-    values: dict[str, tuple[float, ...]]
-
-
 def build_members(
     config: ConfigDict,
     members: Sequence[Member],
@@ -160,8 +141,12 @@ def build_members(
     num_steps: int,
     *,
     num_classes: int = 0,
-) -> MemberGANs:
+) -> tuple[GAN, dict[str, tuple[float, ...]]]:
     """The GANs of the members, each checked as if it were trained alone; see `build_gan`.
+
+    Returns:
+        What they have in common, with the numbers of the first setting; and the numbers in which
+        they differ, by their place in the GAN, [members] each.
 
     Raises:
         InputError: a setting that cannot be trained, or one that changes more than numbers.
@@ -190,10 +175,9 @@ def build_members(
                 if changed[field] == 0:
                     values[place][row] = 0.0
     rows = [settings.index(member.setting) for member in members]
-    return MemberGANs(
-        gans[0],
-        {place: tuple(numbers[row] for row in rows) for place, numbers in values.items()},
-    )
+    return gans[0], {
+        place: tuple(numbers[row] for row in rows) for place, numbers in values.items()
+    }
 
 
 def _differing(gans: Sequence[GAN]) -> dict[str, tuple[float, ...]]:

@@ -27,10 +27,13 @@ from gan_jax.runtime.parallel import (
     Fetch,
     Plan,
     compile_steps,
+    local_copy,
     make_plan,
     mean_metrics,
+    one_by_one,
     process_count,
     replicate,
+    scanned,
 )
 from gan_jax.steps.members import (
     MemberInputs,
@@ -94,11 +97,7 @@ def place_members(state: MembersState, plan: MembersPlan) -> MembersState:
 
 def on_host(tree: Any) -> Any:
     """A tree of arrays as numpy arrays, whole; those of several processes must be replicated."""
-
-    def fetch(leaf: Array) -> np.ndarray:
-        return np.asarray(leaf if leaf.is_fully_addressable else leaf.addressable_data(0))
-
-    return jax.tree.map(fetch, tree)
+    return jax.tree.map(np.asarray, local_copy(tree))
 
 
 def compile_members(
@@ -137,8 +136,8 @@ def _specs(state: MembersState) -> MembersState:
     )
 
 
-def one_of_shared(step: Callable[..., Any], fetch: Fetch) -> Callable[..., Any]:
-    """A step of the members of one device: (state, inputs, data, rows) to (state, metrics)."""
+def fetching_step(step: Callable[..., Any], fetch: Fetch) -> Callable[..., Any]:
+    """The step of one device's members: (state, inputs, data, rows) to (state, metrics)."""
 
     def one(state: MembersState, inputs: MemberInputs, data: Any, rows: Any) -> Any:
         return step(state, fetch(data, rows), inputs)
@@ -166,25 +165,18 @@ def shard_members(
 
 def _shared(step: Callable[..., Any], fetch: Fetch, plan: Plan, scan: bool) -> Compiled:
     """Each device's own members, mapped."""
-    one = one_of_shared(step, fetch)
-
-    def several(state: MembersState, inputs: MemberInputs, data: Any, rows: Any) -> Any:
-        state, metrics = jax.lax.scan(lambda s, r: one(s, inputs, data, r), state, rows)
-        return state, jax.tree.map(lambda x: jnp.mean(x, 0), metrics)
+    one = fetching_step(step, fetch)
 
     @functools.cache
     def compiled(structure: Any) -> Callable[..., Any]:
         state = jax.tree.unflatten(structure, [0] * structure.num_leaves)
-        return shard_members(several if scan else one, plan, state, axes=2 if scan else 1)
+        return shard_members(scanned(one) if scan else one, plan, state, axes=2 if scan else 1)
 
     def call(state: MembersState, inputs: MemberInputs, data: Any, rows: np.ndarray) -> Any:
         function = compiled(jax.tree.structure(state))
         if scan:
             return function(state, inputs, data, rows)
-        collected = []
-        for picked in rows:
-            state, metrics = function(state, inputs, data, picked)
-            collected.append(metrics)
+        state, collected = one_by_one(function, state, inputs, data, rows)
         return state, mean_metrics(collected)
 
     return call
@@ -192,12 +184,7 @@ def _shared(step: Callable[..., Any], fetch: Fetch, plan: Plan, scan: bool) -> C
 
 def _in_turns(step: Callable[..., Any], fetch: Fetch) -> Compiled:
     """The members one after another, each for all steps of the call."""
-
-    @functools.partial(jax.jit, donate_argnums=0)
-    def one(state: MembersState, inputs: MemberInputs, data: Any, rows: Any) -> Any:
-        return step(state, fetch(data, rows), inputs)
-
-    program = with_options(one)
+    program = with_options(jax.jit(fetching_step(step, fetch), donate_argnums=0))
 
     @functools.partial(jax.jit, static_argnums=2)
     def part(state: MembersState, inputs: MemberInputs, count: int) -> Any:
@@ -211,12 +198,9 @@ def _in_turns(step: Callable[..., Any], fetch: Fetch) -> Compiled:
     def call(state: MembersState, inputs: MemberInputs, data: Any, rows: np.ndarray) -> Any:
         states, collected = [], []
         for index, (own, own_inputs) in enumerate(part(state, inputs, rows.shape[2])):
-            numbers = []
-            for picked in rows[:, :, index]:
-                own, metrics = program(own, own_inputs, data, picked)
-                numbers.append(metrics)
+            own, metrics = one_by_one(program, own, own_inputs, data, rows[:, :, index])
             states.append(own)
-            collected.append(mean_metrics(numbers))
+            collected.append(mean_metrics(metrics))
         return stack(states), _stacked(collected)
 
     return call

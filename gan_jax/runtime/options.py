@@ -70,3 +70,10 @@ OPTIONS: dict[str, dict[str, tuple[Any, str]]] = {
         "json": (False, "Print eval.json in place of a table."),
     },
 }
+
+
+def type_and_default(option: Any) -> tuple[type, Any]:
+    """The type of an option's values, `tuple` if it has choices, and its default or None."""
+    if isinstance(option, type):
+        return option, None
+    return type(option), None if isinstance(option, tuple) else option

@@ -76,10 +76,7 @@ def class_pictures(
             np.stack([_class_walk(gan, variables, start, *pair) for pair in pairs]),
         )
     return ClassPictures(
-        generated,
-        NamedRows(names, real),
-        NamedRows(names[:_WALKS], np.stack(within)),
-        between,
+        generated, NamedRows(names, real), NamedRows(names[:_WALKS], np.stack(within)), between
     )
 
 
