@@ -11,9 +11,8 @@ from ml_collections import ConfigDict
 
 from gan_jax.config import examples_a_step, num_final_samples
 from gan_jax.config.checks import check_config
-from gan_jax.config.defaults import KINDS
 from gan_jax.config.counts import count_steps
-from gan_jax.config.defaults import TRAININGS
+from gan_jax.config.defaults import KINDS, TRAININGS
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset, machine
 from gan_jax.judging.headline import power_entries, verdict_of
