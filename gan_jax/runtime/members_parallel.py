@@ -47,13 +47,12 @@ from gan_jax.steps.members import (
 )
 from gan_jax.steps.state import GAN
 
-LAYOUTS = ("members", "batch", "turns")
 Compiled = Callable[..., tuple[MembersState, dict[str, Array]]]
 
 
 @dataclasses.dataclass(frozen=True)
 class MembersPlan:
-    """Which devices train, and what each of them does: `layout` is one of `LAYOUTS`."""
+    """Which devices train, and what each does: `layout` is 'members', 'batch' or 'turns'."""
 
     plan: Plan
     layout: str

@@ -6,7 +6,6 @@ network, the run goes on without it and says so.
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import json
 import logging
@@ -91,10 +90,7 @@ class _MLflow:
         self._client.set_terminated(self.known)
 
 
-WRITERS: dict[str, Callable[[pathlib.Path, Mapping[str, Any], str], Any]] = {
-    "wandb": _WandB,
-    "mlflow": _MLflow,
-}
+WRITERS: dict[str, Callable[..., Any]] = {"wandb": _WandB, "mlflow": _MLflow}
 
 
 def writer_names(choice: str) -> list[str]:
@@ -127,8 +123,7 @@ def open_writers(choice: str, workdir: pathlib.Path, config: Mapping[str, Any]) 
     found: list[Writer] = []
     for name in writer_names(choice):
         known = read_json(path) if path.exists() else {}
-        make = functools.partial(WRITERS[name], workdir, config, known.get(name, ""))
-        writer = Writer(name, make)
+        writer = Writer(name, workdir, config, known.get(name, ""))
         if writer.known:
             write_json(path, known | {name: writer.known})
             found.append(writer)
@@ -138,9 +133,9 @@ def open_writers(choice: str, workdir: pathlib.Path, config: Mapping[str, Any]) 
 class Writer:
     """A log that is kept elsewhere: its errors end itself, and not the run."""
 
-    def __init__(self, name: str, make: Callable[[], Any]) -> None:
+    def __init__(self, name: str, *of_run: Any) -> None:
         self._name = name
-        self._writer: Any = self._try(make)
+        self._writer: Any = self._try(lambda: WRITERS[name](*of_run))
         self.known = "" if self._writer is None else self._writer.known
 
     def _try(self, act: Callable[[], Any]) -> Any:
