@@ -124,11 +124,7 @@ def _check_stability(config: ConfigDict, loss: AdversarialLoss, discriminator: n
 
 
 def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Recogniser:
-    """The recogniser of a config.
-
-    Raises:
-        InputError: values that cannot be.
-    """
+    """The recogniser of a config; InputError for values that cannot be."""
     check_values(config)
     model = config.model
     return Recogniser(

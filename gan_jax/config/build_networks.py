@@ -41,11 +41,8 @@ def build_networks(
 ) -> Networks:
     """The networks of a config's `model`, for images of shape (h, w, c), or clips (t, h, w, c).
 
-    Args:
-        model: see `gan_jax.config`; its values were checked.
-        image_shape: of an image or a clip.
-        num_classes: of the training images, 0 if they have no labels. With `model.conditional` the
-            networks are told of them.
+    With `model.conditional` they are told of the `num_classes` of the training images, which are 0
+    if these have no labels.
 
     Raises:
         InputError: a size that the model cannot make, fields that do not go together, or no classes

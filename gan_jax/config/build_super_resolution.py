@@ -16,11 +16,7 @@ from gan_jax.steps.state import GAN
 
 
 def adversarial_steps(config: ConfigDict, num_steps: int) -> int:
-    """How many of a run's steps are the GAN's: all but those of the warm-up.
-
-    Raises:
-        InputError: a warm-up that leaves none.
-    """
+    """How many of a run's steps follow the warm-up; InputError for a warm-up that leaves none."""
     warm_up = config.super_resolution.warm_up_steps
     if not 0 <= warm_up < num_steps:
         raise InputError(
@@ -31,15 +27,9 @@ def adversarial_steps(config: ConfigDict, num_steps: int) -> int:
 
 
 def as_super_resolution(gan: GAN, config: ConfigDict, image_shape: tuple[int, ...]) -> GAN:
-    """The GAN with a generator that is given small images, and its pixel loss.
+    """The GAN of a config with a generator that is given small images, and its pixel loss.
 
-    Args:
-        gan: of the config, whose discriminator and optimisers stay.
-        config: with `super_resolution.factor` set.
-        image_shape: (h, w, c) of the training images.
-
-    Raises:
-        InputError: images whose sides are not multiples of the factor.
+    Raises InputError for training images (h, w, c) whose sides are not multiples of the factor.
     """
     section = config.super_resolution
     with named("config.super_resolution", image_shape):
@@ -63,13 +53,7 @@ def as_super_resolution(gan: GAN, config: ConfigDict, image_shape: tuple[int, ..
 
 
 def pixel_only(gan: GAN, config: ConfigDict, num_steps: int) -> GAN:
-    """The same network with the pixel loss alone, for `steps.generator_update`.
-
-    Args:
-        gan: from `as_super_resolution`.
-        config: its config.
-        num_steps: of the whole run.
-    """
+    """The network of `as_super_resolution` with the pixel loss alone, for a run of `num_steps`."""
     return dataclasses.replace(
         gan,
         generator_optimizer=build_optimizer(config.super_resolution, "optimizer", num_steps),

@@ -45,9 +45,7 @@ def check_config(config: ConfigDict) -> None:
 def check_values(config: ConfigDict, path: str = "config") -> None:
     """Raises InputError for the first field whose value is none that `fields.FIELDS` allows.
 
-    Args:
-        config: of any kind, or a part of a study's.
-        path: its name in messages.
+    The config is of any kind, or a part of a study's; `path` is its name in messages.
     """
     for field, rule in FIELDS.items():
         value = value_of(config, field)

@@ -84,8 +84,7 @@ def has_members(config: ConfigDict) -> bool:
 def settings_of(config: ConfigDict) -> list[Setting]:
     """The settings of a config: all combinations of the values in config.sweep.
 
-    Raises:
-        InputError: values that are not distinct finite numbers, or names that contradict.
+    Raises InputError for values that are not distinct finite numbers, or names that contradict.
     """
     swept = list(_swept(config.sweep))
     for name, values in swept:
@@ -105,11 +104,7 @@ def settings_of(config: ConfigDict) -> list[Setting]:
 
 
 def members_of(config: ConfigDict) -> list[Member]:
-    """The members of a config, setting by setting.
-
-    Raises:
-        InputError: see `settings_of`.
-    """
+    """The members of a config, setting by setting; errors as `settings_of`."""
     pairs = itertools.product(settings_of(config), range(config.num_seeds))
     return [
         Member(index, config.seed + number, setting)

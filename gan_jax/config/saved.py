@@ -63,13 +63,9 @@ def with_defaults(saved: dict[str, Any], name: str = "the saved config") -> dict
 
     Of the fields in `MACHINE` the defaults are taken, but for a compilation cache of '', none.
 
-    Args:
-        saved: from anybody.
-        name: of it, for messages, such as the file's.
-
     Raises:
         InputError: no config, sections or values of another type than the defaults, or sizes that
-            nobody means.
+            nobody means. `name` is that of the config, such as its file's.
     """
     try:
         return checked(saved, "config")

@@ -43,10 +43,7 @@ def with_config(
 ) -> None:
     """Calls `do` with the config and the run's folder that a command line names.
 
-    Args:
-        do: takes them.
-        arguments: those after the command itself.
-        command, says: for --help, which is printed in place of the call.
+    With --help, `command` and what it `says` are printed in place of the call.
 
     Raises:
         InputError: a flag, an experiment, or a field of its config that is not known.

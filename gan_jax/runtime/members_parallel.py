@@ -61,16 +61,10 @@ class MembersPlan:
 def make_members_plan(
     mode: str, num_members: int, batch_size: int, num_devices: int = 0
 ) -> MembersPlan:
-    """The plan for this machine.
+    """The plan for this machine, with `num_devices` or, if that is 0, all.
 
-    Args:
-        mode: 'pmap' or 'jit'; they differ in the layout 'batch' only.
-        num_members: GANs to train.
-        batch_size: images a step of each.
-        num_devices: how many to use; 0 for all.
-
-    Raises:
-        InputError: as `parallel.make_plan`, where neither members nor batches can be shared.
+    The modes 'pmap' and 'jit' differ in the layout 'batch' only. Raises InputError as
+    `parallel.make_plan`, where neither members nor batches of `batch_size` can be shared.
     """
     if process_count() == 1:
         try:
@@ -108,7 +102,6 @@ def compile_members(
         gan: what all members have in common.
         step: of a GAN, see `gan_jax.steps`.
         fetch: (data, rows) to the batch of one step of one member; pure.
-        plan: devices and layout.
         scan: whether a call is one compiled program instead of one a step; None: but on the CPU.
 
     Returns:

@@ -33,7 +33,7 @@ def fitting_batch_size(
 
     Args:
         function: (variables, batch) to a tree of arrays [batch, ...].
-        variables: as given to the function.
+        variables: any tree.
         inputs: a tree of arrays [n, ...].
         most: examples per call on all devices together.
         devices: that share a call's examples.

@@ -177,7 +177,6 @@ def compile_steps(
     Args:
         step: (state, batch, key, axis_name=) to (state, metrics), see `gan_jax.steps`.
         fetch: (data, rows) to the batch dict of one step on one device; pure.
-        plan: devices and mode.
         scan: whether a call is one compiled program, instead of one program run for each step;
             None for one everywhere but on the CPU.
 

@@ -112,13 +112,7 @@ def writer_names(choice: str) -> list[str]:
 
 
 def open_writers(choice: str, workdir: pathlib.Path, config: Mapping[str, Any]) -> list[Writer]:
-    """The writers that `config.log_to` names, each going on with the run that it knows already.
-
-    Args:
-        choice: names with commas.
-        workdir: the run's folder.
-        config: the run's, plain.
-    """
+    """The writers that `config.log_to` names, each going on with the run that it knows already."""
     path = workdir / _RUNS
     found: list[Writer] = []
     for name in writer_names(choice):

@@ -73,11 +73,9 @@ def generate_images(
         generator: the module.
         variables: its parameters and batch statistics (use the moving average).
         latents: float [n, latent_dim].
-        labels: int32 [n], the classes to draw, for a conditional generator; else None.
+        labels: int32 [n], the classes to draw, for a conditional generator; else None. InputError
+            for another number than that of the latents.
         batch_size: images per call.
-
-    Raises:
-        InputError: labels of another number than latents.
     """
     if labels is None:
         inputs: tuple[np.ndarray, ...] = (latents,)

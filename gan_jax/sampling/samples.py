@@ -80,8 +80,7 @@ def export_samples(
         "images_sha256": images_digest(drawn.images),
     }
     if out.suffix in FORMATS:
-        grid = image_grid(drawn.images)
-        save_animation(out, grid, FRAMES_PER_SECOND)
+        save_animation(out, image_grid(drawn.images), FRAMES_PER_SECOND)
         write_json(out.with_suffix(".json"), record)
     elif packed:
         _write_npz(out, drawn, drawing.class_names, record)
