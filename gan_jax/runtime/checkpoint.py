@@ -28,6 +28,7 @@ from gan_jax.runtime import parallel
 from gan_jax.runtime.integrity import arrays_of, file_checksums, passing_reason, state_checksum
 
 _STATE, _CHECK = "state", "check/metadata"
+_TOGETHER = ocp.options.MultiprocessingOptions()
 _ONLY_HERE = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
 _log = logging.getLogger(__name__)
 
@@ -273,7 +274,7 @@ class Checkpoints:
         if check.get("files", (found := file_checksums(place / _STATE))) != found:
             raise ValueError("a file of it is not as it was written")
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
-        with _quiet(), _checkpointer() as orbax:
+        with _quiet(), _checkpointer(_TOGETHER) as orbax:
             self._refuse_another_network(step, orbax.metadata(place / _STATE), template)
             restored = orbax.restore(place / _STATE, args=ocp.args.StandardRestore(abstract))
         state = jax.tree.map(jax.numpy.copy, restored)  # buffers that may be donated
@@ -294,12 +295,9 @@ class Checkpoints:
                 )
 
 
-def _checkpointer(processes: ocp.options.MultiprocessingOptions | None = None) -> ocp.Checkpointer:
-    options = processes or ocp.options.MultiprocessingOptions()
-    return ocp.Checkpointer(
-        ocp.StandardCheckpointHandler(multiprocessing_options=options),
-        multiprocessing_options=options,
-    )
+def _checkpointer(processes: ocp.options.MultiprocessingOptions) -> ocp.Checkpointer:
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=processes)
+    return ocp.Checkpointer(handler, multiprocessing_options=processes)
 
 
 @contextlib.contextmanager

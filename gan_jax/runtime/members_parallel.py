@@ -21,20 +21,9 @@ from jax import Array
 from jax.sharding import NamedSharding, PartitionSpec
 
 from gan_jax.errors import InputError
+from gan_jax.runtime import parallel
 from gan_jax.runtime.compiler import with_options
-from gan_jax.runtime.parallel import (
-    AXIS,
-    Fetch,
-    Plan,
-    compile_steps,
-    local_copy,
-    make_plan,
-    mean_metrics,
-    one_by_one,
-    process_count,
-    replicate,
-    scanned,
-)
+from gan_jax.runtime.parallel import AXIS, Fetch, Plan
 from gan_jax.steps.members import (
     MemberInputs,
     MembersState,
@@ -66,21 +55,21 @@ def make_members_plan(
     The modes 'pmap' and 'jit' differ in the layout 'batch' only. Raises InputError as
     `parallel.make_plan`, where neither members nor batches of `batch_size` can be shared.
     """
-    if process_count() == 1:
+    if parallel.process_count() == 1:
         try:
-            plan = make_plan(mode, num_members, num_devices)
+            plan = parallel.make_plan(mode, num_members, num_devices)
         except InputError:
             pass
         else:
             alone = len(plan.devices) == 1 and plan.devices[0].platform == "cpu"
             return MembersPlan(plan, "turns" if alone else "members")
-    return MembersPlan(make_plan(mode, batch_size, num_devices), "batch")
+    return MembersPlan(parallel.make_plan(mode, batch_size, num_devices), "batch")
 
 
 def place_members(state: MembersState, plan: MembersPlan) -> MembersState:
     """Puts each member on its device, or all on every device, as the plan has it."""
     if plan.layout != "members":
-        return replicate(state, plan.plan)
+        return parallel.replicate(state, plan.plan)
     return jax.tree.map(
         lambda spec, leaf: jax.device_put(leaf, NamedSharding(plan.plan.mesh, spec)),
         _specs(state),
@@ -90,7 +79,7 @@ def place_members(state: MembersState, plan: MembersPlan) -> MembersState:
 
 def on_host(tree: Any) -> Any:
     """A tree of arrays as numpy arrays, whole; those of several processes must be replicated."""
-    return jax.tree.map(np.asarray, local_copy(tree))
+    return jax.tree.map(np.asarray, parallel.local_copy(tree))
 
 
 def compile_members(
@@ -115,7 +104,7 @@ def compile_members(
     mapped = functools.partial(members_step, gan=gan, step=step)
     fetch_all = jax.vmap(fetch, in_axes=(None, 1), out_axes=1)
     if plan.layout == "batch":
-        return compile_steps(mapped, fetch_all, plan.plan, scan=scan)
+        return parallel.compile_steps(mapped, fetch_all, plan.plan, scan=scan)
     on_accelerator = plan.plan.devices[0].platform != "cpu"
     return _shared(mapped, fetch_all, plan.plan, on_accelerator if scan is None else scan)
 
@@ -158,18 +147,19 @@ def shard_members(
 def _shared(step: Callable[..., Any], fetch: Fetch, plan: Plan, scan: bool) -> Compiled:
     """Each device's own members, mapped."""
     one = fetching_step(step, fetch)
+    function, axes = (parallel.scanned(one), 2) if scan else (one, 1)
 
     @functools.cache
     def compiled(structure: Any) -> Callable[..., Any]:
         state = jax.tree.unflatten(structure, [0] * structure.num_leaves)
-        return shard_members(scanned(one) if scan else one, plan, state, axes=2 if scan else 1)
+        return shard_members(function, plan, state, axes)
 
     def call(state: MembersState, inputs: MemberInputs, data: Any, rows: np.ndarray) -> Any:
-        function = compiled(jax.tree.structure(state))
+        program = compiled(jax.tree.structure(state))
         if scan:
-            return function(state, inputs, data, rows)
-        state, collected = one_by_one(function, state, inputs, data, rows)
-        return state, mean_metrics(collected)
+            return program(state, inputs, data, rows)
+        state, collected = parallel.one_by_one(program, state, inputs, data, rows)
+        return state, parallel.mean_metrics(collected)
 
     return call
 
@@ -190,9 +180,9 @@ def _in_turns(step: Callable[..., Any], fetch: Fetch) -> Compiled:
     def call(state: MembersState, inputs: MemberInputs, data: Any, rows: np.ndarray) -> Any:
         states, collected = [], []
         for index, (own, own_inputs) in enumerate(part(state, inputs, rows.shape[2])):
-            own, metrics = one_by_one(program, own, own_inputs, data, rows[:, :, index])
+            own, metrics = parallel.one_by_one(program, own, own_inputs, data, rows[:, :, index])
             states.append(own)
-            collected.append(mean_metrics(metrics))
+            collected.append(parallel.mean_metrics(metrics))
         return stack(states), _stacked(collected)
 
     return call

@@ -17,12 +17,7 @@ from gan_jax.models.clips import ClipGenerator
 from gan_jax.models.texture import TextureGenerator
 from gan_jax.runtime.environment import library_versions
 from gan_jax.sampling.classes import asked_labels
-from gan_jax.sampling.generate import (
-    TRUNCATION,
-    generate_images,
-    sample_latents,
-    truncated_latents,
-)
+from gan_jax.sampling.generate import TRUNCATION, generate_images, sample_latents, truncated_latents
 from gan_jax.sampling.trained import TrainedGAN, read_gan
 
 
