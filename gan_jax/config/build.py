@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 
 import flax.linen as nn
@@ -15,10 +16,12 @@ from gan_jax.config.build_parts import (
     penalty_fields,
     scheduled,
 )
-from gan_jax.config.build_super_resolution import adversarial_steps, as_super_resolution
 from gan_jax.config.checks import check_gan, check_values
 from gan_jax.errors import InputError
 from gan_jax.models.cnn import CNN
+from gan_jax.models.super_resolution import SuperResolutionGenerator
+from gan_jax.steps.downscale import Downscale, check_divisible
+from gan_jax.steps.generator_losses import Pixel
 from gan_jax.steps.losses import AdversarialLoss, adversarial_loss
 from gan_jax.steps.penalties import LeCam
 from gan_jax.steps.schedules import Schedule
@@ -40,7 +43,7 @@ def build_gan(
     """
     check_gan(config)
     loss = adversarial_loss(config.loss)
-    num_steps = adversarial_steps(config, num_steps)
+    num_steps = _adversarial_steps(config, num_steps)
     if len(image_shape) == 4 and (config.super_resolution.factor or config.texture_matching.weight):
         raise InputError(
             "config.super_resolution.factor and config.texture_matching.weight are for images, and "
@@ -72,8 +75,19 @@ def build_gan(
         generator_losses=_texture_matching(config, image_shape),
     )
     if config.super_resolution.factor:
-        return as_super_resolution(gan, config, image_shape)
+        return _as_super_resolution(gan, config, image_shape)
     return gan
+
+
+def _adversarial_steps(config: ConfigDict, num_steps: int) -> int:
+    """How many of a run's steps follow the warm-up; InputError for a warm-up that leaves none."""
+    warm_up = config.super_resolution.warm_up_steps
+    if not 0 <= warm_up < num_steps:
+        raise InputError(
+            f"config.super_resolution.warm_up_steps is {warm_up} of {num_steps} steps in all; "
+            "expected 0 or more, and fewer than all."
+        )
+    return num_steps - warm_up
 
 
 def _texture_matching(config: ConfigDict, image_shape: Shape) -> tuple[TextureMatching, ...]:
@@ -84,6 +98,34 @@ def _texture_matching(config: ConfigDict, image_shape: Shape) -> tuple[TextureMa
     with named("config.texture_matching", image_shape):
         matching.check_size(image_shape)
     return (matching,)
+
+
+def _as_super_resolution(gan: GAN, config: ConfigDict, image_shape: Shape) -> GAN:
+    """The GAN with a generator that is given small images, and its pixel loss."""
+    section = config.super_resolution
+    with named("config.super_resolution", image_shape):
+        check_divisible(image_shape, section.factor)
+    sizes = (section.factor, section.width, section.blocks)
+    generator = SuperResolutionGenerator(*sizes, section.upsampling, DTYPES[config.model.dtype])
+    pixel = Pixel(float(section.pixel_weight), section.pixel_loss)
+    return dataclasses.replace(
+        gan,
+        generator=generator,
+        latent_dim=0,
+        conditioning=Downscale(section.factor),
+        generator_losses=(*gan.generator_losses, *((pixel,) if pixel.weight else ())),
+        adversarial_weight=float(section.adversarial_weight),
+    )
+
+
+def pixel_only(gan: GAN, config: ConfigDict, num_steps: int) -> GAN:
+    """The network of a GAN that enlarges with the pixel loss alone, for a run of `num_steps`."""
+    return dataclasses.replace(
+        gan,
+        generator_optimizer=build_optimizer(config.super_resolution, "optimizer", num_steps),
+        generator_losses=(Pixel(1.0, config.super_resolution.pixel_loss),),
+        adversarial_weight=0.0,
+    )
 
 
 def _check_stability(config: ConfigDict, loss: AdversarialLoss, discriminator: nn.Module) -> None:

@@ -14,14 +14,12 @@ from collections.abc import Iterator, Sequence
 
 from ml_collections import ConfigDict
 
-from gan_jax.config.build import build_gan
+from gan_jax.config.build import Shape, build_gan
 from gan_jax.config.checks import value_of
 from gan_jax.config.defaults import gan_config
 from gan_jax.errors import InputError
 from gan_jax.steps.hyperparameters import NotTraceable, differing_numbers
 from gan_jax.steps.state import GAN
-
-Shape = tuple[int, ...]
 
 # Fields that may be 0 in one setting and above 0 in another: the penalty is then computed in all,
 # and counts nothing in the former.
