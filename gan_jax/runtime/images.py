@@ -105,8 +105,8 @@ def picture_bytes(image, kind: str, **options: Any) -> bytes:
     """An image or a clip in a format of Pillow's with its options; clips need one that moves."""
     if image.ndim == 4:
         frames = [to_pil(frame) for frame in image[1:]]
-        moving = {"save_all": True, "append_images": frames, "loop": 0}
-        options = {"duration": round(1000 / FRAMES_PER_SECOND)} | moving | options
+        delay = round(1000 / FRAMES_PER_SECOND)
+        options |= {"save_all": True, "append_images": frames, "duration": delay, "loop": 0}
     buffer = io.BytesIO()
     to_pil(image).save(buffer, kind, **options)
     return buffer.getvalue()

@@ -13,7 +13,7 @@ import numpy as np
 
 from gan_jax.data.disk import new_file
 from gan_jax.errors import InputError
-from gan_jax.runtime.images import displayable, picture_bytes
+from gan_jax.runtime.images import displayable, to_pil
 
 FORMATS = (".gif", ".mp4")
 _FASTEST_GIF = 50  # a delay of 2 hundredths of a second; viewers slow shorter ones down
@@ -63,10 +63,11 @@ def save_animation(path: str | pathlib.Path, frames: Iterable[np.ndarray], fps: 
 
 
 def _write_gif(file: IO[bytes], frames: Iterable[np.ndarray], fps: float) -> None:
-    clip = np.stack(list(frames))
-    ends = [round(100 * number / fps) for number in range(len(clip) + 1)]
+    pictures = [to_pil(frame) for frame in frames]
+    ends = [round(100 * number / fps) for number in range(len(pictures) + 1)]
     delays = [10 * (end - start) for start, end in itertools.pairwise(ends)]
-    file.write(picture_bytes(clip, "GIF", duration=delays, optimize=False))
+    moving = {"save_all": True, "append_images": pictures[1:], "duration": delays, "loop": 0}
+    pictures[0].save(file, format="GIF", optimize=False, **moving)
 
 
 def _write_mp4(file: IO[bytes], frames: Iterable[np.ndarray], fps: float) -> None:
