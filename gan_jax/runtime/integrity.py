@@ -22,7 +22,7 @@ def state_checksum(tree: Any) -> int:
     """CRC-32 over the bytes of all leaves in tree order; each is whole in every process."""
     value = 0
     for leaf in jax.tree.leaves(local_copy(tree)):
-        value = zlib.crc32(np.ascontiguousarray(leaf).view(np.uint8), value)
+        value = zlib.crc32(np.ascontiguousarray(leaf).view(np.uint8).data, value)
     return value
 
 
