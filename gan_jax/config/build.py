@@ -105,8 +105,10 @@ def _as_super_resolution(gan: GAN, config: ConfigDict, image_shape: Shape) -> GA
     section = config.super_resolution
     with named("config.super_resolution", image_shape):
         check_divisible(image_shape, section.factor)
-    sizes = (section.factor, section.width, section.blocks)
-    generator = SuperResolutionGenerator(*sizes, section.upsampling, DTYPES[config.model.dtype])
+    dtype = DTYPES[config.model.dtype]
+    generator = SuperResolutionGenerator(
+        section.factor, section.width, section.blocks, section.upsampling, dtype
+    )
     pixel = Pixel(float(section.pixel_weight), section.pixel_loss)
     return dataclasses.replace(
         gan,
