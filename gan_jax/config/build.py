@@ -49,17 +49,17 @@ def build_gan(
             "config.super_resolution.factor and config.texture_matching.weight are for images, and "
             "these are clips: set both to 0."
         )
-    networks = build_networks(config.model, image_shape, num_classes)
-    _check_stability(config, loss, networks.discriminator)
+    generator, discriminator, latent_dim = build_networks(config.model, image_shape, num_classes)
+    _check_stability(config, loss, discriminator)
     half_life = scheduled(config, "ema_half_life")
     gan = GAN(
-        generator=networks.generator,
-        discriminator=networks.discriminator,
+        generator=generator,
+        discriminator=discriminator,
         generator_optimizer=build_optimizer(config, "generator_optimizer", num_steps),
         discriminator_optimizer=build_optimizer(
             config, "discriminator_optimizer", num_steps, config.discriminator_steps
         ),
-        latent_dim=networks.latent_dim,
+        latent_dim=latent_dim,
         loss=loss,
         penalties=build_penalties(config),
         penalty_interval=config.penalty_interval,
@@ -70,7 +70,7 @@ def build_gan(
         ema_rampup=0.0 if isinstance(half_life, Schedule) else GAN.ema_rampup,
         accumulation=config.accumulation,
         discriminator_steps=config.discriminator_steps,
-        num_classes=getattr(networks.generator, "num_classes", 0),
+        num_classes=getattr(generator, "num_classes", 0),
         auxiliary_weight=config.model.auxiliary_weight,
         generator_losses=_texture_matching(config, image_shape),
     )

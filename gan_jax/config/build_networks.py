@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -28,21 +28,13 @@ DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
 """What networks take as `dtype`, by the config's word."""
 
 
-class Networks(NamedTuple):
-    """A GAN's networks, and the length of the latents that the generator takes."""
-
-    generator: nn.Module
-    discriminator: nn.Module
-    latent_dim: int
-
-
 def build_networks(
     model: ConfigDict, image_shape: tuple[int, ...], num_classes: int = 0
-) -> Networks:
-    """The networks of a config's `model`, for images of shape (h, w, c), or clips (t, h, w, c).
+) -> tuple[nn.Module, nn.Module, int]:
+    """Generator and discriminator of a config's `model`, and how many latents the first takes.
 
-    With `model.conditional` they are told of the `num_classes` of the training images, which are 0
-    if these have no labels.
+    They are for images of shape (h, w, c), or clips (t, h, w, c). With `model.conditional` they are
+    told of the `num_classes` of the training images, which are 0 if these have no labels.
 
     Raises:
         InputError: a size that the model cannot make, fields that do not go together, or no classes
@@ -54,7 +46,7 @@ def build_networks(
         generator, discriminator = MODELS[model.name](model, (height, width, channels), classes)
         if len(image_shape) == 4:
             generator, discriminator = _clips(model, image_shape, generator, discriminator)
-    return Networks(generator, discriminator, _latent_dim(model, generator))
+    return generator, discriminator, _latent_dim(model, generator)
 
 
 @contextlib.contextmanager
