@@ -14,11 +14,10 @@ from typing import Any, NoReturn
 from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError, nearest
 from gan_jax.runtime.jobs import JOBS, Job
-from gan_jax.runtime.options import OPTIONS, type_and_default
+from gan_jax.runtime.options import ALL_OPTIONS, OPTIONS, type_and_default
 
 _HELP_COLUMN = 26
 _METAVARS = {float: "X", int: "N", list: "A,B", str: "..."}
-_OPTIONS = {name: option for part in OPTIONS.values() for name, (option, _) in part.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Command:
         chosen = set().union(*(job.flags for job in self.jobs)) - words - {"compare"}
         if len(self.actions) == 1:
             chosen -= set(self.actions)  # the command itself says it
-        return [name for name in _OPTIONS if name in chosen]
+        return [name for name in ALL_OPTIONS if name in chosen]
 
 
 COMMANDS = (
@@ -167,9 +166,9 @@ def parse(
     if place is not None:
         given["workdir" if _is_run(place) else "samples"] = place
     for action in command.actions:
-        if action and isinstance(_OPTIONS[action], bool):
+        if action and isinstance(ALL_OPTIONS[action][0], bool):
             given[action] = True
-    defaults = {name: type_and_default(option)[1] for name, option in _OPTIONS.items()}
+    defaults = {name: type_and_default(option)[1] for name, (option, _) in ALL_OPTIONS.items()}
     return defaults | given, given, words
 
 
@@ -222,7 +221,7 @@ def _parser(command: Command) -> argparse.ArgumentParser:
     )
     for metavar, _, option in words:
         many = "+" if option == "folders" else None
-        kind = type(_OPTIONS.get(option, ""))
+        kind = type(ALL_OPTIONS[option][0]) if option in ALL_OPTIONS else str
         parser.add_argument(option, metavar=metavar, nargs=many, type=kind, help=argparse.SUPPRESS)
     for heading, options in OPTIONS.items():
         chosen = [name for name in options if name in command.options]

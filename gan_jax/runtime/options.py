@@ -71,6 +71,9 @@ OPTIONS: dict[str, dict[str, tuple[Any, str]]] = {
     },
 }
 
+ALL_OPTIONS = {name: described for part in OPTIONS.values() for name, described in part.items()}
+"""The same without the subjects."""
+
 
 def type_and_default(option: Any) -> tuple[type, Any]:
     """The type of an option's values, `tuple` if it has choices, and its default or None."""
