@@ -149,8 +149,8 @@ def test_commands_name_fields_and_flags_that_there_are(page):
         elif script == "eval.py":
             _check_judging(words)
         else:
-            asked = parse(next(one for one in COMMANDS if one.name == script), words)
-            choose(asked.given, asked.words)
+            _, given, folders = parse(next(one for one in COMMANDS if one.name == script), words)
+            choose(given, folders)
 
 
 def _check_training(words):

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax.config import cnn_config, examples_a_step, gan_config, num_final_samples, study_config
+from gan_jax.config import examples_a_step, num_final_samples
 from gan_jax.config.checks import check_config
 from gan_jax.config.counts import count_steps
-from gan_jax.config.defaults import TRAININGS
+from gan_jax.config.defaults import KINDS, TRAININGS
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset, machine
 from gan_jax.judging.headline import power_entries, verdict_of
@@ -35,7 +35,6 @@ from gan_jax.training.trial import time_steps
 PICTURE = "data.png"
 _MOST_CLASSES = 20
 _OF_A_CLASS = 10
-_DEFAULTS = {"gan": gan_config, "cnn": cnn_config, "study": study_config}
 
 
 def check_run(config: ConfigDict, workdir: pathlib.Path) -> None:
@@ -77,7 +76,7 @@ def check_run(config: ConfigDict, workdir: pathlib.Path) -> None:
 
 def _differences(config: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any, Any]]:
     """Field, value and default where they differ; of the recognisers that are trained first too."""
-    default = plain(_DEFAULTS[kind]())
+    default = plain(KINDS[kind]())
 
     def compare(new: Any, old: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
         if isinstance(new, Mapping) and isinstance(old, Mapping) and (new or old):

@@ -278,7 +278,7 @@ def _walk(options: SimpleNamespace) -> None:
 
 
 def _draw(options: SimpleNamespace) -> None:
-    from gan_jax.sampling.texture_of_size import draw_texture
+    from gan_jax.sampling.textures import draw_texture
 
     size = size_of(options.draw, "--draw")
     chosen = {"number": options.texture_number, "seamless": options.seamless}

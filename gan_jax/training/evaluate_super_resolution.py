@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax.config.build_super_resolution import pixel_only
+from gan_jax.config.build import pixel_only
 from gan_jax.config.counts import count_steps
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
-from gan_jax.config.build import build_gan, gan_step_function
+from gan_jax.config.build import build_gan
 from gan_jax.data import Dataset
 from gan_jax.extractors.identity import Identity
 from gan_jax.judging.judge import Judge
@@ -17,6 +17,7 @@ from gan_jax.runtime import parallel
 from gan_jax.runtime.logs import say
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps.state import GAN
+from gan_jax.steps.updates import UPDATES
 from gan_jax.training.frozen import with_frozen_losses
 from gan_jax.training.run_judge import train_shared_recogniser
 
@@ -37,7 +38,7 @@ class OneGAN:
         self.config, self.num_steps = config, num_steps
         self.train_images, self.test_images = train, test
         self.plan = parallel.make_plan(config.parallel, config.batch_size, config.num_devices)
-        self.step = gan_step_function(config.updates)
+        self.step = UPDATES[config.updates]
         self.gan = build_gan(
             config, train.image_shape, num_steps, num_classes=train.num_classes or 0
         )

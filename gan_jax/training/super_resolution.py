@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from gan_jax.config import num_final_samples
-from gan_jax.config.build_super_resolution import pixel_only
+from gan_jax.config.build import pixel_only
 from gan_jax.judging.judge import Judge
 from gan_jax.reports.pages.super_resolution import super_resolution_text
 from gan_jax.runtime import parallel

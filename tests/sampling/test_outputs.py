@@ -17,8 +17,7 @@ from gan_jax.run.evaluate import ACTIONS
 from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.program import export_program
 from gan_jax.sampling.samples import export_samples
-from gan_jax.sampling.texture_of_size import draw_texture
-from gan_jax.sampling.textures import sample_texture
+from gan_jax.sampling.textures import draw_texture, sample_texture
 from gan_jax.sampling.walk import write_walk
 from gan_jax.training.evaluate_samples import evaluate_samples
 from tests.sampling.untrained import untrained_gan

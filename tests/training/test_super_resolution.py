@@ -13,8 +13,7 @@ from PIL import Image
 
 from configs import super_resolution
 from gan_jax import run as training
-from gan_jax.config.build import build_gan
-from gan_jax.config.build_super_resolution import pixel_only
+from gan_jax.config.build import build_gan, pixel_only
 from gan_jax.data import Dataset, batch_indices, load
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.extractors.identity import Identity

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from gan_jax.config import cnn_config, gan_config
-from gan_jax.config.build import build_gan, build_recogniser, gan_step_function
+from gan_jax.config.build import build_gan, build_recogniser
 from gan_jax.run import run
 from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.samples import export_samples
 from gan_jax.steps import cnn_update
 from gan_jax.steps.state import create_cnn_state, create_gan_state
+from gan_jax.steps.updates import UPDATES
 from gan_jax.training.evaluate_gan import evaluate_run
 from tests import runs
 
@@ -73,7 +74,7 @@ def test_a_step_keeps_the_dtypes_of_the_state(name):
             "images": jnp.zeros((8, 16, 16, 1), jnp.float32),
             "index": jnp.arange(8, dtype=jnp.int32),
         }
-        step = functools.partial(gan_step_function(config.updates), gan=gan)
+        step = functools.partial(UPDATES[config.updates], gan=gan)
         state, _ = jax.eval_shape(step, state, batch, jax.random.key(1))
     assert _dtypes(state) == plain
 
