@@ -8,20 +8,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from gan_jax.errors import printable
-from gan_jax.reports.charts.chart import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    Chart,
-    spans_tenfold,
-    without_math,
-)
+from gan_jax.reports.charts.chart import BLUE, GREY, INK, ORANGE, Chart, spans_tenfold, without_math
 from gan_jax.reports.text import shortened
 
 _BINS = 150
@@ -38,12 +30,28 @@ class Series:
     dashed: bool = False
 
 
-def finite_points(history: Sequence[dict], name: str) -> Series | None:
-    """The rows of a run's history that hold `name`, as a line; None if no value is finite."""
-    rows = [row for row in history if name in row]
-    if not any(math.isfinite(row[name]) for row in rows):
-        return None
-    return Series(name, [row["step"] for row in rows], [row[name] for row in rows])
+def history_chart(
+    title: str,
+    history: Sequence[Mapping[str, float]],
+    lines: Mapping[str, tuple[str, str]],
+    *,
+    ylabel: str,
+    percent: bool = False,
+    log: bool = False,
+) -> str:
+    """The `line_chart` of what a run logged; '' if no value is finite.
+
+    Args:
+      history: rows of the run's metrics.jsonl.
+      lines: the name of each number to its (label, colour); numbers of real images are dashed.
+    """
+    series = []
+    for name, (label, colour) in lines.items():
+        rows = [row for row in history if name in row]
+        if any(math.isfinite(row[name]) for row in rows):
+            steps, values = ([row[key] for row in rows] for key in ("step", name))
+            series.append(Series(label, steps, values, colour, name.endswith(("_floor", "_real"))))
+    return line_chart(title, series, ylabel=ylabel, percent=percent, log=log) if series else ""
 
 
 def line_chart(

@@ -11,7 +11,7 @@ import numpy as np
 
 from gan_jax.metrics import wilson_interval
 from gan_jax.reports import page
-from gan_jax.reports.charts.basic import Series, finite_points, line_chart
+from gan_jax.reports.charts.basic import history_chart
 from gan_jax.reports.charts.chart import BLUE, ORANGE
 from gan_jax.reports.pages.pictures import heat_image, tiles
 from gan_jax.reports.text import between, number, percentage
@@ -52,12 +52,7 @@ class RecogniserReport(page.About):
 
 def write_recogniser_report(path, report: RecogniserReport) -> None:
     """Writes the page as one HTML file that needs nothing else."""
-    sections = [
-        _confusion(report),
-        _curves(report.history),
-        _mistakes(report),
-        _layers(report),
-    ]
+    sections = [_confusion(report), _curves(report.history), _mistakes(report), _layers(report)]
     page.compose(path, report, _words(report), sections)
 
 
@@ -146,26 +141,16 @@ def _matrix_table(report: RecogniserReport, confusion: np.ndarray, recall: np.nd
 
 
 def _curves(history: Sequence[dict]) -> str:
-    loss = finite_points(history, "loss/cross_entropy")
-    charts = []
-    if loss is not None:
-        line = Series("cross-entropy", loss.steps, loss.values)
-        charts.append(line_chart("Training loss", [line], ylabel="cross-entropy, nats", log=True))
-    lines = []
-    for name, label, colour in (
-        ("accuracy/train", "training batches", BLUE),
-        ("eval/accuracy", "test set", ORANGE),
-    ):
-        found = finite_points(history, name)
-        if found is not None:
-            lines.append(Series(label, found.steps, found.values, colour))
-    if lines:
-        charts.append(line_chart("Accuracy", lines, ylabel="named correctly, %", percent=True))
+    loss = {"loss/cross_entropy": ("cross-entropy", BLUE)}
+    shares = {"accuracy/train": ("training batches", BLUE), "eval/accuracy": ("test set", ORANGE)}
     return page.section(
         "Learning",
         "Good: the loss falls and levels off, and the test accuracy stays close to that of the "
         "training batches.",
-        page.columns(*charts),
+        page.columns(
+            history_chart("Training loss", history, loss, ylabel="cross-entropy, nats", log=True),
+            history_chart("Accuracy", history, shares, ylabel="named correctly, %", percent=True),
+        ),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gan_jax.reports.charts.basic import Series, class_chart, finite_points, line_chart
+from gan_jax.reports.charts.basic import Series, class_chart, history_chart, line_chart
+from gan_jax.reports.charts.chart import BLUE
 
 
 def test_chart_keeps_a_spike_of_a_long_history():
@@ -34,5 +35,8 @@ def test_log_axis_only_where_it_helps():
 
 def test_history_without_finite_values_makes_no_line():
     history = [{"step": 1, "a": float("nan")}, {"step": 2, "b": 1.0}]
-    assert finite_points(history, "a") is None and finite_points(history, "c") is None
-    assert finite_points(history, "b").steps == [2]
+    labels = {"a": ("first", BLUE), "b": ("second", BLUE), "c": ("third", BLUE)}
+    chart = line_chart("all", [Series("second", [2], [1.0])], ylabel="y")
+    assert history_chart("all", history, labels, ylabel="y") == chart
+    del labels["b"]
+    assert history_chart("none", history, labels, ylabel="y") == ""
