@@ -15,7 +15,6 @@ from gan_jax.reports.pages.pictures import grid
 from gan_jax.reports.seeds.sweep import HEADLINE, best_setting
 from gan_jax.reports.seeds.sweep_table import (
     COVERED,
-    certainty,
     interval,
     mean_and_std,
     ordered_metrics,
@@ -102,7 +101,8 @@ def _sweeps(content: dict[str, Any]) -> str:
     text = "Dots are seeds, lines means, bars 95 % intervals of the mean over seeds."
     if choice is not None and len(settings) > 1:
         lowest = settings[choice.best]["name"]
-        text += f" Lowest mean {HEADLINE}: {lowest}; {certainty(choice)}."
+        certainty = "clearly the best" if choice.clear else "cannot tell which is best"
+        text += f" Lowest mean {HEADLINE}: {lowest}; {certainty}."
     charts = [_sweep(content, name, metric) for name in swept for metric in metrics]
     return page.section("Which setting", text, page.columns(*charts))
 

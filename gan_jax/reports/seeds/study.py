@@ -234,7 +234,6 @@ def _best(cells: CellResults, size: int, arms: Sequence[Arm]) -> dict[str, Entry
 
 def _accuracy(size: int, arm: Arm, rows: Sequence[dict[str, Any]]) -> Entry:
     summary = summarise([row["accuracy"] for row in rows])
-    assert summary is not None
     recalls = zip(*(row["recall"] for row in rows), strict=True)
     return summary.entry(
         std=summary.std,

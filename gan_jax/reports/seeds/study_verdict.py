@@ -59,7 +59,12 @@ def _tally(rows: Sequence[Entry], question: Question) -> str:
     text = f"{_ASKED[question]}: {plural(len(rows), 'comparison')}, "
     text += ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome) + "."
     for outcome in (Outcome.BETTER, Outcome.WORSE):
-        named = [_short(row) for row in rows if row["outcome"] == outcome]
+        named = [
+            f"{row['arm']} against {row['against']} at {row['size']:,} "
+            f"({points(row['value'])} points)"
+            for row in rows
+            if row["outcome"] == outcome
+        ]
         if named:
             text += f" {outcome.value.capitalize()}: {'; '.join(named)}."
     if clear and len(rows) > 1:
@@ -72,11 +77,13 @@ def _best(row: dict[str, Any], content: dict[str, Any]) -> str:
     found = {arm["arm"]: arm for arm in accuracies(content) if arm["size"] == row["size"]}
     ours, theirs = found[row["arm"]], found[row["against"]]
     images = content["protocol"]["images"]
-    way = _label(ours)
+    none_passed = max(ours["generated_images"]) == 0
+    way = f"{ours['label']} (none passed the filter)" if none_passed else ours["label"]
+    base = "no augmentation" if row["against"] == "real" else "classical augmentation"
     if row["candidates"] > 1:
         way = f"the best of {row['candidates']} ways to add them ({way})"
     text = (
-        f"Generated images, with {row['size']:,} real ones and {_base(row['against'])}: {way} "
+        f"Generated images, with {row['size']:,} real ones and {base}: {way} "
         f"takes accuracy on {images:,} real test images from {percentage(theirs['value'])} to "
         f"{percentage(ours['value'])}, {points(row['value'])} points"
     )
@@ -85,18 +92,3 @@ def _best(row: dict[str, Any], content: dict[str, Any]) -> str:
     over = f"95 %: {between(row['ci'], points)}, over {row['n']} seeds and the test images"
     corrected = ", corrected for the picking" if row["candidates"] > 1 else ""
     return f"{text} ({over}{corrected}): {_FOUND[Outcome(row['outcome'])]}."
-
-
-def _label(arm: dict[str, Any]) -> str:
-    none = max(arm["generated_images"]) == 0
-    return f"{arm['label']} (none passed the filter)" if none else arm["label"]
-
-
-def _base(arm: str) -> str:
-    return "no augmentation" if arm == "real" else "classical augmentation"
-
-
-def _short(row: dict[str, Any]) -> str:
-    return (
-        f"{row['arm']} against {row['against']} at {row['size']:,} ({points(row['value'])} points)"
-    )

@@ -99,9 +99,10 @@ def _setting(setting: Setting, results: Sequence[MemberResult]) -> dict[str, Any
     for name in names:
         entries = [result.metrics.get(name) for result in results]
         values = [_number(entry) for entry in entries]
-        summary = summarise([value for value in values if value is not None])
-        if summary is None:
+        there = [value for value in values if value is not None]
+        if not there:
             continue
+        summary = summarise(there)
         first = next(entry for entry in entries if entry is not None)
         metrics[name] = {
             "mean": summary.mean,

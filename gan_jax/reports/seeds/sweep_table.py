@@ -47,9 +47,10 @@ def verdict(content: dict[str, Any]) -> str:
     """
     settings = content["settings"]
     lost = sum(len(setting["diverged"]) for setting in settings)
+    ending = f" {lost} of {len(content['members'])} members diverged." if lost else ""
     choice = best_setting(settings)
     if choice is None:
-        return f"Not judged. {_lost(lost, len(content['members']))}".strip()
+        return f"Not judged.{ending}"
     first = settings[choice.best]
     entry = first["metrics"][HEADLINE]
     about = f"{HEADLINE} {mean_and_std(entry)} over {plural(entry['n'], 'seed')}"
@@ -60,12 +61,7 @@ def verdict(content: dict[str, Any]) -> str:
     else:
         text = f"{first['name']} has the lowest mean of {len(settings)} settings: {about}. "
         text += _certainty(choice, settings)
-    return f"{text} {_lost(lost, len(content['members']))}".strip()
-
-
-def certainty(choice: Choice) -> str:
-    """'clearly the best' or 'cannot tell which is best'."""
-    return "clearly the best" if choice.clear else "cannot tell which is best"
+    return f"{text}{ending}"
 
 
 def _certainty(choice: Choice, settings: Sequence[dict[str, Any]]) -> str:
@@ -109,10 +105,6 @@ def _p(value: float | None) -> str:
     if value is None:
         return "not known"
     return "below 0.001" if value < 0.001 else f"{value:.2g}"
-
-
-def _lost(lost: int, count: int) -> str:
-    return f"{lost} of {count} members diverged." if lost else ""
 
 
 def seed_cell(setting: dict[str, Any], name: str, seed: int, members: Sequence[dict]) -> str:
