@@ -9,7 +9,7 @@ from scipy import stats
 
 from gan_jax.config import study_config
 from gan_jax.config.study_plan import Added, Arm, Question, arms_of, pairs_of
-from gan_jax.reports.pages.study import Picture, StudyReport, write_study_report
+from gan_jax.reports.pages.study import StudyReport, write_study_report
 from gan_jax.reports.result import make_protocol
 from gan_jax.reports.seeds.study import (
     CellResults,
@@ -258,7 +258,7 @@ def test_the_page_names_images_seeds_and_intervals(tmp_path):
             title="Do generated images help? <toy>",
             content=content,
             class_names=("a", "b & c"),
-            pictures=[Picture("100 real images: gan", np.zeros((8, 12, 1), np.uint8))],
+            pictures={"100 real images: gan": np.zeros((8, 12, 1), np.uint8)},
             times={"all cells": "0:01:00"},
             config={"seed": 0},
             environment={"jax": "0"},

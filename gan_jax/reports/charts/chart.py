@@ -148,10 +148,7 @@ class Chart:
         """Sets the margins around the axes, in points."""
         width, height = 72 * self.figure.get_size_inches()
         self.figure.subplots_adjust(
-            left=left / width,
-            right=1 - right / width,
-            bottom=bottom / height,
-            top=1 - top / height,
+            left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height
         )
 
     def _fit(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,26 +31,19 @@ _HEADINGS = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Picture:
-    """Generated images of a group, uint8 [h, w, c] as one picture, and what it shows."""
-
-    title: str
-    image: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class StudyReport(page.About):
     """What the page shows.
 
     Attributes:
         content: of study.json.
         class_names: [classes].
+        pictures: of generated images, title to uint8 [h, w, c].
         times: what took how long, name to text.
     """
 
     content: dict[str, Any]
     class_names: Sequence[str]
-    pictures: Sequence[Picture]
+    pictures: Mapping[str, np.ndarray]
     times: dict[str, str]
 
 
@@ -229,5 +222,7 @@ def _pictures(report: StudyReport) -> str:
     return page.section(
         "Generated images",
         "The first that each arm adds, of the first seed of each size: as they come, as filtered.",
-        page.figures(*(single(one.image, one.title, width=360) for one in report.pictures)),
+        page.figures(
+            *(single(image, title, width=360) for title, image in report.pictures.items())
+        ),
     )

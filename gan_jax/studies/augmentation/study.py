@@ -27,7 +27,7 @@ from gan_jax.data.disk import clear_leftovers, write_json
 from gan_jax.data.schema import Check, read_checked
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.reports.numbers_first import publish_result
-from gan_jax.reports.pages.study import Picture, StudyReport, write_study_report
+from gan_jax.reports.pages.study import StudyReport, write_study_report
 from gan_jax.reports.result import make_protocol
 from gan_jax.reports.seeds.study import cell_check, study_result
 from gan_jax.reports.seeds.study_verdict import verdict
@@ -299,13 +299,12 @@ def _duration(seconds: float) -> str:
     return str(datetime.timedelta(seconds=round(seconds)))
 
 
-def _pictures(workdir: pathlib.Path, groups: Sequence[Group], seed: int) -> list[Picture]:
-    """The pictures of the first seed of each size."""
-    found = []
+def _pictures(workdir: pathlib.Path, groups: Sequence[Group], seed: int) -> dict[str, np.ndarray]:
+    """The pictures of the first seed of each size, by their titles."""
+    found = {}
     for group in groups:
         for added, name in PICTURES.items():
             path = workdir / folder.GANS / group.name / folder.SAMPLES / name
             if group.seed == seed and path.exists():
-                caption = f"{group.size:,} real images: {added.value}"
-                found.append(Picture(caption, decode_image(path)))
+                found[f"{group.size:,} real images: {added.value}"] = decode_image(path)
     return found
