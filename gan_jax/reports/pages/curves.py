@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -86,19 +87,12 @@ def variety_section(history: Sequence[dict[str, Any]]) -> str:
 
 def _warnings(history: Sequence[dict[str, Any]]) -> str:
     """Where the meter warned, in a sentence."""
-    if not any(math.isfinite(row.get("eval/collapsed", math.nan)) for row in history):
+    flag = "eval/collapsed"
+    judged = [row for row in history if math.isfinite(row.get(flag, math.nan))]
+    if not judged:
         return "The meter could not judge: it needs 50 images a side."
-    spans: list[list[int]] = []
-    warned = False
-    for row in history:
-        flag = row.get("eval/collapsed", math.nan)
-        if not math.isfinite(flag):
-            continue
-        if flag and warned:
-            spans[-1].append(row["step"])
-        elif flag:
-            spans.append([row["step"]])
-        warned = bool(flag)
+    groups = itertools.groupby(judged, lambda row: bool(row[flag]))
+    spans = [[row["step"] for row in group] for warned, group in groups if warned]
     if not spans:
         return "The meter never warned."
     named = [

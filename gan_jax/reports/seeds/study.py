@@ -139,11 +139,8 @@ class CellResults:
         seeds = sorted(ours.keys() & theirs.keys())
         if not seeds:
             return None
-        return difference(
-            np.stack([self._bits(ours[seed]) for seed in seeds]),
-            np.stack([self._bits(theirs[seed]) for seed in seeds]),
-            comparisons=comparisons,
-        )
+        sides = (np.stack([self._bits(own[seed]) for seed in seeds]) for own in (ours, theirs))
+        return difference(*sides, comparisons=comparisons)
 
     def _bits(self, result: dict[str, Any]) -> np.ndarray:
         packed = np.frombuffer(bytes.fromhex(result["correct"]), np.uint8)

@@ -74,7 +74,9 @@ def _certainty(choice: Choice, settings: Sequence[dict[str, Any]]) -> str:
     if not choice.rivals:
         return f"No other is left to compare it with.{passed}"
     if all(rival.p is None for rival in choice.rivals):
-        why = "a single seed each" if _single(choice, settings) else "values that do not differ"
+        ranked = [choice.best, *(rival.index for rival in choice.rivals)]
+        single = any(settings[index]["metrics"][HEADLINE]["n"] < 2 for index in ranked)
+        why = "a single seed each" if single else "values that do not differ"
         return f"Cannot tell which is best: {why} show nothing of chance.{passed}"
     kind = "paired by seed" if all(rival.paired for rival in choice.rivals) else "Welch's"
     count = len(choice.rivals)
@@ -94,11 +96,6 @@ def _certainty(choice: Choice, settings: Sequence[dict[str, Any]]) -> str:
     )
     more = f" and {len(open_) - _NAMED} more" if len(open_) > _NAMED else ""
     return f"Cannot tell whether it is better than {near}{more} ({of_what}).{passed}"
-
-
-def _single(choice: Choice, settings: Sequence[dict[str, Any]]) -> bool:
-    ranked = [choice.best, *(rival.index for rival in choice.rivals)]
-    return any(settings[index]["metrics"][HEADLINE]["n"] < 2 for index in ranked)
 
 
 def _p(value: float | None) -> str:
