@@ -18,8 +18,8 @@ from gan_jax.reports.seeds.study import (
     difference,
     differences,
     study_result,
+    verdict,
 )
-from gan_jax.reports.seeds.study_verdict import verdict
 
 IMAGES = 400
 

@@ -12,9 +12,10 @@ import numpy as np
 from gan_jax.reports import page
 from gan_jax.reports.charts.seeds import Band, SweepLine, band_chart, setting_colours, sweep_chart
 from gan_jax.reports.pages.pictures import grid
-from gan_jax.reports.seeds.sweep import HEADLINE, best_setting
-from gan_jax.reports.seeds.sweep_table import (
+from gan_jax.reports.seeds.sweep import (
     COVERED,
+    HEADLINE,
+    best_setting,
     interval,
     mean_and_std,
     ordered_metrics,

@@ -29,8 +29,7 @@ from gan_jax.errors import InputError, Interrupted
 from gan_jax.reports.numbers_first import publish_result
 from gan_jax.reports.pages.study import StudyReport, write_study_report
 from gan_jax.reports.result import make_protocol
-from gan_jax.reports.seeds.study import cell_check, study_result
-from gan_jax.reports.seeds.study_verdict import verdict
+from gan_jax.reports.seeds.study import cell_check, study_result, verdict
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment, library_versions

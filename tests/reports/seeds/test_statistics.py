@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from gan_jax.reports.seeds.statistics import choose, crossed_interval, summarise
-from gan_jax.reports.seeds.sweep_table import sweep_table, verdict
+from gan_jax.reports.seeds.sweep import sweep_table, verdict
 
 
 @pytest.mark.parametrize("count", [2, 3, 8, 40])
