@@ -103,7 +103,6 @@ def _overview(group: Group) -> str:
 
 
 def _chart(group: Group) -> str:
-    """The metric that the order is by."""
     return page.section(
         "Values and intervals",
         _HOW_TO_READ,

@@ -194,7 +194,6 @@ def _metrics(report: GANReport) -> str:
 
 
 def _other_judges(evaluation: dict[str, Any]) -> str:
-    """What each judge says, side by side, where there are several."""
     others = evaluation.get("judges", [])
     if not others:
         return ""

@@ -135,7 +135,6 @@ def _sweep(content: dict[str, Any], name: str, metric: str) -> str:
 
 
 def _table(content: dict[str, Any]) -> str:
-    """Settings by metrics, and each seed's value of the headline."""
     metrics = ordered_metrics(content)[:_TABLE_METRICS]
     if not metrics:
         return ""
@@ -238,7 +237,6 @@ def _samples(report: SweepReport) -> str:
 
 
 def _each_metric(content: dict[str, Any]) -> str:
-    """Every metric with every seed's value, for one setting after another."""
     parts = []
     for setting in content["settings"]:
         rows = []

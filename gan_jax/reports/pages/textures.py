@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.errors import InputError
 from gan_jax.metrics.overlap import FEW_PICTURES, OVERLAPPING
 from gan_jax.metrics.texture.headline import HEADLINE as PARTS
 from gan_jax.metrics.texture.statistics import TextureStatistics
@@ -101,17 +100,7 @@ class TextureReport(page.About):
 
 
 def write_texture_report(path, report: TextureReport) -> None:
-    """Writes `report` as one HTML file that needs nothing else.
-
-    Raises:
-        InputError: real and generated crops of different shapes; nothing is written then.
-    """
-    shapes = [tuple(side.shape[1:]) for side in (report.real, report.samples)]
-    if shapes[0] != shapes[1]:
-        raise InputError(
-            f"real crops are {shapes[0]} and generated ones {shapes[1]} (height, width, channels); "
-            "expected the same."
-        )
+    """Writes the page as one HTML file that needs nothing else."""
     sections = [
         _pictures(report),
         _large(report),
