@@ -10,6 +10,7 @@ import numpy as np
 
 from gan_jax.metrics.overlap import FEW_PICTURES, OVERLAPPING
 from gan_jax.metrics.texture.headline import HEADLINE as PARTS
+from gan_jax.metrics.texture.spectrum import RadialSpectrum
 from gan_jax.metrics.texture.statistics import TextureStatistics
 from gan_jax.reports import page
 from gan_jax.reports.charts.textures import excess_chart, histogram_panels, spectrum_chart
@@ -41,21 +42,6 @@ _MEANING = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Spectra:
-    """Radial spectra of both sides.
-
-    Attributes:
-        frequencies: in cycles per pixel, float [b].
-        real: natural logarithms of power, float [m, b].
-        generated: the same, [n, b].
-    """
-
-    frequencies: np.ndarray
-    real: np.ndarray
-    generated: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class Outliers:
     """The generated crops farthest from the reference, the worst first.
 
@@ -83,7 +69,7 @@ class TextureReport(page.About):
         real: crops of the reference, uint8 [m, h, w, c].
         samples: generated crops, uint8 [n, h, w, c].
         large: large samples of a run, each uint8 [h, w, c].
-        spectra: radial spectra of both sides.
+        spectra: of real crops and of generated ones; none of crops too small to have any.
         real_properties: co-occurrence properties of real crops, named such as 'contrast_d1_45'.
         properties: the same of generated crops.
         outliers: the crops farthest from the reference.
@@ -93,7 +79,7 @@ class TextureReport(page.About):
     real: np.ndarray
     samples: np.ndarray
     large: Sequence[np.ndarray] = ()
-    spectra: Spectra | None = None
+    spectra: Sequence[RadialSpectrum] = ()
     real_properties: TextureStatistics | None = None
     properties: TextureStatistics | None = None
     outliers: Outliers | None = None
@@ -221,10 +207,11 @@ def _flat(protocol: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in whole.items() if k not in left_out and v not in ({}, [], "")}
 
 
-def _spectra(spectra: Spectra | None) -> str:
-    if spectra is None:
+def _spectra(spectra: Sequence[RadialSpectrum]) -> str:
+    if not spectra:
         return ""
-    parts = (spectra.frequencies, spectra.real, spectra.generated)
+    real, generated = spectra
+    parts = (real.frequencies, real.log_power, generated.log_power)
     return page.section(
         "Frequencies",
         "The power at each frequency, whatever its direction: the line is the middle crop, the "

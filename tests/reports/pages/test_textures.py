@@ -11,7 +11,6 @@ from gan_jax.metrics.texture.spectrum import radial_spectrum
 from gan_jax.metrics.texture.statistics import TextureStatistics
 from gan_jax.reports.pages.textures import (
     Outliers,
-    Spectra,
     TextureReport,
     averaged_properties,
     texture_verdict,
@@ -59,10 +58,9 @@ def _report(**changes):
 
 def _full_report():
     real, samples = _images(seed=1), _images(seed=2)
-    curves = [radial_spectrum(side) for side in (real, samples)]
     return _report(
         large=[_images(1, 96, 192)[0]],
-        spectra=Spectra(curves[0].frequencies, *(curve.log_power for curve in curves)),
+        spectra=[radial_spectrum(side) for side in (real, samples)],
         real_properties=cooccurrence_statistics(real),
         properties=cooccurrence_statistics(samples),
         outliers=Outliers(samples[:2], np.array([3.5, 2.5]), real[[[0, 1], [2, 3]]], 1.25),
