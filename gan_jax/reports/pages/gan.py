@@ -129,9 +129,8 @@ def _words(report: GANReport) -> Words:
     evaluation = report.evaluation
     metrics = evaluation.get("metrics", {})
     flags = evaluation.get("flags", ())
-    words = Words("Not judged.")
-    if evaluation.get("headline"):
-        words = in_words(evaluation["headline"])
+    found = evaluation.get("headline")
+    words = in_words(found) if found else Words("Not judged.")
     judge = evaluation.get("protocol", {}).get("extractor")
     verdict = f"{words.verdict} Judge: {judge}." if judge else words.verdict
     numbers, note = list(words.numbers), words.note
