@@ -27,7 +27,8 @@ from gan_jax.data.disk import clear_leftovers, write_json
 from gan_jax.data.schema import Check, read_checked
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.reports.numbers_first import publish_result
-from gan_jax.reports.pages.study import StudyReport, write_study_report
+from gan_jax.reports.page import About
+from gan_jax.reports.pages.study import write_study_report
 from gan_jax.reports.result import make_protocol
 from gan_jax.reports.seeds.study import cell_check, study_result, verdict
 from gan_jax.runtime import parallel
@@ -226,16 +227,15 @@ class _Study:
         names = train.class_names or test.class_names
 
         def page(path: pathlib.Path) -> None:
-            report = StudyReport(
-                title=f"Do generated images help recognition? {train.name}",
-                content=result.content(),
+            title = f"Do generated images help recognition? {train.name}"
+            write_study_report(
+                path,
+                About(title, config=plain(config), environment=describe_environment()),
+                result.content(),
                 class_names=names or tuple(map(str, range(self._splits.num_classes))),
                 pictures=_pictures(workdir, groups_of(config), config.seed),
                 times=self._times(),
-                config=plain(config),
-                environment=describe_environment(),
             )
-            write_study_report(path, report)
 
         return publish_result(workdir, result, file=STUDY, pages={folder.REPORT: page})
 
