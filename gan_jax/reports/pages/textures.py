@@ -94,7 +94,7 @@ def write_texture_report(path, report: TextureReport) -> None:
         _spectra(report.spectra),
         _cooccurrence(report),
         _outliers(report.outliers),
-        training_section(report.history) if report.history else "",
+        training_section(report.history),
     ]
     page.compose(path, report, _words(report.evaluation), sections)
 
