@@ -85,10 +85,10 @@ def summarise_seeds(
         arm 'value' and 'ci' of the class's recall, None where no image was of it.
     """
     found: dict[str, Any] = {"metrics": {}, "classes": {}}
-    accuracies = {arm: [_accuracy(getattr(result, arm)) for result in results] for arm in ARMS}
+    tables = {arm: [metrics.ClassAgreement(getattr(one, arm)) for one in results] for arm in ARMS}
+    accuracies = {arm: [table.share for table in own] for arm, own in tables.items()}
     for arm, values in accuracies.items():
-        first = getattr(results[0], arm)
-        entry = _share(values) | {"values": values, "n": int(first.sum())}
+        entry = _share(values) | {"values": values, "n": tables[arm][0].count}
         tested = entry["n"] if arm == "gan_test" else independent or entry["n"]
         entry["interval_of_one_test"] = list(metrics.wilson_interval(values[0] * tested, tested))
         if arm != "baseline":
@@ -98,8 +98,8 @@ def summarise_seeds(
     for index, name in enumerate(class_names):
         part = {}
         for arm in ARMS:
-            recalls = [_recall(getattr(result, arm), index) for result in results]
-            part[arm] = _share([value for value in recalls if value is not None])
+            counts = [table.of_class(index) for table in tables[arm]]
+            part[arm] = _share([right / count for right, count in counts if count])
         found["classes"][str(name)] = part
     return found
 
@@ -126,15 +126,6 @@ def _compared(entry: dict[str, Any]) -> str:
     if low <= 0 <= high:
         text = f"no difference that {count} seeds can show"
     return f"{text} ({between(gap['ci'], points)})"
-
-
-def _accuracy(confusion: np.ndarray) -> float:
-    return float(np.trace(confusion) / confusion.sum())
-
-
-def _recall(confusion: np.ndarray, index: int) -> float | None:
-    count = int(confusion[index].sum())
-    return float(confusion[index, index] / count) if count else None
 
 
 def _share(values: Sequence[float]) -> dict[str, Any]:
