@@ -16,7 +16,7 @@ from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.judging.judge import Judge
-from gan_jax.reports.seeds.sweep_table import sweep_table
+from gan_jax.reports.seeds.sweep import sweep_table
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.feed import make_members_feed

@@ -14,7 +14,7 @@ from gan_jax.config.members import (
     settings_of,
 )
 from gan_jax.errors import InputError
-from gan_jax.reports.seeds.sweep_table import ordered_metrics
+from gan_jax.reports.seeds.sweep import ordered_metrics
 from gan_jax.steps.hyperparameters import with_hyperparameters
 
 SHAPE = (16, 16, 1)

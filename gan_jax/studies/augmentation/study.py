@@ -27,10 +27,10 @@ from gan_jax.data.disk import clear_leftovers, write_json
 from gan_jax.data.schema import Check, read_checked
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.reports.numbers_first import publish_result
-from gan_jax.reports.pages.study import Picture, StudyReport, write_study_report
+from gan_jax.reports.page import About
+from gan_jax.reports.pages.study import write_study_report
 from gan_jax.reports.result import make_protocol
-from gan_jax.reports.seeds.study import cell_check, study_result
-from gan_jax.reports.seeds.study_verdict import verdict
+from gan_jax.reports.seeds.study import cell_check, study_result, verdict
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment, library_versions
@@ -227,16 +227,15 @@ class _Study:
         names = train.class_names or test.class_names
 
         def page(path: pathlib.Path) -> None:
-            report = StudyReport(
-                title=f"Do generated images help recognition? {train.name}",
-                content=result.content(),
+            title = f"Do generated images help recognition? {train.name}"
+            write_study_report(
+                path,
+                About(title, config=plain(config), environment=describe_environment()),
+                result.content(),
                 class_names=names or tuple(map(str, range(self._splits.num_classes))),
                 pictures=_pictures(workdir, groups_of(config), config.seed),
                 times=self._times(),
-                config=plain(config),
-                environment=describe_environment(),
             )
-            write_study_report(path, report)
 
         return publish_result(workdir, result, file=STUDY, pages={folder.REPORT: page})
 
@@ -299,13 +298,12 @@ def _duration(seconds: float) -> str:
     return str(datetime.timedelta(seconds=round(seconds)))
 
 
-def _pictures(workdir: pathlib.Path, groups: Sequence[Group], seed: int) -> list[Picture]:
-    """The pictures of the first seed of each size."""
-    found = []
+def _pictures(workdir: pathlib.Path, groups: Sequence[Group], seed: int) -> dict[str, np.ndarray]:
+    """The pictures of the first seed of each size, by their titles."""
+    found = {}
     for group in groups:
         for added, name in PICTURES.items():
             path = workdir / folder.GANS / group.name / folder.SAMPLES / name
             if group.seed == seed and path.exists():
-                caption = f"{group.size:,} real images: {added.value}"
-                found.append(Picture(caption, decode_image(path)))
+                found[f"{group.size:,} real images: {added.value}"] = decode_image(path)
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from gan_jax.data.content import content_keys
 from gan_jax.errors import InputError
 from gan_jax.extractors.readings import Readings
-from gan_jax.reports.seeds.statistics import Summary, summarise_some
+from gan_jax.reports.seeds.statistics import Summary, summarise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,13 +96,13 @@ def _score(
     if real is not None:
         there = _in_firsts_class(real)
         kept = _surest(real, max(round(share * there.shape[1]), 1))
-        gap_real = summarise_some((there[0] - there[other])[kept])
+        gap_real = summarise((there[0] - there[other])[kept])
     return HeldOutScore(
         agreeing=agreeing,
         confidence=float(confidences[other][rows].mean()),
         confidence_before=float(confidences[other].mean()),
-        gap=summarise_some(gaps[rows]),
-        gap_before=summarise_some(gaps),
+        gap=summarise(gaps[rows]),
+        gap_before=summarise(gaps),
         gap_real=gap_real,
     )
 
