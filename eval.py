@@ -21,7 +21,7 @@ import sys
 from absl import app, flags
 
 from gan_jax.runtime.jobs import takers
-from gan_jax.runtime.options import OPTIONS
+from gan_jax.runtime.options import ALL_OPTIONS, OPTIONS
 
 _DEFINE = {
     bool: flags.DEFINE_bool,
@@ -49,7 +49,7 @@ for _heading, _flags in OPTIONS.items():
 def main(arguments: list[str]) -> None:
     """Does what the flags ask for; `arguments` are the command's words that are no flags."""
     logging.getLogger().setLevel(logging.WARNING)
-    own = [flags.FLAGS[name] for heading in OPTIONS.values() for name in heading]
+    own = [flags.FLAGS[name] for name in ALL_OPTIONS]
     # Imported late, so that --help and a mistyped flag answer at once.
     from gan_jax.run.evaluate import do
 

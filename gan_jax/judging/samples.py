@@ -65,11 +65,7 @@ class OpenedSamples:
     @property
     def about(self) -> dict[str, Any]:
         """What a protocol says of the samples."""
-        return {
-            "samples": self.samples.name,
-            "samples_fingerprint": self.samples.fingerprint,
-            "resize": self.resize or "none",
-        }
+        return about_samples(self.samples, self.resize)
 
 
 def open_samples(
@@ -136,9 +132,18 @@ def open_samples(
     return OpenedSamples(judged, real, known, opened, resize)
 
 
+def about_samples(samples: Dataset, resize: str) -> dict[str, Any]:
+    """What a protocol says of samples; `resize` is '' if they were taken as they are."""
+    return {
+        "samples": samples.name,
+        "samples_fingerprint": samples.fingerprint,
+        "resize": resize or "none",
+    }
+
+
 def resizing_options(extractor: Any, resize: str) -> dict[str, Any]:
-    """Data options that bring images to the extractor's size; one without a size resizes itself."""
-    if extractor.image_shape is None:
+    """Data options that bring images to the extractor's size; {} for '' and where it has none."""
+    if not resize or extractor.image_shape is None:
         return {}
     height, width, channels = extractor.image_shape
     return {"image_size": (height, width), "resize": resize, "channels": channels}

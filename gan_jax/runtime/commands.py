@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError, nearest
 from gan_jax.runtime.jobs import JOBS, Job
-from gan_jax.runtime.options import OPTIONS
+from gan_jax.runtime.options import ALL_OPTIONS, OPTIONS
 
 _HELP_COLUMN = 26
 _METAVARS = {bool: None, float: "X", int: "N", list: "A,B", str: "..."}
@@ -53,7 +53,7 @@ class Command:
         chosen = set().union(*(job.flags for job in self.jobs)) - words - {"compare"}
         if len(self.actions) == 1:
             chosen -= set(self.actions)  # the command itself says it
-        return [name for heading in OPTIONS.values() for name in heading if name in chosen]
+        return [name for name in ALL_OPTIONS if name in chosen]
 
 
 COMMANDS = (
@@ -178,8 +178,7 @@ def parse(command: Command, arguments: Sequence[str]) -> Request:
     for action in command.actions:
         if action and isinstance(_default(action), bool):
             given[action] = True
-    options = [name for heading in OPTIONS.values() for name in heading]
-    return Request({name: _default(name) for name in options} | given, given, words)
+    return Request({name: _default(name) for name in ALL_OPTIONS} | given, given, words)
 
 
 def command_help(command: Command) -> str:
@@ -231,7 +230,7 @@ def _parser(command: Command) -> argparse.ArgumentParser:
     )
     for metavar, _, option in words:
         many = "+" if option == "folders" else None
-        kind = type(_default(option)) if option in _all_options() else str
+        kind = type(_default(option)) if option in ALL_OPTIONS else str
         parser.add_argument(option, metavar=metavar, nargs=many, type=kind, help=argparse.SUPPRESS)
     for heading, options in OPTIONS.items():
         chosen = [name for name in options if name in command.options]
@@ -262,13 +261,9 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _all_options() -> dict[str, tuple[Any, str]]:
-    return {name: described for heading in OPTIONS.values() for name, described in heading.items()}
-
-
 def _default(name: str) -> Any:
     """Of an option; None of one that has none."""
-    default = _all_options()[name][0]
+    default = ALL_OPTIONS[name][0]
     return None if isinstance(default, type | tuple) else default
 
 

@@ -70,3 +70,6 @@ OPTIONS: dict[str, dict[str, tuple[Any, str]]] = {
         "json": (False, "Print eval.json in place of a table."),
     },
 }
+
+ALL_OPTIONS = {name: described for part in OPTIONS.values() for name, described in part.items()}
+"""The same without the subjects."""

@@ -11,7 +11,6 @@ import dataclasses
 import numpy as np
 
 from gan_jax.data.content import content_keys
-from gan_jax.errors import InputError
 from gan_jax.extractors.readings import Readings
 from gan_jax.reports.seeds.statistics import Summary, summarise_some
 
@@ -64,14 +63,11 @@ def select_surest(readings: Readings, count: int, real: Readings | None = None) 
 
     Args:
         readings: of all images.
-        count: how many to keep; InputError for fewer than 1 or more than there are. Between equal
-            confidences, such as 1, the smaller hash of the probabilities comes first, not the order
-            of the images.
+        count: how many to keep, from 1 to as many as there are. Between equal confidences, such as
+            1, the smaller hash of the probabilities comes first, not the order of the images.
         real: readings of held-out real images by the same recognisers, or None.
     """
-    total = readings.probabilities.shape[1]
-    if not 1 <= count <= total:
-        raise InputError(f"--keep is {count}; expected 1 to {total}, the number of images.")
+    share = count / readings.probabilities.shape[1]
     rows = _surest(readings, count)
     first = _in_firsts_class(readings)[0]
     return Selection(
@@ -80,7 +76,7 @@ def select_surest(readings: Readings, count: int, real: Readings | None = None) 
         confidence=float(first[rows].mean()),
         confidence_before=float(first.mean()),
         others=tuple(
-            _score(readings, other, rows, real, count / total)
+            _score(readings, other, rows, real, share)
             for other in range(1, len(readings.probabilities))
         ),
     )
