@@ -9,7 +9,6 @@ as many steps.
 
 from __future__ import annotations
 
-import functools
 import pathlib
 import time
 from collections.abc import Sequence
@@ -38,7 +37,7 @@ from gan_jax.runtime.signals import StopSignal
 from gan_jax.runtime.startup import enable_compilation_cache
 from gan_jax.sampling.classes import MOST_ROWS
 from gan_jax.studies.labelled import Experiment, Labelled
-from gan_jax.training.fit_recogniser import fit_recogniser
+from gan_jax.training.fit_recogniser import FittedRecogniser, fit_recogniser
 
 RESULT = "gan_train_test.json"
 SEEDS = "seeds"
@@ -139,7 +138,10 @@ def _run_seed(
     shared = check_held_out(test_images, images, test.name, "the generated images")
     rows = train.draw(len(images), seed=seed)
     options: dict[str, Any] = {"num_steps": steps, "seed": seed, "test": test, "stop": stop}
-    fit = functools.partial(fit_recogniser, experiment.config, num_classes=len(names), **options)
+
+    def fit(images: np.ndarray, labels: np.ndarray) -> FittedRecogniser:
+        return fit_recogniser(experiment.config, images, labels, len(names), **options)
+
     on_real = fit(train.take(rows), train.class_labels[rows])
     on_generated = fit(images, labels)
     drawn = Dataset("generated", "all", images, labels=labels, class_names=names)
