@@ -56,11 +56,7 @@ class OpenedSamples:
     @property
     def about(self) -> dict[str, Any]:
         """What a protocol says of the samples."""
-        return {
-            "samples": self.samples.name,
-            "samples_fingerprint": self.samples.fingerprint,
-            "resize": self.resize or "none",
-        }
+        return about_samples(self.samples, self.resize)
 
 
 def open_samples(
@@ -125,6 +121,15 @@ def open_samples(
     if isinstance(samples, str | os.PathLike):
         refuse_selector(selecting_recogniser(samples), opened)
     return OpenedSamples(judged, real, known, opened, resize)
+
+
+def about_samples(samples: Dataset, resize: str) -> dict[str, Any]:
+    """What a protocol says of samples; `resize` is '' if they were taken as they are."""
+    return {
+        "samples": samples.name,
+        "samples_fingerprint": samples.fingerprint,
+        "resize": resize or "none",
+    }
 
 
 def resizing_options(extractor: Any, resize: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
 from gan_jax.judging.class_agreement import judge_by_each
 from gan_jax.judging.judge import Judge
-from gan_jax.reports.numbers_first import Tell, publish_result, quietly
+from gan_jax.reports.numbers_first import Tell, publish_result
 from gan_jax.reports.page import About
 from gan_jax.reports.pages.sweep import write_sweep_report
 from gan_jax.reports.result import Result, make_protocol
@@ -48,17 +48,14 @@ def evaluate_sweep(
     step: int,
     judges: Sequence[Judge],
     train: Dataset,
-    tell: Tell = quietly,
+    tell: Tell,
 ) -> None:
     """Writes eval.json of each member with its last pictures, eval.json of all, and report.html.
 
     The numbers of a member are those of a single run of its seed.
 
     Args:
-        workdir: of the run.
-        config: of the run.
-        members: all.
-        gan: what they have in common.
+        gan: what the members have in common.
         ema: the averaged variables of all members, on the host, [members, ...].
         diverged: int [members], the steps done before each diverged, -1 for none.
         step: that the run ended at.

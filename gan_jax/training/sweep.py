@@ -61,7 +61,7 @@ class SweepRun:
         self.title = f"{len(self._members)} GANs {config.model.name} on {train.name}"
 
     def train(self, workdir: pathlib.Path, judges: Sequence[Judge], stop: StopSignal) -> None:
-        """See `gan_jax.training.gan.KindOfRun`."""
+        """Trains to the end from where the folder stands, and writes results and report."""
         config, members, train = self._config, self._members, self._train
         say(
             f"Training {len(members)} GANs '{config.model.name}' on {train} for "
@@ -83,7 +83,7 @@ class SweepRun:
         )
 
     def trial(self) -> Task:
-        """See `gan_jax.training.gan.KindOfRun`."""
+        """The task to time a few steps of."""
         return self._task(pathlib.Path(), None)
 
     def _task(self, workdir: pathlib.Path, judge: Judge | None) -> Task:
@@ -117,7 +117,7 @@ class SweepRun:
         meter = collapse_meter_of(config, judge)
         views = []
         for member in self._members:
-            sampler = Sampler.of(config, self._gan, self._train, member.seed)
+            sampler = Sampler(self._gan, self._train, member.seed, config.evaluation)
             draw = OncePerStep(sampler.draw)
             evaluators = gan_evaluators(
                 config,
