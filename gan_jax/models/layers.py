@@ -295,14 +295,17 @@ class BatchNorm(nn.BatchNorm):
     momentum: float = 0.9
     epsilon: float = 1e-5
 
-    def __call__(self, x: Array, use_running_average: bool) -> Array:
-        alone = self.axis_name is None or self.is_initializing()
-        if use_running_average or alone or platform() != "tpu":
-            return super().__call__(x, use_running_average)
+    def __call__(
+        self, x: Array, use_running_average: bool | None = None, *, mask: Array | None = None
+    ) -> Array:
+        axis = None if self.is_initializing() else self.axis_name
+        known = use_running_average or self.use_running_average
+        if known or axis is None or mask is not None or platform() != "tpu":
+            return super().__call__(x, use_running_average, mask=mask)
         # Flax divides, stacks and takes apart around the sum over devices: five more operations,
         # each of which takes a TPU as long for 16 channels as for a thousand.
-        now = _statistics(at_least_float32(x), self.axis_name)
-        running = {name: self.get_variable("batch_stats", name) for name in now}
+        now = _statistics(at_least_float32(x), axis)
+        running: dict[str, Array] = {name: self.get_variable("batch_stats", name) for name in now}
         for name, value in now.items():
             self.put_variable("batch_stats", name, value)
         x = super().__call__(x, True)
