@@ -195,7 +195,7 @@ def test_what_extending_adds_can_be_trained(tmp_path):
         file = tmp_path / path
         file.write_text(_patched(file.read_text(), block) if kind == "diff" else block)
     small = {"num_steps": 4, "evaluation.every": 0, "evaluation.num_samples": 60, "num_devices": 1}
-    small |= {"judge.train.num_steps": 20, "compilation_cache": "''"}
+    small |= {"judge.train.num_steps": 20, "compilation_cache": ""}
     command = [sys.executable, "train.py", "--config", "configs/mine.py", "--workdir", "mine"]
     command += [f"--config.{name}={value}" for name, value in small.items()]
     env = environment(tmp_path) | {"PYTHONPATH": str(tmp_path)}

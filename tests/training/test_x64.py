@@ -101,9 +101,10 @@ def test_a_recognisers_step_keeps_them_too():
 def test_a_run_resumes_exports_and_is_judged_under_it(tiny_run, tmp_path):
     """One that was begun without it goes on with it, and the other way round."""
     place, pack = tmp_path / "run", tiny_run[1]
+    few = {"evaluation.every": 0, "evaluation.num_samples": 60}
     shutil.copytree(tiny_run[0], place)
     with jax.enable_x64(True):
-        run(runs.tiny_config(pack, num_steps=60), place)
+        run(runs.tiny_config(pack, num_steps=60, **few), place)
         judged = evaluate_run(place, out=tmp_path / "judged")["metrics"]
         export_samples(Source(place), 8, tmp_path / "a.npz")
     assert judged["fd_semantic"]["value"] == pytest.approx(
@@ -112,5 +113,5 @@ def test_a_run_resumes_exports_and_is_judged_under_it(tiny_run, tmp_path):
     export_samples(Source(place), 8, tmp_path / "b.npz")
     one, other = (np.load(tmp_path / name)["images"].astype(int) for name in ("a.npz", "b.npz"))
     assert np.abs(one - other).max() <= 1
-    run(runs.tiny_config(pack, num_steps=80), place)
+    run(runs.tiny_config(pack, num_steps=80, **few), place)
     assert runs.final_state(place)[0] == 80
