@@ -7,8 +7,8 @@ from PIL import Image
 
 from configs import augmentation_study_smoke, smoke, sweep_gamma
 from gan_jax.errors import InputError
+from gan_jax.run import check
 from gan_jax.run.check import PICTURE, check_run
-from gan_jax.training import trial
 from tests.runs import tiny_config
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 @pytest.fixture
 def checked(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(trial, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(check, "LEAST_SECONDS", 0.0)
 
     def run(config):
         config.compilation_cache = ""

@@ -34,8 +34,8 @@ def test_a_config_of_any_kind_comes_back_as_it_was(make):
 
 @pytest.mark.parametrize("make", [gan_config, cnn_config, study_config])
 def test_every_field_keeps_its_type_or_is_refused(make, monkeypatch):
-    once = {kind: functools.cache(of_kind) for kind, of_kind in saved_configs._KINDS.items()}
-    monkeypatch.setattr(saved_configs, "_KINDS", once)  # making defaults takes longer than all else
+    once = {kind: functools.cache(of_kind) for kind, of_kind in saved_configs.KINDS.items()}
+    monkeypatch.setattr(saved_configs, "KINDS", once)  # making defaults takes longer than all else
     default = plain(make())
     default.get("judge", {}).update(train=plain(cnn_config()))
     refused = 0
