@@ -21,7 +21,7 @@ import sys
 from absl import app, flags
 
 from gan_jax.runtime.jobs import takers
-from gan_jax.runtime.options import OPTIONS
+from gan_jax.runtime.options import ALL_OPTIONS, OPTIONS, type_and_default
 
 _DEFINE = {
     bool: flags.DEFINE_bool,
@@ -29,27 +29,21 @@ _DEFINE = {
     int: flags.DEFINE_integer,
     list: flags.DEFINE_list,
     str: flags.DEFINE_string,
+    tuple: flags.DEFINE_enum,
 }
 
-
-def _define(heading: str, name: str, default: object, text: str) -> None:
-    if isinstance(default, tuple):
-        flags.DEFINE_enum(name, None, default, text, module_name=heading)
-    elif isinstance(default, type):
-        _DEFINE[default](name, None, text, module_name=heading)
-    else:
-        _DEFINE[type(default)](name, default, text, module_name=heading)
-
-
 for _heading, _flags in OPTIONS.items():
-    for _name, (_default, _text) in _flags.items():
-        _define(_heading, _name, _default, f"{_text} For {takers(_name)}.")
+    for _name, (_option, _text) in _flags.items():
+        _type, _default = type_and_default(_option)
+        _choices = [_option] if _type is tuple else []
+        _help = f"{_text} For {takers(_name)}."
+        _DEFINE[_type](_name, _default, *_choices, _help, module_name=_heading)
 
 
 def main(arguments: list[str]) -> None:
     """Does what the flags ask for; `arguments` are the command's words that are no flags."""
     logging.getLogger().setLevel(logging.WARNING)
-    own = [flags.FLAGS[name] for heading in OPTIONS.values() for name in heading]
+    own = [flags.FLAGS[name] for name in ALL_OPTIONS]
     # Imported late, so that --help and a mistyped flag answer at once.
     from gan_jax.run.evaluate import do
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from gan_jax import metrics
 from gan_jax.data import Dataset, load
-from gan_jax.extractors.channels import reading_parts
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.pack import load_pack
+from gan_jax.extractors.parts import reading_parts
 from gan_jax.judging.clips import CLIP_DAMAGES
 from gan_jax.judging.degradations import DEGRADATIONS, Pool
 from gan_jax.judging.sensitivity import Distances, Row, measure_damage, random_halves

@@ -16,7 +16,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from gan_jax.errors import InputError
 from gan_jax.models.platform import traced_for
-from gan_jax.runtime.members_parallel import MembersPlan, one_of_shared, shard_members
+from gan_jax.runtime.members_parallel import MembersPlan, fetching_step, shard_members
 from gan_jax.runtime.parallel import AXIS, Fetch, Plan, one_step, placed
 from gan_jax.steps.members import MemberInputs, MembersState, Step, members_step
 from gan_jax.steps.state import GAN
@@ -73,7 +73,7 @@ def compiled_members_program(
     fetch_all = jax.vmap(fetch, in_axes=(None, 1), out_axes=1)
     if plan.layout == "batch":
         return compiled_program(mapped, fetch_all, plan.plan, state, inputs, data, rows)
-    function = shard_members(one_of_shared(mapped, fetch_all), plan.plan, state, axes=1)
+    function = shard_members(fetching_step(mapped, fetch_all), plan.plan, state, axes=1)
     with traced_for(plan.plan.devices[0].platform):
         return function.lower(*_shapes((state, inputs, data, rows))).compile()
 

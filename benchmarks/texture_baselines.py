@@ -45,7 +45,7 @@ def crops_of(photograph: str, split: str, count: int) -> np.ndarray:
 
 def crops_within(pixels: np.ndarray, region: Region, numbers: np.ndarray) -> np.ndarray:
     """Random crops uint8 [n, 64, 64, 1] of a region of pixels, one for each of n random numbers."""
-    windows = random_windows([region], (_CROP, _CROP), len(numbers), numbers)
+    windows = random_windows([region], (_CROP, _CROP), numbers)
     return np.stack([pixels[top : top + _CROP, x : x + _CROP] for top, x in windows])
 
 

@@ -75,10 +75,10 @@ def _look(name: str, rest: list[str]) -> None:
     elif {"-h", "--help"} & set(rest):
         print(command_help(known[name]), end="")
     else:
-        request = parse(known[name], rest)
+        asked = parse(known[name], rest)
         from gan_jax.run.evaluate import do
 
-        do(request.values, request.given, request.words)
+        do(*asked)
 
 
 def _overview() -> str:

@@ -35,35 +35,30 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
-    """A finished tiny run, its judge trained with it: (run's folder, pack's folder)."""
+    """A finished tiny run, its judge trained with it: (run's folder, pack's folder).
+
+    Compiled as in any other process, whichever test asks for it first.
+    """
+    import jax
+
     from gan_jax import run as training
     from tests.runs import tiny_config
 
     root = tmp_path_factory.mktemp("tiny")
     pack = root / "cnn" / "pack"
+    quickly = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
     training.run(tiny_config(pack), root / "gan")
+    jax.config.update("jax_disable_most_optimizations", quickly)
     return root / "gan", pack
 
 
 @pytest.fixture(scope="module")
 def eval_script():
-    """eval.py as a module: its flags can be defined once a process only."""
-    import importlib.util
-    import pathlib
-    import sys
+    from tests import command
 
-    from absl import flags
-
-    path = pathlib.Path(__file__).parent.parent / "eval.py"
-    spec = importlib.util.spec_from_file_location("eval_script", path)
-    module = importlib.util.module_from_spec(spec)
-    before = set(flags.FLAGS)
-    sys.modules["eval_script"] = module  # absl tells by it whose flags they are
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["eval_script"]
-    for name in set(flags.FLAGS) - before:
-        delattr(flags.FLAGS, name)
+    with command.eval_script() as script:
+        yield script
 
 
 @pytest.fixture(scope="module")

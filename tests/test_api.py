@@ -59,7 +59,7 @@ def test_all_ways_to_hold_images_give_the_numbers_of_the_command_line(digits, tm
     }
     for kind, images in held.items():
         result = gan_jax.judge(images, "mnist5k", **_QUICK)
-        for name, entry in wanted["metrics"].items():  # of a process with other devices
+        for name, entry in wanted["metrics"].items():
             for key in ("value", "floor", "n"):
                 assert result.metrics[name][key] == pytest.approx(entry[key], rel=1e-6), kind
         assert result.headline["test"] == pytest.approx(wanted["headline"]["test"]), kind

@@ -100,7 +100,7 @@ def test_libraries_stay_in_their_rooms(library):
 
 def test_only_parallel_knows_devices():
     for path in _files():
-        if path.name in ("parallel.py", "members_parallel.py", "startup.py"):
+        if path.name in ("parallel.py", "members_parallel.py", "startup.py", "platform.py"):
             continue
         for node in ast.walk(_tree(path)):
             # `parallel.process_index` would be fine: what counts is where jax's own is used.

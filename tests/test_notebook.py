@@ -149,8 +149,8 @@ def test_commands_name_fields_and_flags_that_there_are(page):
         elif script == "eval.py":
             _check_judging(words)
         else:
-            asked = parse(next(one for one in COMMANDS if one.name == script), words)
-            choose(asked.given, asked.words)
+            _, given, folders = parse(next(one for one in COMMANDS if one.name == script), words)
+            choose(given, folders)
 
 
 def _check_training(words):
@@ -195,7 +195,7 @@ def test_what_extending_adds_can_be_trained(tmp_path):
         file = tmp_path / path
         file.write_text(_patched(file.read_text(), block) if kind == "diff" else block)
     small = {"num_steps": 4, "evaluation.every": 0, "evaluation.num_samples": 60, "num_devices": 1}
-    small |= {"judge.train.num_steps": 20, "compilation_cache": "''"}
+    small |= {"judge.train.num_steps": 20, "compilation_cache": ""}
     command = [sys.executable, "train.py", "--config", "configs/mine.py", "--workdir", "mine"]
     command += [f"--config.{name}={value}" for name, value in small.items()]
     env = environment(tmp_path) | {"PYTHONPATH": str(tmp_path)}

@@ -103,11 +103,12 @@ def _prepare_configured(case: Case) -> Prepared:
     import jax.numpy as jnp
 
     from benchmarks.programs import compiled_program
-    from gan_jax.config.build import build_gan, gan_step_function
+    from gan_jax.config.build import build_gan
     from gan_jax.config.counts import examples_a_step
     from gan_jax.config.members import has_members
     from gan_jax.runtime.parallel import Plan
     from gan_jax.steps.state import create_gan_state
+    from gan_jax.steps.updates import UPDATES
 
     module, shape, classes = CONFIGURED[case.work]
     config = importlib.import_module(f"configs.{module}").get_config()
@@ -120,7 +121,7 @@ def _prepare_configured(case: Case) -> Prepared:
     key, state = jax.eval_shape(
         lambda: (jax.random.key(0), create_gan_state(gan, jax.random.key(0), shape))
     )
-    step = functools.partial(gan_step_function(config.updates), gan=gan)
+    step = functools.partial(UPDATES[config.updates], gan=gan)
     rows = {
         "images": jax.ShapeDtypeStruct((batch, *shape), jnp.float32),
         "labels": jax.ShapeDtypeStruct((batch,), jnp.int32),
@@ -136,35 +137,35 @@ def _prepare_members(config: Any, shape: Any, classes: int, plan: Any, batch: in
     import jax.numpy as jnp
 
     from benchmarks.programs import compiled_members_program
-    from gan_jax.config.build import gan_step_function
     from gan_jax.config.members import build_members, members_of
     from gan_jax.runtime.members_parallel import MembersPlan
     from gan_jax.runtime.pixels import to_float
     from gan_jax.steps.members import MemberInputs, create_members_state
+    from gan_jax.steps.updates import UPDATES
 
     members = tuple(members_of(config))
-    built = build_members(config, members, shape, config.num_steps, num_classes=classes)
+    gan, values = build_members(config, members, shape, config.num_steps, num_classes=classes)
     count = len(members)
     # As `make_members_plan` has it for chips of this machine.
     layout = "batch" if count % len(plan.devices) else "members"
     if layout == "batch":
         _check_shared(batch, plan)
     seeds = [member.seed for member in members]
-    state = jax.eval_shape(lambda: create_members_state(built.gan, seeds, shape))
+    state = jax.eval_shape(lambda: create_members_state(gan, seeds, shape))
     inputs = jax.eval_shape(
         lambda: MemberInputs(
             jax.random.split(jax.random.key(0), count),
-            {place: jnp.zeros(count) for place in built.values},
+            {place: jnp.zeros(count) for place in values},
         )
     )
     # Images lie on the chips, and each member has rows of its own.
     data = jax.ShapeDtypeStruct((4000, *shape), jnp.uint8)
     rows = jax.ShapeDtypeStruct((batch, count), jnp.int32)
-    step = gan_step_function(config.updates)
+    step = UPDATES[config.updates]
 
     def compile_() -> Any:
         return compiled_members_program(
-            built.gan,
+            gan,
             step,
             lambda data, rows: {"images": to_float(data[rows])},
             MembersPlan(plan, layout),

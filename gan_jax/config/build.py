@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Callable
 
 import flax.linen as nn
 from ml_collections import ConfigDict
 
-from gan_jax.config.build_networks import build_networks, computation_dtype, named
+from gan_jax.config.build_networks import DTYPES, build_networks, named
 from gan_jax.config.build_parts import (
     build_augmentation,
     build_optimizer,
@@ -16,17 +16,17 @@ from gan_jax.config.build_parts import (
     penalty_fields,
     scheduled,
 )
-from gan_jax.config.build_super_resolution import adversarial_steps, as_super_resolution
 from gan_jax.config.checks import check_gan, check_values
 from gan_jax.errors import InputError
 from gan_jax.models.cnn import CNN
+from gan_jax.models.super_resolution import SuperResolutionGenerator
+from gan_jax.steps.downscale import Downscale, check_divisible
+from gan_jax.steps.generator_losses import Pixel
 from gan_jax.steps.losses import AdversarialLoss, adversarial_loss
-from gan_jax.steps.passes import Metrics
 from gan_jax.steps.penalties import LeCam
 from gan_jax.steps.schedules import Schedule
-from gan_jax.steps.state import GAN, GANState, Recogniser
+from gan_jax.steps.state import GAN, Recogniser
 from gan_jax.steps.texture_matching import TextureMatching
-from gan_jax.steps.updates import UPDATES
 
 Shape = tuple[int, ...]  # (h, w, c), of clips (t, h, w, c)
 _log = logging.getLogger(__name__)
@@ -43,23 +43,23 @@ def build_gan(
     """
     check_gan(config)
     loss = adversarial_loss(config.loss)
-    num_steps = adversarial_steps(config, num_steps)
+    num_steps = _adversarial_steps(config, num_steps)
     if len(image_shape) == 4 and (config.super_resolution.factor or config.texture_matching.weight):
         raise InputError(
             "config.super_resolution.factor and config.texture_matching.weight are for images, and "
             "these are clips: set both to 0."
         )
-    networks = build_networks(config.model, image_shape, num_classes)
-    _check_stability(config, loss, networks.discriminator)
+    generator, discriminator, latent_dim = build_networks(config.model, image_shape, num_classes)
+    _check_stability(config, loss, discriminator)
     half_life = scheduled(config, "ema_half_life")
     gan = GAN(
-        generator=networks.generator,
-        discriminator=networks.discriminator,
+        generator=generator,
+        discriminator=discriminator,
         generator_optimizer=build_optimizer(config, "generator_optimizer", num_steps),
         discriminator_optimizer=build_optimizer(
             config, "discriminator_optimizer", num_steps, config.discriminator_steps
         ),
-        latent_dim=networks.latent_dim,
+        latent_dim=latent_dim,
         loss=loss,
         penalties=build_penalties(config),
         penalty_interval=config.penalty_interval,
@@ -70,13 +70,24 @@ def build_gan(
         ema_rampup=0.0 if isinstance(half_life, Schedule) else GAN.ema_rampup,
         accumulation=config.accumulation,
         discriminator_steps=config.discriminator_steps,
-        num_classes=getattr(networks.generator, "num_classes", 0),
+        num_classes=getattr(generator, "num_classes", 0),
         auxiliary_weight=config.model.auxiliary_weight,
         generator_losses=_texture_matching(config, image_shape),
     )
     if config.super_resolution.factor:
-        return as_super_resolution(gan, config, image_shape)
+        return _as_super_resolution(gan, config, image_shape)
     return gan
+
+
+def _adversarial_steps(config: ConfigDict, num_steps: int) -> int:
+    """How many of a run's steps follow the warm-up; InputError for a warm-up that leaves none."""
+    warm_up = config.super_resolution.warm_up_steps
+    if not 0 <= warm_up < num_steps:
+        raise InputError(
+            f"config.super_resolution.warm_up_steps is {warm_up} of {num_steps} steps in all; "
+            "expected 0 or more, and fewer than all."
+        )
+    return num_steps - warm_up
 
 
 def _texture_matching(config: ConfigDict, image_shape: Shape) -> tuple[TextureMatching, ...]:
@@ -87,6 +98,36 @@ def _texture_matching(config: ConfigDict, image_shape: Shape) -> tuple[TextureMa
     with named("config.texture_matching", image_shape):
         matching.check_size(image_shape)
     return (matching,)
+
+
+def _as_super_resolution(gan: GAN, config: ConfigDict, image_shape: Shape) -> GAN:
+    """The GAN with a generator that is given small images, and its pixel loss."""
+    section = config.super_resolution
+    with named("config.super_resolution", image_shape):
+        check_divisible(image_shape, section.factor)
+    dtype = DTYPES[config.model.dtype]
+    generator = SuperResolutionGenerator(
+        section.factor, section.width, section.blocks, section.upsampling, dtype
+    )
+    pixel = Pixel(float(section.pixel_weight), section.pixel_loss)
+    return dataclasses.replace(
+        gan,
+        generator=generator,
+        latent_dim=0,
+        conditioning=Downscale(section.factor),
+        generator_losses=(*gan.generator_losses, *((pixel,) if pixel.weight else ())),
+        adversarial_weight=float(section.adversarial_weight),
+    )
+
+
+def pixel_only(gan: GAN, config: ConfigDict, num_steps: int) -> GAN:
+    """The network of a GAN that enlarges with the pixel loss alone, for a run of `num_steps`."""
+    return dataclasses.replace(
+        gan,
+        generator_optimizer=build_optimizer(config.super_resolution, "optimizer", num_steps),
+        generator_losses=(Pixel(1.0, config.super_resolution.pixel_loss),),
+        adversarial_weight=0.0,
+    )
 
 
 def _check_stability(config: ConfigDict, loss: AdversarialLoss, discriminator: nn.Module) -> None:
@@ -126,17 +167,8 @@ def _check_stability(config: ConfigDict, loss: AdversarialLoss, discriminator: n
         )
 
 
-def gan_step_function(name: str) -> Callable[..., tuple[GANState, Metrics]]:
-    """The step of a config's `updates`: 'alternating' or 'simultaneous'."""
-    return UPDATES[name]
-
-
 def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Recogniser:
-    """The recogniser of a config.
-
-    Raises:
-        InputError: values that cannot be.
-    """
+    """The recogniser of a config; InputError for values that cannot be."""
     check_values(config)
     model = config.model
     return Recogniser(
@@ -145,7 +177,7 @@ def build_recogniser(config: ConfigDict, num_classes: int, num_steps: int) -> Re
             widths=tuple(model.widths),
             dense=model.dense,
             dropout_rate=model.dropout_rate,
-            dtype=computation_dtype(model.dtype),
+            dtype=DTYPES[model.dtype],
         ),
         optimizer=build_optimizer(config, "optimizer", num_steps),
         augment=build_augmentation(config),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -25,26 +25,16 @@ Pair = tuple[nn.Module, nn.Module]
 _G = TypeVar("_G", bound=nn.Module)
 _D = TypeVar("_D", bound=nn.Module)
 DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
-
-
-class Networks(NamedTuple):
-    """A GAN's networks, and the length of the latents that the generator takes."""
-
-    generator: nn.Module
-    discriminator: nn.Module
-    latent_dim: int
+"""What networks take as `dtype`, by the config's word."""
 
 
 def build_networks(
     model: ConfigDict, image_shape: tuple[int, ...], num_classes: int = 0
-) -> Networks:
-    """The networks of a config's `model`, for images of shape (h, w, c), or clips (t, h, w, c).
+) -> tuple[nn.Module, nn.Module, int]:
+    """Generator and discriminator of a config's `model`, and how many latents the first takes.
 
-    Args:
-        model: see `gan_jax.config`; its values were checked.
-        image_shape: of an image or a clip.
-        num_classes: of the training images, 0 if they have no labels. With `model.conditional` the
-            networks are told of them.
+    They are for images of shape (h, w, c), or clips (t, h, w, c). With `model.conditional` they are
+    told of the `num_classes` of the training images, which are 0 if these have no labels.
 
     Raises:
         InputError: a size that the model cannot make, fields that do not go together, or no classes
@@ -56,7 +46,7 @@ def build_networks(
         generator, discriminator = MODELS[model.name](model, (height, width, channels), classes)
         if len(image_shape) == 4:
             generator, discriminator = _clips(model, image_shape, generator, discriminator)
-    return Networks(generator, discriminator, _latent_dim(model, generator))
+    return generator, discriminator, _latent_dim(model, generator)
 
 
 @contextlib.contextmanager
@@ -69,11 +59,6 @@ def named(section: str, image_shape: tuple[int, ...]) -> Iterator[None]:
         sized = f"{height}x{width}" in str(error)
         hint = " config.dataset.image_size=(h, w) resizes the images." if sized else ""
         raise InputError(f"{section}: {error}{hint}") from error
-
-
-def computation_dtype(name: str) -> Any:
-    """What networks take as `dtype`: None for 'float32', the dtype for 'bfloat16'."""
-    return DTYPES[name]
 
 
 def _classes(model: ConfigDict, num_classes: int) -> dict[str, Any]:
@@ -110,7 +95,7 @@ def _classes(model: ConfigDict, num_classes: int) -> dict[str, Any]:
 def _article(model: ConfigDict, shape: Shape, classes: dict[str, Any]) -> Pair:
     del classes
     check_article_size(*shape[:2])
-    dtype = computation_dtype(model.dtype)
+    dtype = DTYPES[model.dtype]
     return (
         ArticleGenerator(shape, model.initialization, dtype=dtype),
         ArticleDiscriminator(model.initialization, model.dropout_rate, dtype=dtype),
@@ -175,7 +160,7 @@ def _clips(
             "'projection' or no classes."
         )
     motion = {"content_dim": model.latent_dim, "motion_dim": model.motion_dim}
-    dtype = computation_dtype(model.dtype)
+    dtype = DTYPES[model.dtype]
     return ClipGenerator(generator, shape, **motion, dtype=dtype), ClipDiscriminator(
         discriminator,
         model.frames_judged,
@@ -204,7 +189,7 @@ def _pair(
 
 
 def _of_both(model: ConfigDict, *names: str) -> dict[str, Any]:
-    return {name: model[name] for name in names} | {"dtype": computation_dtype(model.dtype)}
+    return {name: model[name] for name in names} | {"dtype": DTYPES[model.dtype]}
 
 
 def _latent_dim(model: ConfigDict, generator: nn.Module) -> int:

@@ -44,11 +44,8 @@ def scheduled(
 ) -> float | Schedule:
     """A field's number, or its schedule if it changes over the burn-in.
 
-    Args:
-        config: of a GAN or a recogniser, which has no burn-in.
-        field: such as 'r1_weight'.
-        section: of the config that the field stands in; '' for the config itself.
-        calls_per_step: how often the schedule is asked per step.
+    The field stands in a section of the config, or in the config itself if that is ''. A schedule
+    is asked `calls_per_step` times a step.
     """
     part = config[section] if section else config
     start, end = part[field], part.get(f"{field}_end")
@@ -63,11 +60,7 @@ def build_optimizer(
 ) -> Adam:
     """Adam with a config's schedules.
 
-    Args:
-        config: of a GAN or a recogniser.
-        section: the optimiser's name in it.
-        num_steps: over which the learning rate's decay runs.
-        updates_per_step: how often the optimiser is called per step.
+    The learning rate's decay runs over `num_steps`, with so many updates each.
     """
     options = config[section]
     rate = scheduled(config, "learning_rate", section, updates_per_step)
@@ -90,11 +83,7 @@ def build_penalties(config: ConfigDict) -> tuple[Penalty, ...]:
 
 
 def build_augmentation(config: ConfigDict) -> Augmentation | None:
-    """The augmentation of a GAN's or a recogniser's config, or None if it changes nothing.
-
-    Raises:
-        InputError: a probability of nothing.
-    """
+    """The augmentation of a config, or None for none; InputError for a probability of nothing."""
     options = config.augment
     parts = [make(options[name]) for name, make in _COLOURS.items() if options[name]]
     if any(options[name] for name in _RESAMPLED):

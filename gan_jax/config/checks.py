@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gan_jax.config.defaults import TRAININGS, cnn_config, gan_config, study_config
+from gan_jax.config.defaults import KINDS, TRAININGS, study_config
 from gan_jax.config.fields import FIELDS
 from gan_jax.errors import InputError, nearest
 from gan_jax.steps.losses import HINGE, MINIMAX, NON_SATURATING
@@ -18,12 +18,11 @@ _SIGNED = (MINIMAX.name, NON_SATURATING.name, HINGE.name)
 
 def check_config(config: ConfigDict) -> None:
     """Raises InputError for a config that can be seen to be wrong without data or devices."""
-    kinds = {"gan": gan_config, "cnn": cnn_config, "study": study_config}
-    if config.get("kind") not in kinds:
+    if config.get("kind") not in KINDS:
         raise InputError(
             f"config.kind is {config.get('kind')!r}; expected 'gan', 'cnn' or 'study'."
         )
-    _check_names(config, kinds[config.kind](), "config")
+    _check_names(config, KINDS[config.kind](), "config")
     if config.kind == "study":
         _check_study(config)
         return
@@ -46,9 +45,7 @@ def check_config(config: ConfigDict) -> None:
 def check_values(config: ConfigDict, path: str = "config") -> None:
     """Raises InputError for the first field whose value is none that `fields.FIELDS` allows.
 
-    Args:
-        config: of any kind, or a part of a study's.
-        path: its name in messages.
+    The config is of any kind, or a part of a study's; `path` is its name in messages.
     """
     for field, rule in FIELDS.items():
         value = value_of(config, field)

@@ -1,8 +1,4 @@
-"""Configurations: every field with its default; `gan_jax.config.fields` says what each may be.
-
-`configs/*.py` start from `gan_config()`, `cnn_config()` or `study_config()` and change what they
-need.
-"""
+"""Configs: every field with its default; `gan_jax.config.fields` says what each may be."""
 
 from __future__ import annotations
 
@@ -307,8 +303,8 @@ def _augment() -> ConfigDict:
 
 # What the parts of a study do not have: it belongs to the whole, or there is none.
 _OF_A_STUDY: tuple[str, ...] = ("kind", "seed", "num_epochs", "dataset", "parallel", "num_devices")
-_OF_A_STUDY += ("steps_per_call", "log_every", "log_to", "compilation_cache", "checkpoint")
-_OF_A_STUDY += ("evaluation",)
+_OF_A_STUDY += ("steps_per_call", "log_every", "log_to", "compilation_cache")
+_OF_A_STUDY += ("checkpoint", "evaluation")
 _NOT_IN_A_STUDY = ("judge", "collapse", "num_seeds", "sweep", "name", "layers")
 
 
@@ -348,3 +344,6 @@ def _part_of_a_study(config: ConfigDict) -> ConfigDict:
         if name in config:
             del config[name]
     return config
+
+
+KINDS = {"gan": gan_config, "cnn": cnn_config, "study": study_config}

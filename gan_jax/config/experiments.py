@@ -29,11 +29,7 @@ def experiment_names() -> list[str]:
 def find_experiment(choice: str) -> str:
     """The file of an experiment, with its argument: 'recipes:mnist5k.r1' is '.../recipes.py:mn...'.
 
-    Args:
-        choice: the name of one that comes with the package, or a file of your own.
-
-    Raises:
-        InputError: neither a file nor a known name.
+    Raises InputError for neither a file nor the name of one that comes with the package.
     """
     place, colon, argument = choice.partition(":")
     path = path_of(place)

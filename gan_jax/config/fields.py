@@ -113,9 +113,7 @@ FIELDS: dict[str, Rule] = {
     "burn_in.images": Rule(0, expected="0 or more images"),
     "burn_in.shape": Rule(choices=SHAPES),
     "texture_matching.weight": Rule(
-        0,
-        sys.float_info.max,
-        expected="a number above 0, such as 100, or 0 for no such loss",
+        0, sys.float_info.max, expected="a number above 0, such as 100, or 0 for no such loss"
     ),
     **_all(_FROM_1, "texture_matching", "scales", "filters", "size"),
     # Augmentation

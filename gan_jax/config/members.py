@@ -14,24 +14,16 @@ from collections.abc import Iterator, Sequence
 
 from ml_collections import ConfigDict
 
-from gan_jax.config.build import build_gan
+from gan_jax.config.build import Shape, build_gan
 from gan_jax.config.checks import value_of
 from gan_jax.config.defaults import gan_config
 from gan_jax.errors import InputError
 from gan_jax.steps.hyperparameters import NotTraceable, differing_numbers
 from gan_jax.steps.state import GAN
 
-Shape = tuple[int, ...]
-
 # Fields that may be 0 in one setting and above 0 in another: the penalty is then computed in all,
 # and counts nothing in the former.
-_WEIGHTS = (
-    "r1_weight",
-    "r2_weight",
-    "gradient_penalty_weight",
-    "dragan_weight",
-    "lecam_weight",
-)
+_WEIGHTS = ("r1_weight", "r2_weight", "gradient_penalty_weight", "dragan_weight", "lecam_weight")
 _RATES = ("generator_optimizer.learning_rate", "discriminator_optimizer.learning_rate")
 
 
@@ -90,8 +82,7 @@ def has_members(config: ConfigDict) -> bool:
 def settings_of(config: ConfigDict) -> list[Setting]:
     """The settings of a config: all combinations of the values in config.sweep.
 
-    Raises:
-        InputError: values that are not distinct finite numbers, or names that contradict.
+    Raises InputError for values that are not distinct finite numbers, or names that contradict.
     """
     swept = list(_swept(config.sweep))
     for name, values in swept:
@@ -111,11 +102,7 @@ def settings_of(config: ConfigDict) -> list[Setting]:
 
 
 def members_of(config: ConfigDict) -> list[Member]:
-    """The members of a config, setting by setting.
-
-    Raises:
-        InputError: see `settings_of`.
-    """
+    """The members of a config, setting by setting; errors as `settings_of`."""
     pairs = itertools.product(settings_of(config), range(config.num_seeds))
     return [
         Member(index, config.seed + number, setting)
@@ -140,19 +127,6 @@ def with_setting(config: ConfigDict, setting: Setting) -> ConfigDict:
     return changed
 
 
-@dataclasses.dataclass(frozen=True)
-class MemberGANs:
-    """What members train.
-
-    Attributes:
-        gan: what they have in common; its own numbers are those of the first setting.
-        values: the numbers in which they differ, by their place in `gan`; [members] each.
-    """
-
-    gan: GAN
-    values: dict[str, tuple[float, ...]]
-
-
 def build_members(
     config: ConfigDict,
     members: Sequence[Member],
@@ -160,8 +134,12 @@ def build_members(
     num_steps: int,
     *,
     num_classes: int = 0,
-) -> MemberGANs:
+) -> tuple[GAN, dict[str, tuple[float, ...]]]:
     """The GANs of the members, each checked as if it were trained alone; see `build_gan`.
+
+    Returns:
+        What they have in common, with the numbers of the first setting; and the numbers in which
+        they differ, by their place in the GAN, [members] each.
 
     Raises:
         InputError: a setting that cannot be trained, or one that changes more than numbers.
@@ -190,10 +168,9 @@ def build_members(
                 if changed[field] == 0:
                     values[place][row] = 0.0
     rows = [settings.index(member.setting) for member in members]
-    return MemberGANs(
-        gans[0],
-        {place: tuple(numbers[row] for row in rows) for place, numbers in values.items()},
-    )
+    return gans[0], {
+        place: tuple(numbers[row] for row in rows) for place, numbers in values.items()
+    }
 
 
 def _differing(gans: Sequence[GAN]) -> dict[str, tuple[float, ...]]:

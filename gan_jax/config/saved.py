@@ -14,44 +14,23 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from gan_jax.config.defaults import TRAININGS, cnn_config, gan_config, study_config
-from gan_jax.data.schema import (
-    Check,
-    Unfit,
-    anything,
-    fields,
-    flag,
-    list_of,
-    number,
-    one_of,
-    or_null,
-    text,
-    whole,
-)
+from gan_jax.config.defaults import KINDS, TRAININGS
+from gan_jax.data import schema
+from gan_jax.data.schema import Unfit
 from gan_jax.errors import InputError
 
 # Fields that may differ when a run is resumed: they change how long it goes on, what is watched, or
 # where it runs, not what it computes at each step.
 RESUMABLE = (
-    "num_steps",
-    "num_epochs",
-    "parallel",
-    "num_devices",
-    "steps_per_call",
-    "log_every",
-    "log_to",
-    "compilation_cache",
-    "checkpoint",
-    "evaluation",
-    "judge",
-    "collapse",
+    *("num_steps", "num_epochs", "parallel", "num_devices", "steps_per_call"),
+    *("log_every", "log_to", "compilation_cache"),
+    *("checkpoint", "evaluation", "judge", "collapse"),
 )
 # These say where and on what a run works: they are this machine's own, whoever saved the config.
 MACHINE = ("parallel", "num_devices", "compilation_cache")
 # Of a study: these add cells, or leave some out of the tables, and change none.
 STUDY_RESUMABLE = ("sizes", "ratios", "num_seeds")
 
-_KINDS = {"gan": gan_config, "cnn": cnn_config, "study": study_config}
 # Far above what anybody trains: what a stranger's config may ask of memory and of loops. Whether a
 # network fits is found out from its shapes, before it is made.
 _LARGEST_OF_A_MODEL = 1 << 14
@@ -85,13 +64,9 @@ def with_defaults(saved: dict[str, Any], name: str = "the saved config") -> dict
 
     Of the fields in `MACHINE` the defaults are taken, but for a compilation cache of '', none.
 
-    Args:
-        saved: from anybody.
-        name: of it, for messages, such as the file's.
-
     Raises:
         InputError: no config, sections or values of another type than the defaults, or sizes that
-            nobody means.
+            nobody means. `name` is that of the config, such as its file's.
     """
     try:
         return checked(saved, "config")
@@ -105,8 +80,8 @@ def checked(saved: Any, name: str) -> dict[str, Any]:
     Raises:
         gan_jax.data.schema.Unfit: where that raises InputError; `name` goes before each field's.
     """
-    fields({"kind": one_of(*_KINDS)})(saved, name)
-    default = plain(_KINDS[saved["kind"]]())
+    schema.fields({"kind": schema.one_of(*KINDS)})(saved, name)
+    default = plain(KINDS[saved["kind"]]())
     _check_section(saved, default, name)
     filled = _fill(saved, default)
     for field in MACHINE:
@@ -119,7 +94,7 @@ def checked(saved: Any, name: str) -> dict[str, Any]:
             part = functools.reduce(dict.__getitem__, sections, filled)
             if part[field]:
                 part[field] = checked(part[field], f"{name}.{path}")
-                one_of("cnn")(part[field]["kind"], f"{name}.{path}.kind")
+                schema.one_of("cnn")(part[field]["kind"], f"{name}.{path}.kind")
     return filled
 
 
@@ -133,7 +108,7 @@ def _fill(part: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
 
 def _check_section(part: Any, default: dict[str, Any], name: str) -> None:
     """Raises `Unfit` unless all values are of the types of the defaults, and within limits."""
-    fields({})(part, name)
+    schema.fields({})(part, name)
     for field, value in part.items():
         place = f"{name}.{field}"
         # What a ConfigDict cannot hold, or holds as something else.
@@ -145,22 +120,22 @@ def _check_section(part: Any, default: dict[str, Any], name: str) -> None:
             _check_of(field, default.get(field), name, field in default)(value, place)
 
 
-def _check_of(field: str, default: Any, section: str, known: bool) -> Check:
+def _check_of(field: str, default: Any, section: str, known: bool) -> schema.Check:
     """What a field must be, by its default; of a field that is not known, any JSON value."""
     most = _LARGEST.get(field, _LARGEST_OF_A_MODEL if section.endswith(".model") else 2**53)
     if not known:
-        return anything
+        return schema.anything
     if isinstance(default, bool):
-        return flag
+        return schema.flag
     if isinstance(default, int):
-        return whole(0, most)
+        return schema.whole(0, most)
     if isinstance(default, float):
-        return number()
+        return schema.number()
     if isinstance(default, str):
-        return text(4096)
+        return schema.text(4096)
     if isinstance(default, list):
-        return list_of(number(-most, most), most=_LONGEST_LIST)
-    return or_null(number())
+        return schema.list_of(schema.number(-most, most), most=_LONGEST_LIST)
+    return schema.or_null(schema.number())
 
 
 def _check_sweep(config: dict[str, Any], name: str) -> None:
@@ -191,7 +166,7 @@ def portable(saved: Any) -> Any:
 def differences(saved: dict[str, Any], current: dict[str, Any]) -> list[str]:
     """What keeps a run of config `saved` from being resumed with `current`, one line per field."""
     found = []
-    resumable = RESUMABLE + (STUDY_RESUMABLE if current.get("kind") == "study" else ())
+    resumable = {*RESUMABLE, *(STUDY_RESUMABLE if current.get("kind") == "study" else ())}
 
     def compare(old: Any, new: Any, path: str) -> None:
         if isinstance(old, dict) and isinstance(new, dict):

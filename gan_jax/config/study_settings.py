@@ -29,9 +29,7 @@ def gan_run_config(config: ConfigDict, images: pathlib.Path, seed: int) -> Confi
     """The config of a run that trains the GAN on the images in an .npz file.
 
     Without a judge: nothing but those images has a say in it, and its last step is what is used.
-
-    Raises:
-        InputError: settings that cannot work.
+    Raises InputError for settings that cannot work.
     """
     own = gan_config()
     own.update(config.gan.copy_and_resolve_references())

@@ -18,15 +18,13 @@ if TYPE_CHECKING:
     from gan_jax.data.loading import load as load
     from gan_jax.data.loading import load_photographs as load_photographs
     from gan_jax.data.loading import read_images as read_images
-    from gan_jax.data.loading import source_at as source_at
     from gan_jax.data.sources import ComposedSource as ComposedSource
     from gan_jax.data.stacked import StackedSource as StackedSource
 
 _MODULES = {"Dataset": "dataset", "StackedSource": "stacked", "ComposedSource": "sources"}
 _MODULES |= dict.fromkeys(["batch_indices", "stream_batches"], "batches")
 _MODULES |= dict.fromkeys(
-    ["holds_photographs", "image_files", "load", "load_photographs", "read_images", "source_at"],
-    "loading",
+    ["holds_photographs", "image_files", "load", "load_photographs", "read_images"], "loading"
 )
 
 

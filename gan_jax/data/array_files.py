@@ -53,6 +53,11 @@ class Header:
         """Bytes of the values."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    @property
+    def order(self) -> Literal["F", "C"]:
+        """How NumPy names the order of the values."""
+        return "F" if self.fortran else "C"
+
 
 class ArrayFile:
     """The arrays of an .npz file, a .npy file (key 'images'), or a folder of .npy files, by key.
@@ -143,10 +148,7 @@ class ArrayFile:
             raise InputError(f"{self.where(key)} is cut short: copy or write it again.")
         if not header.nbytes:
             return np.empty(header.shape, header.dtype)
-        array = values.view(header.dtype)
-        if header.fortran:
-            return array.reshape(header.shape[::-1]).T
-        return array.reshape(header.shape)
+        return values.view(header.dtype).reshape(header.shape, order=header.order)
 
     @contextlib.contextmanager
     def _stored(self, key: str) -> Iterator[tuple[io.BufferedIOBase, int]]:
@@ -227,9 +229,8 @@ def _header_of(start: bytes, held: int, where: str) -> Header:
 def _mapped(file: io.BufferedReader, header: Header, where: str) -> np.ndarray:
     if not header.nbytes:
         return np.empty(header.shape, header.dtype)
-    order: Literal["F", "C"] = "F" if header.fortran else "C"
     try:
-        return np.memmap(file, header.dtype, "r", header.offset, header.shape, order)
+        return np.memmap(file, header.dtype, "r", header.offset, header.shape, header.order)
     except (OSError, ValueError) as error:
         raise InputError(
             f"{where} cannot be read ({first_line(error)}): copy or write it again."

@@ -79,24 +79,17 @@ def photograph_keys(keys: np.ndarray) -> np.ndarray:
 
 
 def random_windows(
-    regions: Sequence[Region], size: tuple[int, int], count: int, draws: np.ndarray
+    regions: Sequence[Region], size: tuple[int, int], draws: np.ndarray
 ) -> np.ndarray:
-    """Places of crops: one at random in each of `count` equal parts of all places in row order.
+    """Top and left of random crops, int64 [k, 2]: one in each of k equal parts of all places.
 
-    So they cover the regions evenly, and no two are the same; fewer if there are no more places.
-
-    Args:
-        regions: each crop lies wholly inside one; none is smaller than a crop.
-        size: (height, width) of a crop.
-        count: k.
-        draws: random uint64 [count].
-
-    Returns:
-        int64 [k, 2]: top and left of each crop in the photograph.
+    Places are in row order, so crops cover the regions evenly, and no two are the same; they are
+    fewer if there are fewer places. Each crop, of `size` (height, width), lies wholly inside one
+    region, and no region is smaller than a crop. `draws` are random uint64 [k].
     """
     shapes = [(part.height - size[0] + 1, part.width - size[1] + 1) for part in regions]
     total = sum(rows * columns for rows, columns in shapes)
-    count = min(count, total)
+    count = min(len(draws), total)
     bounds = np.array([index * total // max(count, 1) for index in range(count + 1)])
     widths = np.diff(bounds).astype(np.uint64)
     places = bounds[:-1] + (draws[:count] % widths).astype(np.int64)
@@ -165,7 +158,7 @@ def crop_dataset(
     Test crops share no pixel with training crops, but overlap each other. Random places depend on
     the seed and the photographs, not on their names or order.
     """
-    size = crop_size(options)
+    size = options.image_size or CROP_SIZE
     if options.cut.crop_rotations and size[0] != size[1]:
         raise InputError(
             f"dataset.crop_rotations turns crops by 90 degrees, and dataset.image_size {size} is "
@@ -188,11 +181,6 @@ def crop_dataset(
     return dataclasses.replace(dataset, cropped=True)
 
 
-def crop_size(options: SourceOptions) -> tuple[int, int]:
-    """(height, width) of a crop: `image_size`, or CROP_SIZE where none is given."""
-    return options.image_size or CROP_SIZE
-
-
 def _rows(part: Part, size: tuple[int, int], cut: CropOptions) -> np.ndarray:
     """Which crops there are: int64 [n, 4], as `_crop_source` takes them."""
     photographs, numbers = part.photographs, np.zeros(len(part.photographs.names), np.uint64)
@@ -213,7 +201,7 @@ def _rows(part: Part, size: tuple[int, int], cut: CropOptions) -> np.ndarray:
             places = grid_windows(regions, size, cut.crop_stride)
         else:
             draws = np.asarray(stream.random_raw(counts[index]), np.uint64)
-            places = random_windows(regions, size, counts[index], draws)
+            places = random_windows(regions, size, draws)
         bits = np.asarray(stream.random_raw(len(places)), np.uint64)
         turns = bits % 4 if cut.crop_rotations else 0 * bits
         mirrored = bits // 4 % 2 if cut.crop_flips else 0 * bits
@@ -251,17 +239,15 @@ def even_shares(total: int, parts: int) -> np.ndarray:
 def _check_size(
     name: str, shape: tuple[int, int], size: tuple[int, int], held_out: float | None
 ) -> None:
+    needed = size[0] if held_out is None else _least_height(size[0], held_out)
+    if shape[0] >= needed and shape[1] >= size[1]:
+        return
     if held_out is None:
-        if shape[0] >= size[0] and shape[1] >= size[1]:
-            return
         raise InputError(
             f"photograph '{name}' is {shape[0]}x{shape[1]} (height x width), too small for crops "
             f"of {size[0]}x{size[1]}: give a smaller dataset.image_size, or a larger photograph, "
             "or remove it."
         )
-    needed = _least_height(size[0], held_out)
-    if shape[0] >= needed and shape[1] >= size[1]:
-        return
     train, test = (split_regions(shape, split, held_out) for split in ("train", "test"))
     raise InputError(
         f"photograph '{name}' is {shape[0]}x{shape[1]} (height x width), of which dataset.held_out "

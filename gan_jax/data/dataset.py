@@ -20,11 +20,10 @@ Shape = tuple[int, ...]  # (h, w, c) of an image, (t, h, w, c) of a clip
 class ImageSource(Protocol):
     """Random access to images that are too many to hold in memory.
 
-    `image_shape` is (h, w, c), of clips (t, h, w, c). `treatment` tells how the images
-    are made of the stored bytes that `keys` hashes, '' if they are these.
-    `take(indices)` returns uint8 [k, h, w, c] and may be called from several threads. `keys()`
-    returns a hash of each example, uint64 [n], that does not depend on names, order or machine; it
-    may read the whole set.
+    `treatment` tells how the images are made of the stored bytes that `keys` hashes, '' if they are
+    these. `take(indices)` returns uint8 [k, h, w, c] and may be called from several threads.
+    `keys()` returns a hash of each example, uint64 [n], that does not depend on names, order or
+    machine; it may read the whole set.
     """
 
     image_shape: Shape
@@ -107,9 +106,7 @@ class Dataset:
         return len(self.images if self.images is not None else self._streamed)
 
     def __repr__(self) -> str:
-        place = getattr(self.source, "place", "streamed")
-        if self.images is not None:
-            place = "in memory"
+        place = "in memory" if self.source is None else getattr(self.source, "place", "streamed")
         shape = "x".join(str(size) for size in self.image_shape)
         classes = "no labels" if self.labels is None else f"{self.num_classes} classes"
         return f"Dataset({self.name}, {self.split}: {len(self)} of {shape}, {classes}, {place})"
@@ -117,9 +114,7 @@ class Dataset:
     @property
     def image_shape(self) -> Shape:
         """(height, width, channels) of every image, (frames, height, ...) of every clip."""
-        if self.images is not None:
-            return self.images.shape[1:]
-        return self._streamed.image_shape
+        return self._streamed.image_shape if self.images is None else self.images.shape[1:]
 
     @property
     def _streamed(self) -> ImageSource:

@@ -37,9 +37,9 @@ _one_large_picture = threading.Lock()
 PICTURE_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """The formats that are read, by Pillow's names; AVIF only if this Pillow has it."""
 
-# Bytes a pixel that decoding takes, with the copies for turning and converting it.
-_PLAIN, _COLOUR, _DEEP = 4, 12, 20
-_PLAIN_MODES, _COLOUR_MODES = ("1", "L"), ("P", "RGB", "CMYK", "YCbCr", "RGBX", "LAB", "HSV")
+# Bytes a pixel that decoding takes, by mode, with the copies for turning and converting it.
+_BYTES = {"1": 4, "L": 4} | dict.fromkeys(["P", "RGB", "CMYK", "YCbCr", "RGBX", "LAB", "HSV"], 12)
+_MOST_BYTES = 20  # of more than 8 bits, or laid over white
 
 # The limit of `open_picture` stands for Pillow's, which cannot be set and only warns at first.
 Image.MAX_IMAGE_PIXELS = None
@@ -50,11 +50,9 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged tags; a damaged
 def open_picture(
     source: str | os.PathLike[str] | bytes, *, memory_limit: int | None = None
 ) -> Iterator[Image.Image]:
-    """A picture of one of `PICTURE_FORMATS`, its pixels not yet decoded.
+    """A picture of one of `PICTURE_FORMATS`, by its path or content; its pixels not yet decoded.
 
-    Args:
-        source: a file's path, or its content.
-        memory_limit: bytes that decoding may take; None for `machine.default_limit`.
+    Decoding may take `memory_limit` bytes, None for `machine.default_limit`.
 
     Raises:
         InputError: no regular file; more pixels than the limit allows.
@@ -75,9 +73,8 @@ def open_picture(
 
 def _decoded_bytes(picture: Image.Image) -> int:
     """About what decoding takes, by the size that the header gives."""
-    each = _PLAIN if picture.mode in _PLAIN_MODES else _COLOUR
-    if picture.mode not in _PLAIN_MODES + _COLOUR_MODES or picture.has_transparency_data:
-        each = _DEEP  # more than 8 bits, or laid over white
+    transparent = picture.has_transparency_data
+    each = _MOST_BYTES if transparent else _BYTES.get(picture.mode, _MOST_BYTES)
     return picture.width * picture.height * each
 
 

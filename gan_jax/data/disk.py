@@ -218,10 +218,8 @@ def clear_leftovers(*folders: pathlib.Path) -> None:
 def _temporary(path: pathlib.Path, mode: str) -> Iterator[IO[Any]]:
     """A file under a hidden name, locked; removed if it is still there at the end."""
     hidden = _hidden(path)
-    text: dict[str, Any] = (
-        {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}
-    )
-    file = open(hidden, mode, **text)
+    encoding, errors = (None, None) if "b" in mode else ("utf-8", "backslashreplace")
+    file = open(hidden, mode, encoding=encoding, errors=errors)
     try:
         with file:
             _lock(file.fileno())

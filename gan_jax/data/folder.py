@@ -19,9 +19,10 @@ from gan_jax.data.listing import Listing
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import convert_channels
 from gan_jax.data.sources import Source, make_dataset, map_blocks
-from gan_jax.data.split import split_indices
 from gan_jax.data.trees import Root, open_root
 from gan_jax.errors import InputError, printable
+
+_WHAT = "a folder or a zip of images"
 
 
 def load_folder(options: SourceOptions, split: str) -> Dataset:
@@ -32,10 +33,11 @@ def load_folder(options: SourceOptions, split: str) -> Dataset:
     Images lie either all at the top (no labels) or all in class folders, whose sorted names number
     the classes. With `options.cut.crops` they are photographs to cut crops from (`folder_parts`).
     """
-    root = _opened(options)
-    name = f"folder:{printable(options.existing_path('a folder').resolve().name)}"
+    path = options.existing_path(_WHAT)
+    name = f"folder:{printable(path.resolve().name)}"
     if options.cut.crops:
         return crop_dataset(folder_parts(options, split), name=name, split=split, options=options)
+    root = open_root(path)
     return listing_dataset(root, Listing.of(root), options, split, name)
 
 
@@ -46,21 +48,9 @@ def listing_dataset(
 
     `root / file` gives each image as a path or an `ImageFile`; `name` is the set's.
     """
-    is_test = listing.is_test
-    own_parts = is_test is not None
+    own_parts = listing.is_test is not None
     all_keys = functools.cache(functools.partial(file_keys, root, listing.files))
-    if is_test is not None:
-        whole = np.ones_like(is_test)
-        indices = np.flatnonzero({"train": ~is_test, "test": is_test, "all": whole}[split])
-    else:
-        split = split if options.divide else "all"
-        indices = split_indices(
-            all_keys,
-            len(listing.files),
-            listing.labels,
-            split=split,
-            test_fraction=options.test_fraction,
-        )
+    indices, split = listing.rows(split, options, all_keys)
     files = [listing.files[index] for index in indices]
     # Decided over both splits, so that they have one shape.
     image_shape = _common_shape(root, listing.files, options)
@@ -127,7 +117,7 @@ def folder_parts(options: SourceOptions, split: str) -> list[Part]:
     every photograph is divided into training and test regions, and its class is its subfolder, or
     itself where there are no subfolders. Any colour makes the set RGB.
     """
-    root = _opened(options)
+    root = open_root(options.existing_path(_WHAT))
     splits = ("train", "test") if split == "all" else (split,)
     listing = Listing.of(root)
     if listing.is_test is not None:
@@ -162,10 +152,6 @@ def _photographs(
         labels=None if listing.labels is None else listing.labels[indices],
         class_names=listing.class_names,
     )
-
-
-def _opened(options: SourceOptions) -> Root:
-    return open_root(options.existing_path("a folder or a zip of images"))
 
 
 def _decoder(options: SourceOptions) -> Callable[[Root], np.ndarray]:

@@ -99,10 +99,8 @@ class _Rows:
     def listing(self) -> Listing:
         """All images, their classes and parts."""
         files = [f"{part}/{i}" for part, rows in self.parts.items() for i in range(len(rows))]
-        is_test = None
-        if len(self.parts) == 2:
-            train, test = (len(rows) for rows in self.parts.values())
-            is_test = np.arange(train + test) >= train
+        train = self.parts.get("train")
+        is_test = None if train is None else np.arange(len(files)) >= len(train)
         labels, names = self._labels()
         return Listing(files, labels, names, is_test)
 

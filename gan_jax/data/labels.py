@@ -26,11 +26,8 @@ def class_labels(
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...] | None]:
     """Labels of the parts of a set, numbered together: int32 [n] by part, and the classes' names.
 
-    Names are the texts, sorted, or the numbers up to the greatest. ({}, None) for no labels.
-
-    Args:
-        stored: by part, as `int32_labels` takes them, or texts [n].
-        where: by part, the file or set, for messages.
+    Names are the texts, sorted, or the numbers up to the greatest. ({}, None) for no labels. Stored
+    are labels as `int32_labels` takes them, or texts [n]; `where` names them in messages.
 
     Raises:
         InputError: as `int32_labels`; texts in one part and numbers in another.
@@ -40,20 +37,19 @@ def class_labels(
     if not all(labels.dtype.kind in "US" and labels.ndim == 1 for labels in stored.values()):
         numbers = {part: int32_labels(labels, where=where[part]) for part, labels in stored.items()}
         greatest = max(int(labels.max()) for labels in numbers.values())
-        return numbers, tuple(str(number) for number in range(greatest + 1))
+        return numbers, tuple(map(str, range(greatest + 1)))
     try:
-        texts = {part: _texts(labels) for part, labels in stored.items()}
+        found = {part: texts(labels) for part, labels in stored.items()}
     except ValueError as error:
         raise InputError(
             f"{next(iter(where.values()))} holds no valid texts: store class numbers 0, 1, 2, ..."
         ) from error
-    names = sorted(set().union(*texts.values()))
+    names = sorted(set().union(*found.values()))
     number = {name: label for label, name in enumerate(names)}
-    labels = {part: [number[text] for text in found] for part, found in texts.items()}
-    return (
-        {part: np.array(found, np.int32) for part, found in labels.items()},
-        tuple(printable(name) for name in names),
-    )
+    numbers = {
+        part: np.array([number[text] for text in own], np.int32) for part, own in found.items()
+    }
+    return numbers, tuple(map(printable, names))
 
 
 def int32_labels(labels: np.ndarray, *, where: str) -> np.ndarray:
@@ -98,8 +94,9 @@ def int32_labels(labels: np.ndarray, *, where: str) -> np.ndarray:
     return labels.astype(np.int32)
 
 
-def _texts(labels: np.ndarray) -> list[str]:
-    return [text.decode() if isinstance(text, bytes) else text for text in labels.tolist()]
+def texts(stored: np.ndarray) -> list[str]:
+    """The texts of an array [n], of bytes or of strings; ValueError for bytes that are no UTF-8."""
+    return [text.decode() if isinstance(text, bytes) else str(text) for text in stored.tolist()]
 
 
 def _are_one_hot(labels: np.ndarray) -> bool:

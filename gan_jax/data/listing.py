@@ -11,10 +11,11 @@ import numpy as np
 
 from gan_jax.data.decode import EXTENSIONS
 from gan_jax.data.notices import notice
+from gan_jax.data.options import SourceOptions
+from gan_jax.data.split import split_indices
 from gan_jax.data.trees import Root, image_files, subfolders
 from gan_jax.errors import InputError, printable
 
-_TRAINING, _TEST, _VALIDATION = "training", "test", "validation"
 _PART_NAME = re.compile(
     r"(?P<training>train|training)|(?P<test>test|testing)|(?P<validation>val|valid|validation|dev)"
 )
@@ -41,22 +42,22 @@ class Parts:
         """
         folders = subfolders(root)
         _refuse_domains(root, folders)
-        named: dict[str | None, list[str]] = {_TRAINING: [], _TEST: [], _VALIDATION: []}
+        named: dict[str | None, list[str]] = {"training": [], "test": [], "validation": []}
         others: list[str] = []
         for folder in folders:
             named.get(part_of(folder), others).append(folder)
         train, test, validation = named.values()
+        held_out = test or validation
         if not (train or test or (validation and not others)):
             return None
-        for names in (train, test, [] if test else validation):
+        for names in (train, held_out):
             if len(names) > 1:
                 raise InputError(
                     f"folder '{root}' has {_quoted(names)}, two names for one part: keep one of "
                     "them."
                 )
-        if not train or not (test or validation):
-            raise _half(root, train, test or validation)
-        held_out = test or validation
+        if not train or not held_out:
+            raise _half(root, train, held_out)
         passed = others + (validation if test else [])
         if passed:
             notice(
@@ -137,6 +138,24 @@ class Listing:
                 "rename one."
             )
         return cls(files, labels, shown)
+
+    def rows(
+        self, split: str, options: SourceOptions, keys: Callable[[], np.ndarray]
+    ) -> tuple[np.ndarray, str]:
+        """The rows of a split, int64 [k], and its name: 'all' of a set that is not to be divided.
+
+        `keys` and errors are those of `split_indices`, which divides a set without parts.
+        """
+        if self.is_test is None:
+            split = split if options.divide else "all"
+            rows = split_indices(
+                keys, len(self.files), self.labels, split=split, test_fraction=options.test_fraction
+            )
+        elif split == "all":
+            rows = np.arange(len(self.files))
+        else:
+            rows = np.flatnonzero(self.is_test == (split == "test"))
+        return rows, split
 
 
 def part_of(folder: str) -> str | None:

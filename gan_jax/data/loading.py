@@ -98,7 +98,7 @@ def _together(sets: list[Dataset]) -> Dataset:
     return Dataset(
         name="+".join(one.name for one in sets),
         split=sets[0].split,
-        images=np.concatenate([one.take(np.arange(len(one))) for one in sets]),
+        images=np.concatenate([one.all_images() for one in sets]),
         labels=np.concatenate([own + np.int32(first) for own, first in zip(labels, firsts)]),
         class_names=tuple(name for one in sets for name in one.label_names),
         own_parts=all(one.own_parts for one in sets),

@@ -7,6 +7,7 @@ import ctypes
 import functools
 import os
 import pathlib
+import resource
 import sys
 
 _UNKNOWN = 4 << 30
@@ -29,9 +30,7 @@ def memory() -> int:
     for path in _CONTAINER_LIMITS:
         with contextlib.suppress(OSError, ValueError):  # 'max' is no limit
             found.append(int(pathlib.Path(path).read_text()))
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
+    with contextlib.suppress(OSError, ValueError):
         address_space = resource.getrlimit(resource.RLIMIT_AS)[0]
         if address_space != resource.RLIM_INFINITY:
             found.append(address_space)
@@ -49,11 +48,7 @@ def limit_or_default(limit: int | None) -> int:
 
 
 def peak() -> int:
-    """The most bytes that this process has held; 0 where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return 0
+    """The most bytes that this process has held."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
 

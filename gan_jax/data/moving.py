@@ -58,7 +58,6 @@ class MovingDigits(ComposedSource):
         )
 
     def keys(self) -> np.ndarray:
-        """A hash of each clip's digits and their places, uint64 [n]."""
         digits = content_keys(np.ascontiguousarray(self.parts["sprites"][:, 1:-1, 1:-1]))
         which, places = self.parts["which"], self.parts["places"]
         seen = [digits[which], places.reshape(len(which), -1)]
@@ -100,7 +99,7 @@ def load_moving_digits(options: SourceOptions, split: str) -> Dataset:
         chosen, corners, direction = draw_motion(
             len(digits), count, options=options, size=size, split=part
         )
-        sprites.append(_cut_out(digits.take(np.arange(len(digits)))[..., 0]))
+        sprites.append(_cut_out(digits.all_images()[..., 0]))
         which.append(chosen + np.int32(first))
         places.append(corners)
         labels.append(_labels(digits.class_labels[chosen], direction, clips.clip_labels))

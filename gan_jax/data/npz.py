@@ -16,28 +16,23 @@ from gan_jax.data.array_files import ArrayFile
 from gan_jax.data.arrays import as_image_array, row_keys
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.known_sets import known_class_names
-from gan_jax.data.labels import check_count, class_labels
+from gan_jax.data.labels import check_count, class_labels, texts
 from gan_jax.data.notices import notice
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.sources import array_source, make_dataset
 from gan_jax.data.split import split_indices
 from gan_jax.errors import InputError, printable
 
-# The images' name, and the labels' of which the first that is there is taken.
-_NamedKeys = tuple[tuple[str, tuple[str, ...]], ...]
-_DIVIDED_KEYS: _NamedKeys = (
-    ("x_{}", ("y_{}",)),
-    ("X_{}", ("y_{}",)),
-    ("{}_images", ("{}_labels",)),
-)
-_WHOLE_KEYS: _NamedKeys = (
-    ("images", ("labels",)),
-    ("image", ("label",)),
-    ("x", ("y",)),
-    ("X", ("y",)),
-    ("data", ("labels", "targets")),
-    ("arr_0", ("arr_1",)),
-)
+# The images' name, and the labels'; of several the first that is there is taken.
+_DIVIDED_KEYS = {"x_{}": "y_{}", "X_{}": "y_{}", "{}_images": "{}_labels"}
+_WHOLE_KEYS = {
+    "images": ("labels",),
+    "image": ("label",),
+    "x": ("y",),
+    "X": ("y",),
+    "data": ("labels", "targets"),
+    "arr_0": ("arr_1",),
+}
 _CLASS_NAMES = "class_names"
 _VALIDATION = ("val", "valid", "validation")
 _CIFAR_ROW = (3, 32, 32)
@@ -53,17 +48,17 @@ class _Keys(NamedTuple):
 def _find_keys(file: ArrayFile) -> dict[str, _Keys]:
     """The keys of each part: {'train': ..., 'test': ...} or, undivided, {'all': ...}."""
     keys = file.keys
-    for images, labels in _DIVIDED_KEYS:
+    for images, labels in _DIVIDED_KEYS.items():
         found = {
-            part: _Keys(images.format(part), _first([name.format(part) for name in labels], keys))
+            part: _Keys(images.format(part), _first([labels.format(part)], keys))
             for part in ("train", "test", *_VALIDATION)
             if images.format(part) in keys
         }
         if found:
             return _two_parts(file, found)
-    for images, labels in _WHOLE_KEYS:
+    for images, names in _WHOLE_KEYS.items():
         if images in keys:
-            return {"all": _Keys(images, _first(labels, keys))}
+            return {"all": _Keys(images, _first(names, keys))}
     if len(keys) == 1:
         return {"all": _Keys(keys[0], None)}
     raise InputError(
@@ -168,9 +163,6 @@ def _stored_names(file: ArrayFile) -> tuple[str, ...]:
     if len(shape) != 1 or shape[0] > _MOST_NAMES:
         raise InputError(f"{where} has shape {list(shape)}: expected one name a class, [classes].")
     try:
-        return tuple(
-            printable(name.decode() if isinstance(name, bytes) else str(name))
-            for name in file.read(_CLASS_NAMES).tolist()
-        )
+        return tuple(map(printable, texts(file.read(_CLASS_NAMES))))
     except ValueError as error:  # no valid text
         raise InputError(f"{where} holds no valid texts: write it again.") from error

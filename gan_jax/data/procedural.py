@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gan_jax.data.content import content_keys
-from gan_jax.data.crops import CROP_SIZE, TEST_SEED, crop_size
+from gan_jax.data.crops import CROP_SIZE, TEST_SEED
 from gan_jax.data.dataset import Dataset
 from gan_jax.data.options import SourceOptions, split_names
 from gan_jax.data.preprocess import convert_channels
@@ -153,7 +153,7 @@ def load_procedural(options: SourceOptions, split: str) -> Dataset:
     test split does not depend. uint8 [n, h, w, 1], 64 x 64 where no size is given; with
     `options.channels` 3 the channels are equal.
     """
-    drawn, size = options.procedural, crop_size(options)
+    drawn, size = options.procedural, options.image_size or CROP_SIZE
     kinds = split_names(drawn.kinds, KINDS, "kinds")
     rows, labels = [], []
     for part in ("train", "test") if split == "all" else (split,):

@@ -25,6 +25,7 @@ from gan_jax.errors import InputError, first_line, printable
 
 _LABELS = (".cls", ".json")
 _JSON_LABELS = ("label", "class", "cls")
+_PARTS = {"training": "train", "test": "test", "validation": "test", None: "all"}
 _MOST_LABEL = 1 << 20  # bytes of a file that names a class
 
 
@@ -52,9 +53,7 @@ def load_shards(options: SourceOptions, split: str) -> Dataset:
     by_part: dict[str, list[str]] = {}
     labels: dict[str, str] = {}
     for shard in shards:
-        part = {"training": "train", "test": "test", "validation": "test"}.get(
-            _part(shard) or "", "all"
-        )
+        part = _PARTS[part_of(shard.stem.split("-")[0].rstrip("0123456789_"))]
         for name, place, label in _examples(shard):
             root.places[name] = place
             by_part.setdefault(part, []).append(name)
@@ -65,11 +64,12 @@ def load_shards(options: SourceOptions, split: str) -> Dataset:
             f"'{path}' has shards for {', '.join(sorted(by_part))}: expected train and test (or "
             "val), or names that say neither."
         )
-    parts = sorted(by_part, reverse=True)  # train before test
-    files = [name for part in parts for name in by_part[part]]
-    is_test = None if parts == ["all"] else np.arange(len(files)) >= len(by_part["train"])
-    numbers, names = _numbered(path, by_part, labels, parts)
-    listing = Listing(files, numbers, names, is_test)
+    by_part = dict(sorted(by_part.items(), reverse=True))  # train before test
+    files = [name for names in by_part.values() for name in names]
+    train = by_part.get("train")
+    is_test = None if train is None else np.arange(len(files)) >= len(train)
+    numbers, class_names = _numbered(path, by_part, labels)
+    listing = Listing(files, numbers, class_names, is_test)
     return listing_dataset(
         root, listing, options, split, f"webdataset:{printable(path.resolve().stem)}"
     )
@@ -107,10 +107,6 @@ class _Root:
         return str(self.path)
 
 
-def _part(shard: pathlib.Path) -> str | None:
-    return part_of(shard.stem.split("-")[0].rstrip("0123456789_"))
-
-
 def _examples(shard: pathlib.Path) -> list[tuple[str, _Place, str | None]]:
     """Name, place and class of each image of a shard, in its order."""
     found: dict[str, dict[str, _Place]] = {}
@@ -130,11 +126,7 @@ def _examples(shard: pathlib.Path) -> list[tuple[str, _Place, str | None]]:
         ) from error
     examples = []
     for key, files in found.items():
-        images = [
-            ending
-            for ending in files
-            if pathlib.PurePath(ending).suffix in EXTENSIONS or ending in EXTENSIONS
-        ]
+        images = [ending for ending in files if f".{ending.rpartition('.')[2]}" in EXTENSIONS]
         if len(images) > 1:
             raise InputError(
                 f"'{files[images[0]]}' has {len(images)} images of one key ({', '.join(images)}): "
@@ -164,20 +156,20 @@ def _label(place: _Place) -> str | None:
 
 
 def _numbered(
-    path: pathlib.Path, by_part: dict[str, list[str]], labels: dict[str, str], parts: list[str]
+    path: pathlib.Path, by_part: dict[str, list[str]], labels: dict[str, str]
 ) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     if not labels:
         return None, None
-    stored = {}
-    for part in parts:
-        missing = [name for name in by_part[part] if name not in labels]
-        if missing:
-            raise InputError(
-                f"'{path}': image '{printable(missing[0])}' has no class, and others have: give it "
-                "a .cls file, or remove those of the others."
-            )
-        texts = np.array([labels[name] for name in by_part[part]])
-        is_number = all(text.isdecimal() for text in labels.values())
-        stored[part] = texts.astype(np.int64) if is_number else texts
-    numbers, names = class_labels(stored, dict.fromkeys(parts, f"the classes of '{path}'"))
-    return np.concatenate([numbers[part] for part in parts]), names
+    missing = [name for names in by_part.values() for name in names if name not in labels]
+    if missing:
+        raise InputError(
+            f"'{path}': image '{printable(missing[0])}' has no class, and others have: give it "
+            "a .cls file, or remove those of the others."
+        )
+    kind = np.int64 if all(text.isdecimal() for text in labels.values()) else np.str_
+    stored = {
+        part: np.array([labels[name] for name in names]).astype(kind)
+        for part, names in by_part.items()
+    }
+    numbers, class_names = class_labels(stored, dict.fromkeys(stored, f"the classes of '{path}'"))
+    return np.concatenate(list(numbers.values())), class_names

@@ -73,12 +73,7 @@ class ComposedSource(Source):
     """
 
     def __init__(
-        self,
-        parts: Mapping[str, np.ndarray],
-        *,
-        count: int,
-        image_shape: Shape,
-        treatment: str,
+        self, parts: Mapping[str, np.ndarray], *, count: int, image_shape: Shape, treatment: str
     ) -> None:
         self.parts = parts
         super().__init__(
@@ -92,7 +87,6 @@ class ComposedSource(Source):
         )
 
     def take(self, indices: Indices) -> np.ndarray:
-        """The images at `indices` as uint8."""
         return np.ascontiguousarray(self.compose(self.parts, np.asarray(indices, np.intp)))
 
     def keys(self) -> np.ndarray:
@@ -136,14 +130,10 @@ def array_source(
     options: SourceOptions,
     keys: Callable[[], np.ndarray] | None = None,
 ) -> Source:
-    """Rows of an array, in memory or memory-mapped.
+    """The rows `indices`, int [k], of an array [n, h, w, c], in memory or memory-mapped.
 
-    Args:
-        array: [n, h, w, c], numbers, scaled as `find_scale` says.
-        where: names it in messages.
-        indices: the rows of this split, int [k], increasing.
-        options: how images are brought to one shape, and what is white.
-        keys: gives the `row_keys` of the array, if they are at hand.
+    Values are scaled as `find_scale` says. `where` names the array in messages; `keys` gives its
+    `row_keys`, if they are at hand.
     """
     preprocess, scale = options.preprocess, find_scale(array, where, white=options.white)
     keys = keys or functools.partial(row_keys, array)
@@ -224,21 +214,18 @@ def make_dataset(
     )
     if len(source) * math.prod(source.image_shape) > options.memory_limit:
         dataset = made(source=source)
-        if not options.cut.crops:  # of which each would decode a whole photograph
-            rows = np.unique(np.linspace(0, len(source) - 1, _LOOKED_AT).astype(int))
-            _notice_darkness(name, source.take(rows.tolist()))
+        if options.cut.crops:  # of which each would decode a whole photograph
+            return dataset
+        rows = np.unique(np.linspace(0, len(source) - 1, _LOOKED_AT).astype(int))
+        images = source.take(rows.tolist())
     else:
         images = source.read_all(f"reading {name} ({split})")
         dataset = made(images=images)
-        _notice_darkness(name, images)
-    return dataset
-
-
-def _notice_darkness(name: str, images: np.ndarray) -> None:
-    brightest = int(images.max(initial=0))
-    if len(images) and brightest < _BRIGHT:
+    brightest = int(images.max())
+    if brightest < _BRIGHT:
         notice(
             f"{name}: the brightest pixel of {len(images):,} images is {brightest} of 255, "
             "so they are nearly black. If their white is stored as another value, such as 1 in "
             "masks or 4095 for 12 bits in 16-bit files, give dataset.white=VALUE."
         )
+    return dataset

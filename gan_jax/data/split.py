@@ -29,7 +29,6 @@ def split_indices(
 
     Args:
         keys: gives a hash of each image, uint64 [n], equal for equal images; called if needed.
-        num_examples: n.
         labels: int [n], or None for one class.
         split: 'train', 'test' or 'all'.
         test_fraction: the part of each class in the test split, in [0, 1).

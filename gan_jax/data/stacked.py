@@ -32,7 +32,7 @@ class StackedSource(ComposedSource):
     """Images whose channels are digits, put together on access.
 
     `digits` are uint8 [d, h, w], in C order; `stacks` int32 [n, 3], which digit each channel of
-    each image is. `parts` holds both, all that `compose` needs.
+    each image is.
     """
 
     place = "put together on access"
@@ -46,7 +46,6 @@ class StackedSource(ComposedSource):
         )
 
     def keys(self) -> np.ndarray:
-        """A hash of each image's digits, uint64 [n]."""
         return content_keys(content_keys(self.parts["digits"])[self.parts["stacks"]])
 
     @staticmethod
@@ -78,10 +77,9 @@ def load_stacked_mnist(options: SourceOptions, split: str) -> Dataset:
         chosen = draw_stacks(len(base), count, seed=options.stacking.seed, split=part)
         if options.stacking.stack != "mnist5k":  # which has one order only
             chosen = base.content_order()[chosen].astype(np.int32)
-        digits.append(base.take(np.arange(len(base)))[..., 0])
+        digits.append(base.all_images()[..., 0])
         stacks.append(chosen + np.int32(first))
-        assert base.labels is not None  # by `_digits`
-        labels.append(_stacked_labels(base.labels[chosen], len(names)))
+        labels.append(_stacked_labels(base.class_labels[chosen], len(names)))
         first += len(base)
     return Dataset(
         f"stacked_mnist:{bases[0].name}",

@@ -33,8 +33,8 @@ _UNLABELLED = -1  # what TFDS gives where the labels were never published
 class _Chosen:
     """The records of one split: those at `indices`, with their labels int32 [k] or None.
 
-    `keys` gives a hash of each record's stored image, uint64 [len(records)]; `image_shape` has None
-    where it varies; `title` is for messages.
+    `keys` gives a hash of the stored image of each, uint64 [k]; `image_shape` has None where it
+    varies; `title` is for messages.
     """
 
     records: Any
@@ -67,7 +67,7 @@ def _source(chosen: _Chosen, preprocess: Preprocess) -> Source:
         count=len(chosen.indices),
         image_shape=(height, width, channels),
         read=lambda index: read_many([index])[0],
-        keys=lambda: chosen.keys()[chosen.indices],
+        keys=chosen.keys,
         treatment=f"records, {preprocess}",
         block=_BLOCK,
         read_many=read_many,
@@ -155,7 +155,7 @@ def _choose(builder: Any, options: SourceOptions, split: str) -> _Chosen:
         own_parts=held_out is not None,
         tfds_split=tfds_split,
         title=f"tfds {info.full_name} {tfds_split}",
-        keys=lambda: scan().keys,
+        keys=lambda: scan().keys[indices],
     )
 
 
@@ -173,7 +173,7 @@ def _photographs(builder: Any, chosen: _Chosen, options: SourceOptions) -> Photo
         sizes=_sizes(builder, chosen),
         channels=channels,
         read=lambda i: convert_channels(chosen.records[indices[i]]["image"], channels),
-        keys=lambda: chosen.keys()[chosen.indices],
+        keys=chosen.keys,
         labels=chosen.labels,
         class_names=chosen.class_names,
     )
@@ -200,7 +200,7 @@ def _sizes(builder: Any, chosen: _Chosen) -> list[tuple[int, int]]:
 def _prepared_builder(name: str, options: SourceOptions) -> Any:
     import tensorflow_datasets as tfds
 
-    data_dir = str(options.expanded_path("")) if options.path else None
+    data_dir = str(path_of(options.path)) if options.path else None
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.registered.DatasetNotFoundError as error:
@@ -291,6 +291,6 @@ def _labels(
 ) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     feature = _label_feature(builder)
     labels = None if feature is None else scan().labels
-    if feature is None or labels is None or (labels == _UNLABELLED).all():
+    if labels is None or (labels == _UNLABELLED).all():
         return None, None
     return labels, tuple(feature.names) or None

@@ -45,7 +45,7 @@ def image_files(root: Root) -> list[str]:
     """
     found: list[str] = []
     passed: collections.Counter[str] = collections.Counter()
-    for name in root.names() if isinstance(root, ZippedFiles) else _walk(root, "", ()):
+    for name in root.names() if isinstance(root, ZippedFiles) else walk_files(root):
         ending = os.path.splitext(name)[1].lower()
         if ending in EXTENSIONS or (_NO_ENDING.fullmatch(ending) and is_image(root / name)):
             found.append(name)
@@ -58,27 +58,8 @@ def image_files(root: Root) -> list[str]:
 
 def walk_files(root: pathlib.Path) -> Iterator[str]:
     """All files below a folder, relative to it with '/', in no order; hidden ones are left out."""
-    return _walk(root, "", ())
-
-
-def holds_images(root: pathlib.Path) -> bool:
-    """Whether there is an image file anywhere below, by its ending."""
-    return any(os.path.splitext(name)[1].lower() in EXTENSIONS for name in walk_files(root))
-
-
-def _counts(passed: collections.Counter[str]) -> str:
-    """'5 files (3 .txt, 2 without an ending)'."""
-    most = passed.most_common(_MOST_TOLD)
-    told = [f"{count:,} {ending or 'without an ending'}" for ending, count in most]
-    if len(passed) > _MOST_TOLD:
-        told.append("others")
-    total = sum(passed.values())
-    return f"{total:,} file{'s' if total > 1 else ''} ({', '.join(told)})"
-
-
-def _walk(folder: pathlib.Path, below: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
     visits: collections.Counter[tuple[int, int]] = collections.Counter()
-    stack = [(folder, below, above)]
+    stack: list[tuple[pathlib.Path, str, tuple[tuple[int, int], ...]]] = [(root, "", ())]
     while stack:
         folder, below, above = stack.pop()
         place = _place(folder)
@@ -97,6 +78,21 @@ def _walk(folder: pathlib.Path, below: str, above: tuple[tuple[int, int], ...]) 
                 yield below + entry.name
 
 
+def holds_images(root: pathlib.Path) -> bool:
+    """Whether there is an image file anywhere below, by its ending."""
+    return any(os.path.splitext(name)[1].lower() in EXTENSIONS for name in walk_files(root))
+
+
+def _counts(passed: collections.Counter[str]) -> str:
+    """'5 files (3 .txt, 2 without an ending)'."""
+    most = passed.most_common(_MOST_TOLD)
+    told = [f"{count:,} {ending or 'without an ending'}" for ending, count in most]
+    if len(passed) > _MOST_TOLD:
+        told.append("others")
+    total = sum(passed.values())
+    return f"{total:,} file{'s' if total > 1 else ''} ({', '.join(told)})"
+
+
 def _place(folder: pathlib.Path) -> tuple[int, int]:
     try:
         status = os.stat(folder)
@@ -108,7 +104,7 @@ def _place(folder: pathlib.Path) -> tuple[int, int]:
 def _entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not _hidden(entry.name)]
+            return [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
         raise _unreadable(folder, error) from error
 
@@ -132,10 +128,6 @@ def _check_kind(entry: os.DirEntry[str]) -> None:
         raise InputError(
             f"image '{entry.path}' cannot be read: {error.strerror}: mend the link, or remove it."
         ) from error
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".")
 
 
 def _unreadable(folder: pathlib.Path, error: OSError) -> InputError:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib.util
 import pathlib
 import re
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ from gan_jax.data.disk import open_regular
 from gan_jax.data.listing import Listing
 from gan_jax.data.options import SourceOptions
 from gan_jax.data.sources import Source, make_dataset
-from gan_jax.data.split import split_indices
 from gan_jax.data.trees import Root, image_files, walk_files
 from gan_jax.errors import InputError, first_line, printable
 
@@ -36,19 +34,12 @@ _NUMBER = re.compile(r"(\d+)\D*$")
 
 @dataclasses.dataclass(frozen=True)
 class Video:
-    """A video: a file, or the files of its frames.
+    """A video: a file, or the files of its frames."""
 
-    Attributes:
-        path: of the file or the folder.
-        frames: the files of its frames, in order; () of a file.
-        count: the number of frames.
-        shape: (h, w, c) of a frame as stored.
-    """
-
-    path: pathlib.Path
-    frames: tuple[pathlib.Path, ...]
-    count: int
-    shape: tuple[int, int, int]
+    path: pathlib.Path  # of the file or the folder
+    frames: tuple[pathlib.Path, ...]  # the files of its frames, in order; () of a file
+    count: int  # frames
+    shape: tuple[int, int, int]  # (h, w, c) of a frame as stored
 
     def read(self, memory_limit: int) -> np.ndarray:
         """Every frame, uint8 [count, h, w, c]; InputError if it is damaged or takes more bytes."""
@@ -109,14 +100,7 @@ def load_videos(options: SourceOptions, split: str) -> Dataset:
             "pixels (width x height): set dataset.image_size=(h, w) to bring them to one size."
         )
     keys = functools.cache(lambda: np.array([_key(video) for video in videos], np.uint64))
-    own_parts = listing.is_test is not None
-    if listing.is_test is not None:
-        chosen = {"train": ~listing.is_test, "test": listing.is_test}
-        rows = np.flatnonzero(chosen.get(split, np.ones(len(videos), bool)))
-    else:
-        split = split if options.divide else "all"
-        fraction = options.test_fraction
-        rows = split_indices(keys, len(videos), listing.labels, split=split, test_fraction=fraction)
+    rows, split = listing.rows(split, options, keys)
     windows = [(row, at) for row in rows for at in range(videos[row].count // length)]
     decoded = functools.lru_cache(4)(lambda row: videos[row].read(options.decoding_limit))
 
@@ -141,7 +125,7 @@ def load_videos(options: SourceOptions, split: str) -> Dataset:
         split=split,
         class_names=listing.class_names,
         options=options,
-        own_parts=own_parts,
+        own_parts=listing.is_test is not None,
     )
 
 
@@ -234,13 +218,13 @@ def _frame_number(path: pathlib.Path) -> tuple[int, str]:
 
 
 def _opened_film(path: pathlib.Path) -> Video:
-    if importlib.util.find_spec("imageio_ffmpeg") is None:
+    try:
+        import imageio_ffmpeg
+    except ImportError as error:
         raise InputError(
             f"video '{path}' needs imageio-ffmpeg, which is not installed: run pip install "
             "imageio-ffmpeg, or save it as GIF."
-        )
-    import imageio_ffmpeg
-
+        ) from error
     try:
         count, _ = imageio_ffmpeg.count_frames_and_secs(str(path))
         reader = imageio_ffmpeg.read_frames(str(path))

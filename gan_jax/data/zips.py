@@ -42,11 +42,9 @@ def open_zip(path: pathlib.Path) -> zipfile.ZipFile:
 def open_member(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str, memory_limit: int | None = None
 ) -> Iterator[zipfile.ZipExtFile]:
-    """A file in a zip, open for reading; errors on reading it name it too.
+    """A file in a zip, open for reading; `where` names it in messages, those on reading it too.
 
-    Args:
-        where: names the file in messages.
-        memory_limit: bytes that it may unpack to; None for `machine.default_limit`.
+    It may unpack to `memory_limit` bytes, None for `machine.default_limit`.
 
     Raises:
         InputError: encrypted; packed by a method that Python does not know; larger than the limit;

@@ -7,16 +7,11 @@ from typing import Any
 
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
-from gan_jax.extractors.channels import reading_parts
-from gan_jax.extractors.controls import (
-    MOST_FEATURES,
-    pca_extractor,
-    pixel_extractor,
-    random_extractor,
-)
-from gan_jax.extractors.extractor import Extractor, PartReader
+from gan_jax.extractors import controls
+from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.inception import load_inception
 from gan_jax.extractors.pack import load_pack
+from gan_jax.extractors.parts import PartReader, reading_parts
 
 FORMS = (
     "a pack's folder, a released pack's name, inception:FILE, inception-pytorch-fid:FILE, random, "
@@ -34,10 +29,7 @@ def open_extractors(choices: str, reference: Dataset | None) -> list[Any]:
 
 
 def open_extractor(
-    choice: str,
-    reference: Dataset | None,
-    *,
-    like: Extractor | PartReader | None = None,
+    choice: str, reference: Dataset | None, *, like: Extractor | PartReader | None = None
 ) -> Any:
     """The extractor of one of `FORMS`.
 
@@ -59,21 +51,19 @@ def open_extractor(
             "statistics of them: give the images, or a pack."
         )
     if name == "random":
-        seed = _number(choice, argument, 0)
-        if like is None:
-            return random_extractor(reference.image_shape, seed=seed)
-        layers = like.record["layers"]
-        if isinstance(like, Extractor):
-            options = {"network": like.network, "layers": layers}
-            return random_extractor(reference.image_shape, seed=seed, **options)
-        options = {"network": like.extractor.network, "layers": layers}
-        control = random_extractor(like.extractor.image_shape, seed=seed, **options)
+        shape, options = reference.image_shape, dict[str, Any]()
+        if isinstance(like, PartReader):
+            like = like.extractor
+            shape = like.image_shape
+        if like is not None:
+            options = {"network": like.network, "layers": like.record["layers"]}
+        control = controls.random_extractor(shape, seed=_number(choice, argument, 0), **options)
         return reading_parts(control, reference)
     if name == "pixels" and not argument:
-        return pixel_extractor(reference.image_shape)
+        return controls.pixel_extractor(reference.image_shape)
     if name == "pca":
-        rows = reference.content_order()[:MOST_FEATURES]
-        return pca_extractor(reference.take(rows), _number(choice, argument, 64))
+        rows = reference.content_order()[: controls.MOST_FEATURES]
+        return controls.pca_extractor(reference.take(rows), _number(choice, argument, 64))
     return _refuse(choice)
 
 

@@ -48,8 +48,7 @@ class Features:
 
     def take(self, rows: np.ndarray) -> Features:
         """The features of the images `rows`."""
-        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        kept: dict[str, Any] = {k: None if v is None else v[rows] for k, v in parts.items()}
+        kept: dict[str, Any] = {k: v if v is None else v[rows] for k, v in vars(self).items()}
         return Features(**kept)
 
 

@@ -1,13 +1,13 @@
 """Controls, which have learnt nothing: a CNN as initialised, the pixels themselves, their PCA.
 
-A trained CNN's numbers are worth something only where they differ from these. A network with random
-weights sees much that a trained one sees (Naeem et al. 2020, "Reliable Fidelity and Diversity
-Metrics for Generative Models", use one on purpose), and for tiny images plain pixels do.
+A trained CNN's numbers are worth something only where they differ from these (a random network can
+see much: Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models").
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -45,7 +45,6 @@ def random_extractor(
 
     Args:
         image_shape: (h, w, c) of the images to judge, h and w at least 4; (t, h, w, c) of clips.
-        seed: at least 0.
         network: None for the recogniser with its default sizes and 10 outputs; a trained pack's for
             its control.
         layers: {'semantic': layer name, 'texture': layer name}; None for 'penultimate', 'block2'.
@@ -59,12 +58,9 @@ def random_extractor(
     network = CNN(num_classes=10) if network is None else network
     layers = {"semantic": "penultimate", "texture": "block2"} if layers is None else layers
 
-    def create(key: jax.Array, images: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
-        outputs, variables = network.init_with_output(key, images, train=False)
-        return variables, outputs
-
     images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
-    shapes, outputs = jax.eval_shape(create, jax.random.key(0), images)
+    create = functools.partial(network.init_with_output, train=False)
+    outputs, shapes = jax.eval_shape(create, jax.random.key(0), images)
     for use, ndim in (("semantic", 2), ("texture", 4)):
         if layers.get(use) not in outputs or outputs[layers[use]].ndim != ndim:
             fitting = [name for name, value in outputs.items() if value.ndim == ndim]
@@ -191,7 +187,7 @@ def pca_extractor(reference: np.ndarray, num_components: int = 64) -> PixelExtra
             f"num_components is {num_components}; a PCA of {count} images of {shape_text(shape)} "
             f"has from 1 to {min(count - 1, size)}."
         )
-    variances, axes, mean = _principal_axes(reference)
+    variances, components, mean = _principal_axes(reference, num_components)
     rank = int(np.sum(variances > variances[0] * len(variances) * np.finfo(np.float64).eps))
     rank = 0 if np.all(reference == reference[0]) else rank  # else round-off would be an axis
     if rank < num_components:
@@ -199,7 +195,6 @@ def pca_extractor(reference: np.ndarray, num_components: int = 64) -> PixelExtra
             f"num_components is {num_components}, but the {count} reference images vary along "
             f"{rank} axes only: give fewer, or more different images."
         )
-    components = axes(num_components)
     largest = np.argmax(np.abs(components), axis=0)
     components *= np.sign(components[largest, np.arange(num_components)])
     record = _record(f"pca{num_components}", shape) | {"num_components": num_components}
@@ -208,27 +203,19 @@ def pca_extractor(reference: np.ndarray, num_components: int = 64) -> PixelExtra
     return PixelExtractor(record | {"explained": explained}, digest, mean, components)
 
 
-def _principal_axes(
-    reference: np.ndarray,
-) -> tuple[np.ndarray, Callable[[int], np.ndarray], np.ndarray]:
-    """Variances in falling order, a function of k to the first k axes [d, k], and the mean."""
-    count, size = len(reference), math.prod(reference.shape[1:])
-    if count > size:
+def _principal_axes(reference: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All variances in falling order, the first k axes [d, k], and the mean [d]."""
+    if len(reference) > math.prod(reference.shape[1:]):
         moments = Moments.of_batches(_pixels(reference, _BLOCK))
         variances, vectors = np.linalg.eigh(moments.covariance())
-        vectors = vectors[:, ::-1]
-        return np.clip(variances[::-1], 0, None), lambda k: vectors[:, :k].copy(), moments.mean
+        return np.clip(variances[::-1], 0, None), vectors[:, ::-1][:, :k].copy(), moments.mean
     pixels = np.concatenate(list(_pixels(reference, _BLOCK)))
     mean = pixels.mean(0)
     pixels -= mean
-    variances, vectors = np.linalg.eigh(pixels @ pixels.T / (count - 1))
-    variances, vectors = np.clip(variances[::-1], 0, None), vectors[:, ::-1]
-
-    def axes(k: int) -> np.ndarray:
-        found = pixels.T @ vectors[:, :k]
-        return found / np.linalg.norm(found, axis=0)
-
-    return variances, axes, mean
+    variances, vectors = np.linalg.eigh(pixels @ pixels.T / (len(pixels) - 1))
+    axes = pixels.T @ vectors[:, ::-1][:, :k]
+    with np.errstate(invalid="ignore"):  # of images that are all the same
+        return np.clip(variances[::-1], 0, None), axes / np.linalg.norm(axes, axis=0), mean
 
 
 def _pixels(images: np.ndarray, rows: int) -> Iterator[np.ndarray]:

@@ -70,32 +70,24 @@ class Extractor(OfOneShape):
         return _apply_texture(cast(Hashable, self.network), self.record["layers"]["texture"])
 
 
-@dataclasses.dataclass(frozen=True)
-class PartReader(OfOneShape):
-    """A pack as a judge of what has several parts, each of which it reads by itself."""
-
-    extractor: Extractor
-
-    @property
-    def gate(self) -> str:
-        """The degradation gate's verdict of the pack."""
-        return self.extractor.gate
-
-
 @functools.lru_cache(maxsize=8)
 def _apply(network: CNN, semantic: str, texture: str):
     @jax.jit
     def apply(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         outputs = _outputs(network, variables, images)
-        middle = outputs[texture].astype(jnp.float32)
-        mean, std = jnp.mean(middle, (1, 2)), jnp.std(middle, (1, 2))
-        return (
-            outputs[semantic].astype(jnp.float32),
-            jnp.concatenate([mean, std], -1),
-            jax.nn.softmax(outputs["logits"], -1),
-        )
+        return as_features(outputs[semantic], outputs[texture], outputs["logits"])
 
     return apply
+
+
+def as_features(
+    semantic: jax.Array, maps: jax.Array, logits: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The first three arrays of `Features`, of a network's outputs."""
+    maps = maps.astype(jnp.float32)
+    mean, std = jnp.mean(maps, (1, 2)), jnp.std(maps, (1, 2))
+    texture = jnp.concatenate([mean, std], -1)
+    return semantic.astype(jnp.float32), texture, jax.nn.softmax(logits, -1)
 
 
 @functools.lru_cache(maxsize=8)

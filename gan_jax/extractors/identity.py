@@ -1,8 +1,7 @@
 """A recogniser's identity: whether two packs, trained or still to be trained, are one network.
 
-A generator that is trained on a judge's features, and samples that the judge has chosen, get better
-numbers from it whatever the images are like. So judge and chooser must be two networks: not one
-pack, not copies of one, and not two trainings of one config, which give the same weights.
+Images made or chosen to please a judge get better numbers from it whatever they are like. So judge
+and chooser must be two networks: not one pack, and not two trainings of one config and seed.
 """
 
 from __future__ import annotations

@@ -1,13 +1,10 @@
 """Inception as an extractor, for the FID and KID that others publish; weights from the user's file.
 
-The weights are not part of this package. They are the public PyTorch file
-`pt_inception-2015-12-05-6726825d.pth`, which pytorch-fid and torch-fidelity both use and offer for
-download. PyTorch reads that file as tensors only: no code in it is run. Without PyTorch, a
-safetensors file of the same tensors does, made on any other machine by
+They are the public PyTorch file `pt_inception-2015-12-05-6726825d.pth`, which pytorch-fid and
+torch-fidelity both use and offer for download; it is read as tensors only. Without PyTorch, a
+safetensors file of the same tensors does, with the same digest, made on any other machine by
 
     python -m gan_jax.extractors.inception pt_inception-2015-12-05-6726825d.pth inc.safetensors
-
-The same weights in either file give the same digest.
 """
 
 from __future__ import annotations
@@ -30,6 +27,7 @@ from safetensors.numpy import save
 from gan_jax.data.disk import in_words, path_of, write_bytes
 from gan_jax.errors import InputError, nearest
 from gan_jax.extractors.common import Features, Identified, digest_of, shape_text
+from gan_jax.extractors.extractor import as_features
 from gan_jax.extractors.resize import resize_bilinear
 from gan_jax.models.inception import IMAGE_SIZE, NUM_OUTPUTS, FIDInception
 from gan_jax.runtime.parallel import map_batches
@@ -64,10 +62,7 @@ class InceptionExtractor(Identified):
     record: dict[str, Any]
     digest: str
 
-    @property
-    def image_shape(self) -> None:
-        """None: any size is taken, and resized to 299x299."""
-        return None
+    image_shape = None  # any size is taken, and resized to 299x299
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -78,9 +73,9 @@ class InceptionExtractor(Identified):
         """Raises InputError unless images of this (h, w, c) have one channel or three."""
         if len(shape) != 3 or shape[-1] not in (1, 3):
             raise InputError(
-                f"the images are {shape_text(shape)} and the extractor "
-                f"{self.stamp} takes height x width x channels with 1 channel (repeated) or 3 "
-                "(RGB): convert them first, for instance with channels=3."
+                f"the images are {shape_text(shape)} and the extractor {self.stamp} takes height x "
+                "width x channels with 1 channel (repeated) or 3 (RGB): convert them first, for "
+                "instance with channels=3."
             )
 
     def features(self, images: np.ndarray, *, batch_size: int = 64, progress=None) -> Features:
@@ -94,14 +89,9 @@ class InceptionExtractor(Identified):
         images = self.checked(images)
         # Few images must not be padded to a full batch, at a fifth of a second each on a CPU.
         enough = 1 << (len(images) - 1).bit_length()
-        result = map_batches(
-            _apply(self.record["resizing"]),
-            self.variables,
-            images,
-            batch_size=min(batch_size, _LARGEST_BATCH, enough),
-            progress=progress,
-        )
-        return Features(*result)
+        apply = _apply(self.record["resizing"])
+        options = {"batch_size": min(batch_size, _LARGEST_BATCH, enough), "progress": progress}
+        return Features(*map_batches(apply, self.variables, images, **options))
 
 
 def load_inception(path: str | pathlib.Path, *, preprocessing: str = "tf1") -> InceptionExtractor:
@@ -156,7 +146,7 @@ def convert_inception(source: str | pathlib.Path, target: str | pathlib.Path) ->
         raise InputError(f"the target '{target}' must end in .safetensors.")
     tensors, metadata = _read(source)
     _variables(tensors, source)
-    kept = {name: np.ascontiguousarray(tensors[name]) for name in _expected()}
+    kept = {name: np.ascontiguousarray(tensors[name]) for name in expected_tensors()}
     metadata = {"source": source.name, _SOURCE: _file_sha256(source)} | metadata
     target.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(target, save(kept, metadata=metadata))
@@ -183,13 +173,7 @@ def _network(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array, j
     # machine.
     with jax.default_matmul_precision("highest"):
         outputs: Any = FIDInception().apply(variables, images)
-    middle = outputs["Mixed_6e"]
-    mean, std = jnp.mean(middle, (1, 2)), jnp.std(middle, (1, 2))
-    return (
-        outputs["pool3"],
-        jnp.concatenate([mean, std], -1),
-        jax.nn.softmax(outputs["logits_without_bias"], -1),
-    )
+    return as_features(outputs["pool3"], outputs["Mixed_6e"], outputs["logits_without_bias"])
 
 
 def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -218,10 +202,9 @@ def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         raise
     except Exception as error:  # every way in which a file can be cut or overwritten
         raise InputError(
-            f"the weights file '{path}' ({size} bytes) cannot be read as tensors: "
-            f"it is cut short, damaged, or another kind of file "
-            f"({type(error).__name__}). Download or convert it again; "
-            f"{_PUBLIC_FILE} has 95628359 bytes."
+            f"the weights file '{path}' ({size} bytes) cannot be read as tensors: it is cut short, "
+            f"damaged, or another kind of file ({type(error).__name__}). Download or convert it "
+            f"again; {_PUBLIC_FILE} has 95628359 bytes."
         ) from error
 
 
@@ -250,14 +233,8 @@ def _read_torch(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def tensor_shapes() -> dict[str, tuple[int, ...]]:
-    """Each tensor's shape in Flax's layout, by PyTorch's name, such as 'fc.weight'."""
-    return {name: shape for name, (_, shape) in _expected().items()}
-
-
-@functools.cache
-def _expected() -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]]:
-    """Each variable's path and shape in Flax, by PyTorch's name."""
+def expected_tensors() -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]]:
+    """Each variable's path and shape in Flax, by PyTorch's name, such as 'fc.weight'."""
     images = jax.ShapeDtypeStruct((1, IMAGE_SIZE, IMAGE_SIZE, 3), jnp.float32)
     tree = jax.eval_shape(FIDInception().init, jax.random.key(0), images)
     words = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
@@ -270,7 +247,7 @@ def _expected() -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]]:
 
 def _variables(tensors: dict[str, np.ndarray], path: pathlib.Path) -> dict[str, Any]:
     """Flax variables of PyTorch tensors, each checked for its name, shape and type."""
-    expected = _expected()
+    expected = expected_tensors()
     # Counters of training steps, which some copies of the file have.
     names = {name for name in tensors if not name.endswith("num_batches_tracked")}
     if names != set(expected):
@@ -284,9 +261,8 @@ def _variables(tensors: dict[str, np.ndarray], path: pathlib.Path) -> dict[str, 
         if value.ndim in (2, 4):  # output channels first in PyTorch, last in Flax
             value = np.moveaxis(value, (0, 1), (-1, -2))
         if value.shape != shape:
-            raise _other_network(
-                path, f"'{name}' of shape {list(tensors[name].shape)}, which does not fit"
-            )
+            found = f"'{name}' of shape {list(tensors[name].shape)}, which does not fit"
+            raise _other_network(path, found)
         if value.dtype != np.float32 or not np.isfinite(value).all():
             raise InputError(
                 f"the weights file '{path}': '{name}' is {value.dtype}"

@@ -2,9 +2,7 @@
 
 A pack holds `weights.safetensors` and `pack.json`, see `gan_jax.extractors.record`. Its identity is
 a SHA-256 over both, so a number stamped `cnn-mnist5k@1a2b3c4d` says exactly which network gave it.
-The hash covers all that `pack.json` says: also the accuracy, the features of golden images, and the
-statistics of the layers, which older packs do not have. What is found out later, such as the
-verdict of the degradation gate, lies beside the two files and is not hashed.
+What is found out later, such as the degradation gate's verdict, lies beside them and is not hashed.
 """
 
 from __future__ import annotations

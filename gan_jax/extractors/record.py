@@ -86,10 +86,8 @@ def make_record(
 
     Args:
         name: such as 'cnn-mnist5k'.
-        network: the module; its fields are kept.
         image_shape: (h, w, c), of clips (t, h, w, c).
         layers: {'semantic': layer name, 'texture': layer name}.
-        class_names: one for each class.
         accuracy: on `num_test` images that it was not trained on; None if it was not trained.
         training: the plain config it was trained with; names of places on this machine are left
             out.

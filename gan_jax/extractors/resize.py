@@ -1,11 +1,7 @@
-"""Bilinear resizing as two programs for the Fréchet distance do it, and as nobody else does.
+"""Bilinear resizing as two programs for the Fréchet distance do it, without smoothing.
 
-Resizing changes a Fréchet distance: the same images made larger by TensorFlow 1, by PyTorch, by
-Pillow or with antialiasing are four sets of images with four distances (Parmar et al. 2022, "On
-Aliased Resizing and Surprising Subtleties in GAN Evaluation"). A number is comparable only with
-numbers of the same resizing, so whoever resizes names the method.
-
-Neither method here smooths before it makes images smaller.
+Numbers are comparable only with those of the same resizing (Parmar et al. 2022, "On Aliased
+Resizing and Surprising Subtleties in GAN Evaluation"), so whoever resizes names the method.
 """
 
 from __future__ import annotations

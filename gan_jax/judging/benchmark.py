@@ -27,7 +27,6 @@ class Benchmark:
     """What a result is made of.
 
     Attributes:
-        name: of the benchmark.
         reference: the set's name, or '' where its files are not built in and a path is given.
         pack: the released judge.
         num_samples: images that are judged, of as many or more.
@@ -82,12 +81,7 @@ def standings() -> dict[str, Any]:
 
 
 def standing_text(benchmark: Benchmark, result: Mapping[str, Any], title: str) -> str:
-    """Where a result would stand, as a table of text.
-
-    Args:
-        result: the content of its eval.json.
-        title: of its row.
-    """
+    """Where a result, the content of its eval.json, would stand: a table of text."""
     found = standings().get(benchmark.name)
     if found is None:
         return f"Benchmark {benchmark.name}: no recipe was run on it yet."
@@ -108,14 +102,13 @@ def standing_text(benchmark: Benchmark, result: Mapping[str, Any], title: str) -
             "gan_jax, and judge again."
         )
     rows = ranked([*found["rows"], own], benchmark.ranked_by)
-    columns = [name for name in (benchmark.ranked_by, *COLUMNS) if name in own["metrics"]]
-    columns = list(dict.fromkeys(columns))
-    places = {row["recipe"]: place for row, place in rows}
+    wanted = dict.fromkeys((benchmark.ranked_by, *COLUMNS))
+    columns = [name for name in wanted if name in own["metrics"]]
     lines = [["", "", *columns, "flags"]]
     for row, place in rows:
         cells = [_cell(row["metrics"].get(name)) for name in columns]
         lines.append([place, row["recipe"], *cells, ", ".join(row["flags"])])
-    place = places[own["recipe"]] or "apart, as it is flagged"
+    place = next(place for row, place in rows if row is own) or "apart, as it is flagged"
     return "\n".join(
         [
             f"Benchmark {benchmark.name}, by {benchmark.ranked_by} (lower is better), judge "

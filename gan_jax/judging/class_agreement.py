@@ -39,12 +39,9 @@ def judge_asked(
     """What a judge says of images, with 'class_agreement' where they were asked for by class.
 
     Args:
-        judge: whose judgement it is.
-        images: uint8 [n, h, w, c].
-        labels: the classes asked for, int32 [n], in the numbering of `train`; None of images that
-            nobody asked for by class.
-        train: what the GAN was trained on.
-        families, training, complete: see `Judge.judge`.
+        labels: the classes asked for, int32 [n], in the numbering of `train`, what the GAN was
+            trained on; None of images that nobody asked for by class.
+        images, families, training, complete: see `Judge.judge`.
     """
     asked = None
     if labels is not None and judge.knows_classes:
@@ -73,10 +70,7 @@ def judge_by_each(
     for that, unless `families` names what all of them give.
 
     Args:
-        judges: those of the run; none gives no judgement.
-        images: uint8 [n, h, w, c].
-        labels: see `judge_asked`.
-        train: what the GAN was trained on, to find copies among.
+        images, labels, train: see `judge_asked`; copies are looked for among `train`.
         families: see `Judge.judge`; None for all that the first judge can give.
     """
     beside = QUICK if families is None else families
@@ -112,28 +106,28 @@ def with_agreement(
 
     Args:
         judgement: of images of these labels, in this order.
-        judge, labels, train: see `judge_asked`.
+        labels, train: see `judge_asked`.
         order: of the images by their content, to take the time for distances, which need a labelled
             reference; None for none.
     """
     protocol = judgement.protocol | {"labels": "random, in the mix of the training set"}
-    if not judge.knows_classes:
-        return dataclasses.replace(judgement, protocol=protocol)
     names = judge.extractor.class_names
-    asked = renumbered(labels, train.label_names, names)
+    asked = renumbered(labels, train.label_names, names) if judge.knows_classes else None
     if asked is None:
-        reason = f"the recogniser's classes are others: {', '.join(map(str, names[:10]))}"
-        skipped = judgement.protocol.get("skipped", {}) | {NAME: reason}
-        return dataclasses.replace(judgement, protocol=protocol | {"skipped": skipped})
-    found = read_classes(judgement.features)
-    fake = metrics.class_agreement(found, asked, len(names))
-    entry = agreement_entry(fake, _of_reference(judge), names)
-    if order is not None and judge.reference_classes is not None:
+        if judge.knows_classes:
+            reason = f"the recogniser's classes are others: {', '.join(map(str, names[:10]))}"
+            protocol["skipped"] = protocol.get("skipped", {}) | {NAME: reason}
+        return dataclasses.replace(judgement, protocol=protocol)
+    known, real = judge.reference_classes, None
+    if known is not None:
+        real = metrics.class_agreement(read_classes(judge.features), known, len(names))
+    fake = metrics.class_agreement(read_classes(judgement.features), asked, len(names))
+    entry = agreement_entry(fake, real, names)
+    if order is not None and known is not None:
         tested = judge.independent
-        view = View.of_features(judge.features).take(tested)
-        real = Classed(view, judge.reference_classes[tested])
+        held_out = Classed(View.of_features(judge.features).take(tested), known[tested])
         drawn = Classed(View.of_features(judgement.features.take(order)), asked[order])
-        distances = class_distances(real, drawn, judge.ladder, names, seed=judge.seed)
+        distances = class_distances(held_out, drawn, judge.ladder, names, seed=judge.seed)
         for name, part in distances.items():
             entry["classes"][name] |= part
     return dataclasses.replace(
@@ -151,10 +145,7 @@ def with_farthest(
 ) -> ClassPictures:
     """The pictures with those of the classes farthest from real, where that is known.
 
-    Args:
-        pictures: what there is to see.
-        judgement: by `judge_asked`, complete.
-        judge, images, labels, train: see `judge_asked`.
+    The judgement is the judge's, complete, by `judge_asked`, which takes the other arguments too.
     """
     names = farthest_classes(judgement.metrics.get(NAME, {}))[:_SHOWN]
     if not names:
@@ -184,11 +175,3 @@ def agreement_entry(
         part["taken_for"] = None if taken_for is None else names[taken_for]
         entry["classes"][names[label]] = part
     return entry
-
-
-def _of_reference(judge: Judge) -> metrics.ClassAgreement | None:
-    """What the recogniser makes of real images; None where their labels are not its classes."""
-    if judge.reference_classes is None:
-        return None
-    found = read_classes(judge.features)
-    return metrics.class_agreement(found, judge.reference_classes, len(judge.extractor.class_names))

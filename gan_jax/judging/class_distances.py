@@ -1,8 +1,7 @@
 """How far the images asked for as a class are from real ones of that class.
 
 A recogniser may read a smear as the class that was asked for. So each class is compared with real
-images of it by the kernel distance and the two-sample test of the headline, and its distance stands
-on a ladder of its own: real images of the class, damaged more and more.
+images of it as the headline compares all, on a ladder of the damaged real images of the class.
 """
 
 from __future__ import annotations
@@ -53,7 +52,6 @@ def class_distances(
         real: the reference, in the order of its content, in which `ladder` has its first images.
         fake: the judged images, in the order of theirs, and the classes they were asked for.
         ladder: of the reference; None of a judge without one.
-        names: of the classes.
         seed: of the permutations.
 
     Returns:
@@ -63,9 +61,8 @@ def class_distances(
         images on a side, and 'size' without a ladder.
     """
     asked = [int(label) for label in np.unique(fake.classes)]
-    enough = [
-        label for label in asked if min(len(real.rows(label)), len(fake.rows(label))) >= FEWEST
-    ]
+    rows = {label: (real.rows(label), fake.rows(label)) for label in asked}
+    enough = [label for label in asked if min(map(len, rows[label])) >= FEWEST]
     # The test is exact only where neither side is told apart by how its columns are scaled.
     pool, count = real.view.pooled(fake.view), len(real.classes)
     scaled = [side.view.standardised(by=real.view) for side in (real, fake)]
@@ -74,16 +71,16 @@ def class_distances(
         views = (ladder.clean, *ladder.damaged, ladder.broken)
         rungs = [view.standardised(by=real.view) for view in views]
     found: dict[int, dict[str, Any]] = {
-        label: {"distance": None, "p": None, "size": None, "n_real": len(real.rows(label))}
+        label: {"distance": None, "p": None, "size": None, "n_real": len(rows[label][0])}
         for label in asked
     }
     tests = []
     for label in enough:
-        rows = real.rows(label), fake.rows(label)
+        ours, theirs = rows[label]
         tests.append(
             permutation_test(
-                pool[rows[0]],
-                pool[count + rows[1]],
+                pool[ours],
+                pool[count + theirs],
                 gamma=1.0,
                 most=_MOST_TESTED,
                 num_permutations=max(NUM_PERMUTATIONS, _PERMUTATIONS_PER_CLASS * len(enough)),
@@ -94,7 +91,7 @@ def class_distances(
         own = None
         if ladder is not None:
             own = _own_ladder(ladder, rungs, real.classes[: len(rungs[0])] == label)
-        found[label] |= _distance(scaled[0][rows[0]], scaled[1][rows[1]], own)
+        found[label] |= _distance(scaled[0][ours], scaled[1][theirs], own)
     for label, p in zip(enough, metrics.holm(tests), strict=True):
         found[label]["p"] = float(p)
     return {names[label]: entry for label, entry in found.items()}

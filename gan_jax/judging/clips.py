@@ -8,37 +8,44 @@ from collections.abc import Callable
 import numpy as np
 
 from gan_jax import metrics
+from gan_jax.data.content import content_keys
 from gan_jax.extractors.common import Features
 from gan_jax.judging.degradations import Damage, Degradation, Pool
 from gan_jax.judging.entries import estimate_entry
+from gan_jax.judging.sides import Sides
 from gan_jax.metrics import motion
 from gan_jax.metrics.estimates import number_estimate, share_estimate
 from gan_jax.reports.result import Entry
 
-Halves = Callable[[], tuple[Features, Features, Features]]
+_MOST_KEPT = 4  # sets of clips; each judge of a run sees the same real and the same drawn ones
+_kept: dict[tuple[tuple[int, ...], bytes], np.ndarray] = {}
 
 
 def with_motion(features: Features, images: np.ndarray) -> Features:
-    """The features, of clips [n, t, h, w, c] with their displacements beside them."""
+    """The features, of clips [n, t, h, w, c] with their displacements beside them.
+
+    Those of the last few sets of clips are kept.
+    """
     if images.ndim != 5:
         return features
-    return dataclasses.replace(features, motion=motion.displacements(images))
+    key = (images.shape, content_keys(images).tobytes())
+    if key not in _kept:
+        if len(_kept) == _MOST_KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[key] = motion.displacements(images)
+    return dataclasses.replace(features, motion=_kept[key])
 
 
-def motion_entries(real: Features, fake: Features, halves: Halves) -> dict[str, Entry]:
+def motion_entries(sides: Sides) -> dict[str, Entry]:
     """Speed, its change and the mix of directions, which need no network."""
-    assert real.motion is not None and fake.motion is not None
+    real, fake, *halves = (_moved(side) for side in (sides.real, sides.fake, *sides.halves()))
     entries = {}
     for name, measure in (("speed", motion.speeds), ("speed_change", motion.speed_changes)):
-        values = measure(fake.motion)
+        values = measure(fake)
         estimate = number_estimate(float(values.mean()), values.var() / len(values), low=0.0)
-        real_values = measure(real.motion)
-        entries[name] = estimate_entry(estimate, len(values), real=float(real_values.mean()))
-    kinds = [side.motion for side in halves()]
+        entries[name] = estimate_entry(estimate, len(values), real=float(measure(real).mean()))
     one, other, generated = (
-        metrics.class_histogram(motion.directions(kind), motion.NUM_DIRECTIONS)
-        for kind in kinds
-        if kind is not None
+        metrics.class_histogram(motion.directions(moved), motion.NUM_DIRECTIONS) for moved in halves
     )
     estimate = metrics.class_kl_estimate(generated, one)
     floor = metrics.class_kl(other, one)
@@ -46,7 +53,12 @@ def motion_entries(real: Features, fake: Features, halves: Halves) -> dict[str, 
     return entries
 
 
-def frame_entries(real: Features, fake: Features) -> dict[str, Entry]:
+def _moved(side: Features) -> np.ndarray:
+    assert side.motion is not None
+    return side.motion
+
+
+def frame_entries(sides: Sides) -> dict[str, Entry]:
     """The share of clips of which every frame is read as one class."""
 
     def kept(side: Features) -> np.ndarray:
@@ -54,10 +66,11 @@ def frame_entries(real: Features, fake: Features) -> dict[str, Entry]:
         read = side.frames.argmax(-1)
         return (read == read[:, :1]).all(1)
 
-    values = kept(fake)
+    values = kept(sides.fake)
     share = float(values.mean())
     estimate = share_estimate(share, share * (1 - share) / len(values), len(values))
-    return {"same_class": estimate_entry(estimate, len(values), real=float(kept(real).mean()))}
+    real = float(kept(sides.real).mean())
+    return {"same_class": estimate_entry(estimate, len(values), real=real)}
 
 
 def _of_each(change: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]) -> Damage:

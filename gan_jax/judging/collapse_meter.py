@@ -144,7 +144,7 @@ class CollapseMeter:
 
 
 def make_meter(
-    real: np.ndarray, reference_counts: Sequence[int], *, num_images: int, seed: int = 0
+    real: np.ndarray, reference_counts: Sequence[int], *, num_images: int
 ) -> CollapseMeter:
     """A meter for `num_images` generated images, or for 500 of them if there are more.
 
@@ -154,7 +154,6 @@ def make_meter(
         real: features of m real images, [m, d], in any order.
         reference_counts: real images of each class, [k].
         num_images: how many generated images there will be, at least 2.
-        seed: of the subsets.
 
     Raises:
         InputError: fewer than 4 real or 2 generated images.
@@ -165,7 +164,7 @@ def make_meter(
             "least 4 and 2, and hundreds to mean something."
         )
     count = min(_MAX_IMAGES, len(real) // 2, num_images)
-    order = np.random.Generator(np.random.Philox(seed)).permutation(len(real))
+    order = np.random.Generator(np.random.Philox(0)).permutation(len(real))
     real = in_content_order(real)
     first, second = real[order[:count]], real[order[count : 2 * count]]
     return CollapseMeter(
@@ -271,7 +270,5 @@ class CollapseRule:
 
 def _improves(readings: Sequence[Reading]) -> bool:
     """Whether the later half of the readings holds the first best of coverage or of variety."""
-    for values in ([r.coverage for r in readings], [r.variety for r in readings]):
-        if values.index(max(values)) >= len(values) / 2:
-            return True
-    return False
+    rows = [r.coverage for r in readings], [r.variety for r in readings]
+    return any(values.index(max(values)) >= len(values) / 2 for values in rows)

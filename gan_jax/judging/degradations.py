@@ -73,8 +73,7 @@ def _noise(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _checkerboard(pool: Pool, strength: float, rng: np.random.Generator) -> np.ndarray:
-    places = np.indices(pool.images.shape[-3:-1])
-    sign = 1.0 - 2.0 * ((places[0] + places[1]) % 2)
+    sign = 1.0 - 2.0 * (np.indices(pool.images.shape[-3:-1]).sum(0) % 2)
     return to_uint8(pool.images + 127.5 * strength * sign[:, :, None])
 
 

@@ -1,8 +1,7 @@
 """The degradation gate: does an extractor notice known damage, and more damage as more?
 
-Each layer's Fréchet distance is measured by `gan_jax.judging.sensitivity`. An extractor that
-overlooks a kind of damage in all its layers, or calls stronger damage weaker, fails; its numbers
-are marked.
+An extractor that overlooks a kind of damage in all its layers, or calls stronger damage weaker,
+fails; its numbers are marked.
 """
 
 from __future__ import annotations
@@ -25,14 +24,9 @@ from gan_jax.extractors.pack import GATE_RECORD, load_pack
 from gan_jax.extractors.released import is_released
 from gan_jax.judging.clips import CLIP_DAMAGES
 from gan_jax.judging.degradations import DEGRADATIONS, Pool
-from gan_jax.judging.sensitivity import (
-    Halves,
-    Row,
-    measure_damage,
-    random_halves,
-    relative_spread,
-)
-from gan_jax.judging.view import layers_of, standardise
+from gan_jax.judging.samples import resizing_options
+from gan_jax.judging.sensitivity import Halves, Row, measure_damage, random_halves, relative_spread
+from gan_jax.judging.view import is_constant, layers_of, standardise
 
 _FEWEST_IMAGES = 40
 _BATCH_SIZE = 500
@@ -139,10 +133,7 @@ def gate_pack(
     extractor, kept = load_pack(pack), is_released(pack)
     if not kept and not os.access(path_of(pack), os.W_OK):
         raise _unwritable(pack, "it is read-only")
-    options: dict[str, Any] = {"divide": divide}
-    if resize:
-        height, width, channels = extractor.image_shape[-3:]
-        options |= {"image_size": (height, width), "channels": channels, "resize": resize}
+    options = {"divide": divide} | resizing_options(extractor, resize)
     real = read_images(reference, split=reference_split, **options)
     extractor.check_shape(real.image_shape)
     if real.own_parts or divide:
@@ -180,11 +171,7 @@ def brief_gate(extractor: Extractor, held_out: Dataset) -> dict[str, Any]:
 
 
 def run_gate(
-    extractor: Extractor,
-    reference: Dataset,
-    training: np.ndarray,
-    *,
-    effort: Effort = FULL,
+    extractor: Extractor, reference: Dataset, training: np.ndarray, *, effort: Effort = FULL
 ) -> Gate:
     """Damages the reference in every way, strength and seed, and measures what is seen.
 
@@ -192,7 +179,6 @@ def run_gate(
         extractor: under test; a control serves too, and then needs labels in the reference.
         reference: real images that it was not trained on, in any order.
         training: uint8 [m, h, w, c], images for a copying generator to copy.
-        effort: how much is tried.
 
     Raises:
         InputError: images that do not fit the extractor, too few, without classes or of so few that
@@ -219,7 +205,7 @@ def run_gate(
     features = {layer: standardise(values, layer) for layer, values in layers.items()}
     floors = {
         layer: np.zeros(len(halves))
-        if _is_constant(layers[layer])
+        if is_constant(layers[layer])
         else np.array([metrics.frechet_distance(f[a], f[b]) for a, b in halves])
         for layer, f in features.items()
     }
@@ -290,11 +276,6 @@ def _check_classes(labels: np.ndarray, halves: Halves, name: str) -> None:
             f"the reference {name} is {found} (of {len(labels)} images), and the gate drops a "
             "class from a random half: give images of at least two classes, dozens of each."
         )
-
-
-def _is_constant(features: np.ndarray) -> bool:
-    """Whether features [n, d] are the same for all images, up to round-off."""
-    return bool(np.ptp(features, axis=0).max() <= 1e-6 * np.abs(features).max())
 
 
 def save_gate(pack: str | pathlib.Path, gate: Gate) -> None:

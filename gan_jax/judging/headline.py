@@ -1,8 +1,7 @@
 """What a judgement comes to: could the judge tell the images from real ones, and how far are they?
 
-Three questions in this order, none of which a larger or smaller number of images answers otherwise:
-a permutation test (p), a distance as a strength on the ladder of damages, and the smallest damage
-that the test would have noticed. Where that is no small one, the images are too few to say more.
+A permutation test (p), a distance as a strength on the ladder of damages, and the smallest damage
+that the test would have noticed; where that is no small one, the images are too few to say more.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ from gan_jax.judging.suite import (
     run_suite,
     spread_out,
 )
-from gan_jax.judging.view import View
+from gan_jax.judging.view import View, is_constant
 from gan_jax.reports.flags import judge_flags
 from gan_jax.reports.result import make_protocol
 
@@ -69,9 +69,8 @@ class Judge:
         Raises:
             InputError: they are the same for all images, so nothing can be compared.
         """
-        features = self._features_of(self.images)
-        spread = np.ptp(features.semantic, axis=0).max()
-        if spread <= 1e-6 * max(np.abs(features.semantic).max(), 1e-30):
+        features = with_motion(self._features_of(self.images), self.images)
+        if is_constant(features.semantic):
             raise InputError(
                 f"the extractor {self.extractor.stamp} sees no difference between the "
                 f"{len(self.images):,} images of the reference {self.reference.name}: no distance "
@@ -106,11 +105,6 @@ class Judge:
         if labels is None or self.reference.num_classes != len(self.extractor.class_names):
             labels = read_classes(self.features)
         return metrics.class_histogram(labels, len(self.extractor.class_names))
-
-    @property
-    def trained_on_reference(self) -> bool:
-        """Whether the extractor was trained on images of the reference."""
-        return self.share_trained_on > 0
 
     @functools.cached_property
     def share_trained_on(self) -> float:
@@ -162,7 +156,7 @@ class Judge:
             )
         order = content_order(images)
         images = images[order]
-        features = self._features_of(images)
+        features = with_motion(self._features_of(images), images)
         copied = None
         if training is not None and (families is None or "copying" in families):
             copied = self._training_side(training)
@@ -247,8 +241,7 @@ class Judge:
         return self._training_sides[training]
 
     def _features_of(self, images: np.ndarray) -> Features:
-        options: dict[str, Any] = {"batch_size": self.batch_size, "progress": self.progress}
-        return with_motion(self.extractor.features(images, **options), images)
+        return self.extractor.features(images, batch_size=self.batch_size, progress=self.progress)
 
     def _reference_moments(self) -> metrics.Moments:
         def compute() -> metrics.Moments:
@@ -278,7 +271,7 @@ class Judge:
             "extractor_accuracy": record["accuracy"],
             "gate": getattr(self.extractor, "gate", "not run"),
             "layers": record["layers"],
-            "extractor_trained_on_reference": self.trained_on_reference,
+            "extractor_trained_on_reference": self.share_trained_on > 0,
         }
 
     def _protocol(self, num_images: int, entries: dict[str, Entry]) -> dict[str, Any]:
@@ -326,7 +319,6 @@ def make_judge(
         extractor: a CNN, or anything with its attributes and `features`.
         reference: real images; where the extractor's training images are known, others.
         seed: of all that is random.
-        batch_size: images per call.
         cache: folder for the reference's statistics; '' for none.
         progress: called with the number of images done.
 

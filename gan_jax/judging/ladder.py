@@ -1,8 +1,8 @@
 """The ladder from real images to damaged ones, which gives a distance a size.
 
-A kernel distance says little by itself. On the ladder it becomes a strength of damage that a person
-can picture: "as far from real as real images blurred by 0.7 pixels". The distance is unbiased, so
-neither it nor its place on the ladder moves with the number of images.
+On the ladder a kernel distance becomes a strength of damage that a person can picture: "as far
+from real as real images blurred by 0.7 pixels". The distance is unbiased, so neither it nor its
+place moves with the number of images.
 """
 
 from __future__ import annotations
@@ -74,8 +74,6 @@ def measure_ladder(images: np.ndarray, look: Look, degradation: Degradation = BL
 
     Args:
         images: in the order of their content; the first 500 are used.
-        look: gives the view of images.
-        degradation: what is done to them.
     """
     images = images[:_MOST_IMAGES]
     pool = Pool(images, np.zeros(len(images), np.int32), images)

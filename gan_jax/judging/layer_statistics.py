@@ -1,13 +1,11 @@
 """What a pack's layers say of held-out real images: kept in the pack, measured once.
 
 The effective rank of a layer is the number of directions that its features really use, the floor
-what a Fréchet distance in it comes to between real images and real ones. Neither depends on a
-generator, so both are known as soon as a recogniser is trained.
+what a Fréchet distance in it comes to between real images and real ones.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from gan_jax import metrics
@@ -19,7 +17,6 @@ from gan_jax.judging.suite import NUM_SPLITS
 from gan_jax.judging.view import layers_of, standardise
 
 LOW_RANK = 4.0
-_DIGITS = 6  # the last ones depend on the machine, and the pack's hash should not for nothing
 
 
 def layer_statistics(extractor: Extractor, test: Dataset) -> dict[str, dict[str, Any]]:
@@ -46,8 +43,9 @@ def layer_statistics(extractor: Extractor, test: Dataset) -> dict[str, dict[str,
         floor = metrics.frechet_floor(features, num_splits=NUM_SPLITS, in_order=True)
         found[layer] = {
             "features": features.shape[1],
-            "effective_rank": _rounded(metrics.effective_rank(covariance)),
-            "floor": _rounded(floor),
+            # Further digits depend on the machine, and the pack's hash should not for nothing.
+            "effective_rank": float(f"{metrics.effective_rank(covariance):.6g}"),
+            "floor": float(f"{floor:.6g}"),
             "n": len(features) // 2,
             "images": len(features),
         }
@@ -70,9 +68,3 @@ def low_rank_warning(statistics: dict[str, dict[str, Any]]) -> str:
         f"The layer {' and the layer '.join(low)} on real images: a Fréchet distance in so few "
         "sees little of an image. Run the gate on the pack before relying on it."
     )
-
-
-def _rounded(value: float) -> float:
-    if value == 0:
-        return 0.0
-    return round(value, _DIGITS - 1 - math.floor(math.log10(abs(value))))

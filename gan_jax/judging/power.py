@@ -5,7 +5,9 @@ The damaged images of a ladder are compared with clean ones, as many as there ar
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 
@@ -73,37 +75,26 @@ def noticed(ladder: Ladder, most: int, *, seed: int = 0) -> Noticed:
     if count < 2:
         return Noticed(None, None, count, None)
 
-    def halves(number: int) -> tuple[np.ndarray, np.ndarray]:
+    def draw(number: int, damaged: View = clean, share: float = 1.0) -> tuple[View, View]:
+        """Half of the images, and the other half, a share of it damaged."""
         order = np.random.default_rng([seed, number, 12]).permutation(total)
-        return order[:count], order[count : 2 * count]
-
-    def undamaged(number: int) -> tuple[View, View]:
-        first, second = halves(number)
-        return clean.take(first), clean.take(second)
+        first, second = order[:count], order[count : 2 * count]
+        changed, kept = np.split(second, [round(share * count)])
+        return clean.take(first), damaged.take(changed).beside(clean.take(kept))
 
     def finds_damage(damaged: View) -> bool:
-        def draw(number: int) -> tuple[View, View]:
-            first, second = halves(number)
-            return clean.take(first), damaged.take(second)
-
-        return _finds(draw)
+        return _finds(functools.partial(draw, damaged=damaged))
 
     def finds_share(share: float) -> bool:
-        def draw(number: int) -> tuple[View, View]:
-            first, second = halves(number)
-            broken = second[: round(share * count)]
-            mixed = ladder.broken.take(broken).beside(clean.take(second[len(broken) :]))
-            return clean.take(first), mixed
+        return _finds(functools.partial(draw, damaged=ladder.broken, share=share))
 
-        return _finds(draw)
-
-    rung = _first(ladder.damaged, finds_damage)
-    share = _first(SHARES, finds_share)
+    rung = bisect.bisect_left(ladder.damaged, True, key=finds_damage)
+    share = bisect.bisect_left(SHARES, True, key=finds_share)
     return Noticed(
-        strength=None if rung is None else ladder.strengths[rung],
-        broken=None if share is None else SHARES[share],
+        strength=ladder.strengths[rung] if rung < len(ladder.strengths) else None,
+        broken=SHARES[share] if share < len(SHARES) else None,
         n=count,
-        needed=_needed(undamaged, ladder.broken_distance, count),
+        needed=_needed(draw, ladder.broken_distance, count),
     )
 
 
@@ -118,18 +109,6 @@ def _needed(undamaged: Draw, broken_distance: float, count: int) -> int | None:
         values.append(permuted_distances(gram, count, num_permutations=0))
     threshold = (1.64 + 0.84) * float(np.sqrt(np.mean(np.square(values))))
     return max(math.ceil(count * threshold / (ENOUGH**2 * broken_distance)), 2)
-
-
-def _first(candidates, is_found: Callable) -> int | None:
-    """The first of ascending candidates that is found, by halving; None if none is."""
-    low, high = 0, len(candidates)
-    while low < high:
-        middle = (low + high) // 2
-        if is_found(candidates[middle]):
-            high = middle
-        else:
-            low = middle + 1
-    return low if low < len(candidates) else None
 
 
 def finds_missing_class(

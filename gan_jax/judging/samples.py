@@ -40,36 +40,23 @@ class OpenedSamples:
     extractors: Sequence[Any]
     resize: str
 
-    def judges(
-        self,
-        *,
-        batch_size: int,
-        cache: str = "",
-        progress: Callable[[int], None] | None = None,
-    ) -> list[Judge]:
-        """A judge for each extractor; see `judging.judge.make_judge`."""
-        options: dict[str, Any] = {"batch_size": batch_size, "cache": cache, "progress": progress}
+    def judges(self, **options: Any) -> list[Judge]:
+        """A judge for each extractor; options as of `judging.judge.make_judge`."""
         return [make_judge(one, self.reference, **options) for one in self.extractors]
 
     def judge(
         self, judges: Sequence[Judge], images: np.ndarray, families: Sequence[str] | None
     ) -> list[Judgement]:
         """What each judge says of all samples, `images`."""
-        options: dict[str, Any] = {
-            "families": families,
-            "training": self.training,
-            "complete": True,
-        }
-        return [judge.judge(images, **options) for judge in judges]
+        return [
+            judge.judge(images, families=families, training=self.training, complete=True)
+            for judge in judges
+        ]
 
     @property
     def about(self) -> dict[str, Any]:
         """What a protocol says of the samples."""
-        return {
-            "samples": self.samples.name,
-            "samples_fingerprint": self.samples.fingerprint,
-            "resize": self.resize or "none",
-        }
+        return about_samples(self.samples, self.resize)
 
 
 def open_samples(
@@ -136,11 +123,20 @@ def open_samples(
     return OpenedSamples(judged, real, known, opened, resize)
 
 
+def about_samples(samples: Dataset, resize: str) -> dict[str, Any]:
+    """What a protocol says of samples; `resize` is '' if they were taken as they are."""
+    return {
+        "samples": samples.name,
+        "samples_fingerprint": samples.fingerprint,
+        "resize": resize or "none",
+    }
+
+
 def resizing_options(extractor: Any, resize: str) -> dict[str, Any]:
-    """Data options that bring images to the extractor's size; one without a size resizes itself."""
-    if extractor.image_shape is None:
+    """Data options for the extractor's size; {} for no `resize`, or one that resizes itself."""
+    if not resize or extractor.image_shape is None:
         return {}
-    height, width, channels = extractor.image_shape
+    height, width, channels = extractor.image_shape[-3:]
     return {"image_size": (height, width), "resize": resize, "channels": channels}
 
 

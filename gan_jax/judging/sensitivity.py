@@ -74,11 +74,8 @@ def measure_damage(
     """Damages images in every way, strength and seed; a row for each kind of damage and metric.
 
     Args:
-        pool: real images.
-        degradations: what is done to them.
         halves: at least 2 pairs.
         floors: by metric, the distances of undamaged halves, at least 2.
-        distances: between kept images and damaged ones.
         every: of the strengths of a damage each `every`-th one is tried, the strongest always.
     """
     rows: list[Row] = []
@@ -112,8 +109,6 @@ def judge_damage(
     """What one metric says of one kind of damage.
 
     Args:
-        degradation: the damage's name.
-        metric: that of the distances.
         strengths: k, ascending.
         distances: of the damaged half from the undamaged one, [seeds, k].
         floors: of undamaged halves, two or more; all 0 where the metric sees nothing at all.

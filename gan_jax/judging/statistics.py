@@ -58,14 +58,12 @@ class Statistics:
         n: number of images; None if the file does not tell.
         seed: by which images were chosen from a larger set; None if it does not tell.
         origin: what they are of, as far as the file tells.
-        version: of gan_jax when it was written, or ''.
     """
 
     moments: Moments
     n: int | None
     seed: int | None
     origin: Origin
-    version: str
 
 
 def save_statistics(
@@ -74,9 +72,6 @@ def save_statistics(
     """Writes an npz file, whole or not at all.
 
     Args:
-        path: ends in '.npz'.
-        moments: of at least two images.
-        origin: what they are of.
         seed: by which the images were chosen, if they are part of a larger set.
 
     Raises:
@@ -128,12 +123,12 @@ def load_statistics(path: str | pathlib.Path, *, expected: Origin | None = None)
     path = path_of(path)
     arrays = _read(path)
     mean, covariance = _checked_moments(arrays, path)
-    if "sha256" in arrays and _text(arrays, "sha256") != _content_hash(arrays):
+    if "sha256" in arrays and str(arrays["sha256"]) != _content_hash(arrays):
         raise InputError(
             f"the statistics file '{path}' was changed after it was written: its contents do not "
             "give its sha256. Make it again, or leave out 'sha256' if the change was meant."
         )
-    origin = Origin(**{name: _text(arrays, name) for name in _TOLD})
+    origin = Origin(**{name: str(arrays.get(name, "")) for name in _TOLD})
     if expected is not None:
         _compare(origin, expected, path)
     count = _integer(arrays, "n", path)
@@ -143,7 +138,7 @@ def load_statistics(path: str | pathlib.Path, *, expected: Origin | None = None)
         )
     moments = Moments(count or 2, mean, covariance * ((count or 2) - 1))
     seed = _integer(arrays, "seed", path)
-    return Statistics(moments, count, seed, origin, _text(arrays, "gan_jax"))
+    return Statistics(moments, count, seed, origin)
 
 
 def cached_moments(
@@ -162,13 +157,11 @@ def cached_moments(
 
     Args:
         folder: made if it is not there.
-        origin: all four texts known.
-        compute: gives moments of `n` images.
-        n: number of images, at least 2.
+        compute: gives moments of `n` images, at least 2.
         seed: by which they were chosen from a larger set.
 
     Raises:
-        InputError: an origin with an unknown part, n below 2, or other moments than of n images.
+        InputError: an origin with an unknown part.
     """
     unknown = [name for name in _TOLD if not getattr(origin, name)]
     if unknown:
@@ -176,16 +169,12 @@ def cached_moments(
             f"statistics of unknown {', '.join(unknown)} cannot be cached: they would be taken for "
             "those of others."
         )
-    if n < 2:
-        raise InputError(f"a covariance needs n >= 2 images, but n = {n}; give more images.")
     path = cache_path(folder, origin, n=n, seed=seed)
     moments = _from_cache(path, origin, n, seed)
     missing = parallel.any_process(moments is None)
     if moments is not None and not missing:
         return moments
     moments = compute()
-    if moments.count != n:
-        raise InputError(f"moments of {moments.count} images were computed where n = {n} was said.")
     try:
         save_statistics(path, moments, origin, seed=seed)
     except OSError as error:
@@ -271,10 +260,6 @@ def _compare(found: Origin, expected: Origin, path: pathlib.Path) -> None:
         _log.warning(
             "'%s' does not tell its %s: that it fits cannot be checked.", path, ", ".join(unknown)
         )
-
-
-def _text(arrays: dict[str, np.ndarray], name: str) -> str:
-    return str(arrays[name]) if name in arrays else ""
 
 
 def _integer(arrays: dict[str, np.ndarray], name: str, path: pathlib.Path) -> int | None:

@@ -16,12 +16,7 @@ from gan_jax import metrics
 from gan_jax.errors import InputError, nearest
 from gan_jax.extractors.common import Features
 from gan_jax.judging.clips import frame_entries, motion_entries
-from gan_jax.judging.entries import (
-    INFLUENCE,
-    Entry,
-    distance_entry,
-    estimate_entry,
-)
+from gan_jax.judging.entries import INFLUENCE, Entry, distance_entry, estimate_entry
 from gan_jax.judging.sides import MOST_NEIGHBOURS, MOST_PAIRS, Sides
 from gan_jax.judging.view import layers_of, standardise
 
@@ -242,14 +237,8 @@ FAMILIES: dict[str, Family] = {
     "kernel": Family(_kernel),
     "classifier": Family(_classifier, lambda sides: sides.knows_classes),
     "modes": Family(_modes, lambda sides: sides.knows_classes and sides.fake.channels is not None),
-    "motion": Family(
-        lambda sides: motion_entries(sides.real, sides.fake, sides.halves),
-        lambda sides: sides.fake.motion is not None,
-    ),
-    "frames": Family(
-        lambda sides: frame_entries(sides.real, sides.fake),
-        lambda sides: sides.fake.frames is not None,
-    ),
+    "motion": Family(motion_entries, lambda sides: sides.fake.motion is not None),
+    "frames": Family(frame_entries, lambda sides: sides.fake.frames is not None),
     "neighbours": Family(_neighbours),
     "vendi": Family(_vendi),
     "sliced": Family(_sliced),

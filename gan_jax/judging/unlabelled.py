@@ -1,10 +1,8 @@
 """What can be known of generated images without any label: whether they differ from real ones.
 
-Without classes no recogniser can be trained, and distances in features that nothing was learnt for
-are no measure of quality. A two-sample test needs no such measure: the permutation test on the
-pixels and that on the features of a random network are exact with any features. Both are made, and
-the smaller p counts twice (Bonferroni). Whether the images could have been told apart at all is
-known from the same test on real images that were blurred.
+Permutation tests are exact with any features, also where nothing was learnt. One is made on the
+pixels and one on the features of a random network; the smaller p counts twice (Bonferroni). The
+same test on blurred real images tells whether the images could have been told apart at all.
 """
 
 from __future__ import annotations
@@ -21,7 +19,6 @@ from gan_jax.data.content import content_order
 from gan_jax.errors import InputError
 from gan_jax.extractors.common import Features, shape_text
 from gan_jax.extractors.controls import random_extractor
-from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.flags import copy_flags
 from gan_jax.judging.headline import compare_views, verdict_of
 from gan_jax.judging.judgement import Judgement
@@ -64,7 +61,6 @@ def judge_unlabelled(
             overlap only those that share no piece are compared.
         training: what it was trained on, to find copies among; None if that is not known.
         seed: of the random network and of all that is drawn.
-        batch_size: images per call.
         textures: what is known of (reference images, judged images) as textures, such as
             `gan_jax.judging.textures.headline.texture_headline`.
 
@@ -91,7 +87,10 @@ def judge_unlabelled(
             f"{reference.name}: all {len(reference):,} real images are crops that overlap, and "
             "count as one; a test of a difference needs at least 2 a side."
         )
-    network = _network(images.shape[1:], seed)
+    network = None
+    if min(images.shape[-3:-1]) >= 4:
+        cnn = CNN(num_classes=10, widths=_WIDTHS)
+        network = random_extractor(images.shape[1:], seed=seed, network=cnn)
     looks: dict[str, Look] = {"pixels": lambda some: View.of(_blocks(some))}
     features = Features(_blocks(compared), None, None)
     if network is not None:
@@ -164,12 +163,6 @@ def _entries(test: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     sides = {"n": test["n_fake"], "n_real": test["n_real"]}
     parts = {f"p_{name.replace(' ', '_')}": p for name, p in test["parts"].items()}
     return {name: {"value": p, **sides} for name, p in ({"p": test["p"]} | parts).items()}
-
-
-def _network(shape: tuple[int, ...], seed: int) -> Extractor | None:
-    if min(shape[-3:-1]) < 4:
-        return None
-    return random_extractor(shape, seed=seed, network=CNN(num_classes=10, widths=_WIDTHS))
 
 
 def _blocks(images: np.ndarray) -> np.ndarray:

@@ -8,8 +8,6 @@ import numpy as np
 
 from gan_jax.extractors.common import Features
 
-LAYERS = ("semantic", "texture")
-
 # A unit that hardly ever fires among few real images must not decide: the spread of a column counts
 # as at least this share of its layer's, and values level off a few spreads from the mean.
 _LEAST_SPREAD = 0.1
@@ -18,8 +16,13 @@ _LEVEL_OFF = 3.0
 
 def layers_of(features: Features) -> dict[str, np.ndarray]:
     """The layers [n, d] that an extractor has, by name."""
-    layers = {name: getattr(features, name) for name in LAYERS}
+    layers = {"semantic": features.semantic, "texture": features.texture}
     return {name: values for name, values in layers.items() if values is not None}
+
+
+def is_constant(features: np.ndarray) -> bool:
+    """Whether features [n, d] are the same for all images, up to round-off."""
+    return bool(np.ptp(features, axis=0).max() <= 1e-6 * np.abs(features).max())
 
 
 def standardise(features: np.ndarray, layer: str, *, by: np.ndarray | None = None) -> np.ndarray:

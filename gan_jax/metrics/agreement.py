@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from gan_jax.errors import InputError
-from gan_jax.metrics.intervals import wilson_interval
+from gan_jax.metrics.estimates import wilson_interval
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

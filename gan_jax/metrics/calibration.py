@@ -9,7 +9,7 @@ from scipy import optimize
 
 from gan_jax.errors import InputError
 from gan_jax.metrics.classifier import checked_probabilities
-from gan_jax.metrics.intervals import wilson_interval
+from gan_jax.metrics.estimates import wilson_interval
 
 NUM_BINS = 15
 _LEAST_PROBABILITY = 1e-12

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gan_jax.errors import InputError
-from gan_jax.metrics.estimates import Estimate, number_estimate, varied_estimate
-from gan_jax.metrics.intervals import wilson_interval
+from gan_jax.metrics.estimates import Estimate, number_estimate, varied_estimate, wilson_interval
 
 
 def classifier_score(probabilities) -> float:

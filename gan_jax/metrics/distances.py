@@ -1,10 +1,9 @@
 """Which pairs of points are how near: decided exactly, at the price of a matrix product.
 
 |x|^2 - 2 x.y + |y|^2 is quick and loses near duplicates to cancellation, so it only decides clear
-pairs. Points are centred and scaled together, the products are taken tile by tile in float32, and
-each has a bound on its round-off (Higham, "Accuracy and Stability of Numerical Algorithms", 2002,
-section 3.1). A pair that the bound leaves open is decided in float64, then by the sum of its
-squared float64 differences. Equal rows are merged first. Memory is that of points and a few tiles.
+pairs. The products are taken tile by tile in float32, and each has a bound on its round-off
+(Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1). A pair that the bound
+leaves open is decided in float64, then by the sum of its squared float64 differences.
 
 Squared distances here are scaled by a power of two, common to the points made together.
 """
@@ -12,7 +11,6 @@ Squared distances here are scaled by a power of two, common to the points made t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,26 +19,14 @@ from gan_jax.metrics.points import Points, tiles
 _SPARE = 8
 
 
-class Pairs(NamedTuple):
-    """Pairs within one of the limits: its number, and rows [p] and columns [p] of the pairs."""
-
-    limit: int
-    rows: np.ndarray
-    columns: np.ndarray
-
-
-def neighbour_radii(points: Points, ks: Sequence[int]) -> np.ndarray:
-    """Squared distance from each point to its k-th nearest other, float64 [len(ks), u], exactly.
+def neighbourhoods(points: Points, ks: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Squared distances to the k-th nearest others, and which other rows are the nearest.
 
     Each copy of a point counts as another one. Every k is below `points.total`.
-    """
-    return neighbourhoods(points, ks)[0]
 
-
-def neighbourhoods(points: Points, ks: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """`neighbour_radii`, and the other distinct rows nearest to each row, int64 [u, w].
-
-    Nearest first, up to round-off; enough for the largest k.
+    Returns:
+      For each k the exact distance from each row, float64 [len(ks), u]; and the distinct rows
+      nearest to each row, nearest first up to round-off, int64 [u, w], enough for the largest k.
     """
     width = min(max(ks) + _SPARE, len(points.rows) - 1)
     radii = np.zeros((len(ks), len(points.rows)))
@@ -101,11 +87,12 @@ def pairs_within(
     column_limits: Sequence[np.ndarray] | np.ndarray = (),
     *,
     strict: bool = False,
-) -> Iterator[Pairs]:
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """All pairs of a row of `a` and one of `b`, made together, within a squared distance.
 
     `row_limits` are arrays [len(a.rows)], one limit a row of `a`, numbered from 0; `column_limits`
-    the same for `b`, numbered on from there. `strict`: below the limit, not at it.
+    the same for `b`, numbered on from there. `strict`: below the limit, not at it. Yields a limit's
+    number, and the rows [p] and columns [p] of pairs within it.
     """
     for rows in tiles(len(a.rows)):
         left = a.tile(rows, np.float32)
@@ -129,7 +116,7 @@ def pairs_within(
                 exact = _exact(a, b, i[unsure] + rows.start, j[unsure] + columns.start)
                 limit_there = bound[unsure]
                 sure[unsure] = exact < limit_there if strict else exact <= limit_there
-                yield Pairs(number, i[sure] + rows.start, j[sure] + columns.start)
+                yield number, i[sure] + rows.start, j[sure] + columns.start
 
 
 def _where(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -107,10 +107,8 @@ def frechet_infinity(
 
     Args:
       real, fake: features; n >= 2 * num_points or so.
-      num_points, seed: as above.
       smallest: fewest images, at least 2; the lesser of 5000 and n // 2 if None.
-      in_order: whether the rows stand in the order of their images' content already, see
-        `gan_jax.data.content.order_of`; else they are ordered by their own.
+      in_order: whether the rows are in the order of content; see `gan_jax.data.content.order_of`.
     """
     real, fake = _checked_pair(real, fake)
     count = len(fake)
@@ -146,10 +144,7 @@ def frechet_infinity(
 def frechet_floor(
     reference, *, num_splits: int = 8, seed: int = 0, in_order: bool = False
 ) -> float:
-    """Mean distance of one half of `reference` [n, d], n >= 4, from the other over halvings.
-
-    `in_order` is that of `frechet_with_floor`.
-    """
+    """Mean distance of one half of `reference` [n, d], n >= 4, from the other over halvings."""
     reference = np.asarray(checked_features(reference, name="reference features"), np.float64)
     reference = reference[order_of(reference, in_order)]
     count = len(reference)
@@ -181,13 +176,12 @@ def frechet_with_floor(
     Args:
       reference: features [m, d] of real images, m >= 4.
       generated: features [k, d] of generated images, k >= 2.
-      num_splits: number of draws: >= 1, and >= 2 for an interval.
+      num_splits: >= 1, and >= 2 for an interval.
       interval: whether to find `interval`, `standard_error` and `real_influence`.
       standardised: whether the columns of both sides were divided by the deviations of this very
         reference, whose error is then part of the interval. `value` and `floor` are the same.
       seed: of the draws.
-      in_order: whether the rows stand in the order of their images' content already, see
-        `gan_jax.data.content.order_of`; else they are ordered by their own.
+      in_order: whether the rows are in the order of content; see `gan_jax.data.content.order_of`.
     """
     names = ("reference", "generated")
     reference, generated = _checked_pair(reference, generated, names=names, least=0)
@@ -249,20 +243,16 @@ def result_of(
     """The result of several draws from reference rows in the order `order` [m]."""
     value, floor, size = float(np.mean(values)), float(np.mean(floors)), len(draws[0].one)
     floor_spread = float(np.std(floors, ddof=1)) if len(floors) > 1 else None
+    result = FrechetResult(value, floor, size, floor_spread=floor_spread)
     if influences is None:
-        return FrechetResult(value, floor, size, floor_spread=floor_spread)
-    spread, sorted_influence = spread_of_mean(value, floor, influences)
+        return result
+    spread, influence = spread_of_mean(value, floor, influences)
     low, high = spread.interval(value)
-    real_influence = np.empty(len(order))
-    real_influence[order] = sorted_influence
-    return FrechetResult(
-        value=value,
-        floor=floor,
-        n=size,
+    return dataclasses.replace(
+        result,
         interval=(max(low, 0.0), max(high, 0.0)),
         standard_error=math.sqrt(spread.variance(value)),
-        floor_spread=floor_spread,
-        real_influence=real_influence,
+        real_influence=influence[np.argsort(order)],
     )
 
 

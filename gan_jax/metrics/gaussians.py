@@ -43,13 +43,12 @@ class Gaussian:
         """Of streamed moments; InputError for fewer than two rows."""
         covariance = moments.covariance()
         root = _triangular_root(covariance) if moments.count > len(covariance) else None
-        if root is not None:
-            return cls(moments.mean, float(np.trace(covariance)), root)
-        eigenvalues, vectors = np.linalg.eigh(covariance)
-        # Below this an eigenvalue is round-off: its root would add directions that do not exist.
-        threshold = len(eigenvalues) * np.finfo(np.float64).eps * max(eigenvalues[-1], 0.0)
-        kept = eigenvalues > threshold
-        root = np.sqrt(eigenvalues[kept])[:, None] * vectors[:, kept].T
+        if root is None:
+            eigenvalues, vectors = np.linalg.eigh(covariance)
+            # An eigenvalue below this is round-off: its root would add directions that don't exist.
+            threshold = len(eigenvalues) * np.finfo(np.float64).eps * max(eigenvalues[-1], 0.0)
+            kept = eigenvalues > threshold
+            root = np.sqrt(eigenvalues[kept])[:, None] * vectors[:, kept].T
         return cls(moments.mean, float(np.trace(covariance)), root)
 
 

@@ -9,11 +9,10 @@ section 4; the "KID" where the features are Inception's), n real vectors x and m
 (Gretton et al. 2012, eq. 3). It is unbiased at any n, so it is below 0 about half of the time when
 the two distributions are equal. All sums are float64, tile by tile.
 
-Its variance over fresh images has a part of first order, which is 0 for equal distributions, and
-one of second order (Bounliphone et al. 2016, "A test of relative similarity", section 3; Sutherland
-& Deka 2019, "Unbiased estimators for the variance of MMD estimators"). A jackknife counts the
-second twice, so it is estimated without bias from the centred kernel matrices;
-`gan_jax.metrics.spread` makes an interval of both.
+The second-order part of its variance over fresh images, which a jackknife counts twice, is
+estimated without bias from the centred kernel matrices (Bounliphone et al. 2016, "A test of
+relative similarity", section 3; Sutherland & Deka 2019, "Unbiased estimators for the variance of
+MMD estimators"); `gan_jax.metrics.spread` makes an interval of both.
 """
 
 from __future__ import annotations
@@ -34,7 +33,9 @@ TILE = 1024  # rows; the memory of a sum grows with its square
 
 
 @dataclasses.dataclass(frozen=True)
-class _Kernel:
+class Kernel:
+    """k(x, y) = (gamma x.y + offset)^degree of rows of float64."""
+
     degree: int
     gamma: float
     offset: float
@@ -43,7 +44,7 @@ class _Kernel:
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return self._of_products(x @ y.T)
 
-    def centred_on(self, x: np.ndarray, y: np.ndarray) -> _Kernel:
+    def centred_on(self, x: np.ndarray, y: np.ndarray) -> Kernel:
         """Less what all values share, so that their squares lose no digits when centred."""
         middles = (side.mean(axis=0, dtype=np.float64, keepdims=True) for side in (x, y))
         return dataclasses.replace(self, less=_finite(self(*middles).item()))
@@ -55,17 +56,11 @@ class _Kernel:
     def _of_products(self, product: np.ndarray) -> np.ndarray:
         product *= self.gamma
         product += self.offset
-        power = product if self.degree == 1 else _power(product, self.degree)
+        power = product.copy()
+        for _ in range(self.degree - 1):  # many times as fast as numpy's power
+            power *= product
         power -= self.less
         return power
-
-
-def _power(base: np.ndarray, degree: int) -> np.ndarray:
-    """base ** degree by products: many times as fast as numpy's for small degrees."""
-    power = base.copy()
-    for _ in range(degree - 1):
-        power *= base
-    return power
 
 
 def kernel_distance(
@@ -82,7 +77,9 @@ def kernel_distance(
       offset: c.
     """
     real, fake = checked_pair(real, fake, metric="a kernel distance", least=4)
-    kernel = _kernel(real.shape[1], degree, gamma, offset)
+    if degree < 1 or degree != int(degree):
+        raise InputError(f"degree is {degree}; expected a whole number of at least 1.")
+    kernel = Kernel(int(degree), 1.0 / real.shape[1] if gamma is None else gamma, offset)
     order = content_order(real)
     real, fake = real[order], in_content_order(fake)
     n, m = len(real), len(fake)
@@ -109,9 +106,8 @@ def kernel_distance(
             second_order=_finite(pairs),
             second_order_shared=pairs_of_real,
         )
-    in_input_order = np.empty(n)
-    in_input_order[order] = influence
     error = _finite(math.sqrt(spread.variance(value)))
+    in_input_order = influence[np.argsort(order)]
     return Estimate(float(value), error, spread.interval(value), in_input_order)
 
 
@@ -131,7 +127,7 @@ def _tiles(x: np.ndarray, first: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
         yield part, x[part].astype(np.float64)
 
 
-def _sums_within(x: np.ndarray, kernel: _Kernel) -> _Sums:
+def _sums_within(x: np.ndarray, kernel: Kernel) -> _Sums:
     """Of k(x_i, x_j), j != i; each pair of tiles is computed once."""
     sums, squares = np.zeros(len(x)), 0.0
     for rows, left in _tiles(x):
@@ -147,7 +143,7 @@ def _sums_within(x: np.ndarray, kernel: _Kernel) -> _Sums:
     return _Sums(sums, sums, squares, float(sums.sum() / (len(x) * (len(x) - 1))))
 
 
-def _sums_across(x: np.ndarray, y: np.ndarray, kernel: _Kernel) -> _Sums:
+def _sums_across(x: np.ndarray, y: np.ndarray, kernel: Kernel) -> _Sums:
     """Of k(x_i, y_j)."""
     x_sums, y_sums, squares = np.zeros(len(x)), np.zeros(len(y)), 0.0
     for rows, left in _tiles(x):
@@ -178,14 +174,8 @@ def _pairs_across(sums: _Sums) -> float:
     return max(centred / ((n - 1) * (m - 1)), 0.0)
 
 
-def _mean_of_itself(x: np.ndarray, kernel: _Kernel) -> float:
+def _mean_of_itself(x: np.ndarray, kernel: Kernel) -> float:
     return sum(float(kernel.of_itself(rows).sum()) for _, rows in _tiles(x)) / len(x)
-
-
-def _kernel(width: int, degree: int, gamma: float | None, offset: float) -> _Kernel:
-    if degree < 1 or degree != int(degree):
-        raise InputError(f"degree is {degree}; expected a whole number of at least 1.")
-    return _Kernel(int(degree), 1.0 / width if gamma is None else float(gamma), float(offset))
 
 
 def _finite(value: float) -> float:

@@ -10,8 +10,7 @@ import numpy as np
 from gan_jax.data.content import in_content_order, order_of
 from gan_jax.errors import InputError
 from gan_jax.metrics import distances
-from gan_jax.metrics.estimates import Estimate
-from gan_jax.metrics.intervals import wilson_interval
+from gan_jax.metrics.estimates import Estimate, wilson_interval
 from gan_jax.metrics.moments import Moments, checked_features
 from gan_jax.metrics.points import make_points
 
@@ -21,9 +20,6 @@ _ROWS_AT_ONCE = 8192
 
 def nearest_neighbours(queries, references, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest references of each query in Euclidean distance, exactly; a copy has distance 0.
-
-    See `gan_jax.metrics.distances`. 10,000 queries of 128 numbers among 60,000 references take 3.3
-    s of one core of an Intel Xeon.
 
     Args:
       queries: [q, ...] features or images, any real type; other axes are flattened.
@@ -122,11 +118,10 @@ def data_copying(
     Args:
       train, test, fake: features [n, d] of training images, [m, d] of held-out real ones, and [k,
         d] of generated ones.
-      num_cells: cells, 1 to n; at least one must hold images of all three sets.
+      num_cells: 1 to n; at least one must hold images of all three sets.
       num_components: of the projection; none is done where d is no larger.
       seed: of k-means.
-      in_order: whether the rows stand in the order of their images' content already, see
-        `gan_jax.data.content.order_of`; else they are ordered by their own.
+      in_order: whether the rows are in the order of content; see `gan_jax.data.content.order_of`.
     """
     sets = [
         _flat(a, f"{name} features")

@@ -10,20 +10,17 @@ from scipy import special
 
 from gan_jax.errors import InputError
 from gan_jax.metrics.classifier import class_histogram, class_kl
-from gan_jax.metrics.estimates import Estimate
-from gan_jax.metrics.intervals import Z
+from gan_jax.metrics.estimates import Estimate, Z
 
 _DAMPING = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
 class ModeCoverage:
-    """Modes reached and the divergence of the mix; both depend on the number of images n."""
+    """Modes reached and the divergence of the mix; both depend on the number of images."""
 
     modes: int  # classes that hold at least one generated image
     kl: float  # KL(generated || real) in nats; see `class_kl`
-    num_classes: int
-    n: int
 
 
 def count_modes(predictions, num_classes: int) -> int:
@@ -63,7 +60,7 @@ def mode_coverage(predictions, real_predictions, num_classes: int) -> ModeCovera
     """
     counts = class_histogram(predictions, num_classes)
     kl = class_kl(counts, class_histogram(real_predictions, num_classes))
-    return ModeCoverage(int(np.count_nonzero(counts)), kl, num_classes, sum(counts))
+    return ModeCoverage(int(np.count_nonzero(counts)), kl)
 
 
 def stacked_classes(channel_predictions, num_classes: int = 10) -> np.ndarray:

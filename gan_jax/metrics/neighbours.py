@@ -8,11 +8,9 @@ The ball of a point has the distance to its k-th nearest other point of the same
     density   = 1 / (k m) sum over fakes of real balls around it   (Naeem et al. 2020, eq. 4)
     coverage  = share of real balls that hold a fake               (the same, eq. 5)
 
-A point on the rim is inside. `strict=True` leaves it out, as the `prdc` package does: there sets
-with many equal distances (quantised features, copies) score near 0 against themselves.
-
-Comparisons are exact for float64 distances (`gan_jax.metrics.distances`), so the order of the
-points changes nothing; memory does not grow with n x m.
+A point on the rim is inside; `strict=True` leaves it out, as the `prdc` package does. Comparisons
+are exact for float64 distances, so the order of the points changes nothing; memory does not grow
+with n x m.
 """
 
 from __future__ import annotations
@@ -80,7 +78,7 @@ def neighbour_scores(
 def checked_sides(
     real, fake, real_ks: Sequence[int], fake_ks: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both sides in a type of numpy's own, with more points than neighbours in each ball.
+    """Both sides, in a numpy type, with more points than neighbours in each ball.
 
     Raises:
       InputError: no fake, other widths, a number that is not finite, or too large a k.
@@ -96,10 +94,6 @@ def checked_sides(
                     "as the k nearest others of each image are needed. Give more images or a "
                     "smaller k."
                 )
-    real, fake = (
-        features.astype(np.float64 if features.dtype == bool else features.dtype, copy=False)
-        for features in (real, fake)
-    )
     return real, fake
 
 
@@ -129,8 +123,8 @@ def _held(
     real: np.ndarray, fake: np.ndarray, real_ks: list[int], fake_ks: list[int], strict: bool
 ) -> list[_Held]:
     a, b = make_points(real, fake)
-    radii = distances.neighbour_radii(a, real_ks)
-    b_radii = distances.neighbour_radii(b, fake_ks) if fake_ks else ()
+    radii = distances.neighbourhoods(a, real_ks)[0]
+    b_radii = distances.neighbourhoods(b, fake_ks)[0] if fake_ks else ()
     held = [_Held(a, b) for _ in real_ks] + [_Held(b, a) for _ in fake_ks]
     for limit, rows, columns in distances.pairs_within(a, b, radii, b_radii, strict=strict):
         held[limit].add(*((rows, columns) if limit < len(real_ks) else (columns, rows)))

@@ -41,9 +41,7 @@ class Difference:
     standard_error: float
     interval: tuple[float, float]  # 95 % interval (low, high) of the expected difference
     p: float  # two-sided, of an expected difference of 0
-    paired: (
-        bool  # the shared influence of the reference was taken out; else the interval is too long
-    )
+    paired: bool  # the reference's shared influence was taken out; else the interval is too long
 
 
 def paired_difference(a: Result, b: Result) -> Difference:

@@ -61,6 +61,7 @@ class Points:
 
 def make_points(*sets: np.ndarray) -> tuple[Points, ...]:
     """Points of arrays [n_i, d] of finite numbers, n_i >= 1, that are to be compared."""
+    sets = tuple(rows.astype(np.float64) if rows.dtype == bool else rows for rows in sets)
     distinct = [_distinct(features) for features in sets]
     lows, highs = zip(*[(rows.min(axis=0), rows.max(axis=0)) for rows, _ in distinct])
     low, high = np.min(lows, axis=0).astype(np.float64), np.max(highs, axis=0).astype(np.float64)

@@ -5,27 +5,18 @@ sum over pairs of rows (Hoeffding 1948):
 
     D = E D + 1/n sum_i f(x_i) + 1/n^2 sum_{i != j} h(x_i, x_j),    var D = V1 + V2.
 
-Far from its floor V1 rules. If both samples come from one distribution, V2 is nearly all, and
-resampling counts it twice or more (the jackknife expects V1 + 2 V2: Efron & Stein 1981). So V2 is
-measured apart, between halves of real rows: row i keeps f(x_i) in every halving, while its sum over
-pairs changes. V1 grows in proportion to how far the distance lies above its floor, so the interval
-is that of all expectations that the value doesn't contradict, each with its own variance (Wilson
-1927, "Probable inference"): it is longer above the value than below.
+Far from its floor V1 rules. If both samples come from one distribution, V2 is nearly all, and the
+jackknife counts it twice (Efron & Stein 1981). So V2 is measured apart, between halves of real
+rows: row i keeps f(x_i) in every halving, while its sum over pairs changes. V1 grows in proportion
+to how far the distance lies above its floor, so the interval is that of all expectations that the
+value doesn't contradict, each with its own variance (Wilson 1927, "Probable inference").
 
-Over 300 to 400 fresh pairs of sets a case, of gamma-distributed features of full rank and of
-features like a CNN's, at the floor, at 3 and at 30 times it, 95 % intervals of the Fréchet distance
-held the truth in
-
-    d 16, 64, 128 and 512 at n = 100, d 16, 64 and 128 at n = 500, d 16 at n = 2,000 a side, with
-    2 n real rows                                                                  93 to 97.5 %
-    but gamma, d 16, n = 100, at 3 and at 30 times the floor                     91.8 and 92.8 %
-    n = 28 generated rows of d 64 against 4,000 real ones                            91 to 98 %
-
-The variance of heavy tails shows only in rare rows, and the kernel distance cubes the tails: its
-intervals held the truth in 94 to 97.5 % for features like a CNN's and in 86 to 98 % for gamma ones,
-but in 73 and 85 % of these at d 16, n = 100, above 0. For equal distributions the standard error is
-up to 1.2 times the spread, the kernel distance's up to 1.3 times. Rows are taken to be independent
-of one another, which crops of one picture are not.
+Over 300 to 400 fresh pairs of sets a case (gamma-distributed features and features like a CNN's; d
+16 to 512, n 28 to 2,000; at the floor, at 3 and at 30 times it), 95 % intervals of the Fréchet
+distance held the truth in 91 to 98 %. Those of the kernel distance, which cubes the tails, did in
+94 to 97.5 % for features like a CNN's, and in 86 to 98 % for gamma ones, but in 73 and 85 % of
+these at d 16, n = 100, above 0. For equal distributions the standard error is up to 1.3 times the
+spread. Rows are taken to be independent of one another, which crops of one picture are not.
 """
 
 from __future__ import annotations

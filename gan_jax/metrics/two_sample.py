@@ -19,6 +19,7 @@ import numpy as np
 
 from gan_jax.data.content import order_of
 from gan_jax.errors import InputError
+from gan_jax.metrics.kernel import Kernel
 from gan_jax.metrics.moments import checked_pair
 
 NUM_PERMUTATIONS = 999
@@ -60,9 +61,7 @@ def permutation_test(
       gamma: of the cubic kernel (gamma x.y + 1)^3; 1/d if None.
       num_permutations: at least 19.
       most: images of each side that are used, in the order of their content.
-      seed: of the divisions.
-      in_order: whether the rows stand in the order of their images' content already, see
-        `gan_jax.data.content.order_of`; else they are ordered by their own.
+      in_order: whether the rows are in the order of content; see `gan_jax.data.content.order_of`.
     """
     sides = checked_pair(real, fake, metric="a two-sample test", least=2)
     classes = _checked_classes(sides, real_classes, fake_classes)
@@ -96,11 +95,7 @@ def permutation_test(
 def pooled_gram(pool: np.ndarray, *, gamma: float | None = None) -> np.ndarray:
     """The cubic kernel of every two rows of [n, d], float64 [n, n], zero for a row with itself."""
     pool = np.asarray(pool, np.float64)
-    base = pool @ pool.T
-    base *= 1.0 / pool.shape[1] if gamma is None else gamma
-    base += 1.0
-    gram = base * base
-    gram *= base
+    gram = Kernel(3, 1.0 / pool.shape[1] if gamma is None else gamma, 1.0)(pool, pool)
     np.fill_diagonal(gram, 0.0)
     if not np.isfinite(gram).all():
         raise InputError(
@@ -125,7 +120,6 @@ def permuted_distances(
       num_real: the first rows, from 2 to n - 2, are real.
       strata: int [n], classes within which rows change sides; None for one.
       num_permutations: 0 gives the distance alone.
-      seed: of the divisions.
     """
     count = len(gram)
     sides = np.zeros((count, num_permutations + 1))

@@ -19,7 +19,6 @@ from collections.abc import Iterable
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.experimental.layout import Layout, with_layout_constraint
 
 from gan_jax.errors import InputError
 from gan_jax.models.convolution_forms import (
@@ -33,7 +32,7 @@ from gan_jax.models.convolution_forms import (
     spectral,
     subpixel,
 )
-from gan_jax.models.platform import LANES, platform
+from gan_jax.models.platform import LANES, laid_out, platform
 
 FORMS = ("direct", "dilated", "subpixel", "columns", "shifts", "spectral")
 _FEW_TAPS = 27  # kh * kw * i up to which 'shifts' is the fastest form (see benchmarks)
@@ -113,7 +112,7 @@ def _laid_out_as_stored(kernel: Array) -> Array:
 
 _laid_out_as_stored.defvjp(
     lambda kernel: (kernel, None),
-    lambda _, gradient: (with_layout_constraint(gradient, Layout(tuple(range(gradient.ndim)))),),
+    lambda _, gradient: (laid_out(gradient, 0, 1, 2, 3),),
 )
 
 

@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.experimental.layout import Layout, with_layout_constraint
 
 from gan_jax.errors import InputError
-from gan_jax.models.platform import LANES, platform
+from gan_jax.models.platform import LANES, laid_out, platform
 
 GROUPED_FORMS = ("direct", "split", "blocks")
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
@@ -68,7 +67,7 @@ def batch_in_lanes(x: Array) -> Array:
     """
     if platform() != "tpu" or _fastest(len(x)) != "direct":
         return x
-    return with_layout_constraint(x, Layout((1, 2, 3, 0)))
+    return laid_out(x, 1, 2, 3, 0)
 
 
 def _fastest(batch: int) -> str:

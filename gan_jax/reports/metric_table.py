@@ -19,20 +19,12 @@ def metric_table(result: dict[str, Any]) -> str:
     ratios = ratios_mean_something(result)
     rows = []
     for name, entry in result["metrics"].items():
-        value, floor, ci = entry["value"], entry.get("floor"), entry.get("ci")
-        if isinstance(value, list):
+        if isinstance(entry["value"], list):
             continue
-        rows.append(
-            (
-                name,
-                f"{value:.4g}",
-                "" if floor is None else f"{floor:.4g}",
-                ratio_text(entry) if ratios else "",
-                f"{entry['real']:.4g}" if "real" in entry else "",
-                "" if ci is None else f"{ci[0]:.4g} to {ci[1]:.4g}",
-                str(entry.get("n", "")),
-            )
-        )
+        ratio = ratio_text(entry) if ratios else ""
+        value, floor, real = (_cell(entry.get(key)) for key in ("value", "floor", "real"))
+        interval = " to ".join(map(_cell, entry.get("ci") or ()))
+        rows.append((name, value, floor, ratio, real, interval, str(entry.get("n", ""))))
     heads = ("metric", "value", "floor", "ratio", "real", "95 % interval", "n")
     lines = aligned([heads, *rows]) if rows else []
     histogram = result["metrics"].get("class_histogram")
@@ -59,3 +51,7 @@ def metric_table(result: dict[str, Any]) -> str:
     for name, reason in result["protocol"].get("skipped", {}).items():
         lines.append(f"not computed: {name}: {reason}")
     return "\n".join([*top, *lines])
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

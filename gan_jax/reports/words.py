@@ -47,21 +47,17 @@ def in_words(headline: Mapping[str, Any]) -> Words:
     told = headline["verdict"] == TOLD
     far = "As far from real as" if told else "No farther from real than"
     strength, broken = _strength(size, told), size["broken"]
-    blur = f"real images with {_damage(strength, size['damage'])}"
-    if broken is None:
-        verdict += f" {far} {blur}"
-    elif broken["share"] >= 1 and told:
-        verdict += f" {far} real images that are all in shuffled pieces, or {blur}"
-    else:
-        verdict += f" {far} real images of which {_share(broken, told)} are in shuffled pieces, or"
-        verdict += f" {blur}"
-    numbers = [
-        (_large(strength, _UNITS[size["damage"]]), "on real images would be as far from real")
-    ]
+    damage, pieces = size["damage"], ""
+    large = f"{strength.replace('more than', '>')} {_UNITS[damage]}"
+    numbers = [(large, "on real images would be as far from real"), chance]
     if broken is not None:
+        whole = told and broken["share"] >= 1
+        which = "that are all" if whole else f"of which {_share(broken, told)} are"
+        pieces = f"real images {which} in shuffled pieces, or "
         share = percent(broken["share"]) if told else f"≤ {percent(broken['high'])}"
         numbers.insert(0, (share, "of real images in shuffled pieces would be as far from real"))
-    return Words(f"{verdict}.", note, (*numbers, chance))
+    verdict += f" {far} {pieces}real images with {_damage(strength, damage)}."
+    return Words(verdict, note, numbers)
 
 
 def agreement_text(parts: Sequence[Mapping[str, Any]]) -> str:
@@ -119,10 +115,6 @@ def _share(broken: Mapping[str, float], told: bool) -> str:
     if not told:
         return percent(broken["high"])
     return f"{percent(broken['share'])} ({percent(broken['low'])} to {percent(broken['high'])})"
-
-
-def _large(text: str, unit: str) -> str:
-    return f"{text.replace('more than', '>')} {unit}"
 
 
 def noticed_text(headline: Mapping[str, Any]) -> str:

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import pathlib
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from gan_jax.config import cnn_config, examples_a_step, gan_config, num_final_samples, study_config
-from gan_jax.config.checks import check_config
+from gan_jax.config import examples_a_step, num_final_samples
 from gan_jax.config.counts import count_steps
-from gan_jax.config.defaults import TRAININGS
+from gan_jax.config.defaults import KINDS, TRAININGS
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset, machine
 from gan_jax.judging.headline import power_entries, verdict_of
 from gan_jax.judging.judge import make_judge
 from gan_jax.judging.power import noticed
 from gan_jax.reports.words import noticed_text
+from gan_jax.run.start import prepare
 from gan_jax.runtime.images import image_grid, save_png
 from gan_jax.runtime.logs import say
-from gan_jax.runtime.startup import enable_compilation_cache
-from gan_jax.runtime.writers import writer_names
+from gan_jax.runtime.memory import peak_memory
 from gan_jax.studies.augmentation.subsets import load_splits
-from gan_jax.training import own_data
 from gan_jax.training.gan import kind_of_run
 from gan_jax.training.recogniser import recogniser_task
 from gan_jax.training.run_judge import check_judges, recipes
 from gan_jax.training.running import load_parts
 from gan_jax.training.task import Task
-from gan_jax.training.trial import time_steps
 
 PICTURE = "data.png"
 _MOST_CLASSES = 20
 _OF_A_CLASS = 10
-_DEFAULTS = {"gan": gan_config, "cnn": cnn_config, "study": study_config}
+_CALLS = 3
+LEAST_SECONDS = 1.0  # of timed calls, so that a fast step is not timed by one tick
 
 
 def check_run(config: ConfigDict, workdir: pathlib.Path) -> None:
@@ -50,10 +50,7 @@ def check_run(config: ConfigDict, workdir: pathlib.Path) -> None:
     Raises:
         InputError: whatever would keep the run from beginning.
     """
-    config, chosen = own_data.complete(config, workdir)
-    check_config(config)
-    writer_names(config.get("log_to", ""))
-    enable_compilation_cache(config.compilation_cache)
+    config, chosen = prepare(config, workdir)
     if chosen:
         say(chosen)
     say("Config, where it is not the default:")
@@ -77,7 +74,7 @@ def check_run(config: ConfigDict, workdir: pathlib.Path) -> None:
 
 def _differences(config: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any, Any]]:
     """Field, value and default where they differ; of the recognisers that are trained first too."""
-    default = plain(_DEFAULTS[kind]())
+    default = plain(KINDS[kind]())
 
     def compare(new: Any, old: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
         if isinstance(new, Mapping) and isinstance(old, Mapping) and (new or old):
@@ -115,18 +112,32 @@ def _say_data(train: Dataset, test: Dataset, workdir: pathlib.Path) -> None:
 
 
 def _say_training(config: ConfigDict, task: Task, what: str = "Training") -> None:
-    trial = time_steps(task)
+    """Times the first calls of a task, three of them or a second, and keeps nothing."""
+    state, inputs, data = task.state(), task.inputs(0), task.feed.data
+    saved = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    calls = task.feed.calls(task.pace.begin, task.pace.num_steps)
+    begin = time.monotonic()
+    state, metrics = task.program(state, inputs, data, next(calls))
+    jax.block_until_ready(metrics)
+    compiling = time.monotonic() - begin
+    begin, timed = time.monotonic(), 0
+    for call, rows in enumerate(calls, start=1):
+        state, metrics = task.program(state, inputs, data, rows)
+        jax.block_until_ready(metrics)
+        timed += len(jax.tree.leaves(rows)[0])
+        if call >= _CALLS and time.monotonic() - begin >= LEAST_SECONDS:
+            break
+    seconds = (time.monotonic() - begin) / max(timed, 1)
     steps = task.pace.num_steps - task.pace.begin
-    total = trial.compile_seconds + steps * trial.step_seconds
     say(
-        f"{what}: {steps:,} steps of {examples_a_step(config):,} images, about {_time(total)}: "
-        f"{1 / trial.step_seconds:.3g} steps/s as timed here, and {_time(trial.compile_seconds)} "
-        "to compile. Judging and its pictures come on top."
+        f"{what}: {steps:,} steps of {examples_a_step(config):,} images, about "
+        f"{_time(compiling + steps * seconds)}: {1 / seconds:.3g} steps/s as timed here, and "
+        f"{_time(compiling)} to compile. Judging and its pictures come on top."
     )
-    kept = config.checkpoint.keep + 1
+    peak, kept = peak_memory(jax.tree.leaves(state)), config.checkpoint.keep + 1
     say(
-        f"  memory: {_size(trial.peak_bytes)} at its peak so far, of {_size(machine.memory())} of "
-        f"the machine; disk: {_size(trial.checkpoint_bytes)} per checkpoint, {kept} at most"
+        f"  memory: {_size(peak)} at its peak so far, of {_size(machine.memory())} of the machine; "
+        f"disk: {_size(saved)} per checkpoint, {kept} at most"
     )
 
 

@@ -49,6 +49,10 @@ def _reference(options: SimpleNamespace) -> dict[str, Any]:
     return {"reference_split": part or "test", "divide": part is not None}
 
 
+def _image_size(options: SimpleNamespace) -> tuple[int, ...]:
+    return size_of(options.image_size, "--image_size") if options.image_size else ()
+
+
 def _judge_run(options: SimpleNamespace) -> None:
     from gan_jax.sampling.trained import result_folder
     from gan_jax.training.evaluate_gan import evaluate_run
@@ -68,9 +72,8 @@ def _judge_run(options: SimpleNamespace) -> None:
 def _judge_samples(options: SimpleNamespace) -> None:
     from gan_jax.training.evaluate_samples import evaluate_samples
 
-    image_size = size_of(options.image_size, "--image_size") if options.image_size else None
     if not options.out:
-        _print_judgement(options, image_size or ())
+        _print_judgement(options)
         return
     evaluate_samples(
         options.samples,
@@ -81,7 +84,7 @@ def _judge_samples(options: SimpleNamespace) -> None:
         **_named(options, "training resize cache"),
         announce=_announce,
         families=options.metrics or None,
-        image_size=image_size,
+        image_size=_image_size(options),
         batch_size=options.batch_size or 500,
         statistics=options.save_statistics,
         tell=_telling(options, _judgement_text),
@@ -89,7 +92,7 @@ def _judge_samples(options: SimpleNamespace) -> None:
     _announce_report(options.out)
 
 
-def _print_judgement(options: SimpleNamespace, image_size: tuple[int, ...]) -> None:
+def _print_judgement(options: SimpleNamespace) -> None:
     """The numbers alone: no file is written."""
     from gan_jax.run.api import judge
 
@@ -101,7 +104,7 @@ def _print_judgement(options: SimpleNamespace, image_size: tuple[int, ...]) -> N
         **_named(options, "extractor training resize"),
         reference_split=options.reference_split or "",
         metrics=options.metrics or None,
-        image_size=image_size,
+        image_size=_image_size(options),
         batch_size=options.batch_size or 500,
         announce=_announce,
     )
@@ -127,7 +130,7 @@ def _hand_in(options: SimpleNamespace) -> None:
         announce=_announce,
         training=options.training or reference,
         resize=options.resize,
-        image_size=size_of(options.image_size, "--image_size") if options.image_size else None,
+        image_size=_image_size(options),
         batch_size=options.batch_size or 500,
         benchmark=benchmark,
         tell=_telling(options, _judgement_text),
@@ -187,10 +190,8 @@ def _compare(options: SimpleNamespace) -> None:
 def _test_pack(options: SimpleNamespace) -> None:
     from gan_jax.judging.gate import gate_pack, gate_table
 
-    part = _reference(options)
-    gate = gate_pack(
-        options.gate, options.reference, **part, resize=options.resize, announce=_announce
-    )
+    part = _reference(options) | {"resize": options.resize}
+    gate = gate_pack(options.gate, options.reference, **part, announce=_announce)
     print(gate_table(gate.content()))
 
 
@@ -278,7 +279,7 @@ def _walk(options: SimpleNamespace) -> None:
 
 
 def _draw(options: SimpleNamespace) -> None:
-    from gan_jax.sampling.texture_of_size import draw_texture
+    from gan_jax.sampling.textures import draw_texture
 
     size = size_of(options.draw, "--draw")
     chosen = {"number": options.texture_number, "seamless": options.seamless}

@@ -40,11 +40,8 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
         Interrupted: SIGTERM or Ctrl-C, after saving.
     """
     workdir = path_of(workdir)
-    config, chosen = own_data.complete(config, workdir)
-    check_config(config)
-    writer_names(config.get("log_to", ""))
+    config, chosen = prepare(config, workdir)
     parallel.check_same(plain(config), "config")
-    enable_compilation_cache(config.compilation_cache)
     machine.keep_freed_memory()
     with StopSignal() as stop, held_by_all(workdir):
         if chosen:
@@ -55,3 +52,12 @@ def run(config: ConfigDict, workdir: str | pathlib.Path) -> None:
             train_gan(config, workdir, stop)
         else:
             train_recogniser(config, workdir, stop)
+
+
+def prepare(config: ConfigDict, workdir: pathlib.Path) -> tuple[ConfigDict, str]:
+    """The config without open fields, checked, and what was chosen for these, in words."""
+    config, chosen = own_data.complete(config, workdir)
+    check_config(config)
+    writer_names(config.get("log_to", ""))
+    enable_compilation_cache(config.compilation_cache)
+    return config, chosen

@@ -22,18 +22,13 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from gan_jax.data.disk import clear_leftovers, new_file, new_folder, remove_folder
+from gan_jax.data.disk import clear_leftovers, new_file, new_folder, read_json, remove_folder
 from gan_jax.errors import InputError, first_line
 from gan_jax.runtime import parallel
-from gan_jax.runtime.integrity import (
-    arrays_of,
-    file_checksums,
-    own_copy,
-    passing_reason,
-    state_checksum,
-)
+from gan_jax.runtime.integrity import arrays_of, file_checksums, passing_reason, state_checksum
 
 _STATE, _CHECK = "state", "check/metadata"
+_TOGETHER = ocp.options.MultiprocessingOptions()
 _ONLY_HERE = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
 _log = logging.getLogger(__name__)
 
@@ -98,7 +93,7 @@ class Checkpoints:
         steps = [step for step in self.steps() if before is None or step < before]
         scores = {step: self._check(step).get("score") for step in steps}
         scored = {step: score for step, score in scores.items() if score is not None}
-        return min(scored, key=scored.__getitem__) if scored else None
+        return min(scored, key=scored.__getitem__, default=None)
 
     def notes(self, step: int) -> dict[str, Any]:
         """The JSON values that `save` was given beside the state."""
@@ -109,16 +104,14 @@ class Checkpoints:
         if self._writes:
             place = self._folder / str(step) / _CHECK
             clear_leftovers(place.parent)
-            check = self._check(step) | {"score": score, "notes": {**self._notes, **notes}}
+            check = self._check(step) | {"score": score, "notes": self._notes | notes}
             with new_file(place, text=True) as file:
                 json.dump(check, file)
 
     def _check(self, step: int) -> dict[str, Any]:
-        try:
-            content = json.loads((self._folder / str(step) / _CHECK).read_text())
-        except (OSError, ValueError):  # a damaged checkpoint has no rank; restoring will say so
-            return {}
-        return content if isinstance(content, dict) else {}
+        with contextlib.suppress(InputError):
+            return read_json(self._folder / str(step) / _CHECK)
+        return {}  # a damaged checkpoint has no rank; restoring will say so
 
     def save(
         self,
@@ -143,18 +136,14 @@ class Checkpoints:
         if not self._writes or step in self.steps():
             return
         # Copies, as the buffers are given up to the next step.
-        state = jax.tree.map(lambda leaf: np.array(own_copy(leaf)), state)
-        self._writer = threading.Thread(
-            target=self._write, args=(step, state, score, notes), daemon=True
-        )
+        state = jax.tree.map(np.array, parallel.local_copy(state))
+        arguments = (step, state, score, notes)
+        self._writer = threading.Thread(target=self._write, args=arguments, daemon=True)
         self._writer.start()
 
     def _write(self, step: int, state: Any, score: float | None, notes: Any) -> None:
-        check = {
-            "crc32": state_checksum(state),
-            "score": score,
-            "notes": {**self._notes, **(notes or {})},
-        }
+        notes = self._notes | (notes or {})
+        check = {"crc32": state_checksum(state), "score": score, "notes": notes}
         try:
             if not self._folder.is_dir():
                 raise FileNotFoundError(errno.ENOENT, "the folder was removed", str(self._folder))
@@ -285,7 +274,7 @@ class Checkpoints:
         if check.get("files", (found := file_checksums(place / _STATE))) != found:
             raise ValueError("a file of it is not as it was written")
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
-        with _quiet(), _checkpointer() as orbax:
+        with _quiet(), _checkpointer(_TOGETHER) as orbax:
             self._refuse_another_network(step, orbax.metadata(place / _STATE), template)
             restored = orbax.restore(place / _STATE, args=ocp.args.StandardRestore(abstract))
         state = jax.tree.map(jax.numpy.copy, restored)  # buffers that may be donated
@@ -306,14 +295,9 @@ class Checkpoints:
                 )
 
 
-def _checkpointer(
-    processes: ocp.options.MultiprocessingOptions | None = None,
-) -> ocp.Checkpointer:
-    options = processes or ocp.options.MultiprocessingOptions()
-    return ocp.Checkpointer(
-        ocp.StandardCheckpointHandler(multiprocessing_options=options),
-        multiprocessing_options=options,
-    )
+def _checkpointer(processes: ocp.options.MultiprocessingOptions) -> ocp.Checkpointer:
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=processes)
+    return ocp.Checkpointer(handler, multiprocessing_options=processes)
 
 
 @contextlib.contextmanager

@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError, nearest
 from gan_jax.runtime.jobs import JOBS, Job
-from gan_jax.runtime.options import OPTIONS
+from gan_jax.runtime.options import ALL_OPTIONS, OPTIONS, type_and_default
 
 _HELP_COLUMN = 26
-_METAVARS = {bool: None, float: "X", int: "N", list: "A,B", str: "..."}
+_METAVARS = {float: "X", int: "N", list: "A,B", str: "..."}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Command:
         chosen = set().union(*(job.flags for job in self.jobs)) - words - {"compare"}
         if len(self.actions) == 1:
             chosen -= set(self.actions)  # the command itself says it
-        return [name for heading in OPTIONS.values() for name in heading if name in chosen]
+        return [name for name in ALL_OPTIONS if name in chosen]
 
 
 COMMANDS = (
@@ -137,23 +137,13 @@ COMMANDS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What a command line asks for, as `jobs.choose` and the jobs take it.
+def parse(
+    command: Command, arguments: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """What a command and the arguments that follow its name ask for, as `run.evaluate.do` takes it.
 
-    Attributes:
-        values: of all options by name.
-        given: of those on the command line.
-        words: the folders to compare.
-    """
-
-    values: dict[str, Any]
-    given: dict[str, Any]
-    words: list[str]
-
-
-def parse(command: Command, arguments: Sequence[str]) -> Request:
-    """The request of a command and the arguments that follow its name.
+    Returns:
+        The values of all options by name, those of the given ones, and the folders to compare.
 
     Raises:
         InputError: an option that the command does not take, with the nearest; a value that is
@@ -176,10 +166,10 @@ def parse(command: Command, arguments: Sequence[str]) -> Request:
     if place is not None:
         given["workdir" if _is_run(place) else "samples"] = place
     for action in command.actions:
-        if action and isinstance(_default(action), bool):
+        if action and isinstance(ALL_OPTIONS[action][0], bool):
             given[action] = True
-    options = [name for heading in OPTIONS.values() for name in heading]
-    return Request({name: _default(name) for name in options} | given, given, words)
+    defaults = {name: type_and_default(option)[1] for name, (option, _) in ALL_OPTIONS.items()}
+    return defaults | given, given, words
 
 
 def command_help(command: Command) -> str:
@@ -231,7 +221,7 @@ def _parser(command: Command) -> argparse.ArgumentParser:
     )
     for metavar, _, option in words:
         many = "+" if option == "folders" else None
-        kind = type(_default(option)) if option in _all_options() else str
+        kind = type(ALL_OPTIONS[option][0]) if option in ALL_OPTIONS else str
         parser.add_argument(option, metavar=metavar, nargs=many, type=kind, help=argparse.SUPPRESS)
     for heading, options in OPTIONS.items():
         chosen = [name for name in options if name in command.options]
@@ -241,12 +231,12 @@ def _parser(command: Command) -> argparse.ArgumentParser:
     return parser
 
 
-def _add(group: argparse._ActionsContainer, name: str, default: Any, text: str) -> None:
-    kind = default if isinstance(default, type) else type(default)
+def _add(group: argparse._ActionsContainer, name: str, option: Any, text: str) -> None:
+    kind, _ = type_and_default(option)
     if kind is bool:
         group.add_argument(f"--{name}", action="store_true", default=None, help=text)
-    elif isinstance(default, tuple):
-        group.add_argument(f"--{name}", choices=default, metavar="PART", help=text)
+    elif kind is tuple:
+        group.add_argument(f"--{name}", choices=option, metavar="PART", help=text)
     else:
         read = _listed if kind is list else kind
         group.add_argument(f"--{name}", type=read, metavar=_METAVARS[kind], help=text)
@@ -262,21 +252,9 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _all_options() -> dict[str, tuple[Any, str]]:
-    return {name: described for heading in OPTIONS.values() for name, described in heading.items()}
-
-
-def _default(name: str) -> Any:
-    """Of an option; None of one that has none."""
-    default = _all_options()[name][0]
-    return None if isinstance(default, type | tuple) else default
-
-
 def _underscored(argument: str) -> str:
     """--num-samples=5 is --num_samples=5."""
     name, equals, value = argument.partition("=")
-    return (
-        name.replace("-", "_").replace("__", "--", 1) + equals + value
-        if name[:2] == "--"
-        else argument
-    )
+    if not name.startswith("--"):
+        return argument
+    return f"--{name[2:].replace('-', '_')}{equals}{value}"

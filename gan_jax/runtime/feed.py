@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def make_feed(
     """
     order = _Order(len(dataset), batch_size, steps_per_call, parallel.shard_rows(batch_size, plan))
     images: Any = dataset.images
-    at: Callable[[Any, Any], Any] = _rows_of
+    at: Callable[[Any, Any], Any] = operator.getitem
     if isinstance(dataset.source, ComposedSource):
         images, at = dataset.source.parts, dataset.source.compose
     elif images is None:
@@ -118,10 +119,6 @@ def batch_of_rows(data: None, rows: dict[str, Array]) -> dict[str, Array]:
     if "labels" in rows:
         batch["labels"] = jnp.asarray(rows["labels"])
     return batch
-
-
-def _rows_of(images: Array, rows: Array) -> Array:
-    return images[rows]
 
 
 @dataclasses.dataclass(frozen=True)

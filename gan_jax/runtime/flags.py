@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import pathlib
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,16 +43,17 @@ def with_config(
 ) -> None:
     """Calls `do` with the config and the run's folder that a command line names.
 
-    Args:
-        do: takes them.
-        arguments: those after the command itself.
-        command, says: for --help, which is printed in place of the call.
+    With --help, `command` and what it `says` are printed in place of the call.
 
     Raises:
         InputError: a flag, an experiment, or a field of its config that is not known.
     """
     if {"-h", "--help", "-help"} & set(arguments):
-        print(_TEXT.format(says=says, command=command, names=_in_lines(experiment_names())), end="")
+        indent = " " * 22
+        names = textwrap.fill(
+            " ".join(experiment_names()), 74, initial_indent=indent, subsequent_indent=indent
+        )
+        print(_TEXT.format(says=says, command=command, names=names), end="")
         return
     logging.getLogger().setLevel(logging.WARNING)
     words = [command, *_with_files(arguments)]
@@ -76,15 +78,6 @@ def with_config(
 
     initialise_processes(values.coordinator, values.num_processes, values.process_id)
     do(values.config, workdir)
-
-
-def _in_lines(names: Sequence[str]) -> str:
-    lines = [""]
-    for name in names:
-        if len(lines[-1]) + len(name) > 52:
-            lines.append("")
-        lines[-1] += f"{name} "
-    return "\n".join(f"{'':22}{line.rstrip()}" for line in lines)
 
 
 def _with_files(arguments: Sequence[str]) -> list[str]:

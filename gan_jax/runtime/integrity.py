@@ -11,27 +11,18 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax import Array
 
 from gan_jax.data.disk import in_words
+from gan_jax.runtime.parallel import local_copy
 
 _SOMETHING_IS_MISSING = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR)
-
-
-def own_copy(leaf: Any) -> Any:
-    """An array of this process with the values of one that lies on the devices of all."""
-    if isinstance(leaf, Array) and leaf.is_fully_replicated:
-        return leaf.addressable_data(0)
-    return leaf
 
 
 def state_checksum(tree: Any) -> int:
     """CRC-32 over the bytes of all leaves in tree order; each is whole in every process."""
     value = 0
-    for leaf in jax.tree.leaves(tree):
-        value = zlib.crc32(
-            np.ascontiguousarray(own_copy(leaf)).view(np.uint8).reshape(-1).data, value
-        )
+    for leaf in jax.tree.leaves(local_copy(tree)):
+        value = zlib.crc32(np.ascontiguousarray(leaf).view(np.uint8).data, value)
     return value
 
 

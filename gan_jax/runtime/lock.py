@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from gan_jax.data.disk import read_json
 from gan_jax.errors import InputError
 
 _NAME = ".lock"
@@ -115,11 +116,9 @@ def _is_own(folder: pathlib.Path) -> bool:
 
 
 def _content(folder: pathlib.Path) -> dict[str, object]:
-    try:
-        content = json.loads((folder / _NAME).read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    with contextlib.suppress(InputError):
+        return read_json(folder / _NAME)
+    return {}
 
 
 def _holder(folder: pathlib.Path) -> str:

@@ -21,6 +21,7 @@ from gan_jax.runtime.images import displayable, png_bytes
 from gan_jax.runtime.writers import Writer
 
 _HISTORY = "metrics.jsonl"
+_LINE_SECONDS = 10.0  # at least from one line of progress to the next
 
 
 def say(text: str) -> None:
@@ -49,12 +50,7 @@ class RunLogger:
     """
 
     def __init__(
-        self,
-        workdir,
-        *,
-        enabled: bool = True,
-        writers: Sequence[Writer] = (),
-        resume_step: int = 0,
+        self, workdir, *, enabled: bool = True, writers: Sequence[Writer] = (), resume_step: int = 0
     ):
         self._writers = writers
         self._file = self._events = None
@@ -84,10 +80,8 @@ class RunLogger:
             raise InputError(f"scalar name {reserved.pop()!r} is taken; write it as 'group/name'.")
         values = {name: float(value) for name, value in values.items()}
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        row = {"step": int(step), "time": now}
-        row.update({name: v if math.isfinite(v) else None for name, v in values.items()})
         # Row by row and unbuffered: a run that is killed leaves at most its last line torn.
-        line = json.dumps(row, allow_nan=False).encode() + b"\n"
+        line = _line({"step": int(step), "time": now} | values).encode()
         while line:
             line = line[self._file.write(line) :]
         self._events.add(int(step), [{"tag": k, "simple_value": v} for k, v in values.items()])
@@ -133,12 +127,6 @@ class RunLogger:
             for writer in self._writers:
                 writer.close()
 
-    def __enter__(self) -> RunLogger:
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self.close()
-
 
 def read_history(workdir) -> list[dict]:
     """All rows of a run's metrics.jsonl in the order written; [] if there is no such file.
@@ -156,12 +144,9 @@ def read_history(workdir) -> list[dict]:
             continue
         try:
             row = json.loads(line)
-            rows.append(
-                {
-                    "step": int(row.pop("step")),
-                    **{name: math.nan if v is None else v for name, v in row.items()},
-                }
-            )
+            step = int(row.pop("step"))
+            values = {name: math.nan if value is None else value for name, value in row.items()}
+            rows.append({"step": step} | values)
         except (ValueError, KeyError, TypeError, AttributeError):
             if number < len(lines):
                 logging.warning("%s: line %d is not a row and is left out.", path, number)
@@ -217,9 +202,15 @@ def _keep_rows(path: pathlib.Path, resume_step: int) -> None:
         return
     kept = [row for row in read_history(path.parent) if 0 < resume_step >= row["step"]]
     with new_file(path, text=True) as file:
-        for row in kept:
-            row = {k: None if v != v else v for k, v in row.items()}  # NaN is not itself
-            file.write(json.dumps(row, allow_nan=False) + "\n")
+        file.writelines(map(_line, kept))
+
+
+def _line(row: Mapping) -> str:
+    plain = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
+    return json.dumps(plain, allow_nan=False) + "\n"
 
 
 class ProgressLine:
@@ -228,26 +219,13 @@ class ProgressLine:
     Args:
       total_steps: the step at which the work is done.
       initial: the step it starts from, so that a resumed run gives a true ETA.
-      description: of the work, in a word or two.
       enabled: False shows nothing.
-      interval: least seconds between two lines if the output is not a terminal.
       stream: where to show it; standard error by default.
     """
 
-    def __init__(
-        self,
-        total_steps: int,
-        initial: int = 0,
-        *,
-        description: str = "training",
-        enabled: bool = True,
-        interval: float = 10.0,
-        stream=None,
-    ):
+    def __init__(self, total_steps: int, initial: int = 0, *, enabled: bool = True, stream=None):
         self._stream = sys.stderr if stream is None else stream
-        self._enabled = enabled
-        self._total, self._description, self._interval = total_steps, description, interval
-        self._step = initial
+        self._enabled, self._total, self._step = enabled, total_steps, initial
         self._values: dict[str, str] = {}
         self._first: tuple[int, float] | None = None  # (step, time)
         self._shown: tuple[int, float] | None = None
@@ -256,7 +234,7 @@ class ProgressLine:
             self._bar = tqdm.tqdm(
                 total=total_steps,
                 initial=initial,
-                desc=description,
+                desc="training",
                 unit="step",
                 file=self._stream,
                 dynamic_ncols=True,
@@ -275,11 +253,9 @@ class ProgressLine:
         if self._bar is not None:
             self._bar.set_postfix(self._values, refresh=False)
             self._bar.update(step - self._step)
-            self._step = step
-            return
         self._step = step
-        now = time.monotonic()
-        if self._shown is None or now - self._shown[1] >= self._interval:
+        now, shown = time.monotonic(), self._shown
+        if self._bar is None and (shown is None or now - shown[1] >= _LINE_SECONDS):
             self._print(now)
 
     def write(self, message: str) -> None:
@@ -301,7 +277,7 @@ class ProgressLine:
         self._shown = (self._step, now)
         self._first = self._first or self._shown
         share = self._step / self._total if self._total else 1.0
-        parts = [f"{self._description}: step {self._step:,}/{self._total:,} ({share:.0%})"]
+        parts = [f"training: step {self._step:,}/{self._total:,} ({share:.0%})"]
         done, seconds = self._step - self._first[0], now - self._first[1]
         if done > 0 and seconds > 0:  # from the first update on, which leaves compilation out
             left = max(self._total - self._step, 0) * seconds / done
@@ -309,12 +285,6 @@ class ProgressLine:
             parts.append(f"ETA {tqdm.tqdm.format_interval(left)}")
         parts += [f"{name} {value}" for name, value in self._values.items()]
         print(", ".join(parts), file=self._stream, flush=True)
-
-    def __enter__(self) -> ProgressLine:
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self.close()
 
 
 def _short(value) -> str:

@@ -21,17 +21,9 @@ from jax import Array
 from jax.sharding import NamedSharding, PartitionSpec
 
 from gan_jax.errors import InputError
+from gan_jax.runtime import parallel
 from gan_jax.runtime.compiler import with_options
-from gan_jax.runtime.parallel import (
-    AXIS,
-    Fetch,
-    Plan,
-    compile_steps,
-    make_plan,
-    mean_metrics,
-    process_count,
-    replicate,
-)
+from gan_jax.runtime.parallel import AXIS, Fetch, Plan
 from gan_jax.steps.members import (
     MemberInputs,
     MembersState,
@@ -44,13 +36,12 @@ from gan_jax.steps.members import (
 )
 from gan_jax.steps.state import GAN
 
-LAYOUTS = ("members", "batch", "turns")
 Compiled = Callable[..., tuple[MembersState, dict[str, Array]]]
 
 
 @dataclasses.dataclass(frozen=True)
 class MembersPlan:
-    """Which devices train, and what each of them does: `layout` is one of `LAYOUTS`."""
+    """Which devices train, and what each does: `layout` is 'members', 'batch' or 'turns'."""
 
     plan: Plan
     layout: str
@@ -59,32 +50,26 @@ class MembersPlan:
 def make_members_plan(
     mode: str, num_members: int, batch_size: int, num_devices: int = 0
 ) -> MembersPlan:
-    """The plan for this machine.
+    """The plan for this machine, with `num_devices` or, if that is 0, all.
 
-    Args:
-        mode: 'pmap' or 'jit'; they differ in the layout 'batch' only.
-        num_members: GANs to train.
-        batch_size: images a step of each.
-        num_devices: how many to use; 0 for all.
-
-    Raises:
-        InputError: as `parallel.make_plan`, where neither members nor batches can be shared.
+    The modes 'pmap' and 'jit' differ in the layout 'batch' only. Raises InputError as
+    `parallel.make_plan`, where neither members nor batches of `batch_size` can be shared.
     """
-    if process_count() == 1:
+    if parallel.process_count() == 1:
         try:
-            plan = make_plan(mode, num_members, num_devices)
+            plan = parallel.make_plan(mode, num_members, num_devices)
         except InputError:
             pass
         else:
             alone = len(plan.devices) == 1 and plan.devices[0].platform == "cpu"
             return MembersPlan(plan, "turns" if alone else "members")
-    return MembersPlan(make_plan(mode, batch_size, num_devices), "batch")
+    return MembersPlan(parallel.make_plan(mode, batch_size, num_devices), "batch")
 
 
 def place_members(state: MembersState, plan: MembersPlan) -> MembersState:
     """Puts each member on its device, or all on every device, as the plan has it."""
     if plan.layout != "members":
-        return replicate(state, plan.plan)
+        return parallel.replicate(state, plan.plan)
     return jax.tree.map(
         lambda spec, leaf: jax.device_put(leaf, NamedSharding(plan.plan.mesh, spec)),
         _specs(state),
@@ -94,11 +79,7 @@ def place_members(state: MembersState, plan: MembersPlan) -> MembersState:
 
 def on_host(tree: Any) -> Any:
     """A tree of arrays as numpy arrays, whole; those of several processes must be replicated."""
-
-    def fetch(leaf: Array) -> np.ndarray:
-        return np.asarray(leaf if leaf.is_fully_addressable else leaf.addressable_data(0))
-
-    return jax.tree.map(fetch, tree)
+    return jax.tree.map(np.asarray, parallel.local_copy(tree))
 
 
 def compile_members(
@@ -110,7 +91,6 @@ def compile_members(
         gan: what all members have in common.
         step: of a GAN, see `gan_jax.steps`.
         fetch: (data, rows) to the batch of one step of one member; pure.
-        plan: devices and layout.
         scan: whether a call is one compiled program instead of one a step; None: but on the CPU.
 
     Returns:
@@ -124,7 +104,7 @@ def compile_members(
     mapped = functools.partial(members_step, gan=gan, step=step)
     fetch_all = jax.vmap(fetch, in_axes=(None, 1), out_axes=1)
     if plan.layout == "batch":
-        return compile_steps(mapped, fetch_all, plan.plan, scan=scan)
+        return parallel.compile_steps(mapped, fetch_all, plan.plan, scan=scan)
     on_accelerator = plan.plan.devices[0].platform != "cpu"
     return _shared(mapped, fetch_all, plan.plan, on_accelerator if scan is None else scan)
 
@@ -137,8 +117,8 @@ def _specs(state: MembersState) -> MembersState:
     )
 
 
-def one_of_shared(step: Callable[..., Any], fetch: Fetch) -> Callable[..., Any]:
-    """A step of the members of one device: (state, inputs, data, rows) to (state, metrics)."""
+def fetching_step(step: Callable[..., Any], fetch: Fetch) -> Callable[..., Any]:
+    """The step of one device's members: (state, inputs, data, rows) to (state, metrics)."""
 
     def one(state: MembersState, inputs: MemberInputs, data: Any, rows: Any) -> Any:
         return step(state, fetch(data, rows), inputs)
@@ -166,38 +146,27 @@ def shard_members(
 
 def _shared(step: Callable[..., Any], fetch: Fetch, plan: Plan, scan: bool) -> Compiled:
     """Each device's own members, mapped."""
-    one = one_of_shared(step, fetch)
-
-    def several(state: MembersState, inputs: MemberInputs, data: Any, rows: Any) -> Any:
-        state, metrics = jax.lax.scan(lambda s, r: one(s, inputs, data, r), state, rows)
-        return state, jax.tree.map(lambda x: jnp.mean(x, 0), metrics)
+    one = fetching_step(step, fetch)
+    function, axes = (parallel.scanned(one), 2) if scan else (one, 1)
 
     @functools.cache
     def compiled(structure: Any) -> Callable[..., Any]:
         state = jax.tree.unflatten(structure, [0] * structure.num_leaves)
-        return shard_members(several if scan else one, plan, state, axes=2 if scan else 1)
+        return shard_members(function, plan, state, axes)
 
     def call(state: MembersState, inputs: MemberInputs, data: Any, rows: np.ndarray) -> Any:
-        function = compiled(jax.tree.structure(state))
+        program = compiled(jax.tree.structure(state))
         if scan:
-            return function(state, inputs, data, rows)
-        collected = []
-        for picked in rows:
-            state, metrics = function(state, inputs, data, picked)
-            collected.append(metrics)
-        return state, mean_metrics(collected)
+            return program(state, inputs, data, rows)
+        state, collected = parallel.one_by_one(program, state, inputs, data, rows)
+        return state, parallel.mean_metrics(collected)
 
     return call
 
 
 def _in_turns(step: Callable[..., Any], fetch: Fetch) -> Compiled:
     """The members one after another, each for all steps of the call."""
-
-    @functools.partial(jax.jit, donate_argnums=0)
-    def one(state: MembersState, inputs: MemberInputs, data: Any, rows: Any) -> Any:
-        return step(state, fetch(data, rows), inputs)
-
-    program = with_options(one)
+    program = with_options(jax.jit(fetching_step(step, fetch), donate_argnums=0))
 
     @functools.partial(jax.jit, static_argnums=2)
     def part(state: MembersState, inputs: MemberInputs, count: int) -> Any:
@@ -211,12 +180,9 @@ def _in_turns(step: Callable[..., Any], fetch: Fetch) -> Compiled:
     def call(state: MembersState, inputs: MemberInputs, data: Any, rows: np.ndarray) -> Any:
         states, collected = [], []
         for index, (own, own_inputs) in enumerate(part(state, inputs, rows.shape[2])):
-            numbers = []
-            for picked in rows[:, :, index]:
-                own, metrics = program(own, own_inputs, data, picked)
-                numbers.append(metrics)
+            own, metrics = parallel.one_by_one(program, own, own_inputs, data, rows[:, :, index])
             states.append(own)
-            collected.append(mean_metrics(numbers))
+            collected.append(parallel.mean_metrics(metrics))
         return stack(states), _stacked(collected)
 
     return call

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -34,13 +33,14 @@ def fitting_batch_size(
 
     Args:
         function: (variables, batch) to a tree of arrays [batch, ...].
-        variables: as given to the function.
+        variables: any tree.
         inputs: a tree of arrays [n, ...].
         most: examples per call on all devices together.
         devices: that share a call's examples.
     """
-    trees = (jax.tree.map(_Array.of, variables), jax.tree.map(_Array.of, inputs))
-    leaves, structure = jax.tree.flatten(trees)
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), variables)
+    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype), inputs)
+    leaves, structure = jax.tree.flatten((shapes, one))
     example = _largest_array(function, structure, tuple(leaves))
     fits = _memory(devices) * _SHARE / (_COPIES * max(example, 1))
     halvings = max(0, math.ceil(math.log2(max(most / max(fits, 1), 1))))
@@ -61,26 +61,10 @@ def check_memory(needed: float, devices: Sequence[Any], what: str, advice: str) 
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Array:
-    """An array's shape and dtype, hashable."""
-
-    shape: tuple[int, ...]
-    dtype: Any
-
-    @classmethod
-    def of(cls, array: Any) -> _Array:
-        return cls(tuple(array.shape), array.dtype)
-
-
 @functools.lru_cache(maxsize=64)
-def _largest_array(function: Callable[..., Any], structure: Any, leaves: tuple[_Array, ...]) -> int:
-    """Bytes of the largest array that the function makes of a single example."""
-    variables, inputs = jax.tree.unflatten(structure, leaves)
-    program = jax.make_jaxpr(function)(
-        jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), variables),
-        jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), inputs),
-    )
+def _largest_array(function: Callable[..., Any], structure: Any, leaves: tuple[Any, ...]) -> int:
+    """Bytes of the largest array that the function makes of arguments of these shapes."""
+    program = jax.make_jaxpr(function)(*jax.tree.unflatten(structure, leaves))
     return _largest_output(program.jaxpr)
 
 

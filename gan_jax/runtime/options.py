@@ -70,3 +70,13 @@ OPTIONS: dict[str, dict[str, tuple[Any, str]]] = {
         "json": (False, "Print eval.json in place of a table."),
     },
 }
+
+ALL_OPTIONS = {name: described for part in OPTIONS.values() for name, described in part.items()}
+"""The same without the subjects."""
+
+
+def type_and_default(option: Any) -> tuple[type, Any]:
+    """The type of an option's values, `tuple` if it has choices, and its default or None."""
+    if isinstance(option, type):
+        return option, None
+    return type(option), None if isinstance(option, tuple) else option

@@ -149,8 +149,13 @@ def replicate(tree: Any, plan: Plan) -> Any:
 
 
 def local_copy(tree: Any) -> Any:
-    """A replicated tree as arrays on one device of this process, without communication."""
-    return jax.tree.map(lambda x: x.addressable_data(0) if isinstance(x, Array) else x, tree)
+    """A tree whose replicated arrays lie on one device of this process, without communication."""
+
+    def own(leaf: Any) -> Any:
+        replicated = isinstance(leaf, Array) and leaf.is_fully_replicated
+        return leaf.addressable_data(0) if replicated else leaf
+
+    return jax.tree.map(own, tree)
 
 
 def shard_rows(batch_size: int, plan: Plan) -> slice:
@@ -172,7 +177,6 @@ def compile_steps(
     Args:
         step: (state, batch, key, axis_name=) to (state, metrics), see `gan_jax.steps`.
         fetch: (data, rows) to the batch dict of one step on one device; pure.
-        plan: devices and mode.
         scan: whether a call is one compiled program, instead of one program run for each step;
             None for one everywhere but on the CPU.
 
@@ -182,24 +186,15 @@ def compile_steps(
         this process's share. Metrics are means over the steps.
     """
     one = one_step(step, fetch, plan)
-
-    def several(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
-        state, metrics = jax.lax.scan(lambda s, r: one(s, key, data, r), state, rows)
-        return state, jax.tree.map(lambda x: jnp.mean(x, 0), metrics)
-
     if plan.devices[0].platform != "cpu" if scan is None else scan:
-        return _on_devices(several, plan, batch_axis=1)
+        return _on_devices(scanned(one), plan, batch_axis=1)
     compiled = _on_devices(one, plan, batch_axis=0)
 
     def call(state: Any, key: Array, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
-        collected = []
-        for index in range(len(jax.tree.leaves(rows)[0])):
-            picked = jax.tree.map(lambda x: x[index], rows)  # noqa: B023 (used at once)
-            state, metrics = compiled(state, key, data, picked)
-            collected.append(metrics)
+        state, collected = one_by_one(compiled, state, key, data, rows)
         if len(collected) == 1:
             return state, collected[0]
-        return state, mean_metrics([local_copy(metrics) for metrics in collected])
+        return state, mean_metrics(local_copy(collected))
 
     return call
 
@@ -218,6 +213,28 @@ def one_step(step: Callable[..., Any], fetch: Fetch, plan: Plan) -> Callable[...
         return step(state, batch, key, axis_name=axis_name)
 
     return one
+
+
+def scanned(one: Callable[..., Any]) -> Callable[..., Any]:
+    """Several of a step as one program; arguments as in `one_step`, metrics are means."""
+
+    def several(state: Any, inputs: Any, data: Any, rows: Any) -> tuple[Any, dict[str, Array]]:
+        state, metrics = jax.lax.scan(lambda s, r: one(s, inputs, data, r), state, rows)
+        return state, jax.tree.map(lambda x: jnp.mean(x, 0), metrics)
+
+    return several
+
+
+def one_by_one(
+    program: Callable[..., Any], state: Any, inputs: Any, data: Any, rows: Any
+) -> tuple[Any, list[dict[str, Array]]]:
+    """Runs the program of one step for each of `rows`; the state, and the metrics of each step."""
+    collected = []
+    for index in range(len(jax.tree.leaves(rows)[0])):
+        picked = jax.tree.map(lambda x: x[index], rows)  # noqa: B023 (used at once)
+        state, metrics = program(state, inputs, data, picked)
+        collected.append(metrics)
+    return state, collected
 
 
 @jax.jit

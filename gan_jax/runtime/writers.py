@@ -6,15 +6,14 @@ network, the run goes on without it and says so.
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import json
 import logging
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -25,19 +24,6 @@ from gan_jax.runtime.images import to_pil
 _RUNS = "writers.json"  # in a run's folder: under which name each library knows it
 _PROJECT = "gan_jax"
 _log = logging.getLogger(__name__)
-
-
-class Writer(Protocol):
-    """A log that is kept elsewhere."""
-
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Takes numbers by 'group/name'."""
-
-    def image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Takes a picture, uint8 [h, w, c]."""
-
-    def close(self) -> None:
-        """Hands over what is left."""
 
 
 class _WandB:
@@ -73,6 +59,7 @@ class _MLflow:
 
     def __init__(self, workdir: pathlib.Path, config: Mapping[str, Any], known: str) -> None:
         import mlflow
+        from flax.traverse_util import flatten_dict
 
         own = f"sqlite:///{workdir.resolve()}/mlflow.db"
         place = os.environ.get("MLFLOW_TRACKING_URI", own)
@@ -88,8 +75,8 @@ class _MLflow:
             there.experiment_id if there else self._client.create_experiment(_PROJECT, pictures)
         )
         self.known = self._client.create_run(number, run_name=workdir.name).info.run_id
-        for name, value in _flat(config):
-            self._client.log_param(self.known, name, value)
+        for name, value in flatten_dict(dict(config), sep=".").items():
+            self._client.log_param(self.known, name, json.dumps(value)[:6000])
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         now = int(1000 * time.time())
@@ -103,10 +90,7 @@ class _MLflow:
         self._client.set_terminated(self.known)
 
 
-WRITERS: dict[str, Callable[[pathlib.Path, Mapping[str, Any], str], Any]] = {
-    "wandb": _WandB,
-    "mlflow": _MLflow,
-}
+WRITERS: dict[str, Callable[..., Any]] = {"wandb": _WandB, "mlflow": _MLflow}
 
 
 def writer_names(choice: str) -> list[str]:
@@ -128,38 +112,29 @@ def writer_names(choice: str) -> list[str]:
 
 
 def open_writers(choice: str, workdir: pathlib.Path, config: Mapping[str, Any]) -> list[Writer]:
-    """The writers that `config.log_to` names, each going on with the run that it knows already.
-
-    Args:
-        choice: names with commas.
-        workdir: the run's folder.
-        config: the run's, plain.
-    """
+    """The writers that `config.log_to` names, each going on with the run that it knows already."""
     path = workdir / _RUNS
     found: list[Writer] = []
     for name in writer_names(choice):
         known = read_json(path) if path.exists() else {}
-        make = functools.partial(WRITERS[name], workdir, config, known.get(name, ""))
-        writer = _Guest(name, make)
+        writer = Writer(name, workdir, config, known.get(name, ""))
         if writer.known:
             write_json(path, known | {name: writer.known})
             found.append(writer)
     return found
 
 
-class _Guest:
-    """A writer whose errors end itself, and not the run."""
+class Writer:
+    """A log that is kept elsewhere: its errors end itself, and not the run."""
 
-    def __init__(self, name: str, make: Callable[[], Any]) -> None:
-        self._name, self._writer, self.known = name, None, ""
-        self._try(lambda: self._set(make()))
+    def __init__(self, name: str, *of_run: Any) -> None:
+        self._name = name
+        self._writer: Any = self._try(lambda: WRITERS[name](*of_run))
+        self.known = "" if self._writer is None else self._writer.known
 
-    def _set(self, writer: Any) -> None:
-        self._writer, self.known = writer, writer.known
-
-    def _try(self, act: Callable[[], object]) -> None:
+    def _try(self, act: Callable[[], Any]) -> Any:
         try:
-            act()
+            return act()
         except Exception as error:  # from a library, its server or the network
             self._writer = None
             reason = " ".join(str(error).split())
@@ -168,21 +143,16 @@ class _Guest:
             )
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Takes numbers by 'group/name'."""
         if (writer := self._writer) is not None:
             self._try(lambda: writer.scalars(step, values))
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Takes a picture, uint8 [h, w, c]."""
         if (writer := self._writer) is not None:
             self._try(lambda: writer.image(step, name, image))
 
     def close(self) -> None:
+        """Hands over what is left."""
         if self._writer is not None:
             self._try(self._writer.close)
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", json.dumps(value)[:6000]

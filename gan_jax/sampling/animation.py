@@ -66,15 +66,8 @@ def _write_gif(file: IO[bytes], frames: Iterable[np.ndarray], fps: float) -> Non
     pictures = [to_pil(frame) for frame in frames]
     ends = [round(100 * number / fps) for number in range(len(pictures) + 1)]
     delays = [10 * (end - start) for start, end in itertools.pairwise(ends)]
-    pictures[0].save(
-        file,
-        format="GIF",
-        save_all=True,
-        append_images=pictures[1:],
-        duration=delays,
-        loop=0,
-        optimize=False,
-    )
+    moving = {"save_all": True, "append_images": pictures[1:], "duration": delays, "loop": 0}
+    pictures[0].save(file, format="GIF", optimize=False, **moving)
 
 
 def _write_mp4(file: IO[bytes], frames: Iterable[np.ndarray], fps: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.data.decode import EXTENSIONS, decode_image
-from gan_jax.data.disk import new_folder, path_of, write_json
+from gan_jax.data.disk import new_folder, open_folder, path_of, write_json
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.models.super_resolution import SuperResolutionGenerator
@@ -18,7 +18,7 @@ from gan_jax.runtime.images import save_png
 from gan_jax.runtime.pixels import to_float
 from gan_jax.sampling.drawing import weights_digest
 from gan_jax.sampling.generate import generate_images
-from gan_jax.sampling.place import check_new, open_new
+from gan_jax.sampling.place import check_new
 from gan_jax.sampling.trained import read_gan
 
 RECORD = "enlarged.json"
@@ -55,7 +55,7 @@ def enlarge_files(
                 f"--enlarge: '{file}' would be written to '{name}', which another image needs too: "
                 "give them other names."
             )
-    check_new(out)
+    place = check_new(out)
     trained = read_gan(workdir, checkpoint)
     generator, channels = trained.gan.generator, trained.train.image_shape[2]
     if not isinstance(generator, SuperResolutionGenerator):
@@ -67,7 +67,7 @@ def enlarge_files(
         raise InputError(
             f"'{workdir}' enlarges images of {channels} channels, and image files have 1 or 3."
         )
-    out = open_new(out)
+    open_folder(place.resolve().parent, "--out")
     height, width = trained.train.image_shape[:2]
     learned_from = f"{trained.train.name}, {_COLOURS[channels]} images of {height}x{width}"
     announce(
@@ -84,7 +84,7 @@ def enlarge_files(
         "versions": library_versions(),
     }
     others = 0
-    with new_folder(out) as made, progress_bar("enlarging", len(files), " images") as bar:
+    with new_folder(place) as made, progress_bar("enlarging", len(files), " images") as bar:
         for file, name in zip(files, names):
             image = decode_image(file)
             others += image.shape[2] != channels

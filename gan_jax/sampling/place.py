@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import IO, Any
 
-from gan_jax.data.disk import new_file, open_folder, path_of, write_json
+from gan_jax.data.disk import new_file, path_of, write_json
 from gan_jax.errors import InputError
 
 
@@ -21,13 +21,6 @@ def check_new(out: str | pathlib.Path) -> pathlib.Path:
             f"--out '{place}' holds files already, which would be taken for the new ones: give a "
             "new folder, or empty it."
         )
-    return place
-
-
-def open_new(out: str | pathlib.Path) -> pathlib.Path:
-    """As `check_new`; InputError also for a place that cannot be written to."""
-    place = check_new(out)
-    open_folder(place.resolve().parent, "--out")
     return place
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.data.disk import new_folder, open_file, path_of, write_json
+from gan_jax.data.disk import new_folder, open_folder, path_of, write_json
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError
 from gan_jax.runtime.images import FRAMES_PER_SECOND, image_grid, save_png
 from gan_jax.sampling.animation import FORMATS, check_animation, save_animation
 from gan_jax.sampling.drawing import Drawing, Source, images_digest
-from gan_jax.sampling.place import check_new, open_new, recorded_file
+from gan_jax.sampling.place import check_new, recorded_file
 from gan_jax.sampling.selection import RECORD, Drawn, Selection, draw_selected, open_selection
 
 _BLOCK = 1000
@@ -66,7 +66,7 @@ def export_samples(
             "NAME.npz."
         )
     selecting = None if selection is None else (selection, open_selection(selection, drawing))
-    out = open_file(out, "--out") if packed else open_new(out)
+    open_folder(out.parent if packed else out.resolve().parent, "--out")
     if selecting is None:
         drawn = _draw(drawing, count)
     else:
@@ -80,8 +80,7 @@ def export_samples(
         "images_sha256": images_digest(drawn.images),
     }
     if out.suffix in FORMATS:
-        grid = image_grid(drawn.images)
-        save_animation(out, grid, FRAMES_PER_SECOND)
+        save_animation(out, image_grid(drawn.images), FRAMES_PER_SECOND)
         write_json(out.with_suffix(".json"), record)
     elif packed:
         _write_npz(out, drawn, drawing.class_names, record)

@@ -125,9 +125,8 @@ def draw_selected(
                 f"of {drawn:,} images {found:,} were accepted by {extractor.stamp}: lower "
                 "--least_confidence, or train the generator longer."
             )
-    identity = Identity.of(extractor)
     record = {
-        "recogniser": dataclasses.asdict(identity),
+        "recogniser": dataclasses.asdict(Identity.of(extractor)),
         "least_confidence": selection.least_confidence,
         "as_asked": selection.as_asked,
         "drawn": drawn,

@@ -90,7 +90,7 @@ def read_gan(
         if chosen is None:
             gan = build_gan(config, train.image_shape, **kind)
         else:
-            gan = build_members(config, members_of(config), train.image_shape, **kind).gan
+            gan, _ = build_members(config, members_of(config), train.image_shape, **kind)
         members = () if chosen is None else (len(members_of(config)),)
         gans = _template(gan, train.image_shape, members, workdir)
     template = gans if chosen is None else MembersState(gans, jnp.zeros(members, jnp.int32))

@@ -17,8 +17,6 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 
-from gan_jax.models.platform import platform
-
 
 def pmean(tree: Any, axis_name: str | None) -> Any:
     """The mean of every leaf over the mapped axis; the tree itself without one.
@@ -26,6 +24,8 @@ def pmean(tree: Any, axis_name: str | None) -> Any:
     To a TPU's devices scalars and vectors travel as one array: each array that is sent costs three
     further operations, which take as long for 16 numbers as for a thousand.
     """
+    from gan_jax.models.platform import platform  # here, as importing the steps loads no models
+
     if axis_name is None:
         return tree
     if platform() != "tpu":

@@ -19,6 +19,7 @@ import numpy as np
 from gan_jax.config.counts import count_steps
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
+from gan_jax.data.content import content_keys
 from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.data.disk import open_folder, read_json, write_json
 from gan_jax.errors import InputError
@@ -36,12 +37,12 @@ from gan_jax.runtime.signals import StopSignal
 from gan_jax.runtime.startup import enable_compilation_cache
 from gan_jax.sampling.classes import MOST_ROWS
 from gan_jax.studies.labelled import Experiment, Labelled
-from gan_jax.studies.leakage import check_held_out
 from gan_jax.training.fit_recogniser import FittedRecogniser, fit_recogniser
 
 RESULT = "gan_train_test.json"
 SEEDS = "seeds"
 _SHOWN = 10
+_MOST_SHARED = 0.1
 
 
 def run_gan_train_test(
@@ -133,29 +134,17 @@ def _run_seed(
 ) -> SeedResult:
     """Both trainings of a seed; the real images are a random choice, as many as generated ones."""
     train, test, names = experiment.train, experiment.test, experiment.class_names
-    count = len(generated.images)
-    shared = check_held_out(
-        test_images, generated.images, experiment.test.name, "the generated images"
-    )
-    rows = train.draw(count, seed=seed)
+    images, labels = generated.images, generated.labels
+    shared = check_held_out(test_images, images, test.name, "the generated images")
+    rows = train.draw(len(images), seed=seed)
+    options: dict[str, Any] = {"num_steps": steps, "seed": seed, "test": test, "stop": stop}
 
     def fit(images: np.ndarray, labels: np.ndarray) -> FittedRecogniser:
-        return fit_recogniser(
-            experiment.config,
-            images,
-            labels,
-            len(names),
-            num_steps=steps,
-            seed=seed,
-            test=test,
-            stop=stop,
-        )
+        return fit_recogniser(experiment.config, images, labels, len(names), **options)
 
     on_real = fit(train.take(rows), train.class_labels[rows])
-    on_generated = fit(generated.images, generated.labels)
-    drawn = Dataset(
-        "generated", "all", generated.images, labels=generated.labels, class_names=names
-    )
+    on_generated = fit(images, labels)
+    drawn = Dataset("generated", "all", images, labels=labels, class_names=names)
     return SeedResult(
         seed=seed,
         baseline=on_real.tested.confusion,
@@ -165,8 +154,21 @@ def _run_seed(
     )
 
 
+def check_held_out(test: np.ndarray, train: np.ndarray, name: str, source: str) -> int:
+    """How many of the test images, uint8 [n, h, w, c], are in a training set too, to the pixel.
+
+    Raises InputError, with the set's `name` and the training set's `source`, for more than a tenth.
+    """
+    shared = int(np.sum(np.isin(content_keys(test), content_keys(train))))
+    if shared > _MOST_SHARED * len(test):
+        raise InputError(
+            f"{shared:,} of the {len(test):,} images of {name} are among {source}, to the last "
+            "pixel: a test on them would measure memory. Give images that were held out."
+        )
+    return shared
+
+
 def _count(experiment: Experiment, num_images: int) -> int:
-    """How many images to train on, of either kind."""
     real, available = len(experiment.train), experiment.available
     most = real if available is None else min(real, available)
     if not 0 <= num_images <= most:

@@ -16,7 +16,7 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.common import shape_text
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.pack import load_pack
-from gan_jax.judging.samples import resizing_options
+from gan_jax.judging.samples import about_samples, resizing_options
 from gan_jax.runtime.workdir import restore_config
 from gan_jax.sampling.drawing import Source
 
@@ -129,7 +129,7 @@ def samples_of_files(
         InputError: images or a pack that cannot be read or do not fit together.
     """
     pack = _pack(extractor, samples)
-    options = resizing_options(pack, resize) if resize else {}
+    options = resizing_options(pack, resize)
     given = read_images(samples, split="all", **options)
     train, test = (
         read_images(reference, split=part, divide=True, **options) for part in ("train", "test")
@@ -141,13 +141,10 @@ def samples_of_files(
             f"{train.name} {shape_text(train.image_shape)} (height x width x channels): bring them "
             "to one size, with --resize=crop_area for example."
         )
+    labelled_by, labeller, labels = GIVEN, None, None
     if given.labels is None:
-        labelled_by, name = _pseudo(pack), _labeller(pack, train)
-
-        def label(rows: np.ndarray, images: np.ndarray) -> np.ndarray:
-            return name(images)
+        labelled_by, labeller = _pseudo(pack), _labeller(pack, train)
     else:
-        labelled_by = GIVEN
         labels = renumbered(given.labels, given.label_names, train.label_names)
         if labels is None:
             raise InputError(
@@ -155,13 +152,13 @@ def samples_of_files(
                 f"of {train.name} {', '.join(train.label_names[:10])}: give both the same classes."
             )
 
-        def label(rows: np.ndarray, images: np.ndarray) -> np.ndarray:
-            return labels[rows]
-
     def draw(seed: int, count: int) -> Labelled:
         rows = given.draw(count, seed=seed)
         images = given.take(rows)
-        return Labelled(images, label(rows, images).astype(np.int32))
+        if labeller is not None:
+            return Labelled(images, labeller(images))
+        assert labels is not None
+        return Labelled(images, labels[rows].astype(np.int32))
 
     return Experiment(
         title=f"{given.name} for {train.name}",
@@ -171,11 +168,7 @@ def samples_of_files(
         labelled_by=labelled_by,
         draw=draw,
         available=len(given),
-        protocol={
-            "samples": given.name,
-            "samples_fingerprint": given.fingerprint,
-            "resize": resize or "none",
-        },
+        protocol=about_samples(given, resize),
     )
 
 

@@ -33,11 +33,14 @@ _ADVICE = (
 )
 
 
-def make_collapse_meter(judge: Judge, num_samples: int) -> CollapseMeter:
-    """The meter of a judge's real images, for `num_samples` generated ones at each evaluation.
+def collapse_meter_of(config: ConfigDict, judge: Judge | None) -> CollapseMeter | None:
+    """The meter that a GAN's config asks for, of a judge's real images; None without a judge.
 
     Logs a warning if there are too few images for the meter to judge by.
     """
+    if judge is None or config.collapse.action == "none":
+        return None
+    num_samples = config.evaluation.num_samples
     meter = make_meter(judge.features.semantic, judge.reference_counts, num_images=num_samples)
     if not meter.can_judge:
         _log.warning(
@@ -53,13 +56,6 @@ def make_collapse_meter(judge: Judge, num_samples: int) -> CollapseMeter:
             2 * LEAST_IMAGES,
         )
     return meter
-
-
-def collapse_meter_of(config: ConfigDict, judge: Judge | None) -> CollapseMeter | None:
-    """The meter that a GAN's config asks for; None without a judge."""
-    if judge is None or config.collapse.action == "none":
-        return None
-    return make_collapse_meter(judge, config.evaluation.num_samples)
 
 
 class CollapseGuard:

@@ -11,9 +11,15 @@ import numpy as np
 
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
-from gan_jax.judging.fidelity import check_ssim_size, mean_entry, psnr, ssim
-from gan_jax.judging.fidelity_differences import kernel_difference, mean_difference
-from gan_jax.judging.judge import Judge, Judgement, make_judge
+from gan_jax.judging.fidelity import (
+    check_ssim_size,
+    kernel_difference,
+    mean_difference,
+    mean_entry,
+    psnr,
+    ssim,
+)
+from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.judging.textures.headline import check_variety
 from gan_jax.judging.textures.suite import judge_textures
 from gan_jax.judging.view import View
@@ -26,7 +32,7 @@ from gan_jax.steps.downscale import bicubic, repeat_pixels
 from gan_jax.steps.state import GAN
 
 SEED = 0
-SHOWN = 8
+_SHOWN = 8
 _FEWEST = 4
 _SHARES = 3  # of the held-out images: one to enlarge, two to compare distributions with
 _MOST_PAIRS = 1_000
@@ -82,7 +88,8 @@ class HeldOut:
                 images, families=("frechet",), training=train, complete=complete
             )
             entries |= judgement.metrics
-            headline, flags, view = judgement.headline, list(judgement.flags), _view(judgement)
+            headline, flags = judgement.headline, list(judgement.flags)
+            view = View.of_features(judgement.features)
         if self.textures:
             others = self.others.all_images()
             found = judge_textures(others, images, families=HEADLINE, seed=SEED, complete=complete)
@@ -102,8 +109,7 @@ class HeldOut:
         }
         if self.judge is not None:
             assert first.view is not None and second.view is not None
-            features = self.judge.features
-            real = View.of(features.semantic, features.texture)
+            real = View.of_features(self.judge.features)
             sides = (real, first.view, second.view)
             scaled = [side.standardised(by=real)[:_MOST_PAIRS] for side in sides]
             found["distance"] = kernel_difference(*scaled)
@@ -132,22 +138,12 @@ class Measured:
     view: View | None
 
 
-def _view(judgement: Judgement) -> View:
-    return View.of(judgement.features.semantic, judgement.features.texture)
-
-
 def hold_out(
     test: Dataset, gan: GAN, extractor: Any, *, count: int, textures: bool, batch_size: int
 ) -> HeldOut:
     """Of the held-out images `count` to enlarge, or a third if that is fewer, and twice as many.
 
-    Args:
-        test: held-out images.
-        gan: with a conditioning that makes images small.
-        extractor: a judge's, or None.
-        count: how many.
-        textures: whether to judge as textures.
-        batch_size: images per call.
+    The conditioning of `gan` makes images small; `extractor` is a judge's, or None.
 
     Raises:
         InputError: fewer than twelve held-out images, too small ones, or all the same.
@@ -194,8 +190,16 @@ def score(entries: dict[str, Entry]) -> float:
     return -entries["psnr"]["value"]
 
 
-def side_by_side(held_out: HeldOut, columns: Sequence[np.ndarray], shown: int = SHOWN):
-    """A picture, a row per image: made small (its pixels repeated), the columns, the original."""
-    small = repeat_pixels(np.asarray(to_uint8(held_out.small[:shown])), held_out.factor)
-    stacked = np.stack([small, *[c[:shown] for c in columns], held_out.originals[:shown]], 1)
+def examples(held_out: HeldOut, ways: Sequence[np.ndarray]) -> np.ndarray:
+    """The first images made small (their pixels repeated), enlarged in several ways, and original.
+
+    uint8 [ways + 2, n, h, w, c].
+    """
+    small = repeat_pixels(np.asarray(to_uint8(held_out.small[:_SHOWN])), held_out.factor)
+    return np.stack([small, *(way[:_SHOWN] for way in ways), held_out.originals[:_SHOWN]])
+
+
+def side_by_side(held_out: HeldOut, ways: Sequence[np.ndarray]) -> np.ndarray:
+    """A picture of `examples`, a row per image."""
+    stacked = examples(held_out, ways).swapaxes(0, 1)
     return image_grid(stacked.reshape(-1, *stacked.shape[2:]), columns=stacked.shape[1])

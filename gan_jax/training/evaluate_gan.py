@@ -7,8 +7,6 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from ml_collections import ConfigDict
-
 from gan_jax.config import num_final_samples
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset, load
@@ -30,8 +28,7 @@ from gan_jax.runtime.images import image_grid
 from gan_jax.runtime.logs import read_history
 from gan_jax.sampling.classes import asked_labels, class_pictures
 from gan_jax.sampling.generate import generate_images, interpolate, sample_latents
-from gan_jax.sampling.trained import read_gan
-from gan_jax.steps.state import GAN
+from gan_jax.sampling.trained import TrainedGAN, read_gan
 from gan_jax.training.enlarged import hold_out
 from gan_jax.training.evaluate_super_resolution import evaluate_super_resolution, read_pixel
 from gan_jax.training.frozen import in_the_loop, refuse_judges
@@ -43,14 +40,9 @@ _INTERPOLATION = 12
 def evaluate_gan(
     out: pathlib.Path,
     *,
-    config: ConfigDict,
-    gan: GAN,
-    ema: Any,
-    step: int,
+    trained: TrainedGAN,
     judges: Sequence[Judge],
-    train: Dataset,
     held_out: Dataset,
-    run: pathlib.Path | None = None,
     count: int = 0,
     batch_size: int = 0,
     families: Sequence[str] | None = None,
@@ -62,41 +54,29 @@ def evaluate_gan(
     """Writes eval.json, report.html and the last pictures of a GAN into `out`, in this order.
 
     Args:
-        config: of the run.
-        gan: its static half.
-        ema: the generator's averaged variables, on the host.
-        step: that they are of.
         judges: the first is the headline's; without any it is tested whether the images differ
             from real ones.
-        train: the images it was trained on, for the nearest neighbours.
         held_out: real images that it was not trained on.
-        run: the run's folder, if it is not `out`.
         count: images to judge; 0 for as many as the config says.
-        batch_size: images per call; 0 for as many as the config says.
-        families: of metrics, see `judging.suite`; None for all that can be computed. Those of
-            `gan_jax.judging.textures.suite` may be among them.
+        batch_size, families, tell: see `evaluate_run`.
         textures: whether to compare with the held-out images as textures too.
-        chosen: whether `step` was chosen as the best by the same held-out images.
-        tell: takes what eval.json holds before pictures and page are made.
-        again: the command that makes these again; '' for that which judges `out`.
+        chosen: whether the step was chosen as the best by the same held-out images.
+        again: the command that makes pictures and page again; '' for that which judges `out`.
     """
     own_families, texture_families = divide_families(families)
-    run, batch_size = run or out, batch_size or config.evaluation.batch_size
+    config, gan, ema, train = trained.config, trained.gan, trained.ema, trained.train
+    batch_size = batch_size or config.evaluation.batch_size
     count = count or num_final_samples(config)
     latents = sample_latents(config.seed, count, gan.latent_dim)
     labels = asked_labels(gan, train, seed=config.seed, count=count)
     images = generate_images(gan.generator, ema, latents, labels=labels, batch_size=batch_size)
     judge = judges[0] if judges else None
     judgements = judge_by_each(judges, images, labels, train, families=own_families)
-    history = read_history(run)
+    history = read_history(trained.folder)
     tested = len(independent_images(held_out)) if not judgements and not textures else 0
     if min(len(images), tested) > 1:
-        options: dict[str, Any] = {
-            "training": train,
-            "batch_size": batch_size,
-            "textures": texture_headline,
-        }
-        judgements = [judge_unlabelled(images, held_out, **options)]
+        options: dict[str, Any] = {"batch_size": batch_size, "textures": texture_headline}
+        judgements = [judge_unlabelled(images, held_out, training=train, **options)]
     if chosen:
         told = chosen_flags(sum("eval/fd_semantic" in row for row in history))
         judgements = [dataclasses.replace(one, flags=(*told, *one.flags)) for one in judgements]
@@ -136,7 +116,7 @@ def evaluate_gan(
         images=images,
         judge=judge,
         judgements=judgements,
-        protocol={"step": step, **in_the_loop(run)},
+        protocol={"step": trained.step, **in_the_loop(trained.folder)},
         title=f"{config.model.name} on {train.name}",
         train=train,
         config=plain(config),
@@ -173,7 +153,8 @@ def evaluate_run(
             '' for the pack of the run's config.
         num_samples: how many images; 0 for as many as the config says.
         out: where eval.json and report.html go; None for the run's folder, or the member's in it.
-        families: of metrics, see `gan_jax.judging.suite`; None for all that can be computed.
+        families: of metrics, see `gan_jax.judging.suite`, and those of
+            `gan_jax.judging.textures.suite`; None for all that can be computed.
         batch_size: images per call; 0 for as many as the config says.
         cache: folder for statistics of references; '' for none.
         textures: whether to judge them as textures too, whatever the config says.
@@ -184,10 +165,9 @@ def evaluate_run(
     """
     texture_families = divide_families(families)[1]
     trained = read_gan(workdir, checkpoint, member)
-    config, gan = trained.config, trained.gan
+    config = trained.config
     batch_size = batch_size or config.evaluation.batch_size
-    home = trained.folder
-    out = open_folder(out or home, "--out" if out else "--workdir")
+    out = open_folder(out or trained.folder, "--out" if out else "--workdir")
     choices = extractors or config.judge.pack
     judges: list[Judge] = []
     textures = textures or config.evaluation.textures or bool(texture_families)
@@ -199,11 +179,11 @@ def evaluate_run(
             make_judge(extractor, reference, batch_size=batch_size, cache=cache)
             for extractor in open_extractors(choices, reference)
         ]
-    refuse_judges(home, [judge.extractor for judge in judges])
-    if gan.conditioning is not None:
+    refuse_judges(trained.folder, [judge.extractor for judge in judges])
+    if trained.gan.conditioning is not None:
         enlarged = hold_out(
             reference,
-            gan,
+            trained.gan,
             judges[0].extractor if judges else None,
             count=num_samples or num_final_samples(config),
             textures=textures,
@@ -211,27 +191,17 @@ def evaluate_run(
         )
         return evaluate_super_resolution(
             out,
-            run=home,
-            config=config,
-            gan=gan,
-            ema=trained.ema,
-            step=trained.step,
-            pixel=read_pixel(home, config, gan, trained.train),
+            trained=trained,
+            pixel=read_pixel(trained),
             held_out=enlarged,
-            train=trained.train,
             tell=tell,
             again=SAME_COMMAND,
         )
     evaluate_gan(
         out,
-        config=config,
-        gan=gan,
-        ema=trained.ema,
-        step=trained.step,
+        trained=trained,
         judges=judges,
-        train=trained.train,
         held_out=reference,
-        run=home,
         count=num_samples,
         batch_size=batch_size,
         families=families,

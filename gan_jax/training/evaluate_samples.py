@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-import gan_jax
 from gan_jax.data import Dataset, read_images
 from gan_jax.data.array_files import ArrayFile
 from gan_jax.data.disk import open_folder, path_of, read_json
@@ -30,8 +30,6 @@ from gan_jax.reports.result import Result, make_protocol
 from gan_jax.runtime import workdir as folder
 from gan_jax.training.image_results import write_results
 
-_USUAL_RESIZE = "crop_area"
-
 
 def evaluate_samples(
     samples: str,
@@ -44,7 +42,7 @@ def evaluate_samples(
     training: str = "",
     families: Sequence[str] | None = None,
     resize: str = "",
-    image_size: tuple[int, int] | None = None,
+    image_size: tuple[int, ...] = (),
     batch_size: int = 500,
     cache: str = "",
     statistics: str = "",
@@ -74,27 +72,23 @@ def evaluate_samples(
         InputError: images, a reference or a pack that cannot be read or do not fit together, or
             places that cannot be written to.
     """
-    part: dict[str, Any] = {"reference_split": reference_split, "divide": divide}
     if _is_statistics(reference) or _is_statistics(samples):
-        return _compare_statistics(
-            samples,
-            reference,
-            extractors,
-            out,
-            part={"split": reference_split, "divide": divide},
-            batch_size=batch_size,
-            announce=announce,
-            tell=tell,
-        )
+        real = None
+        if not _is_statistics(reference):
+            real = read_images(reference, split=reference_split, divide=divide)
+            announce(f"reference: {real.described}")
+        options: dict[str, Any] = {"batch_size": batch_size, "tell": tell}
+        return _compare_statistics(samples, reference, real, extractors, out, **options)
     opened = open_samples(
         samples,
         reference,
         extractors,
-        **part,
+        reference_split=reference_split,
+        divide=divide,
         training=training,
         families=families,
         resize=resize,
-        image_size=image_size or (),
+        image_size=image_size,
         announce=announce,
     )
     rows, about = np.arange(len(opened.samples)), opened.about
@@ -114,10 +108,11 @@ def evaluate_samples(
 
         judges = opened.judges(batch_size=batch_size, cache=cache, progress=progress)
         judgements = opened.judge(judges, images, families)
+    judge = judges[0]
     write_results(
         out,
         images=images,
-        judge=judges[0],
+        judge=judge,
         judgements=judgements,
         protocol=about,
         title=f"{opened.samples.name} against {opened.reference.name}",
@@ -127,10 +122,8 @@ def evaluate_samples(
         tell=tell,
     )
     if statistics:
-        judge = judges[0]
-        save_statistics(
-            statistics, Moments.of(judge.features.semantic), judge.origin, seed=judge.seed
-        )
+        moments = Moments.of(judge.features.semantic)
+        save_statistics(statistics, moments, judge.origin, seed=judge.seed)
     return read_json(out / folder.EVALUATION)
 
 
@@ -145,18 +138,14 @@ def _is_statistics(path: str) -> bool:
 def _compare_statistics(
     samples: str,
     reference: str,
+    real_images: Dataset | None,
     extractors: str,
     out: str | pathlib.Path,
     *,
-    part: dict[str, Any],
     batch_size: int,
-    announce: Callable[[str], None],
     tell: Tell,
 ) -> dict[str, Any]:
-    """The Frechet distance where one side, or both, are statistics."""
-    real_images = None if _is_statistics(reference) else read_images(reference, **part)
-    if real_images is not None:
-        announce(f"reference: {real_images.described}")
+    """The Frechet distance where one side, or both, are statistics, which have no images."""
     if "," in extractors:
         raise InputError(
             f"--extractor={extractors}: statistics are of one extractor; give the one of theirs."
@@ -172,10 +161,8 @@ def _compare_statistics(
         extractor.check_shape(images.image_shape)
         pixels = images.all_images()
         features = extractor.features(pixels, batch_size=batch_size).semantic
-        origin = Origin(
-            expected.extractor, expected.layer, expected.preprocessing, images.fingerprint
-        )
-        return Statistics(Moments.of(features), len(features), 0, origin, gan_jax.__version__)
+        origin = dataclasses.replace(expected, reference=images.fingerprint)
+        return Statistics(Moments.of(features), len(features), 0, origin)
 
     fake_images = None if _is_statistics(samples) else read_images(samples, split="all")
     real, fake = side(reference, real_images), side(samples, fake_images)

@@ -19,8 +19,9 @@ from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
 from gan_jax.judging.class_agreement import judge_by_each
 from gan_jax.judging.judge import Judge
-from gan_jax.reports.numbers_first import Tell, publish_result, quietly
-from gan_jax.reports.pages.sweep import SweepReport, write_sweep_report
+from gan_jax.reports.numbers_first import Tell, publish_result
+from gan_jax.reports.page import About
+from gan_jax.reports.pages.sweep import write_sweep_report
 from gan_jax.reports.result import Result, make_protocol
 from gan_jax.reports.seeds.sweep import MemberResult, sweep_result
 from gan_jax.runtime import parallel
@@ -47,17 +48,14 @@ def evaluate_sweep(
     step: int,
     judges: Sequence[Judge],
     train: Dataset,
-    tell: Tell = quietly,
+    tell: Tell,
 ) -> None:
     """Writes eval.json of each member with its last pictures, eval.json of all, and report.html.
 
     The numbers of a member are those of a single run of its seed.
 
     Args:
-        workdir: of the run.
-        config: of the run.
-        members: all.
-        gan: what they have in common.
+        gan: what the members have in common.
         ema: the averaged variables of all members, on the host, [members, ...].
         diverged: int [members], the steps done before each diverged, -1 for none.
         step: that the run ended at.
@@ -108,13 +106,15 @@ def evaluate_sweep(
         return
     protocol = next(iter(protocols), unjudged) | {"step": step, "images": count}
     result = sweep_result(results, protocol)
-    report = SweepReport(
-        title=f"{config.model.name} on {train.name}",
-        config=plain(config),
+    write = functools.partial(
+        write_sweep_report,
+        about=About(
+            f"{config.model.name} on {train.name}",
+            config=plain(config),
+            environment=describe_environment(),
+        ),
         content=result.content(),
         histories=histories,
         samples=samples,
-        environment=describe_environment(),
     )
-    write = functools.partial(write_sweep_report, report=report)
     publish_result(workdir, result, pages={folder.REPORT: write}, tell=tell)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import pathlib
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -22,7 +24,7 @@ from gan_jax.judging.class_agreement import judge_asked
 from gan_jax.judging.collapse_meter import CollapseMeter
 from gan_jax.judging.judge import Judge
 from gan_jax.judging.suite import QUICK
-from gan_jax.judging.textures.meter import TextureMeter
+from gan_jax.judging.textures.run import TextureMeter
 from gan_jax.reports.class_pictures import picture
 from gan_jax.runtime import parallel
 from gan_jax.runtime.images import image_grid
@@ -45,56 +47,47 @@ class Sampler:
         gan: its static half.
         train: what it is trained on.
         seed: of latents and classes.
-        count: images to draw.
-        batch_size: images per call.
-        grid: images of a picture.
+        settings: `config.evaluation`, which says how many.
     """
 
     gan: GAN
     train: Dataset
     seed: int
-    count: int
-    batch_size: int
-    grid: int
-
-    @classmethod
-    def of(cls, config: ConfigDict, gan: GAN, train: Dataset, seed: int) -> Sampler:
-        """The sampler that a config asks for during training."""
-        settings = config.evaluation
-        return cls(gan, train, seed, settings.num_samples, settings.batch_size, settings.grid)
+    settings: ConfigDict
 
     @functools.cached_property
     def latents(self) -> np.ndarray:
-        """float32 [count, latent_dim]."""
-        return sample_latents(self.seed, self.count, self.gan.latent_dim)
+        """float32 [n, latent_dim]."""
+        return sample_latents(self.seed, self.settings.num_samples, self.gan.latent_dim)
 
     @functools.cached_property
     def labels(self) -> np.ndarray | None:
-        """Classes to draw, int32 [count]; None of an unconditional GAN."""
-        return asked_labels(self.gan, self.train, seed=self.seed, count=self.count)
+        """Classes to draw, int32 [n]; None of an unconditional GAN."""
+        count = self.settings.num_samples
+        return asked_labels(self.gan, self.train, seed=self.seed, count=count)
 
     def draw(self, step: int, state: Any) -> np.ndarray:
-        """Images of the averaged generator, uint8 [count, h, w, c]."""
-        variables = parallel.local_copy(state.ema)
+        """Images of the averaged generator, uint8 [n, h, w, c]."""
         return generate_images(
             self.gan.generator,
-            variables,
+            parallel.local_copy(state.ema),
             self.latents,
             labels=self.labels,
-            batch_size=self.batch_size,
+            batch_size=self.settings.batch_size,
         )
 
     def grid_of(self, images: np.ndarray, state: Any) -> np.ndarray:
         """A picture of some of them, by class if the GAN knows classes; uint8 [h, w, c]."""
+        most = self.settings.grid
         if self.labels is None:
-            return image_grid(images[: self.grid])
-        columns = max(self.grid // min(self.gan.num_classes, MOST_ROWS), 1)
+            return image_grid(images[:most])
+        columns = max(most // min(self.gan.num_classes, MOST_ROWS), 1)
         rows = draw_classes(
             self.gan,
             parallel.local_copy(state.ema),
             self.train,
             self.latents[:columns],
-            batch_size=self.batch_size,
+            batch_size=self.settings.batch_size,
         )
         return picture(rows)
 
@@ -113,15 +106,8 @@ def gan_evaluators(
 ) -> list[Evaluator]:
     """All that looks at one GAN: its pictures, and what measures its images.
 
-    Args:
-        config: of the run.
-        sampler: what is drawn.
-        draw: `sampler.draw`, shared by whoever asks.
-        judge: or None.
-        textures: the meter of textures, or None.
-        collapse: the meter of collapses, or None.
-        num_steps: of the whole run.
-        workdir, name: see `CollapseGuard`.
+    `draw` is `sampler.draw`, shared by whoever asks; for `num_steps`, `workdir` and `name` see
+    `CollapseGuard`.
     """
 
     def pictures(step: int, state: Any) -> Reading:
@@ -178,13 +164,6 @@ class MemberView:
     folder: pathlib.Path
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Averaged:
-    """The part of one member's state that evaluators look at, on the host."""
-
-    ema: Any
-
-
 class EachMember:
     """An evaluator that looks at each member of a sweep as a single run is looked at.
 
@@ -210,24 +189,21 @@ class EachMember:
             index = view.member.index
             if diverged[index] >= 0:
                 continue
-            own = _Averaged(jax.tree.map(lambda leaf: leaf[index], ema))  # noqa: B023
+            # What evaluators look at, on the host.
+            own = SimpleNamespace(ema=jax.tree.map(operator.itemgetter(index), ema))
             readings[view.member] = look(view.evaluators, step, own)
             rows.append(view.draw(step, own)[:_SHOWN_IN_A_ROW])
         grid = {SAMPLES: image_grid(np.concatenate(rows), columns=len(rows[0]))} if rows else {}
-        numbers = [reading.numbers for reading in readings.values() if reading.numbers]
-        means = {name: float(np.mean([row[name] for row in numbers])) for name in _names(numbers)}
+        numbers = [reading.numbers for reading in readings.values()]
+        names = numbers[0] if numbers else ()
         score = _best_setting(readings)
         return Reading(
-            means,
+            {name: float(np.mean([row[name] for row in numbers])) for name in names},
             grid,
             score=score,
             shown={} if score is None else {"FD": score},
             members={member.index: reading for member, reading in readings.items()},
         )
-
-
-def _names(rows: Sequence[Any]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _best_setting(readings: dict[Member, Reading]) -> float | None:

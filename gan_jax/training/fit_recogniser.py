@@ -25,6 +25,7 @@ from gan_jax.extractors.common import checked_images, shape_text
 from gan_jax.judging.classification import Recognition, class_logits, recognise
 from gan_jax.runtime import parallel
 from gan_jax.runtime.feed import batch_of_rows, make_host_feed
+from gan_jax.runtime.members_parallel import on_host
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps import cnn_update
 from gan_jax.steps.state import CNNState, Recogniser, create_cnn_state
@@ -40,8 +41,6 @@ class FittedRecogniser:
         network: the module.
         variables: its averaged parameters and batch statistics, on the host.
         image_shape: (h, w, c) of the images it takes.
-        num_steps: updates done.
-        seed: of its first weights, the order of the images, augmentation and dropout.
         result: what it makes of the test set that `fit_recogniser` was given, or None.
         batch_size: images a call.
     """
@@ -49,8 +48,6 @@ class FittedRecogniser:
     network: nn.Module
     variables: Any
     image_shape: tuple[int, int, int]
-    num_steps: int
-    seed: int
     result: Recognition | None
     batch_size: int
 
@@ -72,7 +69,12 @@ class FittedRecogniser:
             InputError: images of another dtype, size or number of channels.
         """
         images = checked_images(images)
-        _check_shape(images, self.image_shape)
+        if images.shape[1:] != self.image_shape:
+            raise InputError(
+                f"the images are {shape_text(images.shape[1:])} and the recogniser was trained on "
+                f"{shape_text(self.image_shape)} (height x width x channels): resize or convert "
+                "them."
+            )
         logits = class_logits(self.network, self.variables, images, batch_size=self.batch_size)
         return special.softmax(logits, axis=-1)
 
@@ -107,7 +109,7 @@ def fit_recogniser(
         labels: integers [n] in [0, num_classes). Classes may be missing.
         num_classes: that the network tells apart, at least 2.
         num_steps: updates, at least 1.
-        seed: at least 0.
+        seed: of the first weights, the order of the images, augmentation and dropout; at least 0.
         test: labelled images of the same size and classes, which play no part in the training; its
             result is in `result`.
         stop: of the caller, so that a signal ends the training; None leaves signals alone.
@@ -149,10 +151,8 @@ def fit_recogniser(
         ) from error
     fitted = FittedRecogniser(
         network=recogniser.network,
-        variables=jax.tree.map(np.asarray, parallel.local_copy(state.ema)),
+        variables=on_host(state.ema),
         image_shape=shape,
-        num_steps=num_steps,
-        seed=seed,
         result=None,
         batch_size=config.evaluation.batch_size,
     )
@@ -198,12 +198,4 @@ def _check_test(test: Dataset, shape: tuple[int, int, int], num_classes: int) ->
             f"{test.name} ({test.split}) holds images of {shape_text(test.image_shape)}, and the "
             f"recogniser is trained on {shape_text(shape)} (height x width x channels): bring them "
             "to one size."
-        )
-
-
-def _check_shape(images: np.ndarray, shape: tuple[int, int, int]) -> None:
-    if images.shape[1:] != shape:
-        raise InputError(
-            f"the images are {shape_text(images.shape[1:])} and the recogniser was trained on "
-            f"{shape_text(shape)} (height x width x channels): resize or convert them."
         )

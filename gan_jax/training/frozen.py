@@ -59,11 +59,6 @@ def check_alone(config: ConfigDict) -> None:
 def check_frozen(config: ConfigDict, train: Dataset, judges: Sequence[Identity]) -> None:
     """What can be known of the frozen recognisers before any training.
 
-    Args:
-        config: of a GAN.
-        train: its training images.
-        judges: of the run.
-
     Raises:
         InputError: a pack that is not there and has no config to make it, or does not fit the
             images; a layer that it has not; or one that is the judge.
@@ -78,7 +73,7 @@ def check_frozen(config: ConfigDict, train: Dataset, judges: Sequence[Identity])
             identity = Identity.planned(section.pack, section.train)
         else:
             identity = Identity.of(_open(name, section, train), section.pack)
-        _refuse(name, identity, judges)
+        _refuse(f"{name}.pack", identity, judges)
 
 
 def with_frozen_losses(
@@ -92,14 +87,7 @@ def with_frozen_losses(
     """The GAN with the losses on its frozen recognisers, which are trained first where need be.
 
     Which they are is kept in the run's folder, so that a run goes on with the same ones only.
-
-    Args:
-        gan: without these losses.
-        config: of the run.
-        workdir: its folder.
-        train: its training images.
-        judges: of the run.
-        train_recogniser: trains a CNN config in a folder, whose pack is then there.
+    `train_recogniser` trains a CNN config in a folder, whose pack is then there.
 
     Raises:
         InputError: see `check_frozen`; or another pack than the run was begun with.
@@ -114,7 +102,7 @@ def with_frozen_losses(
             train_recogniser(section.train, path_of(section.pack).parent)
         extractor = _open(name, section, train)
         identity = identities[name] = Identity.of(extractor, section.pack)
-        _refuse(name, identity, judges)
+        _refuse(f"{name}.pack", identity, judges)
         features = FrozenFeatures.of(extractor, section.layer)
         losses.append(_LOSSES[name](features, float(section.weight)))
     _keep(workdir, identities)
@@ -129,16 +117,14 @@ def in_the_loop(workdir: pathlib.Path) -> dict[str, Any]:
 
 def refuse_judges(workdir: pathlib.Path, extractors: Iterable[Any]) -> None:
     """Raises InputError if one of the extractors was in the loop of the run in this folder."""
-    found = _read(workdir)
-    for extractor in extractors:
-        judge = Identity.of(extractor)
-        for name, identity in found.items():
-            refuse_judge(f"config.{name}.pack of the run", identity, judge)
+    judges = [Identity.of(extractor) for extractor in extractors]
+    for name, identity in _read(workdir).items():
+        _refuse(f"{name}.pack of the run", identity, judges)
 
 
 def _refuse(name: str, identity: Identity, judges: Sequence[Identity]) -> None:
     for judge in judges:
-        refuse_judge(f"config.{name}.pack", identity, judge)
+        refuse_judge(f"config.{name}", identity, judge)
 
 
 def _is_there(section: ConfigDict) -> bool:

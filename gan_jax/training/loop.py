@@ -14,12 +14,10 @@ import jax
 from gan_jax.data.disk import in_words
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
 from gan_jax.runtime import parallel
-from gan_jax.runtime.members_parallel import on_host
 from gan_jax.runtime.signals import StopSignal
-from gan_jax.training.records import Record, crossed
+from gan_jax.training.records import Record, Stopwatch, crossed
 from gan_jax.training.rollback import RollBack, Rollbacks
 from gan_jax.training.run_folder import RunFolder
-from gan_jax.training.stopwatch import Stopwatch
 from gan_jax.training.task import Reading, Task, look, resume
 
 _log = logging.getLogger(__name__)
@@ -58,15 +56,14 @@ class _Stretch:
     def __init__(self, task: Task, run: RunFolder, stop: StopSignal) -> None:
         self._task, self._run, self._stop = task, run, stop
         self._watch = Stopwatch()
-        diverged = on_host(run.state.diverged) if task.members else None
-        self._record = Record(run, task.pace, self._watch, diverged)
+        self._record = Record(run, task.pace, self._watch)
 
     def train(self) -> Any:
         task, run, watch, record = self._task, self._run, self._watch, self._record
         pace, step, state = task.pace, run.start, run.state
         if (end := resume(task.evaluators, step, run.history())) is not None:
             raise end
-        if parallel.any_process(run.unseen()):
+        if parallel.any_process(run.unseen):
             self._see(step, state)
         calls = task.feed.calls(step, pace.num_steps)
         with self._stop.deferred():
@@ -86,7 +83,7 @@ class _Stretch:
                 if looking or stopping or crossed(pace.checkpoint_every, before, step):
                     self._pause(step, state, stopping, looking)
         if run.start < pace.num_steps:
-            run.say(f"Time: {watch.describe()}")
+            run.progress.write(f"Time: {watch.describe()}")
         return state
 
     def _pause(self, step: int, state: Any, stopping: int, looking: bool) -> None:

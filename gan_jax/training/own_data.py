@@ -31,6 +31,7 @@ _BATCH = 64
 _HELD_OUT = 200  # images that the numbers are to rest on, where enough are left to learn from
 _LEAST_OF_A_CLASS = 8  # training images, on average, from which a recogniser learns something
 _FEW = 2000  # training images up to which the discriminator would soon know them by heart
+_LOOKS = 4  # evaluations and checkpoints of a training
 _MINUTES = 15.0  # of the GAN's training, on two CPU cores
 # Seconds of one core of an Intel Xeon (Sapphire Rapids) for a step with a batch of 64: of the GAN,
 # a pixel and a doubling after the first, at width 32; of the recogniser, a pixel.
@@ -124,14 +125,14 @@ def choose(config: ConfigDict, found: Survey, workdir: pathlib.Path) -> ConfigDi
     set_open("model.width", 32 if pixels <= _SHRUNK else 24 if pixels <= _KEPT else 16)
     _check_given(config)
     steps = _MINUTES * 60 / _seconds_a_step(config, found)
-    _set_steps(config, int(min(max(round(steps, -2), 1000), 5000)), num_training, parts=4)
+    _set_steps(config, int(min(max(round(steps, -2), 1000), 5000)), num_training)
     if not config.judge.pack:
         config.judge.train = ConfigDict()
     if judge := config.judge.train:
         if judge.batch_size is None:
             judge.batch_size = _batch_size(num_training)
         epochs = 8 * num_training // judge.batch_size
-        _set_steps(judge, min(max(epochs, 800), 5000), num_training, parts=4)
+        _set_steps(judge, min(max(epochs, 800), 5000), num_training)
         for name, value in config.dataset.items():
             if judge.dataset[name] is None:
                 judge.dataset[name] = value
@@ -180,13 +181,13 @@ def _batch_size(num_training: int) -> int:
     return min(_BATCH, 2 ** max(int(math.log2(max(num_training, 2))) - 1, 1))
 
 
-def _set_steps(config: ConfigDict, num_steps: int, num_training: int, *, parts: int) -> None:
-    """Sets what is open of the steps, unless epochs are given, and what comes `parts` times."""
+def _set_steps(config: ConfigDict, num_steps: int, num_training: int) -> None:
+    """Sets what is open of the steps, unless epochs are given, and what comes a few times."""
     if config.num_steps is None:
         config.num_steps = num_steps if config.num_epochs is None else 0
     if config.num_epochs is None:
         config.num_epochs = 10.0  # not used
-    every = max(-(-count_steps(config, num_training) // parts), 1)
+    every = max(-(-count_steps(config, num_training) // _LOOKS), 1)
     for section in (config.evaluation, config.checkpoint):
         if section.every is None:
             section.every = every

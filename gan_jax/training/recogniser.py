@@ -16,21 +16,25 @@ from gan_jax.config.counts import count_steps
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
 from gan_jax.data.dataset import check_test_labels
-from gan_jax.extractors.extractor import assemble
+from gan_jax.extractors.extractor import Extractor, assemble
 from gan_jax.extractors.pack import save_pack
 from gan_jax.extractors.record import make_record
-from gan_jax.judging.classification import recognise
+from gan_jax.judging.classification import Recognition, recognise
 from gan_jax.judging.gate import brief_gate
 from gan_jax.judging.layer_statistics import layer_statistics, low_rank_warning
+from gan_jax.judging.overlap import independent_images
 from gan_jax.models.cnn import CNN
+from gan_jax.reports.numbers_first import publish_result
+from gan_jax.reports.pages.recogniser import RecogniserReport, write_recogniser_report
+from gan_jax.reports.result import Result, make_protocol
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment, library_versions
 from gan_jax.runtime.logs import read_history, say
+from gan_jax.runtime.members_parallel import on_host
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps import cnn_update
 from gan_jax.steps.state import create_cnn_state
-from gan_jax.training.evaluate_recogniser import write_recogniser_results
 from gan_jax.training.loop import fit
 from gan_jax.training.running import is_finished, load_parts, open_run
 from gan_jax.training.task import Pace, Reading, Task, single_task
@@ -52,7 +56,7 @@ def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal
         return
     say(f"Training the recogniser '{config.name}' on {train} for {num_steps:,} steps in {workdir}")
     state = fit(task, stop, workdir)
-    variables = jax.tree.map(np.asarray, parallel.local_copy(state.ema))
+    variables = on_host(state.ema)
     result = recognise(network, variables, test, batch_size=batch_size)
     names = train.class_names or tuple(str(label) for label in range(network.num_classes))
     record = make_record(
@@ -79,15 +83,7 @@ def train_recogniser(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal
         if warning := low_rank_warning(record["layer_statistics"]):
             _log.warning(warning)
         say(f"Gate of {extractor.stamp}: {extractor.gate}")
-        write_recogniser_results(
-            workdir,
-            extractor=extractor,
-            result=result,
-            test=test,
-            config=plain(config),
-            history=read_history(workdir),
-            environment=describe_environment(),
-        )
+        _write_results(workdir, plain(config), extractor, result, test)
         say(
             f"Recogniser {extractor.stamp}: {result.accuracy:.2%} of {len(test):,} test images "
             f"right; pack and report in {workdir}"
@@ -127,3 +123,54 @@ def recogniser_task(config: ConfigDict, train: Dataset, test: Dataset) -> tuple[
         evaluators=[accuracy],
     )
     return task, network
+
+
+def _write_results(
+    workdir: pathlib.Path,
+    config: dict[str, Any],
+    extractor: Extractor,
+    result: Recognition,
+    test: Dataset,
+) -> None:
+    """Writes eval.json and report.html."""
+    history, labels = read_history(workdir), test.labels
+    about = {
+        "extractor": extractor.stamp,
+        "extractor_sha256": extractor.digest,
+        "step": history[-1]["step"] if history else 0,
+    }
+    numbers = {"accuracy": result.accuracy, "confusion": result.confusion.tolist()}
+    independent = independent_images(test)
+    assert labels is not None
+    right = int(np.sum(result.predictions[independent] == labels[independent]))
+    if len(independent) < len(test):
+        about["independent_images"] = len(independent)
+    found = Result(
+        {name: {"value": value, "n": len(test)} for name, value in numbers.items()},
+        make_protocol(
+            about,
+            seed=config["seed"],
+            images=len(test),
+            preprocessing=extractor.record["preprocessing"],
+            reference=test,
+        ),
+    )
+    wrong = np.flatnonzero(result.predictions != labels)
+    report = RecogniserReport(
+        title=f"{extractor.stamp} on {test.name}",
+        config=config,
+        history=history,
+        accuracy=result.accuracy,
+        confusion=result.confusion,
+        independent=(right, len(independent)) if len(independent) < len(test) else None,
+        class_names=extractor.class_names,
+        mistakes=test.take(wrong) if len(wrong) else None,
+        mistake_labels=labels[wrong],
+        mistake_predictions=result.predictions[wrong],
+        layers=extractor.layer_statistics,
+        layer_warning=low_rank_warning(extractor.layer_statistics),
+        environment=describe_environment(),
+    )
+    write = functools.partial(write_recogniser_report, report=report)
+    again = f"python train.py with the recogniser's config and --workdir={workdir}"
+    publish_result(workdir, found, pages={folder.REPORT: write}, again=again)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,6 @@ from jax import Array
 from gan_jax.errors import TrainingDiverged
 from gan_jax.runtime.members_parallel import on_host
 from gan_jax.training.run_folder import RunFolder
-from gan_jax.training.stopwatch import Stopwatch
 from gan_jax.training.task import Pace
 
 _log = logging.getLogger(__name__)
@@ -21,6 +23,32 @@ _ADVICE = "R1 (config.r1_weight=1 with config.model.discriminator_norm='none')"
 def crossed(every: int, before: int, after: int) -> bool:
     """Whether a multiple of `every` lies above `before` and not above `after`; never for 0."""
     return every > 0 and before // every != after // every
+
+
+class Stopwatch:
+    """Seconds by activity; what is not claimed is training."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Adds the time inside to `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+    def training(self) -> float:
+        """Seconds since the start that no other activity claims."""
+        return time.perf_counter() - self._start - sum(self.seconds.values())
+
+    def describe(self) -> str:
+        """Each activity with its seconds."""
+        parts = {"train": self.training()} | self.seconds
+        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in parts.items())
 
 
 class IntervalMeans:
@@ -34,11 +62,7 @@ class IntervalMeans:
     """
 
     def __init__(
-        self,
-        start: int,
-        pace: Pace,
-        watch: Stopwatch,
-        pending: dict[str, Any] | None = None,
+        self, start: int, pace: Pace, watch: Stopwatch, pending: dict[str, Any] | None = None
     ) -> None:
         self._pace, self._watch = pace, watch
         self.seen = start
@@ -95,16 +119,13 @@ class Record:
         run: where to log.
         pace: of the task.
         watch: for the speed.
-        diverged: int [members] of a sweep, negative for a member that still trains; None otherwise.
     """
 
-    def __init__(
-        self, run: RunFolder, pace: Pace, watch: Stopwatch, diverged: np.ndarray | None
-    ) -> None:
+    def __init__(self, run: RunFolder, pace: Pace, watch: Stopwatch) -> None:
         self._run = run
-        self._means = IntervalMeans(run.start, pace, watch, run.pending())
+        self._means = IntervalMeans(run.start, pace, watch, run.pending)
         self._unread: tuple[int, dict[str, Array]] | None = None
-        self._running = None if diverged is None else np.asarray(diverged) < 0
+        self._running = on_host(run.state.diverged) < 0 if run.members else None
 
     def add(self, step: int, metrics: dict[str, Array]) -> None:
         """Takes the metrics of a call that ended at `step`, and reads those of the call before.
@@ -131,7 +152,7 @@ class Record:
         }
         self._check(step, values)
         if not self._means.add(step, values):
-            self._run.show(step, {})
+            self._run.progress.update(step)
             return
         row, rate = self._means.take()
         if self._running is not None:
@@ -141,7 +162,7 @@ class Record:
         if rate is not None:
             shown = {"images/s": float(rate)} | shown
             row["time/images_per_second"] = rate
-        self._run.show(step, shown)
+        self._run.progress.update(step, shown)
         self._run.log(step, row)
 
     def _log_members(

@@ -21,7 +21,7 @@ from gan_jax.training.rollback import Rollbacks
 from gan_jax.training.task import SAMPLES, Reading, Task
 
 # In a checkpoint's notes: numbers that wait for their line of the log, and whether the evaluators
-# have yet to look at it.
+# have yet to look at the state.
 _PENDING, _UNSEEN = "pending", "unseen"
 
 
@@ -34,8 +34,11 @@ class RunFolder:
 
     Attributes:
         start, state: where the folder stands.
+        pending: what waited for its line of the log when the folder was left.
+        unseen: whether the evaluators could not end their look at the state.
         inputs: what each call takes beside the state.
         members: of a sweep.
+        progress: the line that shows how far it is.
 
     Raises:
         InputError: the folder is past the task's end, or its disk or checkpoints cannot be used.
@@ -45,6 +48,7 @@ class RunFolder:
         pace, self._workdir, self.members = task.pace, workdir, task.members
         self.start, self.state = pace.begin, task.state()
         self._checkpoints, restored, rollbacks = None, None, 0
+        notes: dict[str, Any] = {}
         if workdir is not None:
             _check_space(workdir, self.state, keep=pace.keep)
             self._checkpoints = Checkpoints(
@@ -55,7 +59,8 @@ class RunFolder:
             restored = self._checkpoints.restore(self.state)
             self.start, self.state = restored or (self.start, self.state)
             made.start_from(self.start)
-            rollbacks = made.count
+            rollbacks, notes = made.count, self._checkpoints.notes(self.start)
+        self.pending, self.unseen = notes.get(_PENDING, {}), _UNSEEN in notes
         self.inputs = task.inputs(rollbacks)
         if self.start > pace.num_steps:
             raise InputError(
@@ -65,7 +70,8 @@ class RunFolder:
         if restored:
             say(f"Resuming from the checkpoint of step {self.start:,}")
         enabled = workdir is not None and parallel.is_main_process()
-        self._places = [workdir, *member_folders(workdir, task)] if workdir else []
+        members = [pathlib.Path(folder.MEMBERS, member.folder) for member in task.members]
+        self._places = [workdir, *(workdir / place for place in members)] if workdir else []
         config = task.kept.get(folder.CONFIG, {})
         asked = config.get("log_to", "")
         writers = open_writers(asked, workdir, config) if workdir and enabled else []
@@ -79,13 +85,13 @@ class RunFolder:
             for number, place in enumerate(self._places)
         ]
         self._enabled = enabled
-        self._progress = ProgressLine(pace.num_steps, self.start, enabled=enabled)
+        self.progress = ProgressLine(pace.num_steps, self.start, enabled=enabled)
 
     def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, kind: type | None, *error: object) -> None:
-        closes: list[Callable[[], None]] = [self._progress.close]
+        closes: list[Callable[[], None]] = [self.progress.close]
         closes += [logger.close for logger in self._loggers]
         if self._checkpoints is not None:
             closes.append(self._checkpoints.close)
@@ -102,28 +108,10 @@ class RunFolder:
         """The rows of the log up to `start`."""
         return read_history(self._workdir) if self._workdir is not None else []
 
-    def pending(self) -> dict[str, Any]:
-        """What waited for its line of the log when the folder was left."""
-        if self._checkpoints is None:
-            return {}
-        return self._checkpoints.notes(self.start).get(_PENDING, {})
-
-    def unseen(self) -> bool:
-        """Whether the evaluators could not end their look at the state at `start`."""
-        return self._checkpoints is not None and _UNSEEN in self._checkpoints.notes(self.start)
-
     def log(self, step: int, numbers: Mapping[str, Any], member: int | None = None) -> None:
         """Adds a row to the log of the run, or to that of a member."""
         if self._loggers:
             self._loggers[0 if member is None else member + 1].scalars(step, numbers)
-
-    def show(self, step: int, values: Mapping[str, Any]) -> None:
-        """Updates the progress line."""
-        self._progress.update(step, values)
-
-    def say(self, text: str) -> None:
-        """Prints a line above the progress line."""
-        self._progress.write(text)
 
     def keep(self, step: int, reading: Reading) -> None:
         """Keeps the numbers and pictures of a reading, and those of its members; all or none."""
@@ -134,7 +122,7 @@ class RunFolder:
             for index, one in reading.members.items():
                 self._keep(step, index + 1, one)
         if reading.shown:
-            self.show(step, reading.shown)
+            self.progress.update(step, reading.shown)
 
     def _keep(self, step: int, place: int, reading: Reading) -> None:
         for name, picture in reading.pictures.items() if self._enabled else ():
@@ -154,15 +142,7 @@ class RunFolder:
         pending: dict[str, Any],
         unseen: bool = False,
     ) -> None:
-        """Saves a checkpoint; what is resumed from it has its log.
-
-        Args:
-            step: steps done.
-            state: after them.
-            score: of the state.
-            pending: numbers that wait for their line of the log.
-            unseen: whether the evaluators have yet to look at it.
-        """
+        """Saves a checkpoint; what is resumed from it has its log."""
         if self._checkpoints is not None:
             for logger in self._loggers:
                 logger.flush()
@@ -172,7 +152,7 @@ class RunFolder:
     def seen(self, score: float | None) -> None:
         """Writes down that the evaluators have looked at the state at `start`."""
         if self._checkpoints is not None:
-            self._checkpoints.rate(self.start, score, {_PENDING: self.pending()})
+            self._checkpoints.rate(self.start, score, {_PENDING: self.pending})
 
     def wait(self) -> None:
         """Returns when all that was saved is on disk. Every process makes this call."""
@@ -185,11 +165,6 @@ class RunFolder:
         if not steps:
             return "No checkpoint was saved before."
         return f"The last good checkpoint is that of step {steps[-1]:,}."
-
-
-def member_folders(workdir: pathlib.Path, task: Task) -> list[pathlib.Path]:
-    """The folder of each member of a sweep."""
-    return [workdir / folder.MEMBERS / member.folder for member in task.members]
 
 
 def _check_space(workdir: pathlib.Path, tree: Any, *, keep: int) -> None:

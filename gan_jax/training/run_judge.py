@@ -12,9 +12,9 @@ from ml_collections import ConfigDict
 from gan_jax.data import Dataset, load
 from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError
-from gan_jax.extractors.channels import reading_parts
 from gan_jax.extractors.identity import Identity
 from gan_jax.extractors.pack import load_pack
+from gan_jax.extractors.parts import reading_parts
 from gan_jax.extractors.released import is_released, pack_place, released_names
 from gan_jax.judging.judge import Judge, make_judge
 from gan_jax.runtime import workdir as folder
@@ -105,7 +105,7 @@ def obtain_judges(
         judge = make_judge(extractor, reference, batch_size=config.evaluation.batch_size)
         title = "Judge beside it" if judges else "Judge"
         say(f"{title}: {extractor.stamp}, {_accuracy_text(extractor.record)}reference {reference}")
-        if judge.trained_on_reference:
+        if judge.share_trained_on > 0:
             _log.warning(
                 "The judge %s was trained on the reference images: its numbers are too good.",
                 extractor.stamp,

@@ -7,24 +7,23 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-import numpy as np
-
 from gan_jax.config import num_final_samples
-from gan_jax.config.build_super_resolution import pixel_only
+from gan_jax.config.build import pixel_only
 from gan_jax.judging.judge import Judge
 from gan_jax.reports.pages.super_resolution import super_resolution_text
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.logs import say
+from gan_jax.runtime.members_parallel import on_host
 from gan_jax.runtime.signals import StopSignal
+from gan_jax.sampling.trained import TrainedGAN
 from gan_jax.steps import generator_update
-from gan_jax.steps.state import GAN, GANState, create_gan_state
+from gan_jax.steps.state import GAN, GANState
 from gan_jax.training.enlarged import HeldOut, hold_out, score, side_by_side, summary
 from gan_jax.training.evaluate_super_resolution import PIXEL, WARM_UP, evaluate_super_resolution
 from gan_jax.training.loop import fit
 from gan_jax.training.one_gan import OneGAN
-from gan_jax.training.task import SAMPLES, Pace, Reading, Task, single_task
+from gan_jax.training.task import SAMPLES, Reading, Task
 
 
 class SuperResolutionRun(OneGAN):
@@ -35,13 +34,8 @@ class SuperResolutionRun(OneGAN):
     that goes on as a GAN, with its optimiser anew, in the run's own folder. Each part resumes.
     """
 
-    @property
-    def title(self) -> str:
-        """See `gan_jax.training.gan.KindOfRun`."""
-        return f"enlarging {self.train_images.name}"
-
     def train(self, workdir: pathlib.Path, judges: Sequence[Judge], stop: StopSignal) -> None:
-        """See `gan_jax.training.gan.KindOfRun`."""
+        """Trains all parts from where their folders stand, and writes results and report."""
         config, train, num_steps = self.config, self.train_images, self.num_steps
         gan = self.begin(workdir, judges, stop)
         hold = functools.partial(
@@ -58,7 +52,7 @@ class SuperResolutionRun(OneGAN):
         stage = functools.partial(self._stage, stop=stop, held_out=quick)
         warm_up = config.super_resolution.warm_up_steps
         alone = pixel_only(gan, config, num_steps)
-        begun = create_gan_state(alone, jax.random.key(config.seed), train.image_shape)
+        begun = self.initial(alone)
         if warm_up:
             say(f"Warm-up: {warm_up:,} steps of the pixel loss alone")
             begun = stage(workdir / WARM_UP, alone, begun, generator_update, begin=0, end=warm_up)
@@ -72,31 +66,16 @@ class SuperResolutionRun(OneGAN):
         say("Evaluating, and writing the report ...")
         evaluate_super_resolution(
             workdir,
-            run=workdir,
-            config=config,
-            gan=gan,
-            ema=state.ema,
-            step=num_steps,
+            trained=TrainedGAN(config, gan, state.ema, num_steps, train, workdir),
             pixel=(alone, contender.ema),
             held_out=final,
-            train=train,
             tell=lambda content: say(super_resolution_text(content)),
         )
 
     def trial(self) -> Task:
-        """See `gan_jax.training.gan.KindOfRun`; the pixel loss alone counts as the GAN's steps."""
-        config, train = self.config, self.train_images
-        return single_task(
-            config,
-            state=lambda: create_gan_state(
-                self.gan, jax.random.key(config.seed), train.image_shape
-            ),
-            step=functools.partial(self.step, gan=self.gan),
-            plan=self.plan,
-            train=train,
-            pace=Pace.of(config, 2 * self.num_steps - config.super_resolution.warm_up_steps),
-            evaluators=[],
-        )
+        """See `gan_jax.training.gan.GANRun`; the pixel loss alone counts as the GAN's steps."""
+        warm_up = self.config.super_resolution.warm_up_steps
+        return self.task(self.gan, [], end=2 * self.num_steps - warm_up)
 
     def _stage(
         self,
@@ -111,19 +90,11 @@ class SuperResolutionRun(OneGAN):
         held_out: HeldOut,
     ) -> GANState:
         """Trains `gan` from step `begin` to `end` in a folder of its own; the state on the host."""
-        config = self.config
-        folder.open_workdir(place, config, write=parallel.is_main_process())
-        task = single_task(
-            config,
-            state=lambda: start,
-            step=functools.partial(step, gan=gan),
-            plan=self.plan,
-            train=self.train_images,
-            pace=Pace.of(config, end, begin=begin),
-            evaluators=[functools.partial(_enlargement, gan, held_out)],
-        )
+        folder.open_workdir(place, self.config, write=parallel.is_main_process())
+        evaluators = [functools.partial(_enlargement, gan, held_out)]
+        task = self.task(gan, evaluators, step=step, start=start, begin=begin, end=end)
         # On the host, as a step's state is given away, and two parts begin with one.
-        return jax.tree.map(np.asarray, parallel.local_copy(fit(task, stop, place)))
+        return on_host(fit(task, stop, place))
 
 
 def _enlargement(gan: GAN, held_out: HeldOut, step: int, state: GANState) -> Reading:

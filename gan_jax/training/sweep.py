@@ -11,13 +11,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gan_jax.config import examples_a_step
-from gan_jax.config.build import gan_step_function
 from gan_jax.config.members import Member, build_members, members_of
 from gan_jax.config.saved import plain
 from gan_jax.data import Dataset
 from gan_jax.errors import InputError
 from gan_jax.judging.judge import Judge
-from gan_jax.reports.seeds.sweep_table import sweep_table
+from gan_jax.reports.seeds.sweep import sweep_table
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.feed import make_members_feed
@@ -31,6 +30,7 @@ from gan_jax.runtime.members_parallel import (
 from gan_jax.runtime.memory import check_memory
 from gan_jax.runtime.signals import StopSignal
 from gan_jax.steps.members import MemberInputs, create_members_state
+from gan_jax.steps.updates import UPDATES
 from gan_jax.training.collapse_guard import collapse_meter_of
 from gan_jax.training.evaluate_sweep import evaluate_sweep
 from gan_jax.training.evaluators import EachMember, MemberView, Sampler, gan_evaluators
@@ -51,7 +51,7 @@ class SweepRun:
         self._config, self._train, self._num_steps = config, train, num_steps
         self._members = tuple(members_of(config))
         self._refuse_what_ends_all()
-        self._networks = build_members(
+        self._gan, self._values = build_members(
             config, self._members, train.image_shape, num_steps, num_classes=train.num_classes or 0
         )
         self._plan = make_members_plan(
@@ -61,7 +61,7 @@ class SweepRun:
         self.title = f"{len(self._members)} GANs {config.model.name} on {train.name}"
 
     def train(self, workdir: pathlib.Path, judges: Sequence[Judge], stop: StopSignal) -> None:
-        """See `gan_jax.training.gan.KindOfRun`."""
+        """Trains to the end from where the folder stands, and writes results and report."""
         config, members, train = self._config, self._members, self._train
         say(
             f"Training {len(members)} GANs '{config.model.name}' on {train} for "
@@ -73,7 +73,7 @@ class SweepRun:
             workdir,
             config=config,
             members=members,
-            gan=self._networks.gan,
+            gan=self._gan,
             ema=on_host(state.gans.ema),
             diverged=on_host(state.diverged),
             step=self._num_steps,
@@ -83,13 +83,12 @@ class SweepRun:
         )
 
     def trial(self) -> Task:
-        """See `gan_jax.training.gan.KindOfRun`."""
+        """The task to time a few steps of."""
         return self._task(pathlib.Path(), None)
 
     def _task(self, workdir: pathlib.Path, judge: Judge | None) -> Task:
         config, train, plan = self._config, self._train, self._plan
-        gan, values = self._networks.gan, self._networks.values
-        seeds = [member.seed for member in self._members]
+        gan, seeds = self._gan, [member.seed for member in self._members]
         feed = make_members_feed(
             train,
             plan.plan,
@@ -100,13 +99,13 @@ class SweepRun:
         )
         inputs = MemberInputs(
             jnp.stack([jax.random.key(seed) for seed in seeds]),
-            {place: jnp.asarray(np.array(numbers)) for place, numbers in values.items()},
+            {place: jnp.asarray(np.array(numbers)) for place, numbers in self._values.items()},
         )
         return Task(
             state=lambda: place_members(create_members_state(gan, seeds, train.image_shape), plan),
             inputs=lambda rollbacks: parallel.replicate(inputs, plan.plan),
             feed=feed,
-            program=compile_members(gan, gan_step_function(config.updates), feed.fetch, plan),
+            program=compile_members(gan, UPDATES[config.updates], feed.fetch, plan),
             pace=Pace.of(config, self._num_steps),
             evaluators=[EachMember(self._views(workdir, judge))],
             members=self._members,
@@ -118,7 +117,7 @@ class SweepRun:
         meter = collapse_meter_of(config, judge)
         views = []
         for member in self._members:
-            sampler = Sampler.of(config, self._networks.gan, self._train, member.seed)
+            sampler = Sampler(self._gan, self._train, member.seed, config.evaluation)
             draw = OncePerStep(sampler.draw)
             evaluators = gan_evaluators(
                 config,
@@ -151,7 +150,7 @@ class SweepRun:
 
     def _check_memory(self) -> None:
         """Raises InputError if the members' states alone do not fit into the devices."""
-        gan, seeds = self._networks.gan, [member.seed for member in self._members]
+        gan, seeds = self._gan, [member.seed for member in self._members]
         shapes = jax.eval_shape(
             lambda: create_members_state(gan, seeds[:1], self._train.image_shape)
         )

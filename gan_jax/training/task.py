@@ -171,14 +171,8 @@ def single_task(
 ) -> Task:
     """The task of one network or one GAN, on the images of `train`.
 
-    Args:
-        config: of the run.
-        state: makes the state at `pace.begin`, on the host or one device.
-        step: of `gan_jax.steps`, bound to what it trains.
-        plan: devices and mode.
-        train: the training images.
-        pace: how long and how often.
-        evaluators: see `Task`.
+    `state` makes the state at `pace.begin`, on the host or one device; `step` is one of
+    `gan_jax.steps`, bound to what it trains.
     """
     feed = make_feed(
         train,

@@ -14,7 +14,7 @@ from gan_jax.config.members import (
     settings_of,
 )
 from gan_jax.errors import InputError
-from gan_jax.reports.seeds.sweep_table import ordered_metrics
+from gan_jax.reports.seeds.sweep import ordered_metrics
 from gan_jax.steps.hyperparameters import with_hyperparameters
 
 SHAPE = (16, 16, 1)
@@ -75,16 +75,16 @@ def test_each_members_numbers_are_those_of_its_own_gan():
         },
     )  # fmt: skip
     members = members_of(config)
-    built = build_members(config, members, SHAPE, 60)
+    gan, values = build_members(config, members, SHAPE, 60)
     assert len(members) == 64
     for member in members:
-        own = {place: numbers[member.index] for place, numbers in built.values.items()}
-        gan = with_hyperparameters(built.gan, own)
+        own = {place: numbers[member.index] for place, numbers in values.items()}
+        own_gan = with_hyperparameters(gan, own)
         alone = build_gan(member_config(config, member), SHAPE, 60)
-        weights = {p.name: p.weight for p in gan.penalties if p.weight}
+        weights = {p.name: p.weight for p in own_gan.penalties if p.weight}
         assert weights == {p.name: p.weight for p in alone.penalties}
         for name in ("ema_half_life", "generator_optimizer", "discriminator_optimizer"):
-            assert getattr(gan, name) == getattr(alone, name)
+            assert getattr(own_gan, name) == getattr(alone, name)
 
 
 def test_what_a_field_ends_at_keeps_its_ratio():
@@ -93,17 +93,17 @@ def test_what_a_field_ends_at_keeps_its_ratio():
         **{"burn_in.images": 100, "sweep.gamma": (0.0, 0.5, 4.0)},
     )  # fmt: skip
     members = members_of(config)
-    built = build_members(config, members, SHAPE, 60)
+    gan, values = build_members(config, members, SHAPE, 60)
     for member in members:
-        own = {place: numbers[member.index] for place, numbers in built.values.items()}
+        own = {place: numbers[member.index] for place, numbers in values.items()}
         gamma = member.setting.values[0][1]
-        for penalty in with_hyperparameters(built.gan, own).penalties:
+        for penalty in with_hyperparameters(gan, own).penalties:
             assert (penalty.weight.start, penalty.weight.end) == (gamma, 0.1 * gamma)
 
 
 def test_seeds_alone_share_every_number():
     config = config_with(num_seeds=4, r1_weight=1.0)
-    assert build_members(config, members_of(config), SHAPE, 60).values == {}
+    assert build_members(config, members_of(config), SHAPE, 60)[1] == {}
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,9 @@ def uniform(seed: int, shape: tuple[int, ...]) -> np.ndarray:
 def random_weights() -> dict[str, np.ndarray]:
     """Weights by PyTorch's names and layout, scaled so that signals neither die nor explode."""
     weights = {}
-    expected = inception.tensor_shapes()
+    expected = inception.expected_tensors()
     for seed, name in enumerate(sorted(expected)):
-        shape = expected[name]
+        shape = expected[name][1]
         if len(shape) > 1:
             shape = (shape[-1], shape[-2], *shape[:-2])
             bound = math.sqrt(6 / math.prod(shape[1:]))

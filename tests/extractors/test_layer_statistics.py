@@ -15,7 +15,8 @@ from gan_jax.extractors.extractor import assemble
 from gan_jax.extractors.pack import load_pack, save_pack
 from gan_jax.judging.judge import make_judge
 from gan_jax.judging.layer_statistics import layer_statistics, low_rank_warning
-from gan_jax.reports.pages.recogniser import RecogniserReport, write_recogniser_report
+from gan_jax.reports.pages.recogniser import write_recogniser_report
+from tests.reports.pages.test_recogniser import recogniser_report
 
 
 def _real(count: int, seed: int = 0) -> Dataset:
@@ -108,13 +109,15 @@ def test_a_pack_without_them_is_loaded(tiny_run, tmp_path):
 
 
 def test_the_recognisers_page_shows_them_and_warns_once(tmp_path):
-    path, layers = tmp_path / "report.html", {"semantic": _entry(2.5), "texture": _entry(30.0)}
+    def page_with(**changes) -> str:
+        path = tmp_path / "report.html"
+        write_recogniser_report(path, recogniser_report(**changes))
+        return path.read_text(encoding="utf-8")
+
+    layers = {"semantic": _entry(2.5), "texture": _entry(30.0)}
     warning = low_rank_warning(layers)
-    write_recogniser_report(path, RecogniserReport("made", layers=layers, layer_warning=warning))
-    page = path.read_text(encoding="utf-8")
+    page = page_with(layers=layers, layer_warning=warning)
     assert page.count(warning) == page.count("Warning") == 1
     assert "As a judge" in page and "2.50" in page and "30.0" in page
-    write_recogniser_report(path, RecogniserReport("made", layers=layers))
-    assert "Warning" not in path.read_text(encoding="utf-8")
-    write_recogniser_report(path, RecogniserReport("made"))
-    assert "As a judge" not in path.read_text(encoding="utf-8")
+    assert "Warning" not in page_with(layers=layers)
+    assert "As a judge" not in page_with()

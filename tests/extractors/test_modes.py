@@ -6,10 +6,10 @@ import pytest
 from gan_jax import run as training
 from gan_jax.data import load
 from gan_jax.errors import InputError
-from gan_jax.extractors.channels import ChannelExtractor, reading_parts
 from gan_jax.extractors.choice import open_extractor
 from gan_jax.extractors.common import Features
 from gan_jax.extractors.controls import random_extractor
+from gan_jax.extractors.parts import ChannelExtractor, reading_parts
 from gan_jax.judging.sides import Sides
 from gan_jax.judging.suite import run_suite
 from gan_jax.models.cnn import CNN

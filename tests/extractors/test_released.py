@@ -13,9 +13,9 @@ import pytest
 
 from gan_jax.data import load
 from gan_jax.errors import InputError
-from gan_jax.extractors.channels import ChannelExtractor
 from gan_jax.extractors.common import digest_of
 from gan_jax.extractors.pack import load_pack
+from gan_jax.extractors.parts import ChannelExtractor
 from gan_jax.extractors.released import PACKS, card_of, pack_for, released_names
 from gan_jax.judging.gate import gate_pack
 from gan_jax.judging.judge import make_judge

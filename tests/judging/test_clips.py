@@ -8,9 +8,9 @@ from PIL import Image
 
 from gan_jax.data import load
 from gan_jax.errors import InputError
-from gan_jax.extractors.channels import reading_parts
 from gan_jax.extractors.choice import open_extractor
 from gan_jax.extractors.controls import random_extractor
+from gan_jax.extractors.parts import reading_parts
 from gan_jax.judging.clips import CLIP_DAMAGES
 from gan_jax.judging.degradations import DEGRADATIONS, Pool
 from gan_jax.judging.judge import make_judge
@@ -57,6 +57,17 @@ def test_motion_stands_beside_that_of_real_clips(judge, real):
     assert frozen["speed"]["value"] == frozen["speed_change"]["value"] == 0
     assert frozen["same_class"]["value"] == 1
     assert frozen["direction_kl"]["value"] > 1 > entries["direction_kl"]["value"]
+
+
+def test_the_same_clips_are_measured_once_for_all_judges(judge, real, monkeypatch):
+    measured, displacements = [], motion.displacements
+    monkeypatch.setattr(motion, "displacements", lambda c: measured.append(c) or displacements(c))
+    few = real.subset(np.arange(20))
+    clips = load(_SET, "train").take(np.arange(10))
+    found = [
+        make_judge(judge.extractor, few).judge(clips, families=["motion"]).metrics for _ in range(2)
+    ]
+    assert [len(one) for one in measured] == [10, 20] and found[0] == found[1]
 
 
 def test_controls_of_clips_and_no_judge_at_all(judge, real):

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from gan_jax.config import gan_config
 from gan_jax.data import load
 from gan_jax.errors import InputError
 from gan_jax.judging.collapse_meter import CollapseRule, Reading, make_meter
-from gan_jax.training.collapse_guard import CollapseGuard, make_collapse_meter
+from gan_jax.training.collapse_guard import CollapseGuard, collapse_meter_of
 
 CLASSES, PER_CLASS = 5, 200
 
@@ -169,7 +170,9 @@ def test_few_images_are_said_to_be_too_few_once(caplog):
     settings = {"action": "stop", "rollbacks": 1}
     features, probabilities = digits([20] * CLASSES, seed=1)
     one = SimpleNamespace(semantic=features[:1].repeat(100, 0), probabilities=probabilities)
-    meter = make_collapse_meter(judge, 100)
+    config = gan_config()
+    config.collapse.action, config.evaluation.num_samples = "stop", 100
+    meter = collapse_meter_of(config, judge)
     for _ in range(3):
         guard = CollapseGuard(
             settings, meter, lambda step, state: state, num_steps=100, workdir=None

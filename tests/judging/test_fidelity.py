@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from skimage import metrics as reference
 
-from gan_jax.judging.fidelity import psnr, ssim
-from gan_jax.judging.fidelity_differences import kernel_difference, mean_difference
+from gan_jax.judging.fidelity import kernel_difference, mean_difference, psnr, ssim
 from gan_jax.metrics import kernel_distance
 
 

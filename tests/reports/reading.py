@@ -9,10 +9,21 @@ import io
 import numpy as np
 from PIL import Image
 
+from gan_jax.reports.charts.basic import history_chart
+from gan_jax.reports.charts.chart import BLUE
+
 
 def random_images(n: int, height: int = 8, width: int = 6, channels: int = 1, seed: int = 0):
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, size=(n, height, width, channels), dtype=np.uint8)
+
+
+def line_chart(
+    title: str, label: str, steps, values, *, ylabel: str = "y", log: bool = False
+) -> str:
+    """The chart of one line."""
+    history = [{"step": step, "a": value} for step, value in zip(steps, values, strict=True)]
+    return history_chart(title, history, {"a": (label, BLUE)}, ylabel=ylabel, log=log)
 
 
 class PageReader(html.parser.HTMLParser):

@@ -12,10 +12,11 @@ from gan_jax.errors import InputError, Interrupted
 from gan_jax.judging.textures import evaluation
 from gan_jax.judging.textures.evaluation import evaluate_textures
 from gan_jax.reports import page
-from gan_jax.reports.charts.basic import Series, class_chart, interval_chart, line_chart
+from gan_jax.reports.charts.basic import class_chart, interval_chart
 from gan_jax.reports.numbers_first import expendable, publish
 from gan_jax.reports.pages.pictures import tile
 from gan_jax.training.evaluate_gan import evaluate_run
+from tests.reports.reading import line_chart
 from tests.whole.test_runs import ROOT, environment
 
 _CAFE = b"caf\xe9".decode(errors="surrogateescape")  # as a file system gives it
@@ -92,8 +93,8 @@ def test_what_stops_a_run_is_not_taken_for_a_page_that_failed():
 def test_charts_do_not_depend_on_the_backend_of_a_notebook(backend, tmp_path):
     code = (
         "import os\n"
-        "from gan_jax.reports.charts.basic import Series, line_chart\n"
-        "print(line_chart('t', [Series('a', [1, 2], [1, 2])], ylabel='y')[:4])\n"
+        "from gan_jax.reports.charts.basic import class_chart\n"
+        "print(class_chart('t', ['a', 'b'], [1, 2])[:4])\n"
         f"assert os.environ['MPLBACKEND'] == {backend!r}"
     )
     done = subprocess.run(
@@ -120,7 +121,7 @@ def test_names_that_are_not_utf8_stand_escaped_on_pages(tmp_path):
 
 
 def test_ticks_of_steps_are_whole_numbers():
-    chart = line_chart("t", [Series("a", [19, 20, 21], [1, 2, 3])], ylabel="y")
+    chart = line_chart("t", "a", [19, 20, 21], [1, 2, 3])
     ticks = [part.split("</text>")[0].split(">")[-1] for part in chart.split("<text")[1:]]
     steps = [tick for tick in ticks if tick.startswith(("19", "20", "21"))]
     assert steps == ["19", "20", "21"]

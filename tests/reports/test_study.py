@@ -9,7 +9,8 @@ from scipy import stats
 
 from gan_jax.config import study_config
 from gan_jax.config.study_plan import Added, Arm, Question, arms_of, pairs_of
-from gan_jax.reports.pages.study import Picture, StudyReport, write_study_report
+from gan_jax.reports.page import About
+from gan_jax.reports.pages.study import write_study_report
 from gan_jax.reports.result import make_protocol
 from gan_jax.reports.seeds.study import (
     CellResults,
@@ -18,8 +19,8 @@ from gan_jax.reports.seeds.study import (
     difference,
     differences,
     study_result,
+    verdict,
 )
-from gan_jax.reports.seeds.study_verdict import verdict
 
 IMAGES = 400
 
@@ -254,15 +255,11 @@ def test_the_page_names_images_seeds_and_intervals(tmp_path):
     path = tmp_path / "report.html"
     write_study_report(
         path,
-        StudyReport(
-            title="Do generated images help? <toy>",
-            content=content,
-            class_names=("a", "b & c"),
-            pictures=[Picture("100 real images: gan", np.zeros((8, 12, 1), np.uint8))],
-            times={"all cells": "0:01:00"},
-            config={"seed": 0},
-            environment={"jax": "0"},
-        ),
+        About("Do generated images help? <toy>", config={"seed": 0}, environment={"jax": "0"}),
+        content,
+        class_names=("a", "b & c"),
+        pictures={"100 real images: gan": np.zeros((8, 12, 1), np.uint8)},
+        times={"all cells": "0:01:00"},
     )
     page = path.read_text()
     text = html.unescape(re.sub(r"<[^>]*>", " ", page))

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def _events(workdir):
 
 
 def test_rows_are_valid_json_and_read_back(tmp_path):
-    with RunLogger(tmp_path / "run") as logger:
+    with closing(RunLogger(tmp_path / "run")) as logger:
         logger.scalars(0, {"loss/generator": np.float32(0.5), "eval/fd_semantic": 3})
         logger.scalars(20, {"loss/generator": float("nan"), "loss/discriminator": -math.inf})
         lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()  # before close
@@ -49,13 +50,13 @@ def test_rows_are_valid_json_and_read_back(tmp_path):
 
 
 def test_resuming_drops_later_rows_and_a_torn_line(tmp_path):
-    with RunLogger(tmp_path) as logger:
+    with closing(RunLogger(tmp_path)) as logger:
         for step in range(10, 60, 10):
             logger.scalars(step, {"loss/generator": float("nan") if step == 20 else step})
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(path.read_bytes() + b'{"step": 60, "loss/gen')
     assert [row["step"] for row in read_history(tmp_path)] == [10, 20, 30, 40, 50]
-    with RunLogger(tmp_path, resume_step=30) as logger:
+    with closing(RunLogger(tmp_path, resume_step=30)) as logger:
         logger.scalars(40, {"loss/generator": -1.0})
     history = read_history(tmp_path)
     assert [row["step"] for row in history] == [10, 20, 30, 40]
@@ -66,7 +67,7 @@ def test_resuming_drops_later_rows_and_a_torn_line(tmp_path):
 
 def test_starting_afresh_drops_all_rows(tmp_path):
     for _ in range(2):
-        with RunLogger(tmp_path) as logger:
+        with closing(RunLogger(tmp_path)) as logger:
             logger.scalars(0, {"a/b": 1})
     assert len(read_history(tmp_path)) == 1
 
@@ -79,7 +80,7 @@ def test_a_damaged_row_is_left_out_with_a_warning(tmp_path, caplog):
 
 
 def test_tensorboard_holds_the_same_scalars_and_the_pictures(tmp_path):
-    with RunLogger(tmp_path) as logger:
+    with closing(RunLogger(tmp_path)) as logger:
         logger.scalars(5, {"loss/generator": 0.25, "loss/discriminator": 4.0})
         for channels in (1, 2, 3, 4):
             logger.image(5, f"samples/{channels}", np.zeros((6, 9, channels), np.uint8))
@@ -95,7 +96,7 @@ def test_tensorboard_holds_the_same_scalars_and_the_pictures(tmp_path):
 
 def test_tensorboard_is_told_where_a_resumed_run_starts(tmp_path):
     for resume_step in (0, 70):
-        with RunLogger(tmp_path, resume_step=resume_step) as logger:
+        with closing(RunLogger(tmp_path, resume_step=resume_step)) as logger:
             logger.scalars(resume_step + 10, {"a/b": 1.0})
     starts = [e.step for e in _events(tmp_path) if e.session_log.status]
     assert starts == [0, 71]
@@ -104,7 +105,7 @@ def test_tensorboard_is_told_where_a_resumed_run_starts(tmp_path):
 def test_a_log_does_not_name_the_machine(tmp_path, monkeypatch):
     monkeypatch.setattr(socket, "gethostname", lambda: "a-machine-of-mine")
     for _ in range(2):  # and two that begin in one second keep a file each
-        with RunLogger(tmp_path) as logger:
+        with closing(RunLogger(tmp_path)) as logger:
             logger.scalars(1, {"a/b": 1.0})
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert sum("tfevents" in path.name for path in files) == 2
@@ -113,7 +114,7 @@ def test_a_log_does_not_name_the_machine(tmp_path, monkeypatch):
 
 
 def test_other_processes_write_nothing(tmp_path):
-    with RunLogger(tmp_path / "run", enabled=False) as logger:
+    with closing(RunLogger(tmp_path / "run", enabled=False)) as logger:
         logger.scalars(1, {"a/b": 1.0})
         logger.image(1, "samples", np.zeros((2, 2, 1), np.uint8))
         logger.flush()
@@ -121,7 +122,7 @@ def test_other_processes_write_nothing(tmp_path):
 
 
 def test_bad_input_is_named(tmp_path):
-    with RunLogger(tmp_path) as logger, pytest.raises(InputError, match="'step' is taken"):
+    with closing(RunLogger(tmp_path)) as logger, pytest.raises(InputError, match="'step' is taken"):
         logger.scalars(1, {"step": 3.0})
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write .*Choose another --workdir"):
@@ -169,17 +170,17 @@ class _Clock:
 
 def test_progress_without_a_terminal_is_a_line_now_and_then(monkeypatch):
     clock, stream = _Clock(monkeypatch), io.StringIO()
-    with ProgressLine(1000, 200, stream=stream, description="GAN") as progress:
+    with closing(ProgressLine(1000, 200, stream=stream)) as progress:
         for step in range(201, 1001):
             clock.now += 0.1
             values = {"images/s": 12345.6, "loss D": 0.69314, "data": "mnist5k"}
             progress.update(step, {**values, "FD": 6.125} if step == 250 else values)
     lines = stream.getvalue().splitlines()
     assert len(lines) == 9  # 80 seconds: at once, every 10 seconds, and the last state
-    assert lines[0].startswith("GAN: step 201/1,000 (20%)")
+    assert lines[0].startswith("training: step 201/1,000 (20%)")
     assert "10 steps/s, ETA 01:09" in lines[1]
     assert "images/s 12,346" in lines[1] and "loss D 0.693" in lines[1] and "mnist5k" in lines[1]
-    assert lines[-1].startswith("GAN: step 1,000/1,000 (100%)")
+    assert lines[-1].startswith("training: step 1,000/1,000 (100%)")
     assert "FD" not in lines[0] and all("FD 6.12" in line for line in lines[1:])
 
 
@@ -189,7 +190,7 @@ def test_progress_on_a_terminal_is_a_bar():
             return True
 
     stream = Terminal()
-    with ProgressLine(10, 4, stream=stream) as progress:
+    with closing(ProgressLine(10, 4, stream=stream)) as progress:
         progress.update(7, {"loss D": 0.5})
         progress.write("saved a checkpoint")
         progress.update(10, {"FD": 6.0})
@@ -200,7 +201,7 @@ def test_progress_on_a_terminal_is_a_bar():
 
 def test_progress_disabled_shows_nothing():
     stream = io.StringIO()
-    with ProgressLine(10, stream=stream, enabled=False) as progress:
+    with closing(ProgressLine(10, stream=stream, enabled=False)) as progress:
         progress.update(10, {"a": 1.0})
         progress.write("nothing")
     assert stream.getvalue() == ""

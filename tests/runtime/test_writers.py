@@ -15,6 +15,7 @@ from gan_jax.runtime.logs import read_history
 def _config(name, steps):
     config = smoke.get_config()
     config.judge.pack, config.judge.train = "", None
+    config.num_devices, config.compilation_cache = 1, ""
     config.num_steps, config.log_every = steps, 2
     config.evaluation.every = config.checkpoint.every = 4
     config.log_to = name

@@ -1,5 +1,6 @@
 """Where results go: seen to be fit before any work, whole or absent, and named with `~`."""
 
+import functools
 import json
 import signal
 import subprocess
@@ -17,12 +18,13 @@ from gan_jax.run.evaluate import ACTIONS
 from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.program import export_program
 from gan_jax.sampling.samples import export_samples
-from gan_jax.sampling.texture_of_size import draw_texture
-from gan_jax.sampling.textures import sample_texture
+from gan_jax.sampling.textures import draw_texture, sample_texture
 from gan_jax.sampling.walk import write_walk
 from gan_jax.training.evaluate_samples import evaluate_samples
 from tests.sampling.untrained import untrained_gan
 from tests.whole.test_runs import environment
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 class _Drawn:
@@ -37,15 +39,20 @@ class _Drawn:
         raise AssertionError("drawn before the place was looked at")
 
 
+@functools.cache
+def _untrained(channels, **fields):
+    generator = TextureGenerator(
+        (16, 16, channels), width=4, levels=2, local_dim=3, initialization="xavier", **fields
+    )
+    return untrained_gan(generator, generator.image_shape, generator.latent_dim)
+
+
 @pytest.fixture
 def made(monkeypatch):
     """A texture GAN that was never trained, in place of what is read from a run."""
 
     def make(channels=3, **fields):
-        generator = TextureGenerator(
-            (16, 16, channels), width=4, levels=2, local_dim=3, initialization="xavier", **fields
-        )
-        trained = untrained_gan(generator, generator.image_shape, generator.latent_dim)
+        trained = _untrained(channels, **fields)
         monkeypatch.setattr("gan_jax.sampling.drawing.read_gan", lambda *_: trained)
         return trained
 

@@ -21,9 +21,8 @@ from gan_jax.sampling.generate import generate_images
 from gan_jax.sampling.trained import TrainedGAN
 from gan_jax.steps.state import GAN
 from gan_jax.studies import gan_train_test, labelled
-from gan_jax.studies.gan_train_test import run_gan_train_test, table_text
+from gan_jax.studies.gan_train_test import check_held_out, run_gan_train_test, table_text
 from gan_jax.studies.labelled import Experiment, Labelled, samples_of_files, samples_of_run
-from gan_jax.studies.leakage import check_held_out, shared_images
 from tests import networks
 from tests.recognisers import STEPS, save_tiny_pack, small_digits, tiny_cnn
 
@@ -98,7 +97,7 @@ def test_a_perfect_generator_is_at_the_baseline_and_seeds_resume(trainings, tmp_
     # None of the trainings saw a test image, and each saw as many images and steps.
     for images, options in trainings:
         assert len(images) == COUNT and options["num_steps"] == STEPS
-        assert not shared_images(images, test.images).any() and options["test"] is test
+        assert check_held_out(test.images, images, "a", "b") == 0 and options["test"] is test
     page = html.unescape((tmp_path / "report.html").read_text())
     for text in ("Shmelkov et al. 2018", "near to recall", "near to precision", labelled.GIVEN):
         assert text in page
@@ -157,9 +156,9 @@ def test_a_test_set_that_is_not_held_out_is_refused(tmp_path):
 
 
 def test_copies_are_counted():
-    images = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
-    assert shared_images(images, images[[0, 2, 2]]).sum() == 2
-    assert not shared_images(images[:1] + 1, images[:1]).any()
+    images = np.arange(60, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
+    assert check_held_out(images, images[[0, 2, 2]], "a", "b") == 2
+    assert check_held_out(images[:1] + 1, images[:1], "a", "b") == 0
     other = np.zeros((100, 4, 4, 1), np.uint8)
     other[:, 0, 0, 0] = np.arange(100)
     assert check_held_out(other, other[:10], "a", "b") == 10
@@ -169,7 +168,7 @@ def test_copies_are_counted():
 
 def test_the_built_in_splits_are_disjoint():
     train, test = small_digits()
-    assert not shared_images(test.images, train.images).any()
+    assert check_held_out(test.images, train.images, "a", "b") == 0
 
 
 @pytest.mark.parametrize(
@@ -329,4 +328,4 @@ def test_a_conditional_run_is_asked_for_its_classes(monkeypatch, tmp_path):
     np.testing.assert_array_equal(
         drawn.images, generate_images(generator, ema, latents, labels=drawn.labels)
     )
-    assert not shared_images(found.test.images, found.train.images).any()
+    assert check_held_out(found.test.images, found.train.images, "a", "b") == 0

@@ -2,17 +2,14 @@
 
 import dataclasses
 import json
-import os
-import pathlib
 import shutil
-import subprocess
-import sys
 
 import jax
 import numpy as np
 import pytest
 
 from gan_jax import run as training
+from gan_jax.__main__ import train
 from gan_jax.config import gan_config
 from gan_jax.config.checks import check_config
 from gan_jax.errors import InputError, ModeCollapse
@@ -79,42 +76,29 @@ def test_a_healthy_run_is_left_alone(tiny_run):
     assert not (folder / "collapse.json").exists()
 
 
-def test_a_collapse_stops_the_run_and_does_so_again_until_told_otherwise(tiny_run, tmp_path):
+def test_a_collapse_stops_the_run_and_does_so_again_until_told_otherwise(tiny_run, tmp_path, capfd):
+    """As a call, and as train.py, which says it in a line and exits with 3."""
     # So fast that no rounding saves it.
     changes = {"collapse.action": "stop", "generator_optimizer.learning_rate": 1.0}
-    config = weak_discriminator(tiny_run[1], **changes)
-    for _ in range(2):
-        with pytest.raises(ModeCollapse, match=r"to 40: .*Vendi score 1\.\d+ \(.*'warn'"):
-            training.run(config, tmp_path)
-        assert runs.final_state(tmp_path)[0] == 40
-    assert [row["eval/collapsed"] for row in evaluated(tmp_path)] == [0, 0, 0, 1]
-    config.collapse.action = "warn"
-    training.run(config, tmp_path)
-    assert runs.evaluation(tmp_path)["protocol"]["step"] == 60
-    assert "steps 40 to 60" in (tmp_path / "report.html").read_text()
-
-
-def test_train_py_says_it_in_a_line_and_exits_with_3(tiny_run, tmp_path):
-    root = pathlib.Path(__file__).parents[2]
-    changes = {"num_steps": 60, "evaluation.every": 10, "ema_half_life": 50.0}
-    changes |= {
-        "discriminator_optimizer.learning_rate": 1e-9,
-        "generator_optimizer.learning_rate": 1.0,
-        "judge.pack": tiny_run[1],
-        "collapse.action": "stop",
-    }
-    flags = [f"--config.{name}={value}" for name, value in changes.items()]
-    kept = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
-    result = subprocess.run(
-        [sys.executable, "train.py", "--config=configs/smoke.py", f"--workdir={tmp_path}", *flags],
-        cwd=root,
-        env=kept | {"PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
+    config, folder = weak_discriminator(tiny_run[1], **changes), tmp_path / "run"
+    with pytest.raises(ModeCollapse, match=r"to 40: .*Vendi score 1\.\d+ \(.*'warn'"):
+        training.run(config, folder)
+    assert runs.final_state(folder)[0] == 40
+    experiment = tmp_path / "weak.py"
+    experiment.write_text(
+        "from tests.training.test_collapsing_runs import weak_discriminator\n\n\n"
+        f"def get_config():\n    return weak_discriminator({str(tiny_run[1])!r}, **{changes})\n"
     )
-    assert result.returncode == 3
-    assert "Error: the generator has collapsed" in result.stderr
-    assert "Traceback" not in result.stderr
+    words = [f"--config={experiment}", f"--workdir={folder}"]
+    assert train(words, command="python train.py") == 3
+    said = capfd.readouterr().err
+    assert "Error: the generator has collapsed" in said and "Traceback" not in said
+    assert runs.final_state(folder)[0] == 40
+    assert [row["eval/collapsed"] for row in evaluated(folder)] == [0, 0, 0, 1]
+    config.collapse.action = "warn"
+    training.run(config, folder)
+    assert runs.evaluation(folder)["protocol"]["step"] == 60
+    assert "steps 40 to 60" in (folder / "report.html").read_text()
 
 
 def falling(pack, **changes):

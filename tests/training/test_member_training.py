@@ -9,7 +9,7 @@ from gan_jax.config.members import member_config, members_of
 from gan_jax.data import machine
 from gan_jax.errors import InputError, Interrupted, TrainingDiverged
 from gan_jax.reports.seeds.statistics import summarise
-from gan_jax.reports.seeds.sweep_table import sweep_table
+from gan_jax.reports.seeds.sweep import sweep_table
 from gan_jax.runtime import workdir
 from gan_jax.runtime.checkpoint import Checkpoints
 from gan_jax.sampling.generate import generate_images, sample_latents

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from gan_jax.config import cnn_config, gan_config
-from gan_jax.config.build import build_gan, build_recogniser, gan_step_function
+from gan_jax.config.build import build_gan, build_recogniser
 from gan_jax.run import run
 from gan_jax.sampling.drawing import Source
 from gan_jax.sampling.samples import export_samples
 from gan_jax.steps import cnn_update
 from gan_jax.steps.state import create_cnn_state, create_gan_state
+from gan_jax.steps.updates import UPDATES
 from gan_jax.training.evaluate_gan import evaluate_run
 from tests import runs
 
@@ -73,7 +74,7 @@ def test_a_step_keeps_the_dtypes_of_the_state(name):
             "images": jnp.zeros((8, 16, 16, 1), jnp.float32),
             "index": jnp.arange(8, dtype=jnp.int32),
         }
-        step = functools.partial(gan_step_function(config.updates), gan=gan)
+        step = functools.partial(UPDATES[config.updates], gan=gan)
         state, _ = jax.eval_shape(step, state, batch, jax.random.key(1))
     assert _dtypes(state) == plain
 
@@ -100,9 +101,10 @@ def test_a_recognisers_step_keeps_them_too():
 def test_a_run_resumes_exports_and_is_judged_under_it(tiny_run, tmp_path):
     """One that was begun without it goes on with it, and the other way round."""
     place, pack = tmp_path / "run", tiny_run[1]
+    few = {"evaluation.every": 0, "evaluation.num_samples": 60}
     shutil.copytree(tiny_run[0], place)
     with jax.enable_x64(True):
-        run(runs.tiny_config(pack, num_steps=60), place)
+        run(runs.tiny_config(pack, num_steps=60, **few), place)
         judged = evaluate_run(place, out=tmp_path / "judged")["metrics"]
         export_samples(Source(place), 8, tmp_path / "a.npz")
     assert judged["fd_semantic"]["value"] == pytest.approx(
@@ -111,5 +113,5 @@ def test_a_run_resumes_exports_and_is_judged_under_it(tiny_run, tmp_path):
     export_samples(Source(place), 8, tmp_path / "b.npz")
     one, other = (np.load(tmp_path / name)["images"].astype(int) for name in ("a.npz", "b.npz"))
     assert np.abs(one - other).max() <= 1
-    run(runs.tiny_config(pack, num_steps=80), place)
+    run(runs.tiny_config(pack, num_steps=80, **few), place)
     assert runs.final_state(place)[0] == 80

@@ -20,6 +20,7 @@ from gan_jax.data.options import SourceOptions
 from gan_jax.data.preprocess import convert_channels
 from gan_jax.data.progress import progress_bar
 from gan_jax.errors import InputError, printable
+from gan_jax.extractors.common import shape_text
 
 CROP = 64  # side of a crop in pixels where both sides are photographs and none is given
 MOST_CROPS = 2000  # a side
@@ -116,9 +117,9 @@ def crop_size(sides: Sequence[TextureSide], cutting: Cutting) -> tuple[int, int]
     elif len(set(sizes)) > 1:
         smaller = min(map(min, sizes))
         raise InputError(
-            f"'{sides[0].name}' has images of {_by(sizes[0])} and '{sides[1].name}' of "
-            f"{_by(sizes[1])} (height x width): give --crop={smaller} to cut both into crops of "
-            f"{smaller}x{smaller}."
+            f"'{sides[0].name}' has images of {shape_text(sizes[0])} and '{sides[1].name}' of "
+            f"{shape_text(sizes[1])} (height x width): give --crop={smaller} to cut both into "
+            f"crops of {smaller}x{smaller}."
         )
     else:
         size = sizes[0] if sizes else (CROP, CROP)
@@ -127,7 +128,7 @@ def crop_size(sides: Sequence[TextureSide], cutting: Cutting) -> tuple[int, int]
             if height < size[0] or width < size[1]:
                 raise InputError(
                     f"'{title}' is {height}x{width} (height x width), smaller than a crop of "
-                    f"{_by(size)}: give --crop={max(min(height, width) // 2, 1)} or less."
+                    f"{shape_text(size)}: give --crop={max(min(height, width) // 2, 1)} or less."
                 )
     return size
 
@@ -142,12 +143,14 @@ def cut_crops(side: TextureSide, size: tuple[int, int], cutting: Cutting) -> np.
     """
     pictures = side.pictures
     places = _places(pictures, size, cutting)
-    places = places[seeded_rows(len(places), MOST_CROPS, cutting.seed)]
+    if len(places) > MOST_CROPS:
+        chosen = np.random.default_rng(cutting.seed).permutation(len(places))[:MOST_CROPS]
+        places = places[np.sort(chosen)]
     if len(places) < _FEWEST:
         raise InputError(
-            f"'{side.name}' gives {len(places)} crop(s) of {_by(size)}, and at least {_FEWEST} are "
-            "needed, hundreds to mean something: give a smaller --crop, more or larger images, or "
-            "--num_crops=100 for crops that overlap."
+            f"'{side.name}' gives {len(places)} crop(s) of {shape_text(size)}, and at least "
+            f"{_FEWEST} are needed, hundreds to mean something: give a smaller --crop, more or "
+            "larger images, or --num_crops=100 for crops that overlap."
         )
     crops = np.empty((len(places), *size, pictures.channels), np.uint8)
     last = -1
@@ -168,11 +171,9 @@ def _places(pictures: Photographs, size: tuple[int, int], cutting: Cutting) -> n
     for share, index in zip(shares.tolist(), np.argsort(numbers)):
         height, width = pictures.sizes[index]
         if cutting.num_crops:
-            places = (height - size[0] + 1) * (width - size[1] + 1)
-            count = min(share, places)
             stream = np.random.Philox(key=np.array([cutting.seed, numbers[index]], np.uint64))
-            draws = np.asarray(stream.random_raw(count), np.uint64)
-            corners = random_windows([Region(0, 0, height, width)], size, count, draws)
+            draws = np.asarray(stream.random_raw(share), np.uint64)
+            corners = random_windows([Region(0, 0, height, width)], size, draws)
         else:  # what does not fit is left over evenly at both ends
             axes = [
                 np.arange(side % crop // 2, side - crop + 1, crop)
@@ -255,14 +256,3 @@ def describe_crops(sides: Sequence[TextureSide], size: tuple[int, int], cutting:
     if all(side.whole and side.pictures.sizes[0] == size for side in sides):
         return "whole images"
     return "crops on a grid, none overlapping"
-
-
-def seeded_rows(count: int, most: int, seed: int) -> np.ndarray:
-    """All rows, or `most` of them chosen at random by the seed, in rising order."""
-    if count <= most:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).permutation(count)[:most])
-
-
-def _by(size: Sequence[int]) -> str:
-    return f"{size[0]}x{size[1]}"

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 
 from gan_jax import metrics
-from gan_jax.errors import InputError
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.entries import Entry, distance_entry
 from gan_jax.judging.textures.families import STATISTICS
@@ -84,15 +83,10 @@ class TextureSides:
 
 
 def _laplacian(sides: TextureSides) -> dict[str, Entry]:
+    options = {"num_projections": LAPLACIAN_PROJECTIONS, "max_patches": LAPLACIAN_PATCHES}
+
     def distance(real: np.ndarray, fake: np.ndarray) -> float:
-        found = laplacian_distances(
-            real,
-            fake,
-            num_projections=LAPLACIAN_PROJECTIONS,
-            max_patches=LAPLACIAN_PATCHES,
-            seed=sides.seed,
-        )
-        return float(np.mean(found))
+        return float(np.mean(laplacian_distances(real, fake, **options, seed=sides.seed)))
 
     entry = sides.averaged(distance, sides.reference, sides.images)
     sides.progress(len(sides.reference) + len(sides.images))
@@ -102,11 +96,6 @@ def _laplacian(sides: TextureSides) -> dict[str, Entry]:
 def _cnn(sides: TextureSides) -> dict[str, Entry]:
     if sides.extractor is None:
         return {}
-    if not isinstance(sides.extractor, Extractor):
-        raise InputError(
-            f"the extractor is a {type(sides.extractor).__name__}, whose feature maps are not "
-            "known; give a CNN trained by this package, or leave the family 'cnn' out."
-        )
     most = max(4, _MAP_BYTES // sides.extractor.feature_map_bytes)
     maps = []
     for side in (sides.reference, sides.images):

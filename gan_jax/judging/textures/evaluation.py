@@ -76,7 +76,8 @@ def evaluate_textures(
     check_channels(sides)
     size = crop_size(sides, cutting)
     images, real = (cut_crops(side, size, cutting) for side in sides)
-    cnn = _open_cnn(extractor, Dataset(sides[1].name, sides[1].split, images=real))
+    compared = [Dataset(side.name, side.split, crops) for side, crops in zip(sides, (images, real))]
+    cnn = _open_cnn(extractor, compared[1])
     out = open_folder(out, "--out")
     cut = [_is_cut(side, crops) for side, crops in zip(sides, (images, real))]
     with no_empty_folder(out):
@@ -85,7 +86,6 @@ def evaluate_textures(
         )
     if cut[1]:
         judgement = _with_pictures_flag(judgement, sides[1], real)
-    compared = [Dataset(side.name, side.split, crops) for side, crops in zip(sides, (images, real))]
     about = {
         "samples": sides[0].name,
         "samples_fingerprint": compared[0].fingerprint,

@@ -50,9 +50,7 @@ def check_texture_families(names: Sequence[str]) -> None:
     suite.check_names(names, FAMILIES, "the texture family")
 
 
-def divide_families(
-    families: Sequence[str] | None,
-) -> tuple[list[str] | None, list[str] | None]:
+def divide_families(families: Sequence[str] | None) -> tuple[list[str] | None, list[str] | None]:
     """Names of families of features and names of families of textures; None for all.
 
     Raises:

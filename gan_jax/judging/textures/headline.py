@@ -1,13 +1,8 @@
 """What a judgement of textures comes to: the same three questions as of any judge, by statistics.
 
-The view is what `texture_fd` compares, family beside family; the test, the ladder of damages and
-the words are those of `gan_jax.judging`. No network is needed and no label, so it can be asked of
-any images of at least 14 x 14.
-
-Crops that overlap are no independent images. On random fields, where both sides were of one texture
-by construction, a test of 200 overlapping crops of a band told them apart at 5 % in 119 of 120
-cases, and one of the crops that share nothing in 7 (`docs/texture_judging.md`). So of each side
-only crops that share no piece are tested and counted.
+The view is what `texture_fd` compares, family beside family; neither a network nor a label is
+needed. Crops that overlap are no independent images (`docs/texture_judging.md` tells what comes of
+testing them), so of each side only those that share no piece are tested and counted.
 """
 
 from __future__ import annotations
@@ -88,7 +83,7 @@ def headline_statistics(images: np.ndarray) -> dict[str, TextureStatistics]:
     return {name: STATISTICS[name](images) for name in HEADLINE}
 
 
-def texture_headline(reference: np.ndarray, images: np.ndarray, *, seed: int = 0) -> dict[str, Any]:
+def texture_headline(reference: np.ndarray, images: np.ndarray) -> dict[str, Any]:
     """What can be known of images as textures: without labels, and without any network.
 
     The order of both sides changes nothing.
@@ -96,7 +91,6 @@ def texture_headline(reference: np.ndarray, images: np.ndarray, *, seed: int = 0
     Args:
         reference: real images uint8 [m, h, w, c] of at least 14 x 14.
         images: to judge, uint8 [n, h, w, c], n >= 2.
-        seed: of the permutations and halves.
 
     Returns:
         JSON values: 'headline' as `gan_jax.judging.headline.make_headline` gives it, and 'flags'.
@@ -107,7 +101,7 @@ def texture_headline(reference: np.ndarray, images: np.ndarray, *, seed: int = 0
     reference, images = checked_images(reference), checked_images(images)
     check_variety(reference)
     reference, images = in_content_order(reference)[:MOST_IMAGES], in_content_order(images)
-    test = TextureTest(reference, headline_statistics(reference), seed=seed)
+    test = TextureTest(reference, headline_statistics(reference))
     headline = test.headline(headline_statistics(images))
     return {
         "headline": headline,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from scipy.spatial.distance import cdist
 from gan_jax.errors import InputError
 from gan_jax.judging.textures.suite import TextureJudgement
 from gan_jax.metrics.texture.headline import HEADLINE, Standardiser
-from gan_jax.metrics.texture.spectrum import radial_spectrum
-from gan_jax.reports.pages.textures import Outliers, Spectra, TextureReport
+from gan_jax.metrics.texture.spectrum import RadialSpectrum, radial_spectrum
+from gan_jax.reports.pages.textures import Outliers, TextureReport
 from gan_jax.runtime.environment import describe_environment
 
 _OUTLIERS = 6
@@ -49,13 +50,12 @@ def make_report(
     )
 
 
-def _radial_spectra(real: np.ndarray, samples: np.ndarray) -> Spectra | None:
-    """None of images too small to have any."""
+def _radial_spectra(*sides: np.ndarray) -> Sequence[RadialSpectrum]:
+    """Of each side; none of images too small to have any."""
     try:
-        curves = [radial_spectrum(side) for side in (real, samples)]
+        return [radial_spectrum(side) for side in sides]
     except InputError:
-        return None
-    return Spectra(curves[0].frequencies, *(curve.log_power for curve in curves))
+        return ()
 
 
 def _outliers(

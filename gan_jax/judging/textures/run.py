@@ -1,4 +1,4 @@
-"""A run's images judged as textures."""
+"""A run's images judged as textures: at its end, and by `texture_fd` again and again before."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import flax.linen as nn
 import numpy as np
 
+from gan_jax import metrics
 from gan_jax.data import Dataset
 from gan_jax.data.content import content_order, in_content_order
 from gan_jax.errors import InputError
@@ -16,8 +17,10 @@ from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.textures.crops import MOST_CROPS
 from gan_jax.judging.textures.families import portilla_simoncelli_scales
 from gan_jax.judging.textures.flags import copied_flags
+from gan_jax.judging.textures.headline import check_variety, headline_statistics
 from gan_jax.judging.textures.suite import TextureJudgement, judge_completely, judge_textures
 from gan_jax.metrics.overlap import independent_rows
+from gan_jax.metrics.texture.headline import Standardiser, headline_features
 from gan_jax.models.texture import TextureGenerator
 from gan_jax.runtime.environment import library_versions
 from gan_jax.sampling.textures import sample_texture
@@ -69,7 +72,6 @@ def judge_run(
     *,
     families: Sequence[str] | None = None,
     extractor: Any = None,
-    seed: int = 0,
 ) -> RunTextures:
     """A run's images uint8 [n, h, w, c] against held-out ones.
 
@@ -80,14 +82,11 @@ def judge_run(
     its training images reaches their number, and not the floor.
 
     Args:
-        images: what the generator made.
         reference: held-out images of the same size.
         training: what the generator was trained on.
-        generator: the module.
-        variables: its parameters, for large samples.
+        generator, variables: for large samples.
         families: of texture metrics; None for all.
         extractor: the run's judge, or None; used if it is a CNN.
-        seed: of halves and large samples.
 
     Raises:
         InputError: images too few or too small.
@@ -95,7 +94,6 @@ def judge_run(
     options: dict[str, Any] = {
         "extractor": extractor if isinstance(extractor, Extractor) else None,
         "families": families,
-        "seed": seed,
     }
     real = in_content_order(reference.take(reference.content_order()[:MOST_CROPS]))
     samples = images[content_order(images)[:MOST_CROPS]]
@@ -127,10 +125,10 @@ def judge_run(
         headline=headline,
         flags=(*judgement.flags, *copied_flags(samples, searched, "training image")),
     )
-    return RunTextures(judgement, real, samples, _large_samples(generator, variables, seed))
+    return RunTextures(judgement, real, samples, _large_samples(generator, variables))
 
 
-def _large_samples(generator: nn.Module, variables: Any, seed: int) -> list[np.ndarray]:
+def _large_samples(generator: nn.Module, variables: Any) -> list[np.ndarray]:
     """One of each texture that the generator holds, up to four; 8 crops of the training wide."""
     if not isinstance(generator, TextureGenerator):
         return []
@@ -138,6 +136,43 @@ def _large_samples(generator: nn.Module, variables: Any, seed: int) -> list[np.n
     count = min(generator.num_textures, _LARGE_SAMPLES)
     size = (4 * height, 8 * width) if count == 1 else (4 * height, 4 * width)
     return [
-        sample_texture(generator, variables, size, seed=seed, texture=texture)
+        sample_texture(generator, variables, size, seed=0, texture=texture)
         for texture in range(count)
     ]
+
+
+class TextureMeter:
+    """Measures generated images by `texture_fd` against held-out ones.
+
+    The held-out images' statistics are taken once. The number is that of `judge_run` for the same
+    images, without an interval. The order of neither side changes it.
+
+    Args:
+        reference: held-out images, at least 4 of at least 14x14 (see `check_run`); of more than
+            2,000 as many, drawn by their content.
+
+    Raises:
+        InputError: too few, too small, equal or flat images.
+    """
+
+    def __init__(self, reference: Dataset) -> None:
+        images = in_content_order(reference.take(reference.content_order()[:MOST_CROPS]))
+        check_variety(images)
+        statistics = headline_statistics(images)
+        self._standardisers = {name: Standardiser.of(found) for name, found in statistics.items()}
+        self._real = headline_features(statistics, self._standardisers)
+
+    def read(self, images: np.ndarray) -> dict[str, float]:
+        """The numbers for a log: 'eval/texture_fd' and 'eval/texture_fd_floor'.
+
+        Args:
+            images: generated ones, uint8 [n, h, w, c] of the reference's size, n >= 2; of more than
+                2,000 as many.
+
+        Raises:
+            InputError: images of another size, or too few.
+        """
+        images = images[content_order(images)[:MOST_CROPS]]
+        fake = headline_features(headline_statistics(images), self._standardisers)
+        result = metrics.frechet_with_floor(self._real, fake, interval=False, in_order=True)
+        return {"eval/texture_fd": result.value, "eval/texture_fd_floor": result.floor}

@@ -1,9 +1,7 @@
 """Textures against real ones: which families of statistics, at which n, beside which floor.
 
-No trained network is needed: `texture_fd` and the families it is made of name what they measure.
 Each distance is between n generated and n real images, and beside it stands its floor, the same
-distance between n real images and n others. `docs/texture_judging.md` holds the definitions and
-what each number sees.
+distance between n real images and n others. `docs/texture_judging.md` holds the definitions.
 """
 
 from __future__ import annotations

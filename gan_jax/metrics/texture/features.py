@@ -60,15 +60,11 @@ def patch_frechet_with_floor(
     seed: int = 0,
     in_order: bool = False,
 ) -> FrechetResult:
-    """`patch_frechet_distance` with its floor and interval, n images a side.
+    """`patch_frechet_distance` with its floor and interval; see `metrics.frechet_with_floor`.
 
-    As `gan_jax.metrics.frechet_with_floor`: n = min(len(reference) // 2, len(generated)), of at
-    least 4 reference and 2 generated images; `value` and `floor` are means over `num_splits` draws
-    of distances of n generated and of n other reference images from n reference images. Whole
-    images are drawn, and the interval rests on each image's contribution (to second order), as the
-    positions of one image depend on one another. The reference is standardised as a whole, once.
-    Memory grows with num_splits c^2. `in_order` says that the images stand in the order of their
-    content already, see `gan_jax.data.content.order_of`.
+    Whole images are drawn, of at least 4 reference and 2 generated ones, and the interval rests on
+    each image's contribution (to second order), as the positions of one image depend on one
+    another. The reference is standardised as a whole, once. Memory grows with num_splits c^2.
     """
     reference, generated = _checked_pair(reference, generated)
     counts = len(reference), len(generated)
@@ -133,12 +129,15 @@ def _checked_pair(reference: ArrayLike, generated: ArrayLike) -> tuple[np.ndarra
     return reference, generated
 
 
-def _blocks(maps: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Some images at a time, float64 [b, h w, c], and which they are."""
+def _blocks(
+    maps: np.ndarray, mean: np.ndarray | float = 0.0, scale: np.ndarray | float = 1.0
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Some images at a time, standardised, float64 [b, h w, c], and which they are."""
     per_block = max(1, ENTRIES_AT_ONCE // max(maps[0].size, maps.shape[-1] ** 2))
     for start in range(0, len(maps), per_block):
         block = maps[start : start + per_block].astype(np.float64)
-        yield slice(start, start + len(block)), block.reshape(len(block), -1, maps.shape[-1])
+        block = block.reshape(len(block), -1, maps.shape[-1])
+        yield slice(start, start + len(block)), (block - mean) / scale
 
 
 def _products(block: np.ndarray) -> np.ndarray:
@@ -173,8 +172,7 @@ def _weighted_moments(
     channels = maps.shape[-1]
     sums = np.zeros((len(weights), channels))
     squares = np.zeros((len(weights), channels * channels))
-    for images, block in _blocks(maps):
-        block = (block - mean) / scale
+    for images, block in _blocks(maps, mean, scale):
         sums += weights[:, images] @ block.sum(axis=1)
         products = _products(block) * block.shape[1]
         squares += weights[:, images] @ products.reshape(len(block), -1)
@@ -242,12 +240,10 @@ def _applied(
 ) -> np.ndarray:
     """Each of [c c + c] numbers by each image's mean products and means: [gradients, n]."""
     found = np.empty((len(gradients), len(maps)))
-    for images, block in _blocks(maps):
-        block = (block - mean) / scale
+    for images, block in _blocks(maps, mean, scale):
         products = _products(block).reshape(len(block), -1)
-        found[:, images] = (
-            np.array(gradients) @ np.concatenate([products, block.mean(axis=1)], axis=1).T
-        )
+        parts = np.concatenate([products, block.mean(axis=1)], axis=1)
+        found[:, images] = np.array(gradients) @ parts.T
     return found
 
 
@@ -267,8 +263,8 @@ def _curvatures(
     eigenvalues, axes = eigenvalues[kept], axes[:, kept]
     usual = axes.T @ own.covariance() @ axes
     found = np.empty(len(maps))
-    for images, block in _blocks(maps):
-        block = (block - standardiser[0]) / standardiser[1] - own.mean
+    for images, block in _blocks(maps, *standardiser):
+        block = block - own.mean
         excess = _products(block @ axes) - usual
         excess *= excess
         excess /= eigenvalues + eigenvalues[:, None]

@@ -2,12 +2,10 @@
 
 Three families make it: the polar power spectrum (which waves), co-occurrence (which grey levels lie
 side by side), and Portilla & Simoncelli's statistics (how waves of different places, scales and
-directions go together). `docs/texture_sensitivity.md` tells what each of them sees and overlooks.
-
-Each statistic is standardised by the reference's mean and standard deviation. A family of k
-statistics is then divided by sqrt(k), and several together by the square root of their number. So
-every family has the same say, the reference's total variance is 1, and a distance of 1 is a shift
-by one standard deviation in everything.
+directions go together); see `docs/texture_sensitivity.md`. Each statistic is standardised by the
+reference's mean and deviation. A family of k statistics is then divided by sqrt(k), and several
+together by the square root of their number. So every family has the same say, the reference's total
+variance is 1, and a distance of 1 is a shift by one standard deviation in everything.
 """
 
 from __future__ import annotations

@@ -36,16 +36,15 @@ def laplacian_distances(
 ) -> np.ndarray:
     """Sliced Wasserstein distances of two sets of images uint8 [n, h, w, c] and [m, h, w, c].
 
-    Along each direction the distance of the two distributions is exact, whatever their n. A finite
-    sample does not reach 0, so read the value beside that of two halves of the reference. Equal
-    sets in the same order give exactly 0, as the i-th image of both is cut at the same places.
+    A finite sample does not reach 0, so read the value beside that of two halves of the reference.
+    Equal sets in the same order give exactly 0, as the i-th image of both is cut at the same
+    places.
 
     Args:
-      reference, generated: images, sides at least 16; below 31 the only level is the image itself.
+      reference, generated: sides at least 16; below 31 the only level is the image itself.
       num_projections: directions, the same for every level.
       max_patches: bound, at least 1, on the patches of a set and level, so on memory (0.15 GB a set
         at 7x7x3) and time: a larger set gets fewer than 128 patches an image, at least one.
-      seed: of places and directions.
 
     Returns:
       Distances by level, finest first, float64 [levels], in standard deviations of a channel of the
@@ -71,9 +70,13 @@ def laplacian_distances(
             )
             for images in (reference, generated)
         )
-        scale = _moments(real, channels)
-        _standardise(real, *scale)
-        _standardise(fake, *scale)
+        values = real.reshape(-1, channels)
+        mean, deviation = values.mean(axis=0), values.std(axis=0)
+        deviation = np.where(deviation > 1e-12, deviation, 1.0)  # of a channel that does not vary
+        for patches in (real, fake):
+            values = patches.reshape(-1, channels)
+            values -= mean
+            values /= deviation
         distances.append(sliced_wasserstein(real, fake, projections=projections, p=1.0))
     return np.array(distances)
 
@@ -138,16 +141,3 @@ def _blurred(images: np.ndarray) -> np.ndarray:
         )
         images = np.moveaxis(total, 0, axis)
     return images
-
-
-def _moments(patches: np.ndarray, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each channel, [c]; a deviation of 1 where a channel does not vary."""
-    values = patches.reshape(-1, channels)
-    mean, deviation = values.mean(axis=0), values.std(axis=0)
-    return mean, np.where(deviation > 1e-12, deviation, 1.0)
-
-
-def _standardise(patches: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> None:
-    values = patches.reshape(-1, len(mean))
-    values -= mean
-    values /= deviation

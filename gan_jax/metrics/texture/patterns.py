@@ -1,8 +1,4 @@
-"""Local binary patterns: a diagnostic, and not a score.
-
-The histograms see noise, blur and shuffled patches, but hardly a change of contrast or a rotation:
-they keep neither the difference of a pixel from its neighbours nor its direction. No headline
-number should rest on them.
+"""Local binary patterns: a diagnostic, and not a score, as it hardly sees contrast or rotation.
 
 Ojala, Pietikäinen & Mäenpää, "Multiresolution gray-scale and rotation invariant texture
 classification with local binary patterns", 2002: P = 8 points on a circle of R = 1, interpolated

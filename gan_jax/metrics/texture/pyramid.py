@@ -4,13 +4,11 @@ Simoncelli & Freeman, "The steerable pyramid: a flexible architecture for multi-
 computation", 1995; the filters are those of Karasaridis & Simoncelli, "A filter design technique
 for steerable pyramid image transforms", 1996, section 3. An image is split into a highpass
 residual, oriented bands an octave wide, each half as large as the one before, and a lowpass
-residual. A band is analytic: it passes half of the frequency plane, so its modulus is a local
-energy and its angle a local phase. Edges are circular.
+residual. A band passes half of the frequency plane, so its modulus is a local energy and its angle
+a local phase. Edges are circular. Spectra are in the order of `numpy.fft`: zero first.
 
 The curves are read from tables by linear interpolation, with as many entries as in the authors'
 code, as in published values; exact cosines differ by up to 5e-6.
-
-All spectra are in the order of `numpy.fft`: zero first.
 """
 
 from __future__ import annotations

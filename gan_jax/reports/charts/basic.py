@@ -5,84 +5,72 @@ Each function gives SVG text; its title stands above the chart and is read out b
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from gan_jax.errors import printable
-from gan_jax.reports.charts.chart import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    Chart,
-    spans_tenfold,
-    without_math,
-)
+from gan_jax.reports.charts.chart import BLUE, GREY, INK, ORANGE, Chart, spans_tenfold, without_math
 from gan_jax.reports.text import shortened
 
 _BINS = 150
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Series:
-    """One line of a chart: `values` at `steps`, NaN where there is none."""
-
-    label: str
-    steps: Sequence[float]
-    values: Sequence[float]
-    colour: str = BLUE
-    dashed: bool = False
-
-
-def finite_points(history: Sequence[dict], name: str) -> Series | None:
-    """The rows of a run's history that hold `name`, as a line; None if no value is finite."""
-    rows = [row for row in history if name in row]
-    if not any(math.isfinite(row[name]) for row in rows):
-        return None
-    return Series(name, [row["step"] for row in rows], [row[name] for row in rows])
-
-
-def line_chart(
-    title: str, series: Sequence[Series], *, ylabel: str, percent: bool = False, log: bool = False
+def history_chart(
+    title: str,
+    history: Sequence[Mapping[str, float]],
+    lines: Mapping[str, tuple[str, str]],
+    *,
+    ylabel: str,
+    percent: bool = False,
+    log: bool = False,
 ) -> str:
-    """Lines over training steps.
+    """Lines over training steps of what a run logged; '' if no value is finite.
 
     A line of more than 150 points is drawn as the mean of 150 bins over a band from the least to
     the greatest value of each, so that a spike is never averaged away.
 
     Args:
+      history: rows of the run's metrics.jsonl.
+      lines: the name of each number to its (label, colour); numbers of real images are dashed.
       ylabel: what is measured, with its unit.
       percent: values are shares, shown times 100.
       log: logarithmic axis where all values are positive and span a factor of 10 or more.
     """
+    logged = {name: [row for row in history if name in row] for name in lines}
+    kept = [name for name in lines if any(math.isfinite(row[name]) for row in logged[name])]
+    if not kept:
+        return ""
     chart = Chart(title, 3.0)
     shown = []
-    for line in series:
-        steps, (mean, low, high) = _binned(line, 100.0 if percent else 1.0)
+    for name in kept:
+        label, colour = lines[name]
+        points = [(row["step"], row[name]) for row in logged[name]]
+        steps, (mean, low, high) = _binned(points, 100.0 if percent else 1.0)
         shown += [*low, *high]
-        markers = "o" if len(steps) <= 30 and not line.dashed else None
-        style = "--" if line.dashed else "-"
-        chart.axes.plot(steps, mean, style, color=line.colour, lw=1.5, marker=markers, ms=3)
-        chart.axes.lines[-1].set_label(line.label)
-        if len(steps) < len(line.steps):
-            chart.axes.fill_between(steps, low, high, color=line.colour, alpha=0.18, lw=0)
+        dashed = name.endswith(("_floor", "_real"))
+        markers = "o" if len(steps) <= 30 and not dashed else None
+        style = "--" if dashed else "-"
+        chart.axes.plot(steps, mean, style, color=colour, lw=1.5, marker=markers, ms=3)
+        chart.axes.lines[-1].set_label(label)
+        if len(steps) < len(points):
+            chart.axes.fill_between(steps, low, high, color=colour, alpha=0.18, lw=0)
     if log and spans_tenfold(shown):
         chart.make_logarithmic()
     chart.over_steps(ylabel)
-    if len(series) > 1:
-        chart.add_legend(len(series))
+    if len(kept) > 1:
+        chart.add_legend(len(kept))
     return chart.svg()
 
 
-def _binned(line: Series, factor: float) -> tuple[np.ndarray, list[np.ndarray]]:
+def _binned(
+    points: Sequence[tuple[float, float]], factor: float
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """Steps, and mean, least and greatest values: as they are, or of equal runs of points."""
-    steps = np.asarray(line.steps, np.float64)
-    values = np.asarray(line.values, np.float64) * factor
-    values = np.where(np.isfinite(values), values, np.nan)
+    steps, values = np.array(points, np.float64).T
+    values = np.where(np.isfinite(values), values * factor, np.nan)
     if len(steps) <= _BINS:
         return steps, [values] * 3
     parts = np.array_split(values, _BINS)

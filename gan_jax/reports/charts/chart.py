@@ -127,16 +127,14 @@ class Chart:
             gap: points below and above each row for its numbers and its title together.
         """
         self.axes.set_axis_off()  # its title and legend stay
-        size = 72 * self.figure.get_size_inches()
+        whole = 72 * self.figure.get_figheight()
         self._place(4 * _EDGE, 4 * _EDGE, _EDGE, self._above + _EDGE)
-        height = (size[1] - self._above - 2 * _EDGE - rows * gap) / rows
+        height = (whole - self._above - 2 * _EDGE - rows * gap) / rows
         grid = self.figure.add_gridspec(
             rows,
             columns,
-            left=4 * _EDGE / size[0],
-            right=1 - 4 * _EDGE / size[0],
-            bottom=(_EDGE + gap / 2) / size[1],
-            top=1 - (_EDGE + self._above + gap / 2) / size[1],
+            bottom=(_EDGE + gap / 2) / whole,
+            top=1 - (_EDGE + self._above + gap / 2) / whole,
             hspace=gap / height,
             wspace=0.25,
         )
@@ -148,10 +146,7 @@ class Chart:
         """Sets the margins around the axes, in points."""
         width, height = 72 * self.figure.get_size_inches()
         self.figure.subplots_adjust(
-            left=left / width,
-            right=1 - right / width,
-            bottom=bottom / height,
-            top=1 - top / height,
+            left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height
         )
 
     def _fit(self) -> None:

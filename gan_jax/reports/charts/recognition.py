@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from gan_jax.metrics import wilson_interval
 from gan_jax.reports.charts.chart import BLUE, GREY, INK, ORANGE, Chart
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class ReliabilityLine:
-    """One recogniser's reliability curve.
-
-    Attributes:
-        confidence: mean of each bin, [b].
-        accuracy: likewise.
-        intervals: 95 % of each accuracy, (low, high) [b].
-    """
-
-    label: str
-    confidence: Sequence[float]
-    accuracy: Sequence[float]
-    intervals: Sequence[tuple[float, float]]
-
-
-def reliability_chart(title: str, lines: Sequence[ReliabilityLine]) -> str:
+def reliability_chart(title: str, lines: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     """Accuracy against confidence.
 
-    The last line is drawn in colour with the intervals of its dots, the others thin and grey: the
-    last is the mean of several, or the only one.
+    The last line is drawn in colour with the 95 % intervals of its dots, the others thin and grey:
+    the last is the mean of several, or the only one.
+
+    Args:
+        lines: each recogniser's name and bins: their mean 'confidence', 'accuracy' and 'counts',
+            [b]; bins without images are left out.
     """
     chart = Chart(title, 3.6)
     axes = chart.axes
     axes.plot([0, 100], [0, 100], "--", color=INK, lw=1.0, label="calibrated")
-    for index, line in enumerate(lines):
+    for index, (label, bins) in enumerate(lines):
         last = index == len(lines) - 1
-        x = 100.0 * np.asarray(line.confidence, np.float64)
-        y = 100.0 * np.asarray(line.accuracy, np.float64)
+        columns = zip(bins["confidence"], bins["accuracy"], bins["counts"], strict=True)
+        rows = [row for row in columns if row[2]]
+        x, y = (100.0 * np.array([row[side] for row in rows], np.float64) for side in (0, 1))
         style = "o-" if last else "-"
         axes.plot(x, y, style, color=BLUE if last else GREY, lw=1.5 if last else 0.7, ms=4)
         if last or index == 0:
-            axes.lines[-1].set_label(line.label if last else "each recogniser")
+            axes.lines[-1].set_label(label if last else "each recogniser")
         if last:
-            low, high = 100.0 * np.asarray(line.intervals, np.float64).reshape(-1, 2).T
+            ends = [wilson_interval(round(share * count), count) for _, share, count in rows]
+            low, high = 100.0 * np.array(ends, np.float64).T
             axes.vlines(x, low, high, color=BLUE, lw=1.0, alpha=0.6)
     axes.set_xlim(0, 101)
     axes.set_ylim(0, 101)

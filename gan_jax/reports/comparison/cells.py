@@ -225,7 +225,7 @@ def reasons(found: Disagreement) -> str:
 
 def agreement_rows(group: Group, name: str) -> list[list[str]]:
     """A heading and one row per judge: how far it agrees with each other judge."""
-    judges = [judge for judge in group.judges if judge.ranks_by(name)]
+    judges = [judge for judge in group.judges if judge.ranking(name)]
     found = {pair.judges: pair.agreement for pair in group.pairs if pair.metric == name}
     rows = [["", *map(_judge_name, judges[1:])]]
     for one in judges[:-1]:

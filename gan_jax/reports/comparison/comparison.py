@@ -148,7 +148,6 @@ def _why_none(results: Sequence[JudgedRun], notes: Sequence[str]) -> str:
 
 
 def _group(judges: Sequence[Sequence[Judgement]], by_name: dict[str, JudgedRun]) -> Group:
-    """The group of the runs that these judges judged."""
     notes: list[str] = []
     results = [by_name[one.run] for one in judges[0]]
     ranked = [i for i, result in enumerate(results) if not result.apart]

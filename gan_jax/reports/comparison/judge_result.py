@@ -123,10 +123,6 @@ class JudgeResult:
         metric = self.metric(name)
         return None if metric is None or metric.unranked else metric
 
-    def ranks_by(self, name: str) -> bool:
-        """Whether it ranks the runs by that metric."""
-        return self.ranking(name) is not None
-
 
 def judge_result(
     judged: Sequence[Judgement], ranked: Sequence[int], notes: list[str]
@@ -152,10 +148,8 @@ def judge_result(
     )
     told: dict[str, str] = {flag["name"]: flag["text"] for one in judged for flag in one.flags}
     names = dict.fromkeys(metric for one in judged for metric in one.metrics)
-    metrics = [
-        *_size(judged, ranked),
-        *(_metric(metric, judged, ranked, notes) for metric in names),
-    ]
+    metrics = [_metric(metric, judged, ranked, notes) for metric in names]
+    metrics = [*_size(judged, ranked), *metrics]
     metrics.sort(key=lambda one: (bool(one.unranked), one.name not in (SIZE, *JUDGED_BY_ALL)))
     return JudgeResult(
         name=name,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -111,37 +110,26 @@ def places(scores: Sequence[Score], better: str) -> list[Place]:
     (`gan_jax.metrics.paired_difference`), and the p values are corrected for their number (Holm
     1979). Those told apart bound the ranks of all scores at once (Mogstad et al. 2024).
     """
-    pairs = list(itertools.combinations(range(len(scores)), 2))
-    certain = [score.standard_error is not None for score in scores]
-    known = [(i, j) for i, j in pairs if certain[i] and certain[j]]
-    adjusted: Iterable[float] = []
-    if known:
-        adjusted = holm([paired_difference(scores[i], scores[j]).p for i, j in known])
-    found = dict(zip(known, map(float, adjusted), strict=True))
-    return [_place(i, scores, better, found) for i in range(len(scores))]
+    certain = [i for i, score in enumerate(scores) if score.standard_error is not None]
+    pairs = list(itertools.combinations(certain, 2))
+    adjusted = holm([paired_difference(scores[i], scores[j]).p for i, j in pairs])
+    found = dict(zip(pairs, map(float, adjusted), strict=True))
+    sign = 1.0 if better == "lower" else -1.0
+    badness = [sign * score.value for score in scores]
+    return [_place(i, badness, found) for i in range(len(scores))]
 
 
-def _place(
-    i: int, scores: Sequence[Score], better: str, found: dict[tuple[int, int], float]
-) -> Place:
-    others = [j for j in range(len(scores)) if j != i]
-    sides = {j: _preferred(scores[j], scores[i], better) for j in others}
-    p = {j: found.get((min(i, j), max(i, j))) for j in others}
-    told = [j for j in others if (chance := p[j]) is not None and chance <= LEVEL]
+def _place(i: int, badness: Sequence[float], found: Mapping[tuple[int, int], float]) -> Place:
+    p = {j: found.get((min(i, j), max(i, j))) for j in range(len(badness)) if j != i}
+    told = [badness[j] for j, chance in p.items() if chance is not None and chance <= LEVEL]
     return Place(
-        rank=1 + sum(side > 0 for side in sides.values()),
+        rank=1 + sum(other < badness[i] for other in badness),
         between=(
-            1 + sum(sides[j] > 0 for j in told),
-            len(scores) - sum(sides[j] < 0 for j in told),
+            1 + sum(other < badness[i] for other in told),
+            len(badness) - sum(other > badness[i] for other in told),
         ),
         p=p,
     )
-
-
-def _preferred(a: Score, b: Score, better: str) -> int:
-    """1 where a is better than b, -1 where b is, 0 where they are equal."""
-    sign = 1 if better == "lower" else -1
-    return sign * (int(b.value > a.value) - int(b.value < a.value))
 
 
 def agreement(a: Sequence[float], b: Sequence[float]) -> Agreement:
@@ -151,14 +139,10 @@ def agreement(a: Sequence[float], b: Sequence[float]) -> Agreement:
     from scipy import stats
 
     return Agreement(
-        kendall=_finite(stats.kendalltau(a, b).statistic),
-        spearman=_finite(stats.spearmanr(a, b).statistic),
+        kendall=float(stats.kendalltau(a, b).statistic),
+        spearman=float(stats.spearmanr(a, b).statistic),
     )
 
 
 def _begins(metric: str, name: str) -> bool:
     return metric == name or metric.startswith(name + "_")
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -103,7 +103,6 @@ def _overview(group: Group) -> str:
 
 
 def _chart(group: Group) -> str:
-    """The metric that the order is by."""
     return page.section(
         "Values and intervals",
         _HOW_TO_READ,
@@ -133,11 +132,7 @@ def _metrics(group: Group) -> str:
         "Each metric with ranks",
         "Confidence, precision and density look at single images: a generator that draws one good "
         "image again and again can rank first in them.",
-        page.table(
-            cells.COLUMNS,
-            cells.metric_rows(group, ranking)[1:],
-            full=True,
-        ),
+        page.table(cells.COLUMNS, cells.metric_rows(group, ranking)[1:], full=True),
         page.paragraphs([_HOW_TO_READ] if ranking[1:] else []),
         page.columns(*(_intervals(group, metric) for metric in ranking[1:])),
     )

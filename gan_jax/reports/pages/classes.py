@@ -108,9 +108,6 @@ def agreement_section(entry: Mapping[str, Any], pictures: ClassPictures | None =
     )
 
 
-_UNITS = {"blur": "px of blur", "noise": "noise"}
-
-
 def _is_told(part: Mapping[str, Any]) -> bool:
     return part["p"] <= _LEVEL
 
@@ -124,7 +121,8 @@ def _far(size: Mapping[str, Any]) -> list[float]:
 def _damage(size: Mapping[str, Any]) -> str:
     """'1.2 px of blur'."""
     more = "more than " if size["beyond"] else ""
-    return f"{more}{size['strength']:.2g} {_UNITS.get(size['damage'], size['damage'])}"
+    unit = "px of blur" if size["damage"] == "blur" else size["damage"]
+    return f"{more}{size['strength']:.2g} {unit}"
 
 
 def _distance_cells(part: Mapping[str, Any]) -> list[str]:

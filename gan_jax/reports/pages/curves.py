@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.reports import page
-from gan_jax.reports.charts.basic import Series, finite_points, line_chart
+from gan_jax.reports.charts.basic import history_chart
 from gan_jax.reports.charts.chart import BLUE, GREY, ORANGE
 from gan_jax.reports.text import number
 
@@ -41,11 +42,15 @@ def training_section(history: Sequence[dict[str, Any]]) -> str:
 
     '' for a history without them.
     """
-    charts = [_chart(history, title, unit, lines, **look) for title, unit, lines, look in _TRAINING]
+    charts = [
+        history_chart(title, history, lines, ylabel=unit, **look)
+        for title, unit, lines, look in _TRAINING
+    ]
     watched = dict.fromkeys(name for row in history for name in row if name.startswith(WATCHED))
     for name in watched:
         own = name.removeprefix(WATCHED).replace("_", " ")
-        charts.append(_chart(history, f"{own.capitalize()} over time", own, {name: (own, BLUE)}))
+        title, line = f"{own.capitalize()} over time", {name: (own, BLUE)}
+        charts.append(history_chart(title, history, line, ylabel=own))
     speeds = [row.get("time/images_per_second", math.nan) for row in history]
     speeds = [speed for speed in speeds if math.isfinite(speed)]
     speed = f" Median speed {number(np.median(speeds))} images/s." if speeds else ""
@@ -60,13 +65,13 @@ def training_section(history: Sequence[dict[str, Any]]) -> str:
 
 def variety_section(history: Sequence[dict[str, Any]]) -> str:
     """The mode-collapse meter's curves; the class KL alone where the run had no meter."""
-    classes = _chart(
-        history, "Class mix over time", "KL to real, nats", {"eval/class_kl": ("KL", BLUE)}
-    )
+    lines = {"eval/class_kl": ("KL", BLUE)}
+    classes = history_chart("Class mix over time", history, lines, ylabel="KL to real, nats")
     lines = {"eval/coverage": ("generated", BLUE), "eval/coverage_floor": ("real", GREY)}
-    coverage = _chart(history, "Coverage over time", "share of real images, %", lines, percent=True)
+    unit = "share of real images, %"
+    coverage = history_chart("Coverage over time", history, lines, ylabel=unit, percent=True)
     lines = {"eval/vendi": ("generated", BLUE), "eval/vendi_real": ("real", GREY)}
-    vendi = _chart(history, "Vendi score over time", "images it amounts to", lines)
+    vendi = history_chart("Vendi score over time", history, lines, ylabel="images it amounts to")
     if not coverage:
         return page.section("Class mix", "0 is the mix of real images.", page.columns(classes))
     return page.section(
@@ -82,19 +87,12 @@ def variety_section(history: Sequence[dict[str, Any]]) -> str:
 
 def _warnings(history: Sequence[dict[str, Any]]) -> str:
     """Where the meter warned, in a sentence."""
-    if not any(math.isfinite(row.get("eval/collapsed", math.nan)) for row in history):
+    flag = "eval/collapsed"
+    judged = [row for row in history if math.isfinite(row.get(flag, math.nan))]
+    if not judged:
         return "The meter could not judge: it needs 50 images a side."
-    spans: list[list[int]] = []
-    warned = False
-    for row in history:
-        flag = row.get("eval/collapsed", math.nan)
-        if not math.isfinite(flag):
-            continue
-        if flag and warned:
-            spans[-1].append(row["step"])
-        elif flag:
-            spans.append([row["step"]])
-        warned = bool(flag)
+    groups = itertools.groupby(judged, lambda row: bool(row[flag]))
+    spans = [[row["step"] for row in group] for warned, group in groups if warned]
     if not spans:
         return "The meter never warned."
     named = [
@@ -102,14 +100,3 @@ def _warnings(history: Sequence[dict[str, Any]]) -> str:
         for span in spans
     ]
     return f"The meter warned at {', '.join(named)}."
-
-
-def _chart(history, title, ylabel, lines, *, percent=False, log=False) -> str:
-    """A chart of the history's `lines`, name to (label, colour); '' if none has a value."""
-    series = []
-    for name, (label, colour) in lines.items():
-        found = finite_points(history, name)
-        if found is not None:
-            dashed = name.endswith(("_floor", "_real"))
-            series.append(Series(label, found.steps, found.values, colour, dashed))
-    return line_chart(title, series, ylabel=ylabel, percent=percent, log=log) if series else ""

@@ -83,7 +83,7 @@ class GANReport(page.About):
       real: real images, uint8 [m, h, w, c].
       predictions: the recogniser's class of each sample, integers [n].
       confidences: its probability, [n] in [0, 1].
-      class_names: [k]; class numbers are shown where None.
+      class_names: [k].
       class_counts: generated images of each class, [k].
       reference_counts: real images of each class, [k].
       neighbour_queries: some samples, uint8 [q, h, w, c].
@@ -98,7 +98,7 @@ class GANReport(page.About):
     real: np.ndarray | None = None
     predictions: np.ndarray | None = None
     confidences: np.ndarray | None = None
-    class_names: Sequence[str] | None = None
+    class_names: Sequence[str] = ()
     class_counts: Sequence[int] | None = None
     reference_counts: Sequence[int] | None = None
     neighbour_queries: np.ndarray | None = None
@@ -129,9 +129,8 @@ def _words(report: GANReport) -> Words:
     evaluation = report.evaluation
     metrics = evaluation.get("metrics", {})
     flags = evaluation.get("flags", ())
-    words = Words("Not judged.")
-    if evaluation.get("headline"):
-        words = in_words(evaluation["headline"])
+    found = evaluation.get("headline")
+    words = in_words(found) if found else Words("Not judged.")
     judge = evaluation.get("protocol", {}).get("extractor")
     verdict = f"{words.verdict} Judge: {judge}." if judge else words.verdict
     numbers, note = list(words.numbers), words.note
@@ -144,8 +143,8 @@ def _words(report: GANReport) -> Words:
         rarest = int(np.argmin(shares))
         numbers.append((f"{np.sum(shares > 0)} of {len(shares)}", "classes are drawn"))
         if len(shares) > 1:
-            share = percentage(shares[rarest])
-            note += f" The rarest class, {_name(report, rarest)}, makes up {share} of the samples."
+            name, share = report.class_names[rarest], percentage(shares[rarest])
+            note += f" The rarest class, {name}, makes up {share} of the samples."
     if any(flag["name"] == "too few" for flag in flags):
         numbers = []
     return Words(verdict, note.strip(), numbers, [flag["text"] for flag in flags])
@@ -194,7 +193,6 @@ def _metrics(report: GANReport) -> str:
 
 
 def _other_judges(evaluation: dict[str, Any]) -> str:
-    """What each judge says, side by side, where there are several."""
     others = evaluation.get("judges", [])
     if not others:
         return ""
@@ -225,15 +223,13 @@ def _other_judges(evaluation: dict[str, Any]) -> str:
 
 
 def _classes(report: GANReport) -> str:
-    if report.class_counts is None or not len(report.class_counts):
+    names = report.class_names
+    if report.class_counts is None:
         return ""
-    names = [_name(report, i) for i in range(len(report.class_counts))]
     chart = class_chart("Share of each class", names, report.class_counts, report.reference_counts)
-    rarest = (
-        _least_covered(report.class_counts, report.reference_counts, names)
-        if len(names) > 1
-        else ""
-    )
+    rarest = ""
+    if len(names) > 1:
+        rarest = _least_covered(report.class_counts, report.reference_counts, names)
     return page.section(
         "Classes",
         "What the recogniser takes the samples for. Good: each bar reaches its mark, which is the "
@@ -242,7 +238,9 @@ def _classes(report: GANReport) -> str:
     )
 
 
-def _least_covered(counts: Sequence[int], reference: Sequence[int] | None, names: list[str]) -> str:
+def _least_covered(
+    counts: Sequence[int], reference: Sequence[int] | None, names: Sequence[str]
+) -> str:
     """The classes whose share is smallest beside their share among real images."""
     coverage = shares = _shares(counts)
     sides, heads = [shares], ["class", "generated"]
@@ -261,8 +259,8 @@ def _shares(counts: Sequence[int]) -> np.ndarray:
 
 
 def _confidence(report: GANReport) -> str:
-    samples, sure = report.samples, report.confidences
-    if samples is None or sure is None or not len(samples):
+    samples, sure, predictions = report.samples, report.confidences, report.predictions
+    if samples is None or sure is None or predictions is None:
         return ""
     order: list[int] = np.argsort(
         -np.nan_to_num(np.asarray(sure, np.float64)), kind="stable"
@@ -270,10 +268,7 @@ def _confidence(report: GANReport) -> str:
     count = min(_TILE_IMAGES, max(len(order) // 2, 1))
     parts = []
     for title, chosen in (("Most sure", order[:count]), ("Least sure", order[::-1][:count])):
-        captions = [percentage(sure[i]) for i in chosen]
-        if report.predictions is not None:
-            named = (_name(report, report.predictions[i]) for i in chosen)
-            captions = [f"{name}\n{share}" for name, share in zip(named, captions, strict=True)]
+        captions = [f"{report.class_names[predictions[i]]}\n{percentage(sure[i])}" for i in chosen]
         parts.append(page.heading(title) + tiles(samples[chosen], captions))
     return page.section(
         "Most and least convincing",
@@ -284,16 +279,14 @@ def _confidence(report: GANReport) -> str:
 
 
 def _neighbours(report: GANReport) -> str:
-    if report.neighbours is None or not len(report.neighbours):
+    queries, distances = report.neighbour_queries, report.neighbour_distances
+    if report.neighbours is None:
         return ""
-    assert report.neighbour_queries is not None
-    rows = []
-    for i, found in enumerate(report.neighbours[:_NEIGHBOUR_ROWS]):
-        captions = ["training"] * len(found)
-        if report.neighbour_distances is not None:
-            captions = [number(distance) for distance in report.neighbour_distances[i]]
-        query = tile(report.neighbour_queries[i], "sample")
-        rows.append([query, *map(tile, found, captions)])
+    assert queries is not None and distances is not None
+    rows = [
+        [tile(queries[i], "sample"), *map(tile, found, map(number, distances[i]))]
+        for i, found in enumerate(report.neighbours[:_NEIGHBOUR_ROWS])
+    ]
     return page.section(
         "Nearest training images",
         "A sample, then the training images nearest to it with their Euclidean distances. Good: "
@@ -306,7 +299,7 @@ def _interpolation(report: GANReport) -> str:
     if report.class_pictures is not None:
         return walks_section(report.class_pictures)
     images = report.interpolation
-    if images is None or not len(images):
+    if images is None:
         return ""
     rows = math.ceil(len(images) / max(1078 // max(images.shape[-2], 60), 1))
     return page.section(
@@ -315,7 +308,3 @@ def _interpolation(report: GANReport) -> str:
         "every picture on the way could be real; sudden jumps hint at memorised images.",
         grid(images, "", columns=math.ceil(len(images) / rows), width=1078),
     )
-
-
-def _name(report: GANReport, index) -> str:
-    return str(report.class_names[index]) if report.class_names is not None else str(int(index))

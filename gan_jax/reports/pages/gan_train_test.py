@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import pathlib
 from typing import Any
@@ -79,14 +80,13 @@ def _words(content: dict[str, Any]) -> Words:
 
 
 def _numbers(content: dict[str, Any]) -> str:
-    found = {arm: content["metrics"][arm] for arm in ARMS}
-    names = [_NAMES[arm] for arm in found]
+    names, entries = list(_NAMES.values()), [content["metrics"][arm] for arm in _NAMES]
+    form = functools.partial(points, decimals=2)
     rows = []
-    for name, entry in zip(names, found.values(), strict=True):
-        gap = entry.get("difference")
-        beside = (
-            [NONE, NONE] if gap is None else [_points(gap["value"]), between(gap["ci"], _points)]
-        )
+    for name, entry in zip(names, entries, strict=True):
+        gap, beside = entry.get("difference"), [NONE, NONE]
+        if gap is not None:
+            beside = [form(gap["value"]), between(gap["ci"], form)]
         rows.append(
             [
                 name,
@@ -100,13 +100,13 @@ def _numbers(content: dict[str, Any]) -> str:
     chart = interval_chart(
         "Accuracy",
         names,
-        [100 * entry["value"] for entry in found.values()],
-        [entry["ci"] and tuple(100 * end for end in entry["ci"]) for entry in found.values()],
+        [100 * entry["value"] for entry in entries],
+        [entry["ci"] and tuple(100 * end for end in entry["ci"]) for entry in entries],
         xlabel="named correctly, %",
     )
     heads = ["", "accuracy", "95 % over seeds", "to the baseline, points", "95 %", "n tested"]
     heads += [f"seed {seed}" for seed in content["protocol"]["seeds"]]
-    one_test = between(found["baseline"]["interval_of_one_test"], percentage)
+    one_test = between(entries[0]["interval_of_one_test"], percentage)
     return page.section(
         "Numbers",
         "From seed to seed differ the first weights, the order, the generated images and the "
@@ -129,7 +129,3 @@ def _classes(content: dict[str, Any]) -> str:
         "The share of the images of a class, true or asked, that are named so; means over seeds.",
         page.table(["", "baseline", "95 %", "GAN-train", "95 %", "GAN-test", "95 %"], rows),
     )
-
-
-def _points(share: float) -> str:
-    return points(share, 2)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gan_jax.metrics import wilson_interval
 from gan_jax.reports import page
-from gan_jax.reports.charts.basic import Series, finite_points, line_chart
+from gan_jax.reports.charts.basic import history_chart
 from gan_jax.reports.charts.chart import BLUE, ORANGE
 from gan_jax.reports.pages.pictures import heat_image, tiles
 from gan_jax.reports.text import between, number, percentage
@@ -24,54 +24,44 @@ _MISTAKES = 48
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RecogniserReport(page.About):
-    """What the page shows; a part whose data is None or empty is left out.
+    """What the page shows.
 
     Attributes:
       accuracy: share of test images named correctly, in [0, 1].
-      confusion: test images of true class i called class j, integers [k, k].
-      independent: of the test images that are crops, how many of those that share no piece are
-        named correctly, and how many there are; None where all images are independent.
-      class_names: [k]; class numbers are shown where None.
-      mistakes: test images named wrongly, uint8 [m, h, w, c].
-      mistake_labels: their true classes, integers [m].
-      mistake_predictions: what they were taken for, integers [m].
+      confusion: test images of true class i called class j, int [k, k].
+      class_names: [k].
+      mistakes: test images named wrongly, uint8 [m, h, w, c]; None without any.
+      mistake_labels: their true classes, int [m].
+      mistake_predictions: what they were taken for, int [m].
       layers: what its layers say of real images, by name, as `Extractor.layer_statistics`.
       layer_warning: what is to be feared of them, '' if nothing.
+      independent: of the test images that are crops, how many of those that share no piece are
+        named correctly, and how many there are; None where all images are independent.
     """
 
-    accuracy: float | None = None
-    confusion: np.ndarray | None = None
-    independent: tuple[int, int] | None = None
-    class_names: Sequence[str] | None = None
-    mistakes: np.ndarray | None = None
-    mistake_labels: np.ndarray | None = None
-    mistake_predictions: np.ndarray | None = None
-    layers: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    layer_warning: str = ""
+    accuracy: float
+    confusion: np.ndarray
+    class_names: Sequence[str]
+    mistakes: np.ndarray | None
+    mistake_labels: np.ndarray
+    mistake_predictions: np.ndarray
+    layers: Mapping[str, Mapping[str, Any]]
+    layer_warning: str
+    independent: tuple[int, int] | None
 
 
 def write_recogniser_report(path, report: RecogniserReport) -> None:
     """Writes the page as one HTML file that needs nothing else."""
-    sections = [
-        _confusion(report),
-        _curves(report.history),
-        _mistakes(report),
-        _layers(report),
-    ]
+    sections = [_confusion(report), _curves(report.history), _mistakes(report), _layers(report)]
     page.compose(path, report, _words(report), sections)
 
 
 def _words(report: RecogniserReport) -> Words:
-    if report.accuracy is None:
-        return Words("Not evaluated.")
-    accuracy = percentage(report.accuracy)
-    if report.confusion is None or not np.sum(report.confusion):
-        verdict = f"{accuracy} of the test images are named correctly."
-        return Words(verdict, numbers=[(accuracy, "test accuracy")])
-    confusion = np.asarray(report.confusion)
+    accuracy, confusion = percentage(report.accuracy), report.confusion
     correct, total = int(np.trace(confusion)), int(confusion.sum())
     recall = _recall(confusion)
     worst = int(np.nanargmin(recall))
+    hardest = report.class_names[worst]
     interval = between(wilson_interval(*(report.independent or (correct, total))), percentage)
     which = f"95 % interval for this many images: {interval}."
     if report.independent is not None:
@@ -85,7 +75,7 @@ def _words(report: RecogniserReport) -> Words:
         [
             (accuracy, "test accuracy"),
             (f"{total - correct:,}", f"mistakes in {total:,} images"),
-            (percentage(recall[worst]), f"recall of the hardest class, {_name(report, worst)}"),
+            (percentage(recall[worst]), f"recall of the hardest class, {hardest}"),
         ],
     )
 
@@ -97,26 +87,20 @@ def _recall(confusion: np.ndarray) -> np.ndarray:
 
 
 def _confusion(report: RecogniserReport) -> str:
-    if report.confusion is None or not np.size(report.confusion):
-        return ""
-    confusion = np.asarray(report.confusion)
+    confusion, names = report.confusion, report.class_names
     totals, recall = confusion.sum(axis=1), _recall(confusion)
     if len(confusion) <= _LARGEST_TABLE:
-        matrix = _matrix_table(report, confusion, recall)
+        matrix = _matrix_table(names, confusion, recall)
     else:
         shares = confusion / np.maximum(totals[:, None], 1)
         matrix = heat_image(shares, "True class down, named class across; darker is more")
     wrong = confusion * (1 - np.eye(len(confusion), dtype=confusion.dtype))
     worst = np.argsort(-wrong, axis=None, kind="stable")[:_LISTED]
     pairs = [divmod(int(flat), len(confusion)) for flat in worst if wrong.flat[flat] > 0]
-    mistakes = [
-        [f"{_name(report, i)} taken for {_name(report, j)}", f"{wrong[i, j]:,}"] for i, j in pairs
-    ]
+    mistakes = [[f"{names[i]} taken for {names[j]}", f"{wrong[i, j]:,}"] for i, j in pairs]
     by_recall: list[int] = np.argsort(recall, kind="stable").tolist()
     order = [i for i in by_recall if not math.isnan(recall[i])]
-    hardest = [
-        [_name(report, i), percentage(recall[i]), f"{int(totals[i]):,}"] for i in order[:_LISTED]
-    ]
+    hardest = [[names[i], percentage(recall[i]), f"{totals[i]:,}"] for i in order[:_LISTED]]
     return page.section(
         "Confusion matrix",
         "Each row is what the images of one true class were taken for. Good: all on the diagonal. "
@@ -129,7 +113,7 @@ def _confusion(report: RecogniserReport) -> str:
     )
 
 
-def _matrix_table(report: RecogniserReport, confusion: np.ndarray, recall: np.ndarray) -> str:
+def _matrix_table(names: Sequence[str], confusion: np.ndarray, recall: np.ndarray) -> str:
     """Counts as a table whose cells are tinted: blue for right, orange for wrong."""
     largest_mistake = max(int((confusion - np.diag(np.diag(confusion))).max()), 1)
     rows = []
@@ -141,45 +125,29 @@ def _matrix_table(report: RecogniserReport, confusion: np.ndarray, recall: np.nd
             cells.append((f"{count:,}", tint) if count else ("·", ""))
         found = percentage(None if math.isnan(recall[i]) else recall[i])
         rows.append([*cells, (found, "")])
-    names = [_name(report, i) for i in range(len(confusion))]
     return page.matrix("true \\ named", [*names, "recall"], rows)
 
 
 def _curves(history: Sequence[dict]) -> str:
-    loss = finite_points(history, "loss/cross_entropy")
-    charts = []
-    if loss is not None:
-        line = Series("cross-entropy", loss.steps, loss.values)
-        charts.append(line_chart("Training loss", [line], ylabel="cross-entropy, nats", log=True))
-    lines = []
-    for name, label, colour in (
-        ("accuracy/train", "training batches", BLUE),
-        ("eval/accuracy", "test set", ORANGE),
-    ):
-        found = finite_points(history, name)
-        if found is not None:
-            lines.append(Series(label, found.steps, found.values, colour))
-    if lines:
-        charts.append(line_chart("Accuracy", lines, ylabel="named correctly, %", percent=True))
+    loss = {"loss/cross_entropy": ("cross-entropy", BLUE)}
+    shares = {"accuracy/train": ("training batches", BLUE), "eval/accuracy": ("test set", ORANGE)}
     return page.section(
         "Learning",
         "Good: the loss falls and levels off, and the test accuracy stays close to that of the "
         "training batches.",
-        page.columns(*charts),
+        page.columns(
+            history_chart("Training loss", history, loss, ylabel="cross-entropy, nats", log=True),
+            history_chart("Accuracy", history, shares, ylabel="named correctly, %", percent=True),
+        ),
     )
 
 
 def _mistakes(report: RecogniserReport) -> str:
-    if report.mistakes is None or not len(report.mistakes):
+    if report.mistakes is None:
         return ""
-    assert report.mistake_labels is not None and report.mistake_predictions is not None
-    shown = min(len(report.mistakes), _MISTAKES)
-    captions = [
-        f"{_name(report, true)}\ntaken for {_name(report, named)}"
-        for true, named in zip(
-            report.mistake_labels[:shown], report.mistake_predictions[:shown], strict=True
-        )
-    ]
+    shown, names = min(len(report.mistakes), _MISTAKES), report.class_names
+    pairs = zip(report.mistake_labels[:shown], report.mistake_predictions[:shown], strict=True)
+    captions = [f"{names[true]}\ntaken for {names[named]}" for true, named in pairs]
     more = f", {shown} of {len(report.mistakes):,}" if shown < len(report.mistakes) else ""
     return page.section(
         "Mistakes",
@@ -190,18 +158,10 @@ def _mistakes(report: RecogniserReport) -> str:
 
 
 def _layers(report: RecogniserReport) -> str:
-    rows = [
-        [
-            name,
-            f"{entry['features']:,}",
-            number(entry["effective_rank"]),
-            number(entry["floor"]),
-            f"{entry['n']:,}",
-        ]
-        for name, entry in report.layers.items()
-    ]
-    if not rows:
-        return ""
+    rows = []
+    for name, entry in report.layers.items():
+        rank, floor = (number(entry[key]) for key in ("effective_rank", "floor"))
+        rows.append([name, f"{entry['features']:,}", rank, floor, f"{entry['n']:,}"])
     warning = f"Warning. {report.layer_warning}"
     return page.section(
         "As a judge",
@@ -211,7 +171,3 @@ def _layers(report: RecogniserReport) -> str:
         page.paragraphs([warning]) if report.layer_warning else "",
         page.table(["layer", "features", "effective rank", "floor", "n a side"], rows),
     )
-
-
-def _name(report: RecogniserReport, index) -> str:
-    return str(report.class_names[index]) if report.class_names is not None else str(int(index))

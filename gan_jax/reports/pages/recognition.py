@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from gan_jax.extractors.readings import Readings
-from gan_jax.metrics import wilson_interval
 from gan_jax.reports import page
 from gan_jax.reports.charts.basic import class_chart
-from gan_jax.reports.charts.recognition import ReliabilityLine, confidence_chart, reliability_chart
+from gan_jax.reports.charts.recognition import confidence_chart, reliability_chart
 from gan_jax.reports.pages.classes import agreement_section
 from gan_jax.reports.pages.pictures import grid, tiles
 from gan_jax.reports.text import NONE, between, percentage, plural
@@ -127,12 +126,7 @@ def _confidence(report: RecognitionReport) -> str:
         threshold, generated, real = (share.get(key) for key in ("threshold", "value", "real"))
         cells = [found["confidence"]["value"], threshold, generated]
         rows.append(
-            [
-                name,
-                *map(percentage, cells),
-                between(share.get("ci"), percentage),
-                percentage(real),
-            ]
+            [name, *map(percentage, cells), between(share.get("ci"), percentage), percentage(real)]
         )
     heads = ["", "mean confidence", "99 % right at", "generated there", "95 % interval"]
     return page.section(
@@ -151,7 +145,7 @@ def _calibration(content: dict[str, Any]) -> str:
     lines, rows = [], []
     for name, found, protocol in readers(content):
         right, error = found["real_accuracy"], found["calibration_error"]
-        lines.append(_reliability_line(name, error["bins"]))
+        lines.append((name, error["bins"]))
         shares = (found["confidence"]["real"], error["value"], error["floor"])
         rows.append(
             [
@@ -176,17 +170,6 @@ def _calibration(content: dict[str, Any]) -> str:
         page.columns(reliability_chart("Reliability", lines)),
         page.table([*heads, "Brier", "NLL", "held out"], rows),
     )
-
-
-def _reliability_line(name: str, bins: dict[str, Any]) -> ReliabilityLine:
-    """The bins that hold images."""
-    columns = zip(bins["confidence"], bins["accuracy"], bins["counts"], strict=True)
-    rows = [
-        (confidence, accuracy, wilson_interval(round(accuracy * count), count))
-        for confidence, accuracy, count in columns
-        if count
-    ]
-    return ReliabilityLine(name, *map(list, zip(*rows, strict=True)))
 
 
 _AGREEMENT = {

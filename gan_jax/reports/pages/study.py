@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,46 +29,37 @@ _HEADINGS = {
 }
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Picture:
-    """Generated images of a group, uint8 [h, w, c] as one picture, and what it shows."""
-
-    title: str
-    image: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class StudyReport(page.About):
-    """What the page shows.
-
-    Attributes:
-        content: of study.json.
-        class_names: [classes].
-        times: what took how long, name to text.
-    """
-
-    content: dict[str, Any]
-    class_names: Sequence[str]
-    pictures: Sequence[Picture]
-    times: dict[str, str]
-
-
-def write_study_report(path: pathlib.Path, report: StudyReport) -> None:
+def write_study_report(
+    path: pathlib.Path,
+    about: page.About,
+    content: dict[str, Any],
+    *,
+    class_names: Sequence[str],
+    pictures: Mapping[str, np.ndarray],
+    times: dict[str, str],
+) -> None:
     """Writes the page as one HTML file that needs nothing else.
 
-    The study's numbers are in study.json, and the same command makes the page of a finished study
-    again.
+    Args:
+        content: of study.json.
+        class_names: [classes].
+        pictures: of generated images, title to uint8 [h, w, c].
+        times: what took how long, name to text.
     """
-    content = report.content
     sections = [
         _verdict(content),
         _curves(content),
         *(_comparisons(content, question) for question in _HEADINGS),
         _accuracies(content),
-        _recalls(report),
-        _pictures(report),
+        _recalls(content, class_names),
+        page.section(
+            "Generated images",
+            "The first that each arm adds, of the first seed of each size: as they come, as "
+            "filtered.",
+            page.figures(*(single(image, title, width=360) for title, image in pictures.items())),
+        ),
     ]
-    page.compose(path, report, _words(content), sections, content["protocol"], report.times)
+    page.compose(path, about, _words(content), sections, content["protocol"], times)
 
 
 def _words(content: dict[str, Any]) -> Words:
@@ -203,16 +193,15 @@ def _accuracies(content: dict[str, Any]) -> str:
     )
 
 
-def _recalls(report: StudyReport) -> str:
-    names = report.class_names
+def _recalls(content: dict[str, Any], names: Sequence[str]) -> str:
     if len(names) > _LARGEST_TABLE:
         return ""
     parts: list[str] = []
-    for size in report.content["protocol"]["sizes"]:
+    for size in content["protocol"]["sizes"]:
         title = f"{size:,} real images"
         rows = [
             [arm["label"], *map(percentage, arm["recall"])]
-            for arm in accuracies(report.content)
+            for arm in accuracies(content)
             if arm["size"] == size
         ]
         if rows:
@@ -222,12 +211,4 @@ def _recalls(report: StudyReport) -> str:
         "The share of each class's test images that are named correctly, mean over seeds. "
         "Generated images that help on average may still harm a class.",
         *parts,
-    )
-
-
-def _pictures(report: StudyReport) -> str:
-    return page.section(
-        "Generated images",
-        "The first that each arm adds, of the first seed of each size: as they come, as filtered.",
-        page.figures(*(single(one.image, one.title, width=360) for one in report.pictures)),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +11,10 @@ import numpy as np
 from gan_jax.reports import page
 from gan_jax.reports.charts.seeds import Band, SweepLine, band_chart, setting_colours, sweep_chart
 from gan_jax.reports.pages.pictures import grid
-from gan_jax.reports.seeds.sweep import HEADLINE, best_setting
-from gan_jax.reports.seeds.sweep_table import (
+from gan_jax.reports.seeds.sweep import (
     COVERED,
-    certainty,
+    HEADLINE,
+    best_setting,
     interval,
     mean_and_std,
     ordered_metrics,
@@ -34,33 +33,30 @@ _CURVES = (
 )
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class SweepReport(page.About):
-    """What the page shows.
+def write_sweep_report(
+    path,
+    about: page.About,
+    content: dict[str, Any],
+    *,
+    histories: Sequence[list[dict]],
+    samples: Sequence[np.ndarray | None],
+) -> None:
+    """Writes the page as one HTML file that needs nothing else.
 
-    Attributes:
+    Args:
         content: of eval.json, see `gan_jax.reports.seeds.sweep.sweep_result`.
         histories: rows of each member's metrics.jsonl.
         samples: of each member uint8 [n, h, w, c], None of one that diverged.
     """
-
-    content: dict[str, Any]
-    histories: Sequence[list[dict]]
-    samples: Sequence[np.ndarray | None]
-
-
-def write_sweep_report(path, report: SweepReport) -> None:
-    """Writes the page as one HTML file that needs nothing else."""
-    content = report.content
     sections = [
         _sweeps(content),
         _table(content),
-        _curves(report),
-        _samples(report),
+        _curves(content, histories),
+        _samples(content, samples),
         _each_metric(content),
         _members(content),
     ]
-    page.compose(path, report, _words(content), sections, content["protocol"])
+    page.compose(path, about, _words(content), sections, content["protocol"])
 
 
 def _words(content: dict[str, Any]) -> Words:
@@ -102,7 +98,8 @@ def _sweeps(content: dict[str, Any]) -> str:
     text = "Dots are seeds, lines means, bars 95 % intervals of the mean over seeds."
     if choice is not None and len(settings) > 1:
         lowest = settings[choice.best]["name"]
-        text += f" Lowest mean {HEADLINE}: {lowest}; {certainty(choice)}."
+        certainty = "clearly the best" if choice.clear else "cannot tell which is best"
+        text += f" Lowest mean {HEADLINE}: {lowest}; {certainty}."
     charts = [_sweep(content, name, metric) for name in swept for metric in metrics]
     return page.section("Which setting", text, page.columns(*charts))
 
@@ -134,7 +131,6 @@ def _sweep(content: dict[str, Any], name: str, metric: str) -> str:
 
 
 def _table(content: dict[str, Any]) -> str:
-    """Settings by metrics, and each seed's value of the headline."""
     metrics = ordered_metrics(content)[:_TABLE_METRICS]
     if not metrics:
         return ""
@@ -180,13 +176,13 @@ def _own(content: dict[str, Any], setting: dict[str, Any], values: Sequence) -> 
     ]
 
 
-def _curves(report: SweepReport) -> str:
+def _curves(content: dict[str, Any], histories: Sequence[list[dict]]) -> str:
     charts = []
     for name, ylabel, log in _CURVES:
-        bands = _bands(report, name)
+        bands = _bands(content, histories, name)
         floor = None
         if name.startswith("eval/"):
-            floors = [row.get(f"{name}_floor") for rows in report.histories for row in rows]
+            floors = [row.get(f"{name}_floor") for rows in histories for row in rows]
             floors = [value for value in floors if value is not None and math.isfinite(value)]
             floor = floors[-1] if floors else None
         if bands:
@@ -200,13 +196,13 @@ def _curves(report: SweepReport) -> str:
     )
 
 
-def _bands(report: SweepReport, name: str) -> list[Band]:
-    settings = report.content["settings"]
+def _bands(content: dict[str, Any], histories: Sequence[list[dict]], name: str) -> list[Band]:
+    settings = content["settings"]
     bands = []
     for setting, colour in zip(settings, setting_colours(len(settings)), strict=True):
         curves = [
             {row["step"]: row[name] for row in history if name in row}
-            for _, history in _own(report.content, setting, report.histories)
+            for _, history in _own(content, setting, histories)
         ]
         steps = sorted({step for curve in curves for step in curve})
         values = np.array([[curve.get(step, math.nan) for step in steps] for curve in curves])
@@ -215,11 +211,11 @@ def _bands(report: SweepReport, name: str) -> list[Band]:
     return bands
 
 
-def _samples(report: SweepReport) -> str:
+def _samples(content: dict[str, Any], samples: Sequence[np.ndarray | None]) -> str:
     parts = []
-    for setting in report.content["settings"]:
+    for setting in content["settings"]:
         grids, lost = [], []
-        for member, images in _own(report.content, setting, report.samples):
+        for member, images in _own(content, setting, samples):
             title = f"seed {member['seed']}" + (" (collapsed)" if member["collapsed"] else "")
             if images is not None:
                 grids.append(grid(images, title, columns=6, width=252))
@@ -237,7 +233,6 @@ def _samples(report: SweepReport) -> str:
 
 
 def _each_metric(content: dict[str, Any]) -> str:
-    """Every metric with every seed's value, for one setting after another."""
     parts = []
     for setting in content["settings"]:
         rows = []

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.errors import InputError
 from gan_jax.metrics.overlap import FEW_PICTURES, OVERLAPPING
 from gan_jax.metrics.texture.headline import HEADLINE as PARTS
+from gan_jax.metrics.texture.spectrum import RadialSpectrum
 from gan_jax.metrics.texture.statistics import TextureStatistics
 from gan_jax.reports import page
 from gan_jax.reports.charts.textures import excess_chart, histogram_panels, spectrum_chart
@@ -42,21 +42,6 @@ _MEANING = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Spectra:
-    """Radial spectra of both sides.
-
-    Attributes:
-        frequencies: in cycles per pixel, float [b].
-        real: natural logarithms of power, float [m, b].
-        generated: the same, [n, b].
-    """
-
-    frequencies: np.ndarray
-    real: np.ndarray
-    generated: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class Outliers:
     """The generated crops farthest from the reference, the worst first.
 
@@ -84,7 +69,7 @@ class TextureReport(page.About):
         real: crops of the reference, uint8 [m, h, w, c].
         samples: generated crops, uint8 [n, h, w, c].
         large: large samples of a run, each uint8 [h, w, c].
-        spectra: radial spectra of both sides.
+        spectra: of real crops and of generated ones; none of crops too small to have any.
         real_properties: co-occurrence properties of real crops, named such as 'contrast_d1_45'.
         properties: the same of generated crops.
         outliers: the crops farthest from the reference.
@@ -94,24 +79,14 @@ class TextureReport(page.About):
     real: np.ndarray
     samples: np.ndarray
     large: Sequence[np.ndarray] = ()
-    spectra: Spectra | None = None
+    spectra: Sequence[RadialSpectrum] = ()
     real_properties: TextureStatistics | None = None
     properties: TextureStatistics | None = None
     outliers: Outliers | None = None
 
 
 def write_texture_report(path, report: TextureReport) -> None:
-    """Writes `report` as one HTML file that needs nothing else.
-
-    Raises:
-        InputError: real and generated crops of different shapes; nothing is written then.
-    """
-    shapes = [tuple(side.shape[1:]) for side in (report.real, report.samples)]
-    if shapes[0] != shapes[1]:
-        raise InputError(
-            f"real crops are {shapes[0]} and generated ones {shapes[1]} (height, width, channels); "
-            "expected the same."
-        )
+    """Writes the page as one HTML file that needs nothing else."""
     sections = [
         _pictures(report),
         _large(report),
@@ -119,7 +94,7 @@ def write_texture_report(path, report: TextureReport) -> None:
         _spectra(report.spectra),
         _cooccurrence(report),
         _outliers(report.outliers),
-        training_section(report.history) if report.history else "",
+        training_section(report.history),
     ]
     page.compose(path, report, _words(report.evaluation), sections)
 
@@ -232,10 +207,11 @@ def _flat(protocol: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in whole.items() if k not in left_out and v not in ({}, [], "")}
 
 
-def _spectra(spectra: Spectra | None) -> str:
-    if spectra is None:
+def _spectra(spectra: Sequence[RadialSpectrum]) -> str:
+    if not spectra:
         return ""
-    parts = (spectra.frequencies, spectra.real, spectra.generated)
+    real, generated = spectra
+    parts = (real.frequencies, real.log_power, generated.log_power)
     return page.section(
         "Frequencies",
         "The power at each frequency, whatever its direction: the line is the middle crop, the "

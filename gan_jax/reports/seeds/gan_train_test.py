@@ -12,7 +12,7 @@ from gan_jax import metrics
 from gan_jax.data.schema import Unfit, fields, list_of, whole
 from gan_jax.errors import InputError
 from gan_jax.reports.result import make_entry
-from gan_jax.reports.seeds.statistics import Summary, summarise
+from gan_jax.reports.seeds.statistics import summarise
 from gan_jax.reports.text import between, percentage, points
 
 ARMS = ("baseline", "gan_train", "gan_test")
@@ -85,23 +85,21 @@ def summarise_seeds(
         arm 'value' and 'ci' of the class's recall, None where no image was of it.
     """
     found: dict[str, Any] = {"metrics": {}, "classes": {}}
-    accuracies = {arm: [_accuracy(getattr(result, arm)) for result in results] for arm in ARMS}
+    tables = {arm: [metrics.ClassAgreement(getattr(one, arm)) for one in results] for arm in ARMS}
+    accuracies = {arm: [table.share for table in own] for arm, own in tables.items()}
     for arm, values in accuracies.items():
-        first = getattr(results[0], arm)
-        entry = _share(summarise(values)) | {"values": values, "n": int(first.sum())}
+        entry = _share(values) | {"values": values, "n": tables[arm][0].count}
         tested = entry["n"] if arm == "gan_test" else independent or entry["n"]
         entry["interval_of_one_test"] = list(metrics.wilson_interval(values[0] * tested, tested))
         if arm != "baseline":
             gaps = np.subtract(values, accuracies["baseline"])
-            difference = summarise(gaps)
-            assert difference is not None
-            entry["difference"] = difference.entry(floor=0.0)
+            entry["difference"] = summarise(gaps).entry(floor=0.0)
         found["metrics"][arm] = entry
     for index, name in enumerate(class_names):
         part = {}
         for arm in ARMS:
-            recalls = [_recall(getattr(result, arm), index) for result in results]
-            part[arm] = _share(summarise([value for value in recalls if value is not None]))
+            counts = [table.of_class(index) for table in tables[arm]]
+            part[arm] = _share([right / count for right, count in counts if count])
         found["classes"][str(name)] = part
     return found
 
@@ -130,18 +128,10 @@ def _compared(entry: dict[str, Any]) -> str:
     return f"{text} ({between(gap['ci'], points)})"
 
 
-def _accuracy(confusion: np.ndarray) -> float:
-    return float(np.trace(confusion) / confusion.sum())
-
-
-def _recall(confusion: np.ndarray, index: int) -> float | None:
-    count = int(confusion[index].sum())
-    return float(confusion[index, index] / count) if count else None
-
-
-def _share(summary: Summary | None) -> dict[str, Any]:
-    """A summary of shares, whose interval cannot leave [0, 1]."""
-    if summary is None:
+def _share(values: Sequence[float]) -> dict[str, Any]:
+    """The entry of shares, whose interval cannot leave [0, 1]."""
+    if not values:
         return {"value": None, "ci": None}
+    summary = summarise(values)
     interval = summary.interval and tuple(min(max(end, 0.0), 1.0) for end in summary.interval)
     return make_entry(summary.mean, interval, summary.n)

@@ -41,12 +41,7 @@ class Summary:
         return make_entry(self.mean, self.interval, self.n, **more)
 
 
-def summarise(values: Sequence[float] | np.ndarray) -> Summary | None:
-    """The summary of finite values; None of none."""
-    return summarise_some(values) if len(values) else None
-
-
-def summarise_some(values: Sequence[float] | np.ndarray) -> Summary:
+def summarise(values: Sequence[float] | np.ndarray) -> Summary:
     """The summary of one or more finite values."""
     numbers = np.asarray(values, np.float64)
     mean, count = float(np.mean(numbers)), len(numbers)
@@ -187,10 +182,8 @@ class Choice:
         return self.complete and bool(self.rivals) and all(one.beaten for one in self.rivals)
 
 
-def choose(
-    values: Sequence[Mapping[int, float]], seeds: Sequence[int], *, higher: bool = False
-) -> Choice | None:
-    """Which setting has the lowest mean, or with `higher` the highest, and what it beats.
+def choose(values: Sequence[Mapping[int, float]], seeds: Sequence[int]) -> Choice | None:
+    """Which setting has the lowest mean, and what it beats.
 
     A setting of which seeds were lost is passed over while there is one without such losses: the
     mean of those that are left is that of the lucky ones.
@@ -211,8 +204,7 @@ def choose(
     """
     there = [index for index, own in enumerate(values) if own]
     whole = [index for index in there if len(values[index]) == seeds[index]]
-    sign = -1.0 if higher else 1.0
-    means = [sign * float(np.mean(list(own.values()))) if own else math.nan for own in values]
+    means = [float(np.mean(list(own.values()))) if own else math.nan for own in values]
     ranked = sorted(whole or there, key=means.__getitem__)
     if not ranked:
         return None

@@ -1,4 +1,4 @@
-"""The study.json of an augmentation study: means over seeds, and differences of paired arms.
+"""The study.json of an augmentation study, and in sentences: means, differences of paired arms.
 
 Seeds are independent draws of subset, GAN and first weights. Test images are draws too, the same
 for all seeds. A difference of two arms has one interval over both, and counts only if that leaves
@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,8 @@ import numpy as np
 from gan_jax.config.study_plan import Added, Arm, Pair, Question
 from gan_jax.data.schema import Check, Unfit, fields, list_of, number, one_of, or_null, text, whole
 from gan_jax.reports.result import Entry, Result, make_entry
-from gan_jax.reports.seeds.statistics import crossed_interval, summarise
+from gan_jax.reports.seeds.statistics import CONFIDENCE, crossed_interval, summarise
+from gan_jax.reports.text import between, percentage, plural, points
 
 # What a cell holds that depends on the clock, or is of use for computing only.
 _LEFT_OUT = ("seconds", "elapsed", "correct")
@@ -139,11 +141,8 @@ class CellResults:
         seeds = sorted(ours.keys() & theirs.keys())
         if not seeds:
             return None
-        return difference(
-            np.stack([self._bits(ours[seed]) for seed in seeds]),
-            np.stack([self._bits(theirs[seed]) for seed in seeds]),
-            comparisons=comparisons,
-        )
+        sides = (np.stack([self._bits(own[seed]) for seed in seeds]) for own in (ours, theirs))
+        return difference(*sides, comparisons=comparisons)
 
     def _bits(self, result: dict[str, Any]) -> np.ndarray:
         packed = np.frombuffer(bytes.fromhex(result["correct"]), np.uint8)
@@ -184,7 +183,7 @@ def study_result(
                 found[key] = row.entry(size, pair.arm, pair.against, question=pair.question.value)
     for size in sizes:
         for classical in (False, True):
-            found |= _best(cells, size, [a for a in arms if a.classical == classical])
+            found |= _best_entry(cells, size, [a for a in arms if a.classical == classical])
     count = sum(len(rows) for _, _, rows in done)
     kept = [
         {name: value for name, value in row.items() if name not in _LEFT_OUT}
@@ -214,7 +213,7 @@ def _of_kind(content: dict[str, Any], kind: str) -> list[Entry]:
     return [row for name, row in content["metrics"].items() if name.startswith(f"{kind}/")]
 
 
-def _best(cells: CellResults, size: int, arms: Sequence[Arm]) -> dict[str, Entry]:
+def _best_entry(cells: CellResults, size: int, arms: Sequence[Arm]) -> dict[str, Entry]:
     """The arm with generated images that has the best mean, against none; {} of too few cells.
 
     It is picked by the test set, so its interval is corrected for the number it was picked from.
@@ -234,7 +233,6 @@ def _best(cells: CellResults, size: int, arms: Sequence[Arm]) -> dict[str, Entry
 
 def _accuracy(size: int, arm: Arm, rows: Sequence[dict[str, Any]]) -> Entry:
     summary = summarise([row["accuracy"] for row in rows])
-    assert summary is not None
     recalls = zip(*(row["recall"] for row in rows), strict=True)
     return summary.entry(
         std=summary.std,
@@ -248,3 +246,85 @@ def _accuracy(size: int, arm: Arm, rows: Sequence[dict[str, Any]]) -> Entry:
         wanted_images=rows[0]["wanted_images"],
         steps=rows[0]["steps"],
     )
+
+
+_FOUND = {
+    Outcome.BETTER: "they help",
+    Outcome.WORSE: "they harm",
+    Outcome.CANNOT_TELL: "the study cannot tell whether they help",
+}
+_ASKED = {
+    Question.CLASSICAL: "Classical augmentation against none",
+    Question.LONGER: "Longer training on the same real images",
+    Question.ADDING: "Generated images against the same training without them",
+    Question.CONTROL: "Generated images against their GAN's compute spent on real images",
+    Question.FILTERING: "Filtered generated images against unfiltered ones",
+}
+
+
+def verdict(content: dict[str, Any]) -> list[str]:
+    """The sentences, the most important first; each says 'cannot tell' where that is so.
+
+    Args:
+        content: of study.json, see `study_result`.
+    """
+    protocol = content["protocol"]
+    sentences = []
+    if protocol["cells_done"] < protocol["cells"]:
+        sentences.append(
+            f"Not finished: {protocol['cells_done']} of {protocol['cells']} cells are done."
+        )
+    if len(protocol["seed"]) < 2:
+        sentences.append(
+            "With a single seed there is no telling a difference from chance: set "
+            "config.num_seeds to 3 or more."
+        )
+    smallest = min(protocol["sizes"])
+    rows = [row for row in best_arms(content) if row["size"] == smallest]
+    sentences += [_best_sentence(row, content) for row in reversed(rows)]
+    tallies = (_tally(differences(content, question), question) for question in Question)
+    return sentences + [text for text in tallies if text]
+
+
+def _tally(rows: Sequence[Entry], question: Question) -> str:
+    """How the comparisons of a question came out, and which are clear; '' without any."""
+    if not rows:
+        return ""
+    counts = Counter(row["outcome"] for row in rows)
+    clear = len(rows) - counts[Outcome.CANNOT_TELL]
+    text = f"{_ASKED[question]}: {plural(len(rows), 'comparison')}, "
+    text += ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome) + "."
+    for outcome in (Outcome.BETTER, Outcome.WORSE):
+        named = [
+            f"{row['arm']} against {row['against']} at {row['size']:,} "
+            f"({points(row['value'])} points)"
+            for row in rows
+            if row["outcome"] == outcome
+        ]
+        if named:
+            text += f" {outcome.value.capitalize()}: {'; '.join(named)}."
+    if clear and len(rows) > 1:
+        chance = (1 - CONFIDENCE) * len(rows)
+        text += f" By chance alone up to about {chance:.1f} of them would seem clear."
+    return text
+
+
+def _best_sentence(row: dict[str, Any], content: dict[str, Any]) -> str:
+    found = {arm["arm"]: arm for arm in accuracies(content) if arm["size"] == row["size"]}
+    ours, theirs = found[row["arm"]], found[row["against"]]
+    images = content["protocol"]["images"]
+    none_passed = max(ours["generated_images"]) == 0
+    way = f"{ours['label']} (none passed the filter)" if none_passed else ours["label"]
+    base = "no augmentation" if row["against"] == "real" else "classical augmentation"
+    if row["candidates"] > 1:
+        way = f"the best of {row['candidates']} ways to add them ({way})"
+    text = (
+        f"Generated images, with {row['size']:,} real ones and {base}: {way} "
+        f"takes accuracy on {images:,} real test images from {percentage(theirs['value'])} to "
+        f"{percentage(ours['value'])}, {points(row['value'])} points"
+    )
+    if row["ci"] is None:
+        return f"{text}, of one seed: the study cannot tell whether they help."
+    over = f"95 %: {between(row['ci'], points)}, over {row['n']} seeds and the test images"
+    corrected = ", corrected for the picking" if row["candidates"] > 1 else ""
+    return f"{text} ({over}{corrected}): {_FOUND[Outcome(row['outcome'])]}."

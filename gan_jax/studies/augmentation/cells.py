@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import pathlib
 import time
 from typing import Any
 
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from ml_collections import ConfigDict
 
 from gan_jax.config.study_plan import Added, Arm, Group
@@ -17,7 +22,10 @@ from gan_jax.data.disk import new_file
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.images import image_grid, save_png
 from gan_jax.runtime.logs import read_history
+from gan_jax.runtime.parallel import map_batches
+from gan_jax.runtime.pixels import to_float
 from gan_jax.runtime.signals import StopSignal
+from gan_jax.sampling.generate import generate_images, sample_latents
 from gan_jax.sampling.trained import read_gan
 from gan_jax.studies.augmentation.filters import (
     accepted,
@@ -25,7 +33,6 @@ from gan_jax.studies.augmentation.filters import (
     calibrated_log_ratio,
     first_of_each_class,
 )
-from gan_jax.studies.augmentation.generated import Pool, draw_pool
 from gan_jax.studies.augmentation.subsets import Splits, nested_order
 from gan_jax.training.fit_recogniser import FittedRecogniser, fit_recogniser
 from gan_jax.training.gan import train_gan
@@ -37,6 +44,23 @@ PICTURES: dict[Added, str] = {
 # Far from the seeds of the arms, so that no filter begins with the weights of what it filters for.
 _FILTER_SEEDS = 100_000
 _PICTURE_ROWS = 4
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pool:
+    """Generated images, in an order whose beginnings have the subset's mix of classes.
+
+    Attributes:
+        images: uint8 [n, h, w, c].
+        labels: the classes asked for, int32 [n].
+        logits: of the discriminator, told those classes, float32 [n].
+        real_logits: of the subset's own images, float32 [size].
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    logits: np.ndarray
+    real_logits: np.ndarray
 
 
 class GroupWork:
@@ -59,8 +83,7 @@ class GroupWork:
         workdir: pathlib.Path,
         stop: StopSignal,
     ) -> None:
-        self._config, self._splits, self._group = config, splits, group
-        self._stop = stop
+        self._config, self._splits, self._group, self._stop = config, splits, group, stop
         self.gan_folder = workdir / folder.GANS / group.name
 
     @functools.cached_property
@@ -79,14 +102,18 @@ class GroupWork:
         # A whole path, so that the study may be resumed from another folder.
         own = gan_run_config(self._config, (run / SUBSET).resolve(), self._group.seed)
         train_gan(own, run, self._stop)
-        return draw_pool(
-            read_gan(run),
-            subset.all_images(),
-            subset.class_labels,
-            count=round(self._config.pool_ratio * len(subset)),
-            seed=self._group.seed,
-            batch_size=self._config.evaluation.batch_size,
+        # Any beginning of the subset has its mix of classes, and so has any of the images.
+        trained, labels = read_gan(run), subset.class_labels
+        gan, count = trained.gan, round(self._config.pool_ratio * len(subset))
+        asked = labels[np.arange(count) % len(labels)]
+        batch = {"batch_size": self._config.evaluation.batch_size}
+        latents = sample_latents(self._group.seed, count, gan.latent_dim)
+        drawn = generate_images(gan.generator, trained.ema, latents, labels=asked, **batch)
+        logits, real_logits = (
+            map_batches(_read(gan.discriminator), trained.discriminator, inputs, **batch)
+            for inputs in ((drawn, asked), (subset.all_images(), labels))
         )
+        return Pool(drawn, asked, logits, real_logits)
 
     def gan_step_seconds(self) -> list[float]:
         """Seconds per step of the group's GAN, measured in training, without compilation."""
@@ -150,7 +177,7 @@ class GroupWork:
             "seed": self._group.seed,
             "arm": arm.name,
             "accuracy": found.accuracy,
-            "recall": _recall(correct, test.class_labels, self._splits.num_classes),
+            "recall": _recall(found.confusion),
             "correct": np.packbits(correct).tobytes().hex(),
             "real_images": len(subset),
             "generated_images": len(rows),
@@ -189,11 +216,27 @@ class GroupWork:
             save_png(path, image_grid(self.pool.images[shown], columns=count // _PICTURE_ROWS))
 
 
-def _recall(correct: np.ndarray, labels: np.ndarray, num_classes: int) -> list[float | None]:
+@functools.lru_cache(maxsize=8)
+def _read(discriminator: nn.Module):
+    """A conditional discriminator's logits [n], with running batch statistics.
+
+    Several logits of an image are averaged.
+    """
+
+    @jax.jit
+    def read(variables: Any, inputs: tuple[Array, Array]) -> Array:
+        images, labels = inputs
+        outputs = discriminator.apply(variables, to_float(images), labels, train=False)
+        logits = outputs[0] if isinstance(outputs, tuple) else outputs
+        return jnp.mean(logits.reshape(len(images), -1), axis=-1)
+
+    return read
+
+
+def _recall(confusion: np.ndarray) -> list[float | None]:
     """Share of each class's images that were named correctly; None for a class without images."""
-    shown = np.bincount(labels, minlength=num_classes)
-    found = np.bincount(labels[correct], minlength=num_classes)
-    return [float(f / s) if s else None for f, s in zip(found, shown)]
+    counts = zip(np.diag(confusion), confusion.sum(axis=1))
+    return [float(right / shown) if shown else None for right, shown in counts]
 
 
 def _write_subset(path: pathlib.Path, subset: Dataset, num_classes: int) -> None:

@@ -24,13 +24,13 @@ from gan_jax.config.study_plan import Cell, Group, arms_of, cells_of, groups_of,
 from gan_jax.config.study_settings import gan_run_config, recogniser_config
 from gan_jax.data.decode import decode_image
 from gan_jax.data.disk import clear_leftovers, write_json
-from gan_jax.data.schema import Check, read_checked
+from gan_jax.data.schema import read_checked
 from gan_jax.errors import InputError, Interrupted
 from gan_jax.reports.numbers_first import publish_result
-from gan_jax.reports.pages.study import Picture, StudyReport, write_study_report
+from gan_jax.reports.page import About
+from gan_jax.reports.pages.study import write_study_report
 from gan_jax.reports.result import make_protocol
-from gan_jax.reports.seeds.study import cell_check, study_result
-from gan_jax.reports.seeds.study_verdict import verdict
+from gan_jax.reports.seeds.study import cell_check, study_result, verdict
 from gan_jax.runtime import parallel
 from gan_jax.runtime import workdir as folder
 from gan_jax.runtime.environment import describe_environment, library_versions
@@ -76,8 +76,7 @@ def run_study(config: ConfigDict, workdir: pathlib.Path, stop: StopSignal) -> No
     folder.open_workdir(workdir, config)
     (workdir / CELLS).mkdir(exist_ok=True)
     clear_leftovers(workdir / CELLS)
-    study = _Study(config, splits, workdir, stop)
-    study.run()
+    _Study(config, splits, workdir, stop).run()
 
 
 def _check_trainings(config: ConfigDict, splits: Splits) -> None:
@@ -100,33 +99,21 @@ def _check_trainings(config: ConfigDict, splits: Splits) -> None:
 
 class _Study:
     def __init__(
-        self,
-        config: ConfigDict,
-        splits: Splits,
-        workdir: pathlib.Path,
-        stop: StopSignal,
+        self, config: ConfigDict, splits: Splits, workdir: pathlib.Path, stop: StopSignal
     ) -> None:
-        self._config, self._splits, self._workdir = config, splits, workdir
-        self._stop = stop
+        self._config, self._splits, self._workdir, self._stop = config, splits, workdir, stop
         self._cells = cells_of(config)
         self._results: dict[Cell, dict[str, Any]] = {}
         for cell in self._cells:
-            path = self._path(cell)
+            path, group = self._path(cell), cell.group
             if path.exists():
-                self._results[cell] = read_checked(path, self._check(cell), _REMOVE)
-
-    def _check(self, cell: Cell) -> Check:
-        return cell_check(
-            cell.group.size,
-            cell.group.seed,
-            cell.arm.name,
-            num_classes=self._splits.num_classes,
-            num_test=len(self._splits.test),
-        )
+                sizes = {"num_classes": splits.num_classes, "num_test": len(splits.test)}
+                check = cell_check(group.size, group.seed, cell.arm.name, **sizes)
+                self._results[cell] = read_checked(path, check, _REMOVE)
 
     def run(self) -> None:
         config, workdir = self._config, self._workdir
-        left = len(self._cells) - len(self._results)
+        left = len(self._left())
         if not left and (workdir / STUDY).exists() and (workdir / folder.REPORT).exists():
             self._write()  # the config may name fewer cells than it did
             say(f"{workdir} is finished: nothing to do. See {workdir / folder.REPORT}")
@@ -137,23 +124,18 @@ class _Study:
             f"{len(self._splits.test):,} real test images"
         )
         for group in groups_of(config):
-            own = [cell for cell in self._cells if cell.group == group]
-            if all(cell in self._results for cell in own):
-                continue
-            work = GroupWork(
-                config,
-                self._splits,
-                group,
-                workdir=workdir,
-                stop=self._stop,
-            )
+            work = GroupWork(config, self._splits, group, workdir=workdir, stop=self._stop)
+            own = [cell for cell in self._left() if cell.group == group]
             for cell in own:
-                if cell not in self._results:
-                    self._do(cell, work)
-            self._write()
+                self._do(cell, work)
+            if own:
+                self._write()
         for sentence in self._write()["verdict"]:
             say(sentence)
         say(f"Report: {workdir / folder.REPORT}")
+
+    def _left(self) -> list[Cell]:
+        return [cell for cell in self._cells if cell not in self._results]
 
     def _do(self, cell: Cell, work: GroupWork) -> None:
         if self._stop.number:
@@ -187,8 +169,7 @@ class _Study:
             took.setdefault(cell.arm.name, []).append(row["elapsed"])
         means = {name: float(np.mean(seconds)) for name, seconds in took.items()}
         usual = float(np.mean(list(means.values())))
-        left = [cell for cell in self._cells if cell not in self._results]
-        return sum(means.get(cell.arm.name, usual) for cell in left)
+        return sum(means.get(cell.arm.name, usual) for cell in self._left())
 
     def _extra(self, work: GroupWork) -> Extra:
         """The controls' steps: settled once, when the first control comes, and written down."""
@@ -227,16 +208,15 @@ class _Study:
         names = train.class_names or test.class_names
 
         def page(path: pathlib.Path) -> None:
-            report = StudyReport(
-                title=f"Do generated images help recognition? {train.name}",
-                content=result.content(),
+            title = f"Do generated images help recognition? {train.name}"
+            write_study_report(
+                path,
+                About(title, config=plain(config), environment=describe_environment()),
+                result.content(),
                 class_names=names or tuple(map(str, range(self._splits.num_classes))),
                 pictures=_pictures(workdir, groups_of(config), config.seed),
                 times=self._times(),
-                config=plain(config),
-                environment=describe_environment(),
             )
-            write_study_report(path, report)
 
         return publish_result(workdir, result, file=STUDY, pages={folder.REPORT: page})
 
@@ -299,13 +279,12 @@ def _duration(seconds: float) -> str:
     return str(datetime.timedelta(seconds=round(seconds)))
 
 
-def _pictures(workdir: pathlib.Path, groups: Sequence[Group], seed: int) -> list[Picture]:
-    """The pictures of the first seed of each size."""
-    found = []
+def _pictures(workdir: pathlib.Path, groups: Sequence[Group], seed: int) -> dict[str, np.ndarray]:
+    """The pictures of the first seed of each size, by their titles."""
+    found = {}
     for group in groups:
         for added, name in PICTURES.items():
             path = workdir / folder.GANS / group.name / folder.SAMPLES / name
             if group.seed == seed and path.exists():
-                caption = f"{group.size:,} real images: {added.value}"
-                found.append(Picture(caption, decode_image(path)))
+                found[f"{group.size:,} real images: {added.value}"] = decode_image(path)
     return found

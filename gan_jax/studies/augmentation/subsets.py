@@ -13,7 +13,6 @@ from gan_jax.data import Dataset, load
 from gan_jax.data.dataset import check_same_shape, check_test_labels
 from gan_jax.errors import InputError
 from gan_jax.judging.overlap import independent_images
-from gan_jax.studies.leakage import shared_images
 
 _ORDER_SEED = 20261124  # beside the run's seed, so that no other draw of that seed is repeated
 _log = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ def make_splits(train: Dataset, test: Dataset, *, sizes: Sequence[int], balanced
         )
         test = test.subset(rows)
         check_test_labels(test)
-    fresh = np.flatnonzero(~shared_images(train.all_images(), test.all_images()))
+    fresh = np.flatnonzero(~np.isin(train.content_keys, test.content_keys))
     dropped = len(train) - len(fresh)
     if dropped:
         _log.warning(

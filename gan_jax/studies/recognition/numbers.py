@@ -16,6 +16,7 @@ from gan_jax.extractors.readings import Readings, difference, held_out
 from gan_jax.judging.class_agreement import agreement_entry
 from gan_jax.reports.pages.recognition import readers
 from gan_jax.reports.result import Entry, Result, make_entry, make_protocol, share_entry
+from gan_jax.reports.text import aligned
 from gan_jax.studies.recognition.selection import HeldOutScore, Selection
 
 
@@ -43,12 +44,8 @@ def recognition_result(
         selection: what was kept of the images, or None.
         missing: what could not be measured, a sentence each.
     """
-    protocol_of = functools.partial(
-        make_protocol,
-        images=len(readings.labels),
-        seed=subject.get("seed"),
-        reference=reference,
-    )
+    count, seed = len(readings.labels), subject.get("seed")
+    protocol_of = functools.partial(make_protocol, images=count, seed=seed, reference=reference)
     preprocessing = dict.fromkeys(pack.record["preprocessing"] for pack in recognisers)
     protocol = protocol_of(
         {
@@ -64,15 +61,15 @@ def recognition_result(
         numbers = _reader_metrics(readings.probabilities[index], beside, real_labels)
         if selection is not None:
             numbers |= _selection_metrics(selection, index)
-        if selection is not None and labels is not None:
-            numbers["selected_right"] = _right(readings, index, labels, selection.rows)
+            if labels is not None:
+                numbers["selected_right"] = _right(readings, index, labels, selection.rows)
         about = _identity(pack, recognisers[0], None if real is None else reference)
         of_pack = protocol_of(about, preprocessing=pack.record["preprocessing"])
         judges.append(Result(numbers, of_pack))
     more: dict[str, Any] = {"missing": list(missing)}
     if selection is not None:
-        count = len(selection.rows)
-        more["selection"] = {"by": recognisers[0].stamp, "n": count, "of": len(readings.labels)}
+        by, kept = recognisers[0].stamp, len(selection.rows)
+        more["selection"] = {"by": by, "n": kept, "of": count}
     names = recognisers[0].class_names
     found = _joint_metrics(readings, real, real_labels, labels, names)
     return Result(found, protocol, judges=judges, more=more)
@@ -218,8 +215,7 @@ def recognition_table(content: dict[str, Any]) -> str:
             between = "" if ci is None else f"{ci[0]:.4g} to {ci[1]:.4g}"
             real = "" if entry.get("real") is None else f"{entry['real']:.4g}"
             rows.append((name, f"{entry['value']:.4g}", between, real, str(entry.get("n", ""))))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
+    lines = aligned(rows)
     for name, found, _ in readers(content):
         if "real_accuracy" in found:
             right, error = found["real_accuracy"], found["calibration_error"]

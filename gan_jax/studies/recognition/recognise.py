@@ -17,7 +17,7 @@ from gan_jax.errors import InputError
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.extractors.readings import command_for_another, held_out, open_recognisers, read
 from gan_jax.judging.overlap import independent_images
-from gan_jax.judging.samples import resizing_options
+from gan_jax.judging.samples import about_samples, resizing_options
 from gan_jax.reports.numbers_first import Tell, no_empty_folder, publish_result, quietly
 from gan_jax.reports.pages.recognition import RecognitionReport, write_recognition_report
 from gan_jax.runtime import workdir as folder
@@ -121,7 +121,7 @@ def subject_of_samples(
         InputError: images or packs that cannot be read, or do not fit together.
     """
     recognisers = open_recognisers(extractors)
-    options = resizing_options(recognisers[0], resize) if resize else {}
+    options = resizing_options(recognisers[0], resize)
     given = read_images(samples, split="all", **options)
     recognisers[0].check_shape(given.image_shape)
     real = None
@@ -130,12 +130,7 @@ def subject_of_samples(
     return Subject(
         title=f"{given.name}, read by recognisers",
         images=given.all_images(),
-        protocol={
-            "images_are": "given",
-            "samples": given.name,
-            "samples_fingerprint": given.fingerprint,
-            "resize": resize or "none",
-        },
+        protocol={"images_are": "given", **about_samples(given, resize)},
         recognisers=recognisers,
         reference=real,
         batch_size=batch_size or 500,

@@ -11,9 +11,8 @@ import dataclasses
 import numpy as np
 
 from gan_jax.data.content import content_keys
-from gan_jax.errors import InputError
 from gan_jax.extractors.readings import Readings
-from gan_jax.reports.seeds.statistics import Summary, summarise_some
+from gan_jax.reports.seeds.statistics import Summary, summarise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,46 +63,35 @@ def select_surest(readings: Readings, count: int, real: Readings | None = None) 
 
     Args:
         readings: of all images.
-        count: how many to keep; InputError for fewer than 1 or more than there are. Between equal
-            confidences, such as 1, the smaller hash of the probabilities comes first, not the order
-            of the images.
+        count: how many to keep, from 1 to as many as there are. Between equal confidences, such as
+            1, the smaller hash of the probabilities comes first, not the order of the images.
         real: readings of held-out real images by the same recognisers, or None.
     """
-    total = readings.probabilities.shape[1]
-    if not 1 <= count <= total:
-        raise InputError(f"--keep is {count}; expected 1 to {total}, the number of images.")
-    rows = _surest(readings, count)
-    first = _in_firsts_class(readings)[0]
+    rows, confidences = _surest(readings, count), _in_firsts_class(readings)
+    there: np.ndarray | None = None
+    if real is not None:
+        share = count / confidences.shape[1]
+        kept = _surest(real, max(round(share * real.probabilities.shape[1]), 1))
+        there = _in_firsts_class(real)[:, kept]
+    agree = readings.each[rows] == readings.each[rows, :1]
+    others = []
+    for other in range(1, len(confidences)):
+        gaps = confidences[0] - confidences[other]
+        score = HeldOutScore(
+            agreeing=int(np.sum(agree[:, other])),
+            confidence=float(confidences[other][rows].mean()),
+            confidence_before=float(confidences[other].mean()),
+            gap=summarise(gaps[rows]),
+            gap_before=summarise(gaps),
+            gap_real=None if there is None else summarise(there[0] - there[other]),
+        )
+        others.append(score)
     return Selection(
         rows=rows,
         labels=readings.each[rows, 0],
-        confidence=float(first[rows].mean()),
-        confidence_before=float(first.mean()),
-        others=tuple(
-            _score(readings, other, rows, real, count / total)
-            for other in range(1, len(readings.probabilities))
-        ),
-    )
-
-
-def _score(
-    readings: Readings, other: int, rows: np.ndarray, real: Readings | None, share: float
-) -> HeldOutScore:
-    confidences = _in_firsts_class(readings)
-    gaps = confidences[0] - confidences[other]
-    agreeing = int(np.sum(readings.each[rows, other] == readings.each[rows, 0]))
-    gap_real = None
-    if real is not None:
-        there = _in_firsts_class(real)
-        kept = _surest(real, max(round(share * there.shape[1]), 1))
-        gap_real = summarise_some((there[0] - there[other])[kept])
-    return HeldOutScore(
-        agreeing=agreeing,
-        confidence=float(confidences[other][rows].mean()),
-        confidence_before=float(confidences[other].mean()),
-        gap=summarise_some(gaps[rows]),
-        gap_before=summarise_some(gaps),
-        gap_real=gap_real,
+        confidence=float(confidences[0][rows].mean()),
+        confidence_before=float(confidences[0].mean()),
+        others=tuple(others),
     )
 
 

@@ -9,7 +9,7 @@ from gan_jax.data.content import in_content_order
 from gan_jax.data.disk import write_json
 from gan_jax.data.procedural import procedural_textures
 from gan_jax.errors import InputError
-from gan_jax.judging.textures.meter import TextureMeter
+from gan_jax.judging.textures.run import TextureMeter
 from gan_jax.judging.textures.suite import judge_textures
 from gan_jax.metrics.texture.headline import HEADLINE
 from gan_jax.runtime import workdir
@@ -39,7 +39,7 @@ def test_a_reading_is_what_the_suite_says():
 
 
 def test_no_more_images_than_the_end_judges(monkeypatch):
-    monkeypatch.setattr("gan_jax.judging.textures.meter.MOST_CROPS", 8)
+    monkeypatch.setattr("gan_jax.judging.textures.run.MOST_CROPS", 8)
     real, fake = _textures(16), _textures(40, seed=1)
     real, fake = in_content_order(real), in_content_order(fake)
     expected = judge_textures(real[:8], fake[:8], families=HEADLINE).metrics["texture_fd"]
@@ -48,7 +48,7 @@ def test_no_more_images_than_the_end_judges(monkeypatch):
 
 
 def test_order_changes_nothing(monkeypatch):
-    monkeypatch.setattr("gan_jax.judging.textures.meter.MOST_CROPS", 12)
+    monkeypatch.setattr("gan_jax.judging.textures.run.MOST_CROPS", 12)
     real, fake = _textures(20), _textures(16, seed=1)
     expected = TextureMeter(_dataset(real)).read(fake)
     for seed in range(5):

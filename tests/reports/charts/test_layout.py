@@ -9,9 +9,10 @@ import pytest
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
-from gan_jax.reports.charts.basic import Series, class_chart, interval_chart, line_chart
+from gan_jax.reports.charts.basic import class_chart, interval_chart
 from gan_jax.reports.charts.seeds import SweepLine, sweep_chart
 from gan_jax.reports.charts.textures import histogram_panels
+from tests.reports.reading import line_chart
 
 _TEXT = re.compile(r"<text ([^>]*)>([^<]*)</text>")
 _LONG = "portilla_simoncelli_fd, as a long name of a metric that somebody watches"
@@ -49,8 +50,8 @@ def _labels_outside(chart: str) -> list[str]:
 
 def _lines(scale: float) -> str:
     steps = np.arange(0, 1_000_001, 50_000)
-    series = [Series("discriminator", steps, np.linspace(-scale, scale, len(steps)))]
-    return line_chart(_LONG, series, ylabel=_LONG)
+    values = np.linspace(-scale, scale, len(steps))
+    return line_chart(_LONG, "discriminator", steps, values, ylabel=_LONG)
 
 
 def _settings() -> str:
@@ -101,5 +102,5 @@ def test_no_label_is_cut_off(draw):
 
 def test_logarithmic_axis_over_many_decades_has_numbers():
     values = 10.0 ** np.arange(-4, 7)
-    chart = line_chart("loss", [Series("loss", range(11), values)], ylabel="loss", log=True)
+    chart = line_chart("loss", "loss", range(11), values, log=True)
     assert ">100<" in chart or ">10<" in chart

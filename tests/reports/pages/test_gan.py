@@ -175,7 +175,7 @@ def test_gan_page_escapes_what_users_write(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (40, 12), (12, 200)])
-def test_gan_page_of_one_class_and_no_labels(tmp_path, height, width, channels):
+def test_gan_page_of_one_class(tmp_path, height, width, channels):
     images = _images(5, height, width, channels)
     reader = _written(
         tmp_path / "r.html",
@@ -183,7 +183,9 @@ def test_gan_page_of_one_class_and_no_labels(tmp_path, height, width, channels):
             "any shape",
             samples=images,
             real=images[:2],
+            predictions=np.zeros(5, int),
             confidences=np.ones(5),
+            class_names=["0"],
             class_counts=[5],
             interpolation=images,
         ),
@@ -217,7 +219,8 @@ def test_gan_page_of_200_classes_and_large_images_stays_small(tmp_path):
 def test_reports_touch_no_global_plotting_state(tmp_path):
     code = (
         "import sys, gan_jax.reports.pages.gan as r; assert 'matplotlib' not in sys.modules\n"
-        f"r.write_gan_report({str(tmp_path / 'r.html')!r}, r.GANReport('t', class_counts=[1, 2]))\n"
+        "page = r.GANReport('t', class_names='ab', class_counts=[1, 2])\n"
+        f"r.write_gan_report({str(tmp_path / 'r.html')!r}, page)\n"
         "assert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules\n"
         "assert 'jax' not in sys.modules"
     )

@@ -1,25 +1,34 @@
-"""An extractor of one channel that reads each channel of an image, as Stacked MNIST asks for.
-
-The recogniser of the digits is applied to every channel by itself. The channels' features stand one
-after another, and a class is a combination of the channels' classes: (1, 2, 3) is class 123 of
-1,000.
+"""An extractor of small images that reads what is made of them: channels, as of Stacked MNIST, and
+the frames of clips.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from typing import Any
 
 import numpy as np
 
 from gan_jax.data import Dataset, StackedSource
 from gan_jax.errors import InputError
-from gan_jax.extractors.common import Features, digest_of
-from gan_jax.extractors.extractor import Extractor, PartReader
-from gan_jax.extractors.frames import FrameExtractor
+from gan_jax.extractors.common import Features, OfOneShape, digest_of
+from gan_jax.extractors.extractor import Extractor
 
 _MOST_COMBINATIONS = 100_000
+
+
+@dataclasses.dataclass(frozen=True)
+class PartReader(OfOneShape):
+    """A pack as a judge of what has several parts, each of which it reads by itself."""
+
+    extractor: Extractor
+
+    @property
+    def gate(self) -> str:
+        """The degradation gate's verdict of the pack."""
+        return self.extractor.gate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,27 +44,23 @@ class ChannelExtractor(PartReader):
 
     @functools.cached_property
     def record(self) -> dict[str, Any]:
-        """The pack's record, for all channels; 'accuracy' and 'num_test' are a single channel's."""
+        """The pack's record, for all channels; 'accuracy' and 'num_test' are a single channel's.
+
+        The first channel's class is in front: (1, 2, 3) is class 123 of 1,000.
+        """
         record = self.extractor.record
-        names = [""]
-        for _ in range(self.channels):
-            names = [first + own for first in names for own in self.extractor.class_names]
+        names = itertools.product(self.extractor.class_names, repeat=self.channels)
         return record | {
             "name": f"{record['name']}-x{self.channels}",
             "image_shape": [*self.extractor.image_shape[:2], self.channels],
             "preprocessing": f"each channel by itself, {record['preprocessing']}",
-            "class_names": names,
+            "class_names": ["".join(name) for name in names],
         }
 
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the pack's digest and the number of channels, 64 hexadecimal digits."""
         return digest_of({"extractor": self.extractor.digest, "channels": self.channels}, {})
-
-    @functools.cached_property
-    def class_names(self) -> tuple[str, ...]:
-        """One name for each combination: the channels' names, the first channel's in front."""
-        return tuple(self.record["class_names"])
 
     def features(self, images: np.ndarray, *, batch_size: int = 500, progress=None) -> Features:
         """The features of uint8 images [n, h, w, c]; equal channels are read once.
@@ -78,6 +83,54 @@ class ChannelExtractor(PartReader):
             texture=found.texture[places].reshape(len(images), -1),
             probabilities=_products(channels),
             channels=channels,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameExtractor(PartReader):
+    """A pack of images [n, h, w, c] as a judge of clips of so many `frames`."""
+
+    frames: int
+
+    _takes = "reads {}, frame by frame"
+    _instead = "take a pack trained on such frames"
+
+    @functools.cached_property
+    def record(self) -> dict[str, Any]:
+        """The pack's record, for clips; 'accuracy' and 'num_test' are those of single frames."""
+        record = self.extractor.record
+        return record | {
+            "name": f"{record['name']}-frames",
+            "image_shape": [self.frames, *self.extractor.image_shape],
+            "preprocessing": f"frame by frame, {record['preprocessing']}; features: one frame of "
+            "each clip, the first frame of the first clip, the second of the second and so on",
+        }
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the pack's digest and the number of frames, 64 hexadecimal digits."""
+        return digest_of({"extractor": self.extractor.digest, "frames": self.frames}, {})
+
+    def features(self, images: np.ndarray, *, batch_size: int = 500, progress=None) -> Features:
+        """The features of uint8 clips [n, t, h, w, c].
+
+        'semantic' [n, d] and 'texture' [n, t] are of one frame of each clip, as the frames of a
+        clip are no independent images. 'frames' [n, t, k] are the probabilities of all frames, and
+        'probabilities' [n, k] their means. Raises InputError for clips of another dtype or shape.
+        """
+        clips = self.checked(images)
+        count, length = clips.shape[:2]
+        found = self.extractor.features(
+            clips.reshape(-1, *clips.shape[2:]), batch_size=batch_size, progress=progress
+        )
+        assert found.texture is not None
+        chosen = np.arange(count) * length + np.arange(count) % length
+        frames = found.class_probabilities.reshape(count, length, -1)
+        return Features(
+            semantic=found.semantic[chosen],
+            texture=found.texture[chosen],
+            probabilities=frames.mean(1),
+            frames=frames,
         )
 
 
