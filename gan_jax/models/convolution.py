@@ -1,13 +1,14 @@
 """Two-dimensional convolutions in the form that suits the platform.
 
 `conv` and `conv_transpose` compute what `lax.conv_general_dilated` and `lax.conv_transpose` compute
-with 'SAME' padding, NHWC images and HWIO kernels. GPU and TPU get these calls, with one change: the
-gradient of a strided transpose's kernel is that of the convolution whose transpose it is, as the
-TPU's compiler reverses whole images in memory for the other way. XLA's CPU back end has no fast
-path for dilated inputs, which is what a transposed convolution, and the input gradient of a strided
-one, turn into, and pays for every tap of a large kernel on a small image. There the same sums are
-taken in another order: `gan_jax.models.convolution_forms` has the forms. All agree up to rounding,
-in every derivative.
+with 'SAME' padding, NHWC images and HWIO kernels. GPU and TPU get these calls, with two changes:
+the gradient of a strided transpose's kernel is that of the convolution whose transpose it is, as
+the TPU's compiler reverses whole images in memory for the other way; and on a TPU the gradient of a
+wide transpose's kernel lies in memory as the kernel does. XLA's CPU back end has no fast path for
+dilated inputs, which is what a transposed convolution, and the input gradient of a strided one,
+turn into, and pays for every tap of a large kernel on a small image. There the same sums are taken
+in another order: `gan_jax.models.convolution_forms` has the forms. All agree up to rounding, in
+every derivative.
 """
 
 from __future__ import annotations
