@@ -291,6 +291,6 @@ def _labels(
 ) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     feature = _label_feature(builder)
     labels = None if feature is None else scan().labels
-    if labels is None or (labels == _UNLABELLED).all():
+    if feature is None or labels is None or (labels == _UNLABELLED).all():
         return None, None
     return labels, tuple(feature.names) or None

@@ -110,7 +110,10 @@ def with_agreement(
         order: of the images by their content, to take the time for distances, which need a labelled
             reference; None for none.
     """
-    protocol = judgement.protocol | {"labels": "random, in the mix of the training set"}
+    protocol: dict[str, Any] = {
+        **judgement.protocol,
+        "labels": "random, in the mix of the training set",
+    }
     names = judge.extractor.class_names
     asked = renumbered(labels, train.label_names, names) if judge.knows_classes else None
     if asked is None:
