@@ -47,7 +47,7 @@ def grouped_conv(x: Array, kernel: Array, *, form: str | None = None) -> Array:
             f"{x.shape[-1]} channels to {kernel.shape[-1]} do not divide into groups of {size}"
         )
     if form is None:
-        form = _fastest(len(x))
+        form = _fastest(x)
     if form not in GROUPED_FORMS:
         raise InputError(f"form is {form!r}; use None or one of {', '.join(GROUPED_FORMS)}")
     if form == "direct":
@@ -65,15 +65,20 @@ def batch_in_lanes(x: Array) -> Array:
     Without it the compiler lays out matrix products with their channels in the lanes, and copies
     whole images on the way to and from each grouped convolution. Gradients are laid out alike.
     """
-    if platform() != "tpu" or _fastest(len(x)) != "direct":
+    if platform() != "tpu" or not _fills_lanes(x):
         return x
     return laid_out(x, 1, 2, 3, 0)
 
 
-def _fastest(batch: int) -> str:
+def _fastest(x: Array) -> str:
     if platform() == "tpu":
-        return "direct" if batch % LANES == 0 else "blocks"
+        return "direct" if _fills_lanes(x) else "blocks"
     return "split" if platform() == "cpu" else "direct"
+
+
+def _fills_lanes(x: Array) -> bool:
+    """Whether the batch is a multiple of a TPU's lanes; False where a program is for any batch."""
+    return isinstance(x.shape[0], int) and x.shape[0] % LANES == 0
 
 
 def _conv(x: Array, kernel: Array, groups: int) -> Array:
