@@ -22,9 +22,18 @@ from gan_jax.errors import InputError
 # Fields that may differ when a run is resumed: they change how long it goes on, what is watched, or
 # where it runs, not what it computes at each step.
 RESUMABLE = (
-    *("num_steps", "num_epochs", "parallel", "num_devices", "steps_per_call"),
-    *("log_every", "log_to", "compilation_cache"),
-    *("checkpoint", "evaluation", "judge", "collapse"),
+    "num_steps",
+    "num_epochs",
+    "parallel",
+    "num_devices",
+    "steps_per_call",
+    "log_every",
+    "log_to",
+    "compilation_cache",
+    "checkpoint",
+    "evaluation",
+    "judge",
+    "collapse",
 )
 # These say where and on what a run works: they are this machine's own, whoever saved the config.
 MACHINE = ("parallel", "num_devices", "compilation_cache")

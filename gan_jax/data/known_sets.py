@@ -7,9 +7,11 @@ import string
 
 _DIGITS_AND_LETTERS = tuple(string.digits + string.ascii_uppercase)
 _MERGED = (*_DIGITS_AND_LETTERS, *"abdefghnqrt")  # EMNIST, where both cases look alike they are one
-_FASHION = (*"t-shirt trouser pullover dress coat sandal shirt sneaker bag".split(), "ankle boot")
-_CIFAR10 = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
-_KUZUSHIJI = tuple("o ki su tsu na ha ma ya re wo".split())
+_FASHION: tuple[str, ...] = ("t-shirt", "trouser", "pullover", "dress", "coat")
+_FASHION += ("sandal", "shirt", "sneaker", "bag", "ankle boot")
+_CIFAR10: tuple[str, ...] = ("airplane", "automobile", "bird", "cat", "deer")
+_CIFAR10 += ("dog", "frog", "horse", "ship", "truck")
+_KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 
 # By the letters and digits of a folder's or file's name.
 _KNOWN = {

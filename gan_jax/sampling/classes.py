@@ -28,7 +28,7 @@ def asked_labels(gan: GAN, train: Dataset, *, seed: int, count: int) -> np.ndarr
     """Labels int32 [count] in the mix of the training set; None for an unconditional GAN."""
     if not gan.num_classes:
         return None
-    return sample_labels(seed, count, _counts(gan, train))
+    return sample_labels(seed, count, gan.num_classes, _counts(gan, train))
 
 
 def draw_classes(

@@ -17,7 +17,13 @@ from gan_jax.models.clips import ClipGenerator
 from gan_jax.models.texture import TextureGenerator
 from gan_jax.runtime.environment import library_versions
 from gan_jax.sampling.classes import asked_labels
-from gan_jax.sampling.generate import TRUNCATION, generate_images, sample_latents, truncated_latents
+from gan_jax.sampling.generate import (
+    TRUNCATION,
+    check_truncation,
+    generate_images,
+    sample_latents,
+    truncated_latents,
+)
 from gan_jax.sampling.trained import TrainedGAN, read_gan
 
 
@@ -44,14 +50,11 @@ class Source:
     frames: int = 0
 
     def check(self) -> None:
-        """Raises InputError for a seed, truncation or number of frames that cannot be."""
+        """Raises InputError for a seed below 0, or a truncation that cannot be."""
         if self.seed is not None and self.seed < 0:
             raise InputError(f"--seed is {self.seed}; expected 0 or more.")
-        if self.truncation is not None and not self.truncation > 0:
-            raise InputError(
-                f"--truncation is {self.truncation}; expected a number above 0, such as 0.7: "
-                "latents lie within it either way. Leave it out for all latents."
-            )
+        if self.truncation is not None:
+            check_truncation(self.truncation)
         if self.frames == 1 or self.frames < 0:
             raise InputError(f"--frames is {self.frames}; expected 2 or more, or 0 as trained.")
 

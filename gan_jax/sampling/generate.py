@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -33,8 +34,9 @@ def truncated_latents(seed: int, count: int, dim: int, psi: float) -> np.ndarray
     training for high fidelity natural image synthesis", section 3.1). The latents are those of
     `sample_latents`, but numbers beyond psi are drawn again until they are within it. The others
     stay, so that images of one seed can be compared. Row i depends on (seed, i, psi) alone. Nothing
-    is scaled; psi is above 0.
+    is scaled. Raises InputError unless psi is above 0.
     """
+    check_truncation(psi)
     latents = sample_latents(seed, count, dim)
     if not (np.abs(latents) > psi).any():
         return latents
@@ -44,17 +46,37 @@ def truncated_latents(seed: int, count: int, dim: int, psi: float) -> np.ndarray
     return np.where(np.abs(latents) > psi, np.asarray(again), latents)
 
 
-def sample_labels(seed: int, count: int, frequencies: np.ndarray) -> np.ndarray:
-    """Random labels int32 [count]; row i depends on (seed, i) alone.
+def check_truncation(psi: float) -> None:
+    """Raises InputError unless psi is above 0."""
+    if not psi > 0:
+        raise InputError(
+            f"--truncation is {psi}; expected a number above 0, such as 0.7: latents lie within it "
+            "either way. Leave it out for all latents."
+        )
+
+
+def sample_labels(
+    seed: int, count: int, num_classes: int, frequencies: Sequence[float] | np.ndarray | None = None
+) -> np.ndarray:
+    """Random labels int32 [count] in [0, num_classes); row i depends on (seed, i) alone.
 
     They are independent of the latents of the same seed. `frequencies` [num_classes] are to any
-    scale, such as the counts of a training set.
+    scale, such as the counts of a training set; None for all alike. Raises InputError for no
+    classes, or frequencies of another number, negative, or all zero.
     """
+    if num_classes < 1:
+        raise InputError(f"num_classes is {num_classes}; expected 1 or more to draw labels of.")
+    shares = np.ones(num_classes) if frequencies is None else np.asarray(frequencies, np.float64)
+    if shares.shape != (num_classes,) or not (shares >= 0).all() or not 0 < shares.sum() < np.inf:
+        raise InputError(
+            f"frequencies are {shares.tolist()}; expected {num_classes} numbers, 0 or more and not "
+            "all 0, one a class."
+        )
     keys = example_keys(
         named_key(jax.random.key(seed), "labels"), jnp.arange(count, dtype=jnp.int32)
     )
     places = np.asarray(jax.vmap(jax.random.uniform)(keys), np.float64)  # in [0, 1)
-    borders = np.cumsum(frequencies, dtype=np.float64)
+    borders = np.cumsum(shares)
     # `right`: a class of no share has no place of its own.
     return np.searchsorted(borders, places * borders[-1], side="right").astype(np.int32)
 
@@ -73,9 +95,11 @@ def generate_images(
         generator: the module.
         variables: its parameters and batch statistics (use the moving average).
         latents: float [n, latent_dim].
-        labels: int32 [n], the classes to draw, for a conditional generator; else None. InputError
-            for another number than that of the latents.
+        labels: int32 [n], the classes to draw, for a conditional generator; else None.
         batch_size: images per call.
+
+    Raises:
+        InputError: labels of another number than latents.
     """
     if labels is None:
         inputs: tuple[np.ndarray, ...] = (latents,)
@@ -118,8 +142,13 @@ def blend_classes(variables: Any, start: int, end: int, share: float) -> Any:
     Labels are whole numbers, but a network looks them up in tables: row `start` of each parameter
     'embedding' [num_classes, ...] becomes (1 - share) * itself + share * row `end`, linearly as
     Brock et al. (2019) mix class embeddings; `share` is in [0, 1]. Images of label `start` are then
-    between the two.
+    between the two. Raises InputError if there is no such table: the generator is not conditional.
     """
+    if not can_blend_classes(variables):
+        raise InputError(
+            "the generator has no parameter 'embedding' with a row a class to blend: it is not "
+            "conditional, or one of textures, which blends them across space."
+        )
 
     def blend(path: tuple[Any, ...], leaf: Any) -> Any:
         if not _is_class_table(path):

@@ -25,7 +25,7 @@ def closed_walk(points: np.ndarray, frames: int) -> np.ndarray:
     `points[0]`.
 
     Raises:
-        InputError: fewer points or numbers, or a point that is 0.
+        InputError: fewer points, numbers or frames than one of each needs, or a point that is 0.
     """
     points = np.asarray(points, np.float64)
     if points.ndim != 2 or points.shape[0] < 2 or points.shape[1] < 2:
@@ -33,6 +33,8 @@ def closed_walk(points: np.ndarray, frames: int) -> np.ndarray:
             f"the points of a walk have shape {points.shape}; expected [k, d] with 2 or more "
             "points of 2 or more numbers."
         )
+    if frames < 1:
+        raise InputError(f"--frames is {frames}; expected 1 or more.")
     lengths = np.linalg.norm(points, axis=1)
     if not lengths.min() > 0:
         raise InputError("a point of the walk is 0, which has no direction; give another seed.")

@@ -110,20 +110,35 @@ def test_pixels_are_rounded_and_clipped():
 
 
 def test_labels_belong_to_the_seed_and_the_row():
-    frequencies = np.ones(7)
-    labels = sample_labels(3, 50, frequencies)
+    labels = sample_labels(3, 50, 7)
     assert labels.dtype == np.int32 and labels.shape == (50,)
-    np.testing.assert_array_equal(sample_labels(3, 20, frequencies), labels[:20])
-    assert np.mean(sample_labels(4, 50, frequencies) == labels) < 0.5
+    np.testing.assert_array_equal(sample_labels(3, 20, 7), labels[:20])
+    assert np.mean(sample_labels(4, 50, 7) == labels) < 0.5
 
 
-@pytest.mark.parametrize("frequencies", [[1, 1, 1, 1], [3, 0, 1, 0], [0.0, 0.0, 0.0, 2.0]])
+@pytest.mark.parametrize("frequencies", [None, [3, 0, 1, 0], [0.0, 0.0, 0.0, 2.0]])
 def test_labels_come_at_their_frequencies(frequencies):
-    labels = sample_labels(0, 4000, np.array(frequencies))
+    labels = sample_labels(0, 4000, 4, frequencies)
     shares = np.bincount(labels, minlength=4) / 4000
-    expected = np.array(frequencies) / np.sum(frequencies)
+    expected = np.ones(4) if frequencies is None else np.array(frequencies)
+    expected = expected / expected.sum()
     assert np.all(shares[expected == 0] == 0)
     np.testing.assert_allclose(shares, expected, atol=0.03)  # 4 standard errors
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "frequencies", "message"),
+    [
+        (0, None, "num_classes is 0"),
+        (3, [1, 1], "expected 3 numbers"),
+        (2, [1, -1], "0 or more"),
+        (2, [0, 0], "not all 0"),
+        (2, [1, np.nan], "0 or more"),
+    ],
+)
+def test_frequencies_that_cannot_be(num_classes, frequencies, message):
+    with pytest.raises(InputError, match=message):
+        sample_labels(0, 5, num_classes, frequencies)
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +182,8 @@ def test_blended_classes_lie_between_their_ends(conditional):
         )
     )
     np.testing.assert_array_equal(asked, blended)
+
+
+def test_an_unconditional_generator_has_no_classes_to_blend(variables):
+    with pytest.raises(InputError, match="not conditional"):
+        blend_classes(variables, 0, 1, 0.5)

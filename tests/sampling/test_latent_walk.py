@@ -47,16 +47,17 @@ def test_equal_points_stand_still():
 
 
 @pytest.mark.parametrize(
-    ("points", "message"),
+    ("points", "frames", "message"),
     [
-        (np.ones((1, 4)), "2 or more points"),
-        (np.ones((3, 1)), "2 or more numbers"),
-        (np.zeros((3, 4)), "is 0"),
+        (np.ones((1, 4)), 5, "2 or more points"),
+        (np.ones((3, 1)), 5, "2 or more numbers"),
+        (np.ones((3, 4)), 0, "--frames is 0"),
+        (np.zeros((3, 4)), 5, "is 0"),
     ],
 )
-def test_walks_that_cannot_be(points, message):
+def test_walks_that_cannot_be(points, frames, message):
     with pytest.raises(InputError, match=message):
-        closed_walk(points, 5)
+        closed_walk(points, frames)
 
 
 def _frames(count, channels=1):
