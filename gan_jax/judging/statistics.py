@@ -157,11 +157,12 @@ def cached_moments(
 
     Args:
         folder: made if it is not there.
-        compute: gives moments of `n` images, at least 2.
+        compute: gives moments of `n` images.
+        n: number of images, at least 2.
         seed: by which they were chosen from a larger set.
 
     Raises:
-        InputError: an origin with an unknown part.
+        InputError: an origin with an unknown part, n below 2, or other moments than of n images.
     """
     unknown = [name for name in _TOLD if not getattr(origin, name)]
     if unknown:
@@ -169,12 +170,16 @@ def cached_moments(
             f"statistics of unknown {', '.join(unknown)} cannot be cached: they would be taken for "
             "those of others."
         )
+    if n < 2:
+        raise InputError(f"a covariance needs n >= 2 images, but n = {n}; give more images.")
     path = cache_path(folder, origin, n=n, seed=seed)
     moments = _from_cache(path, origin, n, seed)
     missing = parallel.any_process(moments is None)
     if moments is not None and not missing:
         return moments
     moments = compute()
+    if moments.count != n:
+        raise InputError(f"moments of {moments.count} images were computed where n = {n} was said.")
     try:
         save_statistics(path, moments, origin, seed=seed)
     except OSError as error:

@@ -8,6 +8,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from gan_jax.errors import InputError
 from gan_jax.runtime.images import image_grid, to_pil
 
 _TEXT_HEIGHT = 12
@@ -21,11 +22,22 @@ class NamedRows:
 
     Attributes:
         names: [k].
-        images: uint8 [k, m, h, w, c], or clips [k, m, t, h, w, c], one or more.
+        images: uint8 [k, m, h, w, c], or clips [k, m, t, h, w, c].
+
+    Raises:
+        InputError: other shapes, or no image.
     """
 
     names: tuple[str, ...]
     images: np.ndarray
+
+    def __post_init__(self) -> None:
+        shape = self.images.shape
+        if len(shape) not in (5, 6) or 0 in shape or shape[0] != len(self.names):
+            raise InputError(
+                f"images have shape {shape} for {len(self.names)} names; expected "
+                "[rows, columns, h, w, c] with a name per row and at least one image."
+            )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

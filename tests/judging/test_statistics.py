@@ -162,6 +162,8 @@ def test_a_changed_file(path, key):
 def test_one_image(tmp_path):
     with pytest.raises(InputError, match="n = 1"):
         save_statistics(tmp_path / "one.npz", _moments(count=1), _ORIGIN)
+    with pytest.raises(InputError, match="n = 1"):
+        cached_moments(tmp_path, _ORIGIN, lambda: _moments(count=1), n=1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -244,4 +246,6 @@ def test_what_cannot_be_named_is_not_cached(tmp_path):
     origin = dataclasses.replace(_ORIGIN, reference="")
     with pytest.raises(InputError, match="unknown reference cannot be cached"):
         cached_moments(tmp_path, origin, _moments, n=200)
+    with pytest.raises(InputError, match="moments of 200 images were computed where n = 100"):
+        cached_moments(tmp_path, _ORIGIN, _moments, n=100)
     assert list(tmp_path.iterdir()) == []

@@ -76,7 +76,7 @@ def test_truncation_keeps_what_was_within():
 @pytest.mark.parametrize("psi", [0.0, -1.0, float("nan")])
 def test_a_truncation_that_leaves_nothing(psi):
     with pytest.raises(InputError, match="--truncation is .*above 0"):
-        Source("run", truncation=psi).check()
+        truncated_latents(0, 2, 2, psi)
 
 
 # Samples

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gan_jax.errors import InputError
 from gan_jax.metrics.overlap import FEW_PICTURES, OVERLAPPING
 from gan_jax.metrics.texture.headline import HEADLINE as PARTS
 from gan_jax.metrics.texture.spectrum import RadialSpectrum
@@ -86,7 +87,17 @@ class TextureReport(page.About):
 
 
 def write_texture_report(path, report: TextureReport) -> None:
-    """Writes the page as one HTML file that needs nothing else."""
+    """Writes the page as one HTML file that needs nothing else.
+
+    Raises:
+        InputError: real and generated crops of different shapes; nothing is written then.
+    """
+    shapes = [tuple(side.shape[1:]) for side in (report.real, report.samples)]
+    if shapes[0] != shapes[1]:
+        raise InputError(
+            f"real crops are {shapes[0]} and generated ones {shapes[1]} (height, width, channels); "
+            "expected the same."
+        )
     sections = [
         _pictures(report),
         _large(report),

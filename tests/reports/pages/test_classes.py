@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gan_jax.errors import InputError
 from gan_jax.reports.class_pictures import ClassPictures, NamedRows, picture
 from gan_jax.reports.pages.classes import agreement_section, samples_section, walks_section
 
@@ -39,6 +40,13 @@ def test_small_images_are_magnified_to_the_height_of_a_name():
 def test_any_name_can_be_written(name):
     shown = picture(NamedRows((name,), _images(1, 1, 16, 16, 1)))
     assert shown.shape[0] == 16 and shown.shape[1] < 16 + 250
+
+
+def test_rows_that_cannot_be():
+    with pytest.raises(InputError, match="2 names"):
+        NamedRows(("a", "b"), _images(1, 1, 4, 4, 1))
+    with pytest.raises(InputError, match="at least one image"):
+        NamedRows(("a",), _images(1, 0, 4, 4, 1))
 
 
 def test_the_page_names_every_row():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gan_jax.errors import InputError
 from gan_jax.metrics.overlap import OVERLAPPING
 from gan_jax.metrics.texture.cooccurrence import PROPERTIES, cooccurrence_statistics
 from gan_jax.metrics.texture.spectrum import radial_spectrum
@@ -197,3 +198,9 @@ def test_properties_are_averaged_over_directions_of_their_own_distance():
         "ASM": [7.0],
     }
     assert tuple(averaged_properties(cooccurrence_statistics(_images(2)), 4)) == PROPERTIES
+
+
+def test_sides_of_different_shapes_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"\(24, 24, 1\).*\(24, 24, 3\)"):
+        write_texture_report(tmp_path / "p.html", _report(samples=_images(channels=3)))
+    assert not list(tmp_path.iterdir())
