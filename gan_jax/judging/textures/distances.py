@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gan_jax import metrics
+from gan_jax.errors import InputError
 from gan_jax.extractors.extractor import Extractor
 from gan_jax.judging.entries import Entry, distance_entry
 from gan_jax.judging.textures.families import STATISTICS
@@ -96,6 +97,11 @@ def _laplacian(sides: TextureSides) -> dict[str, Entry]:
 def _cnn(sides: TextureSides) -> dict[str, Entry]:
     if sides.extractor is None:
         return {}
+    if not isinstance(sides.extractor, Extractor):
+        raise InputError(
+            f"the extractor is a {type(sides.extractor).__name__}, whose feature maps are not "
+            "known; give a CNN trained by this package, or leave the family 'cnn' out."
+        )
     most = max(4, _MAP_BYTES // sides.extractor.feature_map_bytes)
     maps = []
     for side in (sides.reference, sides.images):
