@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gan_jax.errors import InputError, nearest
 from gan_jax.runtime.cli import run_main
-from gan_jax.runtime.commands import COMMANDS, command_help, completion, parse
+
+if TYPE_CHECKING:
+    from gan_jax.runtime.commands import Command
 
 _TRAIN = "Trains what an experiment describes, or goes on where it was left."
 _CHECK = "Says what a training would do and how long it would take, and trains nothing."
@@ -60,9 +63,11 @@ def _check(config, workdir) -> None:
 
 
 def _look(name: str, rest: list[str]) -> None:
+    from gan_jax.runtime.commands import COMMANDS, command_help, completion, parse
+
     known = {command.name: command for command in COMMANDS}
     if name in ("", "-h", "--help", "help"):
-        print(_overview(), end="")
+        print(_overview(COMMANDS), end="")
     elif name == "--version":
         from gan_jax import __version__
 
@@ -81,12 +86,12 @@ def _look(name: str, rest: list[str]) -> None:
         do(*asked)
 
 
-def _overview() -> str:
+def _overview(commands: Sequence[Command]) -> str:
     lines = [
         ("train", "Train a GAN or a recogniser, or go on where it was left."),
         ("check", "Say what a training would do, and train nothing."),
     ]
-    lines += [(command.name, command.says) for command in COMMANDS]
+    lines += [(command.name, command.says) for command in commands]
     lines.append(("completion", _COMPLETION))
     listed = "\n".join(f"  {name:15}{says}" for name, says in lines)
     return f"""A GAN that draws and a CNN that reads, trained for each other.

@@ -13,7 +13,6 @@ import io
 import json
 import os
 import pathlib
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -234,7 +233,7 @@ def _temporary(path: pathlib.Path, mode: str) -> Iterator[IO[Any]]:
 
 def _hidden(path: pathlib.Path) -> pathlib.Path:
     name = os.fsencode(path.name)[:160].decode("utf-8", "replace")
-    return path.with_name(f".{name}.{secrets.token_hex(8)}{_ENDING}")
+    return path.with_name(f".{name}.{os.urandom(8).hex()}{_ENDING}")
 
 
 def _lock(descriptor: int) -> bool:

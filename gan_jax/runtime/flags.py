@@ -7,14 +7,16 @@ import logging
 import pathlib
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
 
-from gan_jax.config.experiments import experiment_names, find_experiment, load_config
 from gan_jax.data.disk import path_of
 from gan_jax.errors import InputError
+
+# What knows configs is imported late: eval.py has none, and its --help answers at once.
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 _TEXT = """{says}
 
@@ -48,6 +50,10 @@ def with_config(
     Raises:
         InputError: a flag, an experiment, or a field of its config that is not known.
     """
+    from ml_collections import config_flags
+
+    from gan_jax.config.experiments import experiment_names
+
     if {"-h", "--help", "-help"} & set(arguments):
         indent = " " * 22
         names = textwrap.fill(
@@ -82,6 +88,8 @@ def with_config(
 
 def _with_files(arguments: Sequence[str]) -> list[str]:
     """The arguments with the file of the experiment that --config names."""
+    from gan_jax.config.experiments import find_experiment
+
     words = list(arguments)
     for index, word in enumerate(words):
         flag, equals, value = word.partition("=")
@@ -122,6 +130,8 @@ def _given(arguments: list[str]) -> dict[str, str]:
 
 def _check_fields(arguments: list[str]) -> None:
     """Raises InputError, with the nearest names, if an override names no field of the config."""
+    from gan_jax.config.experiments import load_config
+
     values = _given(arguments)
     try:
         config = load_config(values.pop("config", ""))

@@ -43,3 +43,24 @@ def test_a_program_with_options_gives_the_same_numbers(monkeypatch):
     program = jax.jit(convolve)
     found = compiler.with_options(program)({"kernel": kernel}, images)
     np.testing.assert_allclose(found, program({"kernel": kernel}, images), atol=1e-5)
+
+
+def test_each_kind_of_arrays_has_its_own_program(monkeypatch):
+    monkeypatch.setattr(compiler, "cpu_info", lambda field: "avx512f")
+    asked = []
+    own = compiler.options_of
+    monkeypatch.setattr(compiler, "options_of", lambda v: asked.append(len(v)) or own(v))
+    program = compiler.with_options(jax.jit(lambda variables, x: variables["k"].sum() * x))
+    for wide in (8, 8, 200, 200, 8):
+        kernel = np.ones((3, 3, 8, wide), np.float32)
+        for x in (np.float32(2), np.ones(5, np.float32)):
+            np.testing.assert_allclose(program({"k": kernel}, x), 9 * 8 * wide * x)
+    assert len(asked) == 4  # two widths by two shapes of x, each compiled once
+
+
+def test_an_error_of_the_program_is_raised_as_it_is():
+    program = compiler.with_options(jax.jit(lambda variables, x: variables["k"] @ x))
+    k = np.ones((2, 2), np.float32)
+    program({"k": k}, k)
+    with pytest.raises(TypeError, match="dot_general"):
+        program({"k": k}, np.ones((3, 3), np.float32))
