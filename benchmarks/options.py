@@ -1,8 +1,8 @@
-"""Times training steps, and features of the released packs, with and without options of XLA.
+"""Times training steps, and features of the released packs, by what XLA's YNN may compute.
 
     python -m benchmarks.options [--work cnn,article] [--rounds 5] [--write benchmarks/README.md]
 
-Both programs take turns in one process. Prints a table and adds to benchmarks/results/; the options
+The programs take turns in one process. Prints a table and adds to benchmarks/results/; the options
 are those of `gan_jax.runtime.compiler`. `--write` puts the table of all results there between the
 lines `<!-- options:begin -->` and `<!-- options:end -->` of a file.
 """
@@ -27,13 +27,13 @@ from benchmarks.peers import ours
 from benchmarks.table import write
 from benchmarks.works import WORKS, Task
 from gan_jax.extractors.pack import load_pack
-from gan_jax.runtime.compiler import without_ynn
+from gan_jax.runtime.compiler import eigen_convolutions
 from gan_jax.runtime.pixels import to_float
 
 _RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 _PACKS = ("mnist-v1", "fashion-v1", "textures-v1")
 _IMAGES = 500  # a call of a judge
-_KINDS = ("as it is", "without YNN")
+_KINDS = ("as it is", "without YNN", "convolutions by Eigen")
 
 
 def _step(name: str) -> tuple[Any, Callable[[Any], Any]]:
@@ -62,12 +62,14 @@ def _features(name: str) -> tuple[Any, Callable[[Any], Any]]:
 
 
 def measure(name: str, *, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Milliseconds per call, one number for each round, of both kinds of a program."""
+    """Milliseconds per call, one number for each round, of each kind of a program."""
     lowered, run = _features(name) if name in _PACKS else _step(name)
-    options = without_ynn()
-    programs = dict(
-        zip(_KINDS, (lowered.compile(), lowered.compile(compiler_options=options)), strict=True)
-    )
+    options = eigen_convolutions()
+    choices = ({}, dict.fromkeys(options, ""), options)
+    programs = {
+        kind: lowered.compile(compiler_options=choice)
+        for kind, choice in zip(_KINDS, choices, strict=True)
+    }
     for program in programs.values():
         jax.block_until_ready(run(program))
     times: dict[str, list[float]] = {kind: [] for kind in programs}
@@ -79,24 +81,31 @@ def measure(name: str, *, rounds: int, seconds: float) -> dict[str, list[float]]
 
 
 def markdown(results: Sequence[dict[str, Any]]) -> str:
-    """A table of result files: medians, and the median of the ratios of paired turns."""
-    lines = ["| processor | program | as it is, ms | without YNN, ms | ratio (least to most) |"]
-    lines.append("|---|---|---|---|---|")
+    """A table of result files: medians; in brackets, of ratios to 'as it is' in the same turn."""
+    lines = [f"| processor | program | {', ms | '.join(_KINDS)}, ms |"]
+    lines.append("|---" * (2 + len(_KINDS)) + "|")
     for result in results:
         machine = result["machine"]
         processor = f"{machine['processor']}, {machine['cores']} cores"
         if machine.get("began_busy"):
             processor += " (busy)"
         for name, times in result["milliseconds"].items():
-            with_it, without = (times[kind] for kind in _KINDS)
-            ratios = sorted(b / a for a, b in zip(with_it, without, strict=True))
             what = f"features of {_IMAGES} images, `{name}`" if name in _PACKS else f"`{name}`"
-            lines.append(
-                f"| {processor} | {what} | {statistics.median(with_it):.4g} | "
-                f"{statistics.median(without):.4g} | {statistics.median(ratios):.2f} "
-                f"({ratios[0]:.2f} to {ratios[-1]:.2f}) |"
-            )
+            first = times[_KINDS[0]]
+            cells = [processor, what, f"{statistics.median(first):.4g}"]
+            cells += [_cell(times.get(kind), first) for kind in _KINDS[1:]]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cell(times: Sequence[float] | None, first: Sequence[float]) -> str:
+    if times is None:
+        return ""
+    ratios = sorted(b / a for a, b in zip(first, times, strict=True))
+    return (
+        f"{statistics.median(times):.4g} "
+        f"({statistics.median(ratios):.2f}; {ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -113,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = options.work.split(",") if options.work else []
     if unknown := [name for name in names if name not in (*WORKS, *_PACKS)]:
         parser.error(f"--work: {unknown[0]!r} is none of {', '.join((*WORKS, *_PACKS))}")
-    if names and not without_ynn():
+    if names and not eigen_convolutions():
         parser.error("gan_jax gives this device no options of the compiler: nothing to compare")
     if names:
         machine = describe_machine() | check_quiet(options.busy)

@@ -1,9 +1,10 @@
 """Options of the XLA compiler, which go with a program and are chosen by measurement.
 
-XLA's fast kernels for fused operations on a CPU (YNN) keep one core busy in convolutions of few
-channels, and are slower than Eigen's then; without AVX-512 they were slower in all networks. The
-table of what was measured on which processor is in benchmarks/README.md. The choice depends on
-shapes and processor alone, so a run that goes on computes the same.
+XLA has fast kernels for a CPU (YNN). In convolutions of few channels they keep one core busy, and
+are slower than Eigen's; without AVX-512 they were slower in all networks. Their sums, as in batch
+normalisation, take a quarter of the time of XLA's own, so these stay. The table of what was
+measured on which processor is in benchmarks/README.md. The choice depends on shapes and processor
+alone, so a run that goes on computes the same.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ import jax
 from gan_jax.runtime.environment import cpu_info
 
 _NARROW = 96  # channels
-_WITHOUT_YNN = {"xla_cpu_experimental_ynn_fusion_type": ""}
+_YNN = "xla_cpu_experimental_ynn_fusion_type"
+_EIGEN_CONVOLUTIONS = {_YNN: "LIBRARY_FUSION_TYPE_DOT,LIBRARY_FUSION_TYPE_REDUCE"}
 
 
-def without_ynn() -> dict[str, Any]:
-    """For programs that are faster without YNN.
+def eigen_convolutions() -> dict[str, Any]:
+    """For programs whose convolutions are faster by Eigen: YNN has products and sums alone.
 
     Empty on a GPU or TPU, and where this version of XLA does not know the option.
     """
-    return dict(_WITHOUT_YNN) if jax.default_backend() == "cpu" and _knows_ynn() else {}
+    return dict(_EIGEN_CONVOLUTIONS) if jax.default_backend() == "cpu" and _knows_ynn() else {}
 
 
 def options_of(variables: Any) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def options_of(variables: Any) -> dict[str, Any]:
     shapes = [leaf.shape for leaf in jax.tree.leaves(variables) if hasattr(leaf, "shape")]
     widest = max((shape[3] for shape in shapes if len(shape) == 4), default=0)
     most = _NARROW if _has_avx512() else math.inf
-    return without_ynn() if 0 < widest <= most else {}
+    return eigen_convolutions() if 0 < widest <= most else {}
 
 
 @functools.lru_cache(maxsize=64)
@@ -79,7 +81,7 @@ def _has_avx512() -> bool:
 @functools.cache
 def _knows_ynn() -> bool:
     try:
-        jax.jit(lambda: 0, compiler_options=_WITHOUT_YNN).lower().compile()
+        jax.jit(lambda: 0, compiler_options=_EIGEN_CONVOLUTIONS).lower().compile()
     except jax.errors.JaxRuntimeError:
         return False
     return True

@@ -8,7 +8,7 @@ from gan_jax.runtime import compiler
 
 
 @pytest.mark.parametrize(
-    ("flags", "channels", "without_ynn"),
+    ("flags", "channels", "by_eigen"),
     [
         ("fma avx2 avx512f", 64, True),
         ("fma avx2 avx512f", 128, False),
@@ -17,11 +17,11 @@ from gan_jax.runtime import compiler
         ("", 128, False),  # the processor does not say
     ],
 )
-def test_the_choice_is_by_shapes_and_processor(flags, channels, without_ynn, monkeypatch):
+def test_the_choice_is_by_shapes_and_processor(flags, channels, by_eigen, monkeypatch):
     monkeypatch.setattr(compiler, "cpu_info", lambda field: flags)
     kernel = np.zeros((3, 3, 8, channels), np.float32)
     options = compiler.options_of({"kernel": kernel, "bias": np.zeros(channels)})
-    assert options == (compiler.without_ynn() if without_ynn else {})
+    assert options == (compiler.eigen_convolutions() if by_eigen else {})
 
 
 def test_networks_without_convolutions_get_none(monkeypatch):
