@@ -9,9 +9,10 @@ from benchmarks.table import by_columns
 from benchmarks.tpu.cases import BATCH_A_CHIP, CONFIGURED, Case
 
 # Cycles a second, and operations a second in bfloat16 (docs.cloud.google.com/tpu/docs/v4, v5e, v5p,
-# v6e). The clocks of v5e and v6e are not printed there: they are assumptions.
+# v6e). The clocks of v5e and v6e are not printed there: they are assumptions. JAX has a v4 as two
+# devices, each with half of its operations.
 CHIPS = {
-    "v4": (1.05e9, 275e12),
+    "v4": (1.05e9, 275e12 / 2),
     "v5e": (1.5e9, 197e12),
     "v5p": (1.75e9, 459e12),
     "v6e": (1.75e9, 918e12),
@@ -24,7 +25,8 @@ CAPTION = (
     + ", ".join(f"{name} {clock / 1e9:g} GHz" for name, (clock, _) in CHIPS.items())
     + "); the share of the peak is XLA's count of the program's operations, or of plain Flax's if "
     "those are fewer, by that time and the chip's bfloat16 peak, for float32 too. (A third of "
-    "cifar10_r3gan's multiply the zeros between groups.) 'By plain' is our cycles by those of "
+    "cifar10_r3gan's multiply the zeros between groups.) A v4 is two devices to JAX: its rows are of "
+    "one of them, with half of the batch and of the peak. 'By plain' is our cycles by those of "
     "plain Flax on the same work: below 1 is better."
 )
 
