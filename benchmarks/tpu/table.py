@@ -25,8 +25,8 @@ CAPTION = (
     + ", ".join(f"{name} {clock / 1e9:g} GHz" for name, (clock, _) in CHIPS.items())
     + "); the share of the peak is XLA's count of the program's operations, or of plain Flax's if "
     "those are fewer, by that time and the chip's bfloat16 peak, for float32 too. (A third of "
-    "cifar10_r3gan's multiply the zeros between groups.) A v4 is two devices to JAX: its rows are of "
-    "one of them, with half of the batch and of the peak. 'By plain' is our cycles by those of "
+    "cifar10_r3gan's multiply the zeros between groups.) A v4 is two devices to JAX: its rows are "
+    "of one of them, with half of the batch and of the peak. 'By plain' is our cycles by those of "
     "plain Flax on the same work: below 1 is better."
 )
 
