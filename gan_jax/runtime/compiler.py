@@ -48,26 +48,20 @@ def with_options(program: Callable[..., Any]) -> Callable[..., Any]:
     """
     if not hasattr(program, "lower"):
         return program
-    compiled: dict[Any, Callable[..., Any]] = {}
-    latest: list[Callable[..., Any]] = []
+    compiled: list[Callable[..., Any]] = []
 
     def call(variables: Any, *others: Any) -> Any:
         # With several processes, a pmapped program that is compiled ahead takes no local shares.
         if jax.default_backend() != "cpu" or jax.process_count() > 1:
             return program(variables, *others)
-        # A run calls one program again and again, and to ask each time what its arrays are takes a
-        # third of a millisecond. A program refuses arrays of other kinds before it runs.
-        for last in latest:
+        for found in compiled:
+            # It refuses arrays of other kinds before it runs; to ask for each array what it is
+            # would take a third of a millisecond in every call.
             with contextlib.suppress(TypeError, ValueError):
-                return last(variables, *others)
-        leaves, structure = jax.tree.flatten((variables, *others))
-        places = tuple((leaf.shape, leaf.dtype, getattr(leaf, "sharding", None)) for leaf in leaves)
-        if (structure, places) not in compiled:
-            compiled[structure, places] = program.lower(variables, *others).compile(
-                compiler_options=options_of(variables)
-            )
-        latest[:] = [compiled[structure, places]]
-        return latest[0](variables, *others)
+                return found(variables, *others)
+        lowered = program.lower(variables, *others)
+        compiled.append(lowered.compile(compiler_options=options_of(variables)))
+        return compiled[-1](variables, *others)
 
     return call
 
